@@ -1,0 +1,26 @@
+"""The command line: `python -m aligner v2a clip.mp4 -o out.mp4`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from ..errors import AlignerError
+from .arguments import parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit status: 0, 1 after bad input, 130 after Ctrl-C."""
+    options = parser().parse_args(arguments)
+    try:
+        # Commands bring torch and the model libraries along; --help should not wait for them.
+        from . import commands
+
+        getattr(commands, options.command)(options)
+    except AlignerError as error:
+        print(f"aligner: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing was written.", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,22 @@
+"""A progress bar with the current loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..sampling import Step
+
+
+@contextmanager
+def progress_bar(steps: int, description: str = "sampling") -> Iterator[Callable[[Step], None]]:
+    """Yields the callback that a generation calls after every step."""
+    from tqdm import tqdm
+
+    with tqdm(total=steps, desc=description, unit="step") as bar:
+        def on_step(step: Step) -> None:
+            if step.alignment:
+                bar.set_postfix(loss=f"{step.alignment.loss.mean().item():.3f}")
+            bar.update(step.index + 1 - bar.n)
+
+        yield on_step

@@ -1,0 +1,38 @@
+"""What steers a generation: embeddings, each with a signed weight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .errors import AlignerError
+from .imagebind.encode import Embedding
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An embedding that the result is drawn to (weight above 0) or pushed away from (weight below 0).
+
+    A weight of 0 keeps the condition in reports without steering anything.
+    """
+
+    embedding: Embedding
+    weight: float = 1.0
+
+    def __post_init__(self):
+        if not math.isfinite(self.weight):
+            raise AlignerError(f"The weight of a condition must be a finite number, not {self.weight}.")
+
+
+def named(conditions: Iterable[Condition]) -> dict[str, Condition]:
+    """Give every condition the name of its modality, numbered where a modality comes twice: video, text, text 2."""
+    names: dict[str, Condition] = {}
+    for condition in conditions:
+        modality, count = condition.embedding.modality, 1
+        name = modality
+        while name in names:
+            count += 1
+            name = f"{modality} {count}"
+        names[name] = condition
+    return names

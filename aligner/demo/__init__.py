@@ -1,0 +1,7 @@
+"""What a newcomer runs before downloading anything: small built-in models and example inputs."""
+
+from pathlib import Path
+
+#: A silent clip of four seconds, and one frame of it.
+EXAMPLE_VIDEO = Path(__file__).parent / "example.mp4"
+EXAMPLE_IMAGE = Path(__file__).parent / "example.png"

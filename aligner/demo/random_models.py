@@ -1,0 +1,113 @@
+"""Small models with random weights, in exactly the classes and folder layouts of the real ones.
+
+They prove that everything runs, and make noise: nothing has been trained. Same seed, same weights.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import nn
+
+from ..generators.audioldm import COMPONENTS, PIPELINE, AudioLDM, load_audioldm
+from ..generators.folders import quiet
+from ..imagebind import ImageBind, ImageBindConfig, TowerConfig, random_imagebind
+
+IMAGEBIND_CONFIG = ImageBindConfig(vision=TowerConfig(64, 2, 4), text=TowerConfig(64, 2, 4),
+                                   audio=TowerConfig(64, 2, 4), embed_dim=48)
+
+UNET = {"sample_size": 128, "in_channels": 8, "out_channels": 8, "block_out_channels": (16, 32), "layers_per_block": 1,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "norm_num_groups": 8, "attention_head_dim": 4, "cross_attention_dim": (16, 32),
+        "class_embed_type": "simple_projection", "projection_class_embeddings_input_dim": 512,
+        "class_embeddings_concat": True}
+VAE = {"in_channels": 1, "out_channels": 1, "latent_channels": 8, "block_out_channels": (8, 16, 16),
+       "layers_per_block": 1, "norm_num_groups": 4, "down_block_types": ("DownEncoderBlock2D",) * 3,
+       "up_block_types": ("UpDecoderBlock2D",) * 3, "scaling_factor": 0.9227914214134216}
+VOCODER = {"model_in_dim": 64, "sampling_rate": 16000, "upsample_initial_channel": 64, "upsample_rates": [5, 4, 2, 2, 2],
+           "upsample_kernel_sizes": [16, 16, 8, 4, 4], "resblock_kernel_sizes": [3, 7],
+           "resblock_dilation_sizes": [[1, 3], [1, 3]], "normalize_before": False}
+TEXT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
+        "max_position_embeddings": 514, "projection_dim": 512}
+SCHEDULER = {"beta_start": 0.0015, "beta_end": 0.0195, "beta_schedule": "scaled_linear", "clip_sample": False,
+             "set_alpha_to_one": False, "steps_offset": 1, "prediction_type": "epsilon", "num_train_timesteps": 1000}
+SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+
+
+def load_random_imagebind(seed: int = 0, *, device: torch.device | str = "cpu") -> ImageBind:
+    """A binder of 0.6 M parameters (and a word list of 3 M), fp32."""
+    return random_imagebind(IMAGEBIND_CONFIG, seed).to(device)
+
+
+def load_random_audioldm(seed: int = 0, *, dtype: torch.dtype = torch.float32,
+                         device: torch.device | str = "cpu") -> AudioLDM:
+    """Write a folder as AudioLDM is published and load it the way real ones are loaded."""
+    with TemporaryDirectory() as folder:
+        return load_audioldm(write_random_audioldm(Path(folder), seed), dtype=dtype, device=device)
+
+
+@torch.inference_mode(False)
+def write_random_audioldm(folder: Path, seed: int = 0, *, safe_serialization: bool = True) -> Path:
+    """Fill a folder with the six components of an AudioLDM pipeline, all small. Returns the folder."""
+    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from transformers import ClapTextConfig, ClapTextModelWithProjection, SpeechT5HifiGan, SpeechT5HifiGanConfig
+
+    vocabulary = _byte_vocabulary()
+    models = {
+        "unet": UNet2DConditionModel(**UNET),
+        "vae": AutoencoderKL(**VAE),
+        "vocoder": SpeechT5HifiGan(SpeechT5HifiGanConfig(**VOCODER)),
+        "text_encoder": ClapTextModelWithProjection(ClapTextConfig(vocab_size=len(vocabulary), **TEXT)),
+    }
+    generator = torch.Generator().manual_seed(seed)
+    for name, model in models.items():
+        _randomise(model, generator)
+        with quiet():
+            model.save_pretrained(folder / name, safe_serialization=safe_serialization)
+    DDIMScheduler(**SCHEDULER).save_pretrained(folder / "scheduler")
+    _write_tokenizer(folder / "tokenizer", vocabulary)
+    (folder / "model_index.json").write_text(
+        json.dumps({"_class_name": PIPELINE, **{name: _origin(name, models) for name in COMPONENTS}}, indent=2),
+        encoding="utf-8")
+    return folder
+
+
+@torch.no_grad()
+def _randomise(model: nn.Module, generator: torch.Generator) -> None:
+    """Variance-preserving weights from our own generator: libraries initialise from a global one."""
+    for name, parameter in model.named_parameters():
+        if parameter.ndim < 2:
+            parameter.fill_(1.0 if name.endswith("weight") else 0.0)
+        else:
+            # Prompt embeddings have length 1, all other features about the square root of their width.
+            fan_in = 1 if name == "class_embedding.weight" else parameter[0].numel()
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * fan_in**-0.5)
+
+
+def _byte_vocabulary() -> dict[str, int]:
+    """RoBERTa's special tokens and the 256 symbols of byte-level BPE, without merges."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    # Byte-level BPE writes bytes that cannot be printed as the characters from 256 on, in order.
+    characters = [chr(byte) for byte in printable] + [chr(256 + k) for k in range(256 - len(printable))]
+    return {token: index for index, token in enumerate((*SPECIAL_TOKENS[:4], *characters, SPECIAL_TOKENS[4]))}
+
+
+def _write_tokenizer(folder: Path, vocabulary: dict[str, int]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
+    settings = {"tokenizer_class": "RobertaTokenizer", "model_max_length": 512, "bos_token": "<s>", "eos_token": "</s>",
+                "cls_token": "<s>", "sep_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
+                "mask_token": "<mask>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
+
+
+def _origin(name: str, models: dict[str, nn.Module]) -> list[str]:
+    """Library and class of a component, as model_index.json lists them."""
+    if name in models:
+        return [type(models[name]).__module__.split(".")[0], type(models[name]).__name__]
+    return ["transformers", "RobertaTokenizerFast"] if name == "tokenizer" else ["diffusers", "DDIMScheduler"]

@@ -1,0 +1,59 @@
+"""What every generator offers to the guided loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from ..signals import Signal
+
+Streams = dict[str, torch.Tensor]
+
+
+class Denoiser(Protocol):
+    """A generator made ready for one run: prompt strength, schedule and length are chosen.
+
+    It owns one or more streams. Every method takes and returns dicts keyed by stream, in float32, and the index of the
+    denoising step, 0 to steps - 1.
+    """
+
+    streams: tuple[str, ...]
+    steps: int
+    device: torch.device
+
+    def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
+        """The network's output for the noisy latents, differentiable in latents and prompts, after CFG."""
+
+    def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
+        """The clean latents that the output stands for: affine in both (`x0_coefficients`)."""
+
+    def step(self, latents: Streams, output: Streams, index: int) -> Streams:
+        """The scheduler's step to the next, less noisy latents."""
+
+    def render(self, clean: Streams) -> dict[str, Signal]:
+        """Clean latents as sound or frames, differentiable."""
+
+    def checkpointable(self) -> Iterable[nn.Module]:
+        """The modules whose activations are worth recomputing instead of keeping."""
+
+
+def x0_coefficients(prediction_type: str, *, alpha_bar: float | None = None,
+                    sigma: float | None = None) -> tuple[float, float]:
+    """a and b of x0 = a * latent + b * output, for every prediction type.
+
+    epsilon: eq. 11 of the paper (DDIM, arXiv 2010.02502). v_prediction: arXiv 2202.00512, appendix D. sample: the
+    output is x0. flow_prediction: rectified flow with velocity noise - data (arXiv 2209.03003). The first two read the
+    variance-preserving schedule's alpha_bar, flow its sigma.
+    """
+    if prediction_type == "epsilon":
+        return alpha_bar**-0.5, -((1 - alpha_bar) / alpha_bar) ** 0.5
+    if prediction_type == "v_prediction":
+        return alpha_bar**0.5, -((1 - alpha_bar) ** 0.5)
+    if prediction_type == "flow_prediction":
+        return 1.0, -sigma
+    if prediction_type == "sample":
+        return 0.0, 1.0
+    raise ValueError(f"Unknown prediction type {prediction_type!r}.")

@@ -1,0 +1,40 @@
+"""How far apart two embeddings are: pure functions, each returning one distance per sample of the batch."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from .imagebind.encode import Embedding
+
+
+def cosine_distance(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """F(x, y) = 1 - cos(x, y) over the last dimension; in 0..2 (Seeing and Hearing, section 3.2.3)."""
+    return 1.0 - F.cosine_similarity(x, y, dim=-1)
+
+
+def mean_distance(x: Embedding, y: Embedding) -> torch.Tensor:
+    """Distance of the means over clips: (B, S, D) and (B or 1, S', D) -> (B,). The paper's comparison."""
+    return cosine_distance(x.mean(), y.mean())
+
+
+def per_clip_distance(x: Embedding, y: Embedding) -> torch.Tensor:
+    """Mean over the clips of x of their distance to the clip of y at the same time: (B,).
+
+    Carries timing, which the mean over clips forgets. An embedding without time (a text, a picture) has nothing to
+    be matched with: then this is `mean_distance`.
+    """
+    if x.spans is None or y.spans is None:
+        return mean_distance(x, y)
+    nearest = _nearest_spans(x.spans, y.spans).to(y.clips.device)
+    return cosine_distance(x.clips, y.clips[:, nearest]).mean(dim=1)
+
+
+def _nearest_spans(spans, others) -> torch.Tensor:
+    """For every span the index of the other span whose centre is nearest in seconds: (len(spans),)."""
+    centres, other_centres = (torch.tensor([float(start + end) / 2 for start, end in clips], dtype=torch.float64)
+                              for clips in (spans, others))
+    return (centres[:, None] - other_centres[None, :]).abs().argmin(dim=1)
+
+
+COMPARISONS = {"mean": mean_distance, "per_clip": per_clip_distance}

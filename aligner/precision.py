@@ -1,0 +1,14 @@
+"""In which precision numbers travel between networks."""
+
+from __future__ import annotations
+
+import torch
+
+
+def full_precision(tensor: torch.Tensor) -> torch.Tensor:
+    """Half precision becomes float32; float32 and float64 stay.
+
+    Networks may run in half precision; latents, spectrograms, waveforms, embeddings and the loss between them do not.
+    A network in float64 stays there from end to end, which is how the loop is compared with references exactly.
+    """
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

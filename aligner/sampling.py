@@ -1,0 +1,112 @@
+"""The guided loop: diffusion sampling in which the alignment gradient moves latents and prompt embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from .errors import AlignerError
+from .generators.base import Denoiser
+from .guidance import RULES, Guidance, Streams
+from .objective import Alignment, Objective
+from .signals import Signal
+
+#: Gradients of a cosine are tiny; half precision would flush them to zero on their way back. A power of two
+#: changes nothing else: it is divided out again before the update, exactly.
+GRADIENT_SCALE = 2.0**10
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one denoising step reports: its index, the clean estimate and, where guided, how well it aligns."""
+
+    index: int
+    clean: Streams
+    rendered: dict[str, Signal] | None = None
+    alignment: Alignment | None = None
+
+
+@torch.inference_mode(False)
+def sample(denoiser: Denoiser, latents: Streams, prompts: Streams, guidance: Guidance | None = None,
+           objective: Objective | None = None, *, first_step: int = 0,
+           on_step: Callable[[Step], None] = lambda step: None) -> tuple[Streams, Streams]:
+    """Denoise, steered: algorithm 1 of the paper for any number of streams.
+
+    latents: per stream the noisy latent at `first_step`. prompts: per stream the prompt embedding, shared by all
+    steps and carried on when guidance tunes it. Without guidance this is plain sampling.
+
+    Returns the clean latents and the (tuned) prompt embeddings. Raises AlignerError if the loss stops being finite;
+    whatever on_step raises ends the run.
+    """
+    window = guidance.window(denoiser.steps) if guidance else ()
+    z, y = _copies(latents), _copies(prompts)
+    for i in range(first_step, denoiser.steps):
+        if i in window:
+            z, y, step = _guided_step(denoiser, z, y, i, guidance, objective)
+        else:
+            with torch.no_grad():
+                output = denoiser.predict(z, y, i)
+                step = Step(i, denoiser.x0(z, output, i))
+                z = denoiser.step(z, output, i)
+        on_step(step)
+    return z, y
+
+
+def _guided_step(denoiser, z, y, i, guidance, objective):
+    """One denoising step whose latent and prompt move down the gradient of the loss, inner_steps times."""
+    rule = RULES[guidance.rule]
+    y = _leaves(y, {name: guidance.prompt_rate for name in y})
+    if rule.placement == "before":
+        z = _leaves(z, guidance.rates)
+    output = _predict(denoiser, z, y, i, guidance)
+    # After the step, the latent is z_{t-1} while prediction and noise level stay those of t, as in the released code.
+    moved = z if rule.placement == "before" else _leaves(_step(denoiser, z, output, i), guidance.rates)
+    optimiser = _optimiser(rule, guidance, moved, y)
+    for inner in range(guidance.inner_steps):
+        if inner and guidance.needs_denoiser_gradient:
+            output = _predict(denoiser, z, y, i, guidance)
+        clean = denoiser.x0(moved, output, i)
+        rendered = denoiser.render(clean)
+        alignment = objective(rendered)
+        _descend(optimiser, alignment.loss, i)
+    z = _step(denoiser, z, output, i) if rule.placement == "before" else _copies(moved)
+    return z, _copies(y), Step(i, _copies(clean), rendered, alignment)
+
+
+def _predict(denoiser, z, y, i, guidance):
+    with torch.set_grad_enabled(guidance.needs_denoiser_gradient):
+        return denoiser.predict(z, y, i)
+
+
+def _step(denoiser, z, output, i):
+    with torch.no_grad():
+        return denoiser.step(z, output, i)
+
+
+def _optimiser(rule, guidance, latents, prompts):
+    groups = [{"params": [z], "lr": guidance.rates[name]} for name, z in latents.items() if z.requires_grad]
+    groups += [{"params": [y], "lr": guidance.prompt_rate} for y in prompts.values() if y.requires_grad]
+    return rule.optimiser(groups, lr=0.0)
+
+
+def _descend(optimiser, loss, i):
+    """One update. Samples of a batch do not see each other: the sum's gradient is each sample's own."""
+    if not torch.isfinite(loss).all():
+        raise AlignerError(f"The alignment loss is not finite at step {i + 1}. Half precision can overflow: load the "
+                           "models in fp32 or bf16. Otherwise lower the learning rate.")
+    leaves = [leaf for group in optimiser.param_groups for leaf in group["params"]]
+    gradients = torch.autograd.grad(loss.sum() * GRADIENT_SCALE, leaves, allow_unused=True)
+    for leaf, gradient in zip(leaves, gradients):
+        leaf.grad = None if gradient is None else gradient / GRADIENT_SCALE
+    optimiser.step()
+
+
+def _copies(tensors: Streams) -> Streams:
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+def _leaves(tensors: Streams, rates) -> Streams:
+    """Fresh leaves of which those with a learning rate ask for a gradient."""
+    return {name: tensor.detach().clone().requires_grad_(rates.get(name, 0) > 0) for name, tensor in tensors.items()}

@@ -1,0 +1,47 @@
+"""Small models shared by all tests: the real classes and file layouts with random weights."""
+
+import pytest
+import torch
+
+from aligner.conditions import Condition
+from aligner.demo.random_models import load_random_imagebind, write_random_audioldm
+from aligner.generators.audioldm import load_audioldm
+from aligner.imagebind.encode import embed_text
+
+
+@pytest.fixture(scope="session")
+def audioldm_folder(tmp_path_factory):
+    return write_random_audioldm(tmp_path_factory.mktemp("audioldm"), seed=1)
+
+
+@pytest.fixture(scope="session")
+def audioldm(audioldm_folder):
+    return load_audioldm(audioldm_folder)
+
+
+@pytest.fixture(scope="session")
+def binder():
+    return load_random_imagebind(seed=2)
+
+
+@pytest.fixture(scope="session")
+def exact_audioldm(audioldm_folder):
+    """In float64. Adam steps by the sign of a gradient, and random networks magnify what a flipped sign changes: in
+    float32 two correct implementations drift apart within ten steps."""
+    return load_audioldm(audioldm_folder, dtype=torch.float64)
+
+
+@pytest.fixture(scope="session")
+def exact_binder():
+    return load_random_imagebind(seed=2).double()
+
+
+@pytest.fixture(scope="session")
+def text_condition(binder):
+    return Condition(embed_text(binder, ["a dog barks"]))
+
+
+@pytest.fixture
+def seeded():
+    """A torch.Generator that always starts at the same place."""
+    return torch.Generator().manual_seed(0)

@@ -1,0 +1,199 @@
+"""AudioLDM on components: parity with diffusers' own pipeline, strict loading, lengths."""
+
+import json
+import shutil
+import warnings
+from fractions import Fraction
+
+import pytest
+import torch
+
+from aligner.demo.random_models import write_random_audioldm
+from aligner.errors import AlignerError, CheckpointError
+from aligner.generation import generate
+from aligner.generators.audioldm import load_audioldm
+
+
+@pytest.fixture(scope="module")
+def pipeline(audioldm_folder):
+    from diffusers import AudioLDMPipeline
+
+    pipe = AudioLDMPipeline.from_pretrained(audioldm_folder, low_cpu_mem_usage=False)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.mark.parametrize("cfg, negative, seconds", [(2.5, "", 2.0), (1.0, "", 1.0), (4.0, "noise, hum", 1.37)])
+def test_unguided_equals_diffusers_pipeline(audioldm, pipeline, cfg, negative, seconds):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = pipeline("a dog barks", negative_prompt=negative or None, audio_length_in_s=seconds,
+                            num_inference_steps=5, guidance_scale=cfg,
+                            generator=torch.Generator().manual_seed(3)).audios
+    denoiser = audioldm.denoiser(seconds=seconds, steps=5, cfg=cfg, negative_prompt=negative)
+    result = generate(denoiser, denoiser.prompts(["a dog barks"]), seed=3)
+    actual = result.signals["audio"].trimmed()
+    assert actual.abs().max() > 0.05
+    torch.testing.assert_close(actual, torch.from_numpy(expected), atol=1e-4, rtol=0)
+
+
+def test_length_is_exact_to_the_sample(audioldm):
+    for seconds in (Fraction(1001, 1000), 0.011, Fraction(99, 100) + Fraction(1, 16000)):
+        denoiser = audioldm.denoiser(seconds=seconds, steps=1)
+        sound = generate(denoiser, denoiser.prompts([""]), seed=0).signals["audio"]
+        assert sound.trimmed().shape == (1, round(seconds * 16000))
+
+
+def test_a_prompt_of_any_length_is_encoded(audioldm):
+    embedding = audioldm.encode_prompts(["", "rain " * 2000])
+    assert embedding.shape == (2, 512) and torch.isfinite(embedding).all()
+    torch.testing.assert_close(embedding.norm(dim=-1), torch.ones(2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_runs(audioldm_folder, dtype):
+    denoiser = load_audioldm(audioldm_folder, dtype=dtype).denoiser(seconds=0.5, steps=2)
+    sound = generate(denoiser, denoiser.prompts(["wind"]), seed=0).signals["audio"].trimmed()
+    assert sound.dtype == torch.float32 and torch.isfinite(sound).all() and sound.abs().max() > 0
+
+
+def test_loads_pytorch_bin_files(tmp_path, audioldm_folder):
+    binary = write_random_audioldm(tmp_path / "bin", seed=1)
+    _as_pytorch_bin(binary)
+    assert not list(binary.rglob("*.safetensors"))
+    model, original = load_audioldm(binary), load_audioldm(audioldm_folder)
+    for (name, ours), theirs in zip(model.named_parameters(), original.parameters()):
+        assert torch.equal(ours, theirs), name
+
+
+def test_loads_old_attention_names_of_the_vae(tmp_path, audioldm_folder):
+    """The published folders call the VAE's attention query, key, value and proj_attn."""
+    from safetensors.torch import load_file, save_file
+
+    folder = _copy(audioldm_folder, tmp_path)
+    path = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    names = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
+    old = {}
+    for key, value in load_file(path).items():
+        for new_name, old_name in names.items():
+            key = key.replace(new_name, old_name)
+        old[key] = value
+    assert any(".proj_attn." in key for key in old)
+    save_file(old, path, metadata={"format": "pt"})
+    model, original = load_audioldm(folder), load_audioldm(audioldm_folder)
+    for (name, ours), theirs in zip(model.vae.named_parameters(), original.vae.parameters()):
+        assert torch.equal(ours, theirs), name
+
+
+def test_full_size_configs_have_the_published_parameter_counts():
+    from diffusers import UNet2DConditionModel
+
+    shared = dict(sample_size=128, in_channels=8, out_channels=8, cross_attention_dim=None,
+                  class_embed_type="simple_projection", projection_class_embeddings_input_dim=512,
+                  class_embeddings_concat=True,
+                  down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D",
+                                    "CrossAttnDownBlock2D"),
+                  up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"))
+    for channels, millions in (((128, 256, 384, 640), 185.0), ((192, 384, 576, 960), 416.0),
+                               ((256, 512, 768, 1280), 739.1)):
+        with torch.device("meta"):
+            unet = UNet2DConditionModel(block_out_channels=channels, **shared | {"cross_attention_dim": channels})
+        assert abs(sum(p.numel() for p in unet.parameters()) / 1e6 - millions) < 0.1
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), float("inf"), 1e-9])
+def test_no_length_is_an_error(audioldm, seconds):
+    with pytest.raises(AlignerError, match="longer than nothing"):
+        audioldm.denoiser(seconds=seconds, steps=2)
+
+
+@pytest.mark.parametrize("steps", [0, 1001])
+def test_steps_the_schedule_does_not_have_are_an_error(audioldm, steps):
+    with pytest.raises(AlignerError, match="1000 timesteps"):
+        audioldm.denoiser(seconds=1, steps=steps)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(CheckpointError, match="no model folder"):
+        load_audioldm(tmp_path / "nowhere")
+
+
+def test_a_folder_without_index(tmp_path):
+    with pytest.raises(CheckpointError, match="model_index.json"):
+        load_audioldm(tmp_path)
+
+
+def test_another_pipeline(tmp_path, audioldm_folder):
+    folder = _copy(audioldm_folder, tmp_path)
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "AudioLDM2Pipeline"}))
+    with pytest.raises(CheckpointError, match="AudioLDM2Pipeline"):
+        load_audioldm(folder)
+
+
+def test_a_missing_component(tmp_path, audioldm_folder):
+    folder = _copy(audioldm_folder, tmp_path)
+    shutil.rmtree(folder / "vocoder")
+    with pytest.raises(CheckpointError, match="vocoder"):
+        load_audioldm(folder)
+
+
+def test_a_missing_weight_file(tmp_path, audioldm_folder):
+    folder = _copy(audioldm_folder, tmp_path)
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="unet"):
+        load_audioldm(folder)
+
+
+@pytest.mark.parametrize("component", ["unet", "vae", "vocoder", "text_encoder"])
+def test_a_truncated_weight_file(tmp_path, audioldm_folder, component):
+    folder = _copy(audioldm_folder, tmp_path)
+    (path,) = (folder / component).glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(CheckpointError, match=component):
+        load_audioldm(folder)
+
+
+@pytest.mark.parametrize("component", ["unet", "vae", "vocoder", "text_encoder"])
+def test_missing_and_unexpected_keys_list_themselves(tmp_path, audioldm_folder, component):
+    from safetensors.torch import load_file, save_file
+
+    folder = _copy(audioldm_folder, tmp_path)
+    (path,) = (folder / component).glob("*.safetensors")
+    weights = load_file(path)
+    lost = sorted(key for key in weights if key.endswith("weight"))[0]
+    weights["stray.weight"] = weights.pop(lost)
+    save_file(weights, path, metadata={"format": "pt"})
+    with pytest.raises(CheckpointError) as caught:
+        load_audioldm(folder)
+    assert lost in str(caught.value) and "stray.weight" in str(caught.value)
+
+
+def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path, audioldm_folder):
+    folder = _copy(audioldm_folder, tmp_path)
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    witness = tmp_path / "it_ran"
+    torch.save({"conv_in.weight": _Malicious(str(witness))}, folder / "unet" / "diffusion_pytorch_model.bin")
+    with pytest.raises(CheckpointError, match="unet"):
+        load_audioldm(folder)
+    assert not witness.exists()
+
+
+class _Malicious:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def _copy(folder, tmp_path):
+    return shutil.copytree(folder, tmp_path / "copy")
+
+
+def _as_pytorch_bin(folder):
+    from safetensors.torch import load_file
+
+    for path in folder.rglob("*.safetensors"):
+        torch.save(load_file(path), path.with_name(path.name.replace("model.safetensors", "model.bin")
+                                                   if path.name.startswith("diffusion") else "pytorch_model.bin"))
+        path.unlink()

@@ -1,0 +1,52 @@
+import pytest
+
+from aligner.errors import AlignerError
+from aligner.guidance import Guidance
+
+
+def test_the_released_window_guides_the_last_23_of_30_steps():
+    assert Guidance(start=0.2).window(30) == range(7, 30)
+
+
+@pytest.mark.parametrize("start, end, steps, expected", [
+    (0.0, 1.0, 10, range(0, 10)),
+    (0.0, 0.5, 10, range(0, 5)),
+    (0.5, 1.0, 10, range(6, 10)),
+    (0.0, 0.55, 20, range(0, 11)),
+    (0.0, 1.0, 1, range(0, 1)),
+])
+def test_window(start, end, steps, expected):
+    assert Guidance(start=start, end=end).window(steps) == expected
+
+
+def test_a_window_that_holds_no_step_is_an_error():
+    with pytest.raises(AlignerError, match="holds none of the 3 steps"):
+        Guidance(start=0.9).window(3)
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"rule": "mine"}, "released"),
+    ({"compare": "max"}, "per_clip"),
+    ({"clips": "none"}, "upstream"),
+    ({"rates": {"audio": -0.1}}, "audio"),
+    ({"rates": {"audio": float("nan")}}, "audio"),
+    ({"prompt_rate": float("inf")}, "prompt"),
+    ({"inner_steps": 0}, "inner step"),
+    ({"start": 0.5, "end": 0.5}, "window"),
+    ({"start": 0.8, "end": 0.2}, "window"),
+    ({"end": 1.5}, "window"),
+])
+def test_settings_that_cannot_work_name_themselves(settings, message):
+    with pytest.raises(AlignerError, match=message):
+        Guidance(**settings)
+
+
+def test_rates_of_zero_everywhere_move_nothing():
+    with pytest.raises(AlignerError, match="moves nothing"):
+        Guidance(rates={"audio": 0.0, "video": 0.1}).require_effect(["audio"])
+    Guidance(rates={"audio": 0.0}, prompt_rate=0.1).require_effect(["audio"])
+
+
+def test_guidance_is_frozen():
+    with pytest.raises(AttributeError):
+        Guidance().inner_steps = 3

@@ -1,0 +1,49 @@
+"""One rule yields the loss of every task of the paper."""
+
+import pytest
+import torch
+
+from aligner.conditions import Condition, named
+from aligner.errors import AlignerError
+from aligner.imagebind.encode import Embedding
+from aligner.tasks import IMAGE_TO_AUDIO, VIDEO_TO_AUDIO, pairs
+
+
+def _conditions(*modalities, weight=1.0):
+    return named([Condition(Embedding(torch.ones(1, 1, 2), None, modality), weight) for modality in modalities])
+
+
+@pytest.mark.parametrize("streams, given, expected", [
+    (VIDEO_TO_AUDIO.generates, VIDEO_TO_AUDIO.given, {("audio", "video"), ("audio", "text")}),
+    (IMAGE_TO_AUDIO.generates, IMAGE_TO_AUDIO.given, {("audio", "image"), ("audio", "text")}),
+    (("video",), ("audio", "text"), {("video", "audio"), ("video", "text")}),
+    (("video", "audio"), ("text",), {("video", "text"), ("video", "audio"), ("audio", "text")}),
+    (("video", "audio"), (), {("video", "audio")}),
+])
+def test_pairs_of_the_paper(streams, given, expected):
+    assert {(pair.stream, pair.target) for pair in pairs(streams, _conditions(*given))} == expected
+
+
+def test_weights_are_carried_and_zero_weights_left_out():
+    conditions = _conditions("video", weight=-0.5) | _conditions("text", weight=0.0)
+    (pair,) = pairs(("audio",), conditions)
+    assert (pair.target, pair.weight) == ("video", -0.5)
+
+
+def test_all_weights_zero_is_an_error_that_says_so():
+    with pytest.raises(AlignerError, match="every condition has weight 0"):
+        pairs(("audio",), _conditions("video", "text", weight=0.0))
+
+
+def test_no_condition_is_an_error_that_says_so():
+    with pytest.raises(AlignerError, match="no condition"):
+        pairs(("audio",), {})
+
+
+def test_two_conditions_of_one_modality_keep_their_names_apart():
+    assert list(_conditions("text", "text", "video")) == ["text", "text 2", "video"]
+
+
+def test_a_weight_must_be_finite():
+    with pytest.raises(AlignerError, match="finite"):
+        _conditions("text", weight=float("nan"))

@@ -1,0 +1,31 @@
+"""Every prediction type gives back the clean sample that the noisy one was made from."""
+
+import pytest
+import torch
+
+from aligner.generators.base import x0_coefficients
+
+ALPHA_BAR, SIGMA = 0.37, 0.6
+
+
+def _noisy_and_output(prediction_type, data, noise):
+    signal, spread = ALPHA_BAR**0.5, (1 - ALPHA_BAR) ** 0.5
+    return {
+        "epsilon": (signal * data + spread * noise, noise),
+        "v_prediction": (signal * data + spread * noise, signal * noise - spread * data),
+        "sample": (signal * data + spread * noise, data),
+        "flow_prediction": ((1 - SIGMA) * data + SIGMA * noise, noise - data),
+    }[prediction_type]
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample", "flow_prediction"])
+def test_x0_recovers_the_data(prediction_type, seeded):
+    data, noise = torch.randn(2, 50, dtype=torch.float64, generator=seeded)
+    latent, output = _noisy_and_output(prediction_type, data, noise)
+    a, b = x0_coefficients(prediction_type, alpha_bar=ALPHA_BAR, sigma=SIGMA)
+    torch.testing.assert_close(a * latent + b * output, data)
+
+
+def test_unknown_prediction_type_is_an_error():
+    with pytest.raises(ValueError, match="score"):
+        x0_coefficients("score", alpha_bar=0.5)
