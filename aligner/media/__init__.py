@@ -1,0 +1,29 @@
+"""Pictures, sound and video in and out: PyAV for everything that has a clock, Pillow for still pictures.
+
+A source is a path or a seekable binary file object. Whatever cannot be read or written raises `MediaError`.
+"""
+
+from __future__ import annotations
+
+from .atomic import written_whole
+from .frames import read_frames
+from .image import read_image
+from .probe import VideoInfo, probe_video
+from .sound import read_audio, resample, to_mono, write_audio
+from .timing import Timing
+from .video import add_sound, write_video
+
+__all__ = [
+    "Timing",
+    "VideoInfo",
+    "add_sound",
+    "probe_video",
+    "read_audio",
+    "read_frames",
+    "read_image",
+    "resample",
+    "to_mono",
+    "write_audio",
+    "write_video",
+    "written_whole",
+]

@@ -1,0 +1,160 @@
+"""MP4 files with H.264 pictures and AAC sound, which play everywhere."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy
+import torch
+from torch.nn import functional
+
+from ..errors import MediaError
+from .container import Source, created, opened, reading, video_stream
+from .sound import LAYOUTS, checked_waveform, sound_packets
+from .timing import Timing
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+# Visually lossless. Without B-frames decoding order is presentation order, so that the durations in the file
+# are the durations on screen, whatever the frame rate does.
+H264_ENCODER = "libx264"
+H264_OPTIONS = {"crf": "18", "bf": "0"}
+# BT.709 in limited range, what players assume of today's video; 1 is its code in H.264's tables of colours.
+BT709, LIMITED_RANGE = 1, 1
+# AAC holds at most 6 bits per sample (6144 per frame of 1024), and beyond 128 kbit/s per channel none gains.
+# Of FFmpeg's coders the fast one is the faithful one: "twoloop" smears the first frame and pure tones.
+AAC_BITS_PER_SAMPLE, AAC_MOST_BITS_PER_SECOND = 6, 128_000
+AAC_OPTIONS = {"aac_coder": "fast", "aac_pns": "0"}
+
+
+@dataclass(frozen=True)
+class Soundtrack:
+    """A waveform (C, T) that is as long as the video and fit for AAC."""
+
+    waveform: torch.Tensor
+    sample_rate: int
+
+    @staticmethod
+    def fitted(waveform: torch.Tensor, sample_rate: int, duration: Fraction) -> Soundtrack:
+        from av.codec import Codec
+
+        rates = Codec("aac", "w").audio_rates
+        if sample_rate not in rates:
+            raise MediaError(
+                f"MP4 sound cannot have {sample_rate} Hz: resample it to one of {sorted(rates)}."
+            )
+        waveform = checked_waveform(waveform, sample_rate).clamp(-1, 1)
+        missing = round(duration * sample_rate) - waveform.shape[1]
+        return Soundtrack(functional.pad(waveform, (0, missing)), sample_rate)  # a negative pad cuts
+
+    def packets(self, output: OutputContainer) -> Iterator[Packet]:
+        """Add an AAC stream to `output` at once and encode into it as packets are drawn."""
+        channels = len(self.waveform)
+        stream = output.add_stream(
+            "aac", rate=self.sample_rate, layout=LAYOUTS[channels - 1], options=AAC_OPTIONS
+        )
+        stream.bit_rate = channels * min(AAC_BITS_PER_SAMPLE * self.sample_rate, AAC_MOST_BITS_PER_SECOND)
+        return sound_packets(stream, self.waveform)
+
+
+def copy_video(path: Path, source: Source, timing: Timing, sound: Soundtrack) -> None:
+    """Put the video packets of `source`, untouched, beside `sound`."""
+    with opened(source) as container, _created_mp4(path, timing, sound) as output:
+        template = video_stream(container, source)
+        stream = output.add_stream_from_template(template, opaque=True)  # copying needs no encoder
+        _mux(output, _copied_packets(container, template, stream, timing, source), sound)
+
+
+def _copied_packets(
+    container: InputContainer, template: VideoStream, stream: VideoStream, timing: Timing, source: Source
+) -> Iterator[Packet]:
+    """The packets of `template` in file order, their clock set anew.
+
+    Matroska keeps no decode times, others keep odd ones. The frames' own times, delayed by as many frames as
+    the stream needs to reorder, are valid decode times for every stream.
+    """
+    ticks, order, shown = timing.ticks, timing.decode_order, timing.shown
+    delay = max(place - rank for place, rank in enumerate(order))
+    with reading(source):
+        packets = (packet for packet in container.demux(template) if packet.size)
+        for place, (packet, rank) in enumerate(zip(packets, order)):
+            packet.pts = ticks[rank]
+            packet.dts = ticks[place - delay] if place >= delay else (place - delay) * shown[0]
+            packet.duration = timing.last if place == len(order) - 1 else shown[rank]
+            packet.stream = stream
+            yield packet
+
+
+def encode_video(
+    path: Path,
+    pictures: Iterator[torch.Tensor],
+    timing: Timing,
+    sound: Soundtrack | None,
+    pixel_aspect: Fraction = Fraction(1),
+) -> None:
+    """Compress pictures, uint8 (H, W, 3), and `sound`."""
+    first = next(pictures)
+    height, width = (size + size % 2 for size in first.shape[:2])
+    with _created_mp4(path, timing, sound) as output:
+        rate = (len(timing.ticks) / timing.duration).limit_denominator(1001)
+        stream = output.add_stream(H264_ENCODER, rate=rate, options=H264_OPTIONS)
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+        context.time_base, context.sample_aspect_ratio = timing.time_base, pixel_aspect
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = LIMITED_RANGE
+        _mux(output, _encoded_packets(stream, chain([first], pictures), timing), sound)
+
+
+def _encoded_packets(
+    stream: VideoStream, pictures: Iterator[torch.Tensor], timing: Timing
+) -> Iterator[Packet]:
+    context = stream.codec_context
+    frames = (
+        _yuv_frame(picture, context.width, context.height, tick, timing.time_base)
+        for picture, tick in zip(pictures, timing.ticks)
+    )
+    packets = (packet for frame in chain(frames, [None]) for packet in stream.encode(frame))
+    for packet, shown in zip(packets, timing.shown):
+        packet.duration = shown
+        yield packet
+
+
+def _yuv_frame(picture: torch.Tensor, width: int, height: int, tick: int, time_base: Fraction) -> VideoFrame:
+    """A uint8 (H, W, 3) picture as a frame; its last row and column are repeated up to the size."""
+    import av
+
+    padding = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
+    pixels = numpy.pad(picture.cpu().numpy(), padding, mode="edge")
+    rgb = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+    frame = rgb.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+    frame.pts, frame.time_base = tick, time_base
+    return frame
+
+
+def _created_mp4(
+    path: Path, timing: Timing, sound: Soundtrack | None
+) -> AbstractContextManager[OutputContainer]:
+    """An MP4 with its index in front, for the web, and clocks in which both streams are exact."""
+    clocks = {"video_track_timescale": str(timing.time_base.denominator)}
+    if sound:
+        clocks["movie_timescale"] = str(sound.sample_rate)  # the unit in which MP4 says where a sound ends
+    return created(path, movflags="+faststart", **clocks)
+
+
+def _mux(output: OutputContainer, pictures: Iterator[Packet], sound: Soundtrack | None) -> None:
+    """Write both streams side by side, in the order of decoding."""
+    streams = [pictures, sound.packets(output)] if sound else [pictures]
+    for packet in heapq.merge(*streams, key=lambda packet: packet.dts * packet.time_base):
+        output.mux(packet)

@@ -1,0 +1,141 @@
+"""Sound in and out: float32 waveforms (channels, samples)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..errors import MediaError
+from .atomic import written_whole
+from .container import Source, audio_stream, created, describe, opened
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.packet import Packet
+
+# FFmpeg's names of the loudspeaker arrangements that FLAC's specification gives to 1..6 channels.
+LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1")
+LOSSLESS_CODECS = {".wav": "pcm_s16le", ".flac": "flac"}
+
+
+def read_audio(source: Source) -> tuple[torch.Tensor, int]:
+    """The first audio stream of a sound or video file.
+
+    Returns:
+        float32 (C, T) at the file's own sample rate, which is returned beside it. Integer formats fill -1..1;
+        floating-point files may exceed it. Encoder padding at both ends is cut off where the file states it.
+
+    Raises:
+        MediaError: unreadable, damaged, without an audio stream, empty, or with values that are not numbers.
+    """
+    name = describe(source)
+    with opened(source) as container:
+        stream = audio_stream(container, source)
+        rate, time_base = stream.codec_context.sample_rate, stream.time_base
+        pieces: list[torch.Tensor] = []
+        start = end = None
+        for packet in container.demux(stream):
+            if packet.pts is not None and packet.duration:
+                end = packet.pts + packet.duration
+            for frame in packet.decode():
+                start = frame.pts if start is None else start
+                pieces.append(_floats(frame))
+                if frame.sample_rate != rate or len(pieces[-1]) != len(pieces[0]):
+                    raise MediaError(
+                        f"{name} changes its sample rate or channels midway: convert it to WAV first."
+                    )
+    waveform = torch.cat(pieces, dim=1) if pieces else torch.empty(0, 0)
+    if time_base == Fraction(1, rate) and None not in (start, end):  # only then do time stamps count samples
+        padding = waveform.shape[1] - (end - start)
+        if 0 < padding < pieces[-1].shape[1]:
+            waveform = waveform[:, :-padding]
+    if not waveform.numel():
+        raise MediaError(f"{name} has an audio stream without a single sample: choose a file with sound.")
+    if not waveform.isfinite().all():
+        raise MediaError(f"{name} contains values that are not numbers: export the sound anew.")
+    return waveform, rate
+
+
+def _floats(frame: AudioFrame) -> torch.Tensor:
+    """A decoded frame as float32 (C, n), integers scaled to -1..1."""
+    values = torch.from_numpy(frame.to_ndarray())
+    if frame.format.is_packed:
+        values = values.reshape(frame.samples, -1).T
+    if values.is_floating_point():
+        return values.float()
+    if values.dtype == torch.uint8:
+        return (values.float() - 128) / 128
+    return values.float() / -torch.iinfo(values.dtype).min
+
+
+def to_mono(waveform: torch.Tensor) -> torch.Tensor:
+    """(C, T) to (1, T): the mean over channels."""
+    return waveform.mean(dim=0, keepdim=True)
+
+
+def resample(waveform: torch.Tensor, from_rate: int, to_rate: int) -> torch.Tensor:
+    """(..., T) at `from_rate` to (..., ceil(T * to_rate / from_rate)) by torchaudio's windowed sinc."""
+    from torchaudio.functional import resample as windowed_sinc
+
+    return windowed_sinc(waveform, from_rate, to_rate)
+
+
+def write_audio(path: str | os.PathLike, waveform: torch.Tensor, sample_rate: int) -> None:
+    """Write a .wav or .flac of 16 bits per sample, exactly as long as the waveform.
+
+    Args:
+        waveform: (C, T) of 1 to 6 channels, nominally -1..1. What exceeds it is clipped, never scaled: the
+            same level in means the same level out.
+
+    Raises:
+        MediaError: another suffix, a wrong shape, no samples, values that are not numbers, or no such place.
+    """
+    path = Path(path)
+    codec = LOSSLESS_CODECS.get(path.suffix.lower())
+    if codec is None:
+        raise MediaError(
+            f"{path.name}: sounds are written as {' or '.join(LOSSLESS_CODECS)}; change the suffix."
+        )
+    waveform = checked_waveform(waveform, sample_rate)
+    sixteen_bit = (waveform * 32768).round().clamp(-32768, 32767).short()
+    with written_whole(path) as temporary, created(temporary) as output:
+        stream = output.add_stream(codec, rate=sample_rate, layout=LAYOUTS[len(waveform) - 1], format="s16")
+        for packet in sound_packets(stream, sixteen_bit):
+            output.mux(packet)
+
+
+def checked_waveform(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
+    """The waveform as float32 (C, T) on the CPU, fit to be encoded; what is not fit raises `MediaError`."""
+    if waveform.ndim != 2 or not 1 <= len(waveform) <= len(LAYOUTS) or waveform.shape[1] == 0:
+        raise MediaError(
+            f"a sound must have the shape (channels, samples) with 1 to {len(LAYOUTS)} channels and at least "
+            f"one sample, but this one has {tuple(waveform.shape)}."
+        )
+    if not waveform.is_floating_point() or not waveform.isfinite().all():
+        raise MediaError(
+            "a sound must consist of finite floating-point values; this one has NaN, inf or integers."
+        )
+    if sample_rate <= 0:
+        raise MediaError(f"the sample rate must be positive, but it is {sample_rate}.")
+    return waveform.detach().to("cpu", torch.float32)
+
+
+def sound_packets(stream: AudioStream, waveform: torch.Tensor) -> Iterator[Packet]:
+    """Encode (C, T), int16 or float32 as the stream's format asks, into packets whose times start at 0."""
+    import av
+
+    context = stream.codec_context
+    rate, name, layout = context.sample_rate, context.format.name, context.layout.name
+    piece_length = 1024  # one frame of AAC; encoders with longer frames collect pieces themselves
+    for place, piece in enumerate(waveform.split(piece_length, dim=1)):
+        values = piece if context.format.is_planar else piece.T.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(values.contiguous().numpy(), format=name, layout=layout)
+        frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), place * piece_length
+        yield from stream.encode(frame)
+    yield from stream.encode(None)

@@ -1,0 +1,171 @@
+"""The alignment curve: a line chart over denoising steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
+
+from PIL import Image, ImageDraw, ImageFont
+
+from ..errors import AlignerError
+
+Point = tuple[float, float]
+Series = Sequence[float | Point]
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
+LINE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+PAPER, INK, GRID = "#ffffff", "#333333", "#e6e6e6"
+# Lines are drawn this many times too large and then scaled down, which smooths their edges.
+SMOOTHING = 3
+SMALLEST = (320, 200)
+
+
+def alignment_curve(
+    series: Mapping[str, Series],
+    *,
+    title: str = "Alignment while sampling",
+    y_label: str = "cosine similarity",
+    width: int = 960,
+    height: int = 540,
+) -> Image.Image:
+    """A line chart, RGB.
+
+    Args:
+        series: under each name of the legend the values at steps 0, 1, 2, ..., or points (step, value). A
+            value that is not finite interrupts its line.
+        width, height: in pixels, at least 320 x 200; the lettering grows with them.
+
+    Raises:
+        AlignerError: not one finite value, or too small a picture.
+    """
+    lines = {name: _points(values) for name, values in series.items()}
+    if not any(_unbroken(points) for points in lines.values()):
+        raise AlignerError("there is no finite value to draw: give at least one series with one.")
+    if width < SMALLEST[0] or height < SMALLEST[1]:
+        raise AlignerError(
+            f"a chart needs at least {SMALLEST} pixels, but ({width}, {height}) were asked for."
+        )
+    return _Chart(lines, width, height).drawn(title, y_label)
+
+
+class _Chart:
+    """Where the plot lies within the picture, and how values become places."""
+
+    def __init__(self, lines: Mapping[str, list[Point]], width: int, height: int) -> None:
+        self.lines, self.width, self.height = lines, width, height
+        # The size of the lettering is the measure of everything.
+        self.unit = max(10, round(min(width / 60, height / 30)))
+        self.text = ImageFont.load_default(self.unit)
+        self.heading = ImageFont.load_default(round(1.4 * self.unit))
+
+        points = [point for line in lines.values() for stretch in _unbroken(line) for point in stretch]
+        steps, values = zip(*points)
+        self.x_low, self.x_high = min(steps), max(max(steps), min(steps) + 1)
+        self.y_ticks = _round_numbers(min(values), max(values), 5)
+        whole_numbers = _round_numbers(self.x_low, self.x_high, 8, finest=1)
+        self.x_ticks = [tick for tick in whole_numbers if self.x_low <= tick <= self.x_high]
+        margin = 0.04 * (max(values) - min(values))
+        self.y_low = min(min(values) - margin, self.y_ticks[0])
+        self.y_high = max(max(values) + margin, self.y_ticks[-1])
+
+        lettering = max(self.text.getlength(label) for label in _labels(self.y_ticks))
+        self.left, self.right = round(lettering + 3.4 * self.unit), width - 2 * self.unit
+        self.top, self.bottom = 5 * self.unit, round(height - 3.8 * self.unit)
+
+    def x(self, step: float) -> float:
+        return self.left + (step - self.x_low) / (self.x_high - self.x_low) * (self.right - self.left)
+
+    def y(self, value: float) -> float:
+        return self.bottom - (value - self.y_low) / (self.y_high - self.y_low) * (self.bottom - self.top)
+
+    def drawn(self, title: str, y_label: str) -> Image.Image:
+        """The whole chart: lines first, smoothed, then the lettering at its final size."""
+        picture = self._drawn_lines()
+        canvas, unit = ImageDraw.Draw(picture), self.unit
+        canvas.text((self.left, unit), title, INK, self.heading, "la")
+        self._write_legend(canvas)
+        for tick, label in zip(self.x_ticks, _labels(self.x_ticks)):
+            canvas.text((self.x(tick), self.bottom + 0.6 * unit), label, INK, self.text, "ma")
+        for tick, label in zip(self.y_ticks, _labels(self.y_ticks)):
+            canvas.text((self.left - 0.7 * unit, self.y(tick)), label, INK, self.text, "rm")
+        middle = (self.left + self.right) / 2
+        canvas.text((middle, self.height - 0.9 * unit), "denoising step", INK, self.text, "ms")
+        self._write_upwards(picture, y_label)
+        return picture
+
+    def _drawn_lines(self) -> Image.Image:
+        large = Image.new("RGB", (self.width * SMOOTHING, self.height * SMOOTHING), PAPER)
+        canvas = ImageDraw.Draw(large)
+        for tick in self.y_ticks:
+            _line(canvas, [(self.left, self.y(tick)), (self.right, self.y(tick))], GRID, 1)
+        for tick in self.x_ticks:
+            _line(canvas, [(self.x(tick), self.top), (self.x(tick), self.bottom)], GRID, 1)
+        _line(canvas, [(self.left, self.bottom), (self.right, self.bottom)], INK, 1)
+        for colour, points in zip(cycle(LINE_COLOURS), self.lines.values()):
+            for stretch in _unbroken(points):
+                places = [(self.x(step), self.y(value)) for step, value in stretch]
+                _line(canvas, places, colour, self.unit / 6)
+                _dot(canvas, places[-1], colour, self.unit / 4)
+        return large.resize((self.width, self.height), Image.Resampling.LANCZOS)
+
+    def _write_legend(self, canvas: ImageDraw.ImageDraw) -> None:
+        """The names beside strokes of their colours, in a row under the title."""
+        x, y, unit = self.left, 3.7 * self.unit, self.unit
+        for colour, name in zip(cycle(LINE_COLOURS), self.lines):
+            canvas.rectangle([x, y - unit / 8, x + 1.5 * unit, y + unit / 8], colour)
+            canvas.text((x + 2 * unit, y), name, INK, self.text, "lm")
+            x += self.text.getlength(name) + 3.8 * unit
+
+    def _write_upwards(self, picture: Image.Image, words: str) -> None:
+        strip = Image.new("L", (self.bottom - self.top, 2 * self.unit))
+        ImageDraw.Draw(strip).text((strip.width / 2, self.unit), words, 255, self.text, "mm")
+        strip = strip.transpose(Image.Transpose.ROTATE_90)
+        picture.paste(INK, (round(0.4 * self.unit), self.top), strip)
+
+
+def _line(canvas: ImageDraw.ImageDraw, places: list[Point], colour: str, thickness: float) -> None:
+    scaled = [(x * SMOOTHING, y * SMOOTHING) for x, y in places]
+    canvas.line(scaled, colour, round(thickness * SMOOTHING), joint="curve")
+
+
+def _dot(canvas: ImageDraw.ImageDraw, place: Point, colour: str, radius: float) -> None:
+    x, y = place
+    canvas.ellipse([side * SMOOTHING for side in (x - radius, y - radius, x + radius, y + radius)], colour)
+
+
+def _points(values: Series) -> list[Point]:
+    """Values at steps 0, 1, 2, ... become points; points stay what they are."""
+    return [
+        (float(value[0]), float(value[1])) if isinstance(value, Sequence) else (float(step), float(value))
+        for step, value in enumerate(values)
+    ]
+
+
+def _unbroken(points: list[Point]) -> list[list[Point]]:
+    """The stretches of a line between values that are not finite."""
+    stretches: list[list[Point]] = [[]]
+    for step, value in points:
+        if math.isfinite(value):
+            stretches[-1].append((step, value))
+        elif stretches[-1]:
+            stretches.append([])
+    return [stretch for stretch in stretches if stretch]
+
+
+def _round_numbers(low: float, high: float, about: int, finest: float = 0.0) -> list[float]:
+    """Some `about` multiples of 1, 2 or 5 times a power of ten around low..high, at least `finest` apart."""
+    if low == high:
+        low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+    span = high - low
+    magnitude = 10.0 ** math.floor(math.log10(span / about))
+    step = next(factor * magnitude for factor in (1, 2, 5, 10) if span / (factor * magnitude) <= about)
+    step = max(step, finest)
+    return [place * step for place in range(math.floor(low / step), math.ceil(high / step) + 1)]
+
+
+def _labels(ticks: list[float]) -> Iterator[str]:
+    """The ticks in figures, all with as many decimals as their distance needs."""
+    distance = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
+    decimals = max(0, -math.floor(math.log10(distance) + 1e-9))
+    return (f"{tick:.{decimals}f}" for tick in ticks)

@@ -1,0 +1,93 @@
+"""Sound as a picture: log-mel spectrograms, quick enough for a preview at every denoising step."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy
+import torch
+from PIL import Image, ImageColor
+
+from ..errors import AlignerError
+
+# Ten evenly spaced colours of matplotlib's "magma" (CC0): perceptually even, from silence to the loudest.
+MAGMA = (
+    "#000004",
+    "#180f3d",
+    "#440f76",
+    "#721f81",
+    "#9e2f7f",
+    "#cd4071",
+    "#f1605d",
+    "#fd9668",
+    "#feca8d",
+    "#fcfdbf",
+)
+# The natural logarithm of 1e-5, the magnitude at which vocoders' log-mel spectrograms are cut off.
+LOG_FLOOR = math.log(1e-5)
+# What is drawn: 80 dB below the loudest, as a natural logarithm of magnitude.
+LOG_RANGE = 80 / 20 * math.log(10)
+MEL_BINS, LOWEST_HERTZ = 80, 30.0
+WINDOW_SECONDS = 0.064
+
+
+def spectrogram(waveform: torch.Tensor, sample_rate: int, width: int = 512, height: int = 256) -> Image.Image:
+    """A waveform (T,), nominally -1..1, as an RGB picture: time to the right, pitch upwards, silence dark.
+
+    Pitch is mel frequency from 30 Hz to half the sample rate; the colours span 80 dB below the loudest place.
+
+    Raises:
+        AlignerError: a waveform with channels, or without samples.
+    """
+    if waveform.ndim != 1 or not len(waveform):
+        raise AlignerError(
+            f"a spectrogram shows one channel (T,) with samples, but this has {tuple(waveform.shape)}."
+        )
+    samples = waveform.detach().to("cpu", torch.float32)
+    size = 2 ** round(math.log2(WINDOW_SECONDS * sample_rate))
+    hop = max(1, min(size // 2, len(samples) // width))
+    window = torch.hann_window(size)
+    spectrum = torch.stft(samples, size, hop, window=window, pad_mode="constant", return_complex=True)
+    magnitude = spectrum.abs() * (2 / window.sum())  # a sine of amplitude 1 has magnitude 1
+    mel = _mel_filters(size, sample_rate) @ magnitude
+    return mel_picture(mel.clamp(min=math.exp(LOG_FLOOR)).log().T, width, height)
+
+
+def mel_picture(mel: torch.Tensor, width: int = 512, height: int = 256) -> Image.Image:
+    """A log-mel spectrogram (frames, bins), natural logarithms of magnitude, as an RGB picture.
+
+    Brightness is relative to the loudest place, but never so far that the silence of 1e-5 shows.
+
+    Raises:
+        AlignerError: no frames or no bins, or other dimensions.
+    """
+    if mel.ndim != 2 or not mel.numel():
+        raise AlignerError(
+            f"a mel spectrogram has the shape (frames, bins), but this one has {tuple(mel.shape)}."
+        )
+    levels = mel.detach().to("cpu", torch.float32).nan_to_num(LOG_FLOOR)
+    loudest = max(float(levels.max()), LOG_FLOOR + LOG_RANGE)
+    brightness = ((levels - loudest) / LOG_RANGE + 1).clamp(0, 1)
+    low_frequencies_last = brightness.T.flip(0).mul(255).round().to(torch.uint8)
+    grey = Image.fromarray(low_frequencies_last.numpy()).resize((width, height), Image.Resampling.BILINEAR)
+    return Image.fromarray(_colours()[numpy.asarray(grey)])
+
+
+@lru_cache(maxsize=8)
+def _mel_filters(window: int, sample_rate: int) -> torch.Tensor:
+    """(MEL_BINS, window // 2 + 1) triangles of height 1."""
+    from torchaudio.functional import melscale_fbanks
+
+    return melscale_fbanks(
+        window // 2 + 1, LOWEST_HERTZ, sample_rate / 2, MEL_BINS, sample_rate
+    ).T.contiguous()
+
+
+@lru_cache(maxsize=1)
+def _colours() -> numpy.ndarray:
+    """(256, 3) uint8: the colour of each brightness."""
+    anchors = numpy.array([ImageColor.getrgb(colour) for colour in MAGMA])
+    places = numpy.linspace(0, 255, len(anchors))
+    channels = [numpy.interp(numpy.arange(256), places, anchors[:, channel]) for channel in range(3)]
+    return numpy.stack(channels, axis=1).round().astype(numpy.uint8)

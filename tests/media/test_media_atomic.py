@@ -1,0 +1,85 @@
+"""A file appears under its final name complete or not at all."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from aligner.errors import MediaError
+from aligner.media import add_sound, mp4, write_audio, write_video, written_whole
+
+FRAMES = torch.zeros(60, 64, 64, 3, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("older", [None, b"an older result"])
+def test_interruption_leaves_only_what_was_there(tmp_path, interruption, older):
+    path = tmp_path / "out.bin"
+    if older:
+        path.write_bytes(older)
+    with pytest.raises(interruption), written_whole(path) as temporary:
+        temporary.write_bytes(b"half of it")
+        raise interruption
+    assert [entry.read_bytes() for entry in tmp_path.iterdir()] == ([older] if older else [])
+
+
+def test_success_replaces_the_older_file(tmp_path):
+    path = tmp_path / "out.bin"
+    path.write_bytes(b"older")
+    with written_whole(path) as temporary:
+        assert temporary.parent == path.parent and temporary.suffix == path.suffix
+        temporary.write_bytes(b"newer")
+        assert path.read_bytes() == b"older"
+    assert path.read_bytes() == b"newer" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("encoded_anew", [False, True])
+def test_interrupted_video_leaves_the_older_one(
+    tmp_path, make_video, monkeypatch, interruption, encoded_anew
+):
+    """The interruption comes from within the muxing of packets, with a part of the file on disk."""
+    source = make_video(tmp_path / "clip.mkv", codec="ffv1" if encoded_anew else "libx264")
+    path, original = tmp_path / "out.mp4", mp4.sound_packets
+    path.write_bytes(b"an older result")
+    seen = []
+
+    def interrupted(*args):
+        for packet in original(*args):
+            if len(seen) == 3:
+                seen.extend(tmp_path.glob(".out*"))
+                raise interruption
+            seen.append(packet)
+            yield packet
+
+    monkeypatch.setattr(mp4, "sound_packets", interrupted)
+    with pytest.raises(interruption):
+        add_sound(source, path, torch.zeros(1, 6400), 16000)
+    assert len(seen) == 4, "no temporary file was being written"
+    assert path.read_bytes() == b"an older result"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["clip.mkv", "out.mp4"]
+
+
+def test_missing_folders_are_made(tmp_path):
+    write_audio(tmp_path / "a" / "b" / "out.wav", torch.zeros(1, 100), 16000)
+    write_video(tmp_path / "c" / "out.mp4", FRAMES[:2], 25)
+    assert (tmp_path / "a/b/out.wav").is_file() and (tmp_path / "c/out.mp4").is_file()
+
+
+def test_impossible_places_say_so(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder.wav").mkdir()
+    with pytest.raises(MediaError, match="is a folder"):
+        write_audio(tmp_path / "folder.wav", torch.zeros(1, 100), 16000)
+    with pytest.raises(MediaError, match="cannot be created"):
+        write_audio(tmp_path / "file" / "out.wav", torch.zeros(1, 100), 16000)
+
+
+def test_a_refused_move_says_so_and_cleans_up(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("aligner.media.atomic.os.replace", refuse)
+    with pytest.raises(MediaError, match="close the programs"):
+        write_audio(tmp_path / "out.wav", torch.zeros(1, 100), 16000)
+    assert list(tmp_path.iterdir()) == []
