@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from .errors import AlignerError
 from .imagebind.encode import Embedding
@@ -14,11 +15,12 @@ from .imagebind.encode import Embedding
 class Condition:
     """An embedding that the result is drawn to (weight above 0) or pushed away from (weight below 0).
 
-    A weight of 0 keeps the condition in reports without steering anything.
+    A weight of 0 switches the condition off. duration: how many seconds the recording lasts, exactly, where it is one.
     """
 
     embedding: Embedding
     weight: float = 1.0
+    duration: Fraction | None = None
 
     def __post_init__(self):
         if not math.isfinite(self.weight):

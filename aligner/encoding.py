@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,18 +34,19 @@ def audio_condition(binder: ImageBind, waveform: torch.Tensor, sample_rate: int,
                     clips: str = "released") -> Condition:
     """A sound, (channels, samples) nominally in -1..1. Channels are averaged."""
     mono = waveform.float().mean(dim=0, keepdim=True).to(binder.audio.device)
-    return Condition(embed_audio(binder, mono, sample_rate, _sampling(clips)), weight)
+    embedding = embed_audio(binder, mono, sample_rate, _sampling(clips))
+    return Condition(embedding, weight, Fraction(waveform.shape[-1], sample_rate))
 
 
 @torch.no_grad()
-def frames_condition(binder: ImageBind, frames: torch.Tensor, fps: float, weight: float = 1.0, *,
+def frames_condition(binder: ImageBind, frames: torch.Tensor, fps: Fraction, weight: float = 1.0, *,
                      clips: str = "released") -> Condition:
     """A video in memory: frames (N, 3, H, W) in 0..1, at a constant rate. A single frame counts as a picture."""
     if not fps > 0:
         raise AlignerError(f"The frame rate must be above 0, not {fps}.")
     if len(frames) == 1:
         return image_condition(binder, frames[0], weight)
-    times = torch.arange(len(frames), dtype=torch.float64) / fps
+    times = torch.arange(len(frames), dtype=torch.float64) / float(fps)
     return _clips_condition(binder, lambda indices: frames[indices], times, len(frames) / fps, weight, _sampling(clips))
 
 
@@ -59,15 +61,15 @@ def video_condition(binder: ImageBind, source: str | Path | BinaryIO, weight: fl
 
     if len(info.frame_times) == 1:
         return image_condition(binder, read(torch.tensor([0]))[0] / 255, weight)
-    return _clips_condition(binder, read, info.frame_times, float(info.duration), weight, _sampling(clips))
+    return _clips_condition(binder, read, info.frame_times, info.duration, weight, _sampling(clips))
 
 
-def _clips_condition(binder, read, times, duration, weight, sampling: ClipSampling) -> Condition:
-    spans = sampling.video.spans(duration)
+def _clips_condition(binder, read, times, duration: Fraction, weight, sampling: ClipSampling) -> Condition:
+    spans = sampling.video.spans(float(duration))
     indices = frame_indices(times, spans, sampling.frames_per_clip)
     needed, positions = indices.unique(return_inverse=True)
     frames = read(needed).to(binder.vision.device)
-    return Condition(embed_frames(binder, frames, positions, spans, sampling), weight)
+    return Condition(embed_frames(binder, frames, positions, spans, sampling), weight, duration)
 
 
 def _sampling(clips: str) -> ClipSampling:

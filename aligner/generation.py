@@ -47,21 +47,24 @@ class Generation:
 
 @torch.inference_mode(False)
 def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1, binder: ImageBind | None = None,
-             conditions: Sequence[Condition] = (), guidance: Guidance | None = None, latents: Streams | None = None,
-             denoise: float = 1.0, on_step: Callable[[Step], None] = lambda step: None) -> Generation:
+             conditions: Sequence[Condition] = (), guidance: Guidance | None = None, steer: bool = True,
+             latents: Streams | None = None, denoise: float = 1.0,
+             on_step: Callable[[Step], None] = lambda step: None) -> Generation:
     """Sample a batch of variations, steered by the conditions where guidance is given.
 
     prompts: per stream (1 or batch, D). Variation k draws its noise from seed + k, so that any one of them can be made
     again alone. latents, with denoise below 1: clean latents (1 or batch, ...) to start from; only the last part of
-    the schedule is then run. Without guidance the conditions only score the result.
+    the schedule is then run. Without guidance, or with steer off, the conditions only score the result, the latter by
+    the comparison that guidance names.
 
     Raises AlignerError before any sampling if the conditions, the window or the latents leave nothing to do.
     """
     prompts, latents = (_repeated(tensors, batch, denoiser.device) for tensors in (prompts, latents))
     first_step = _first_step(denoiser.steps, denoise, latents)
     objective = _objective(denoiser, binder, conditions, guidance)
-    if guidance:
-        _require_effect(guidance, denoiser, objective, first_step)
+    steering = guidance if steer else None
+    if steering:
+        _require_effect(steering, denoiser, first_step)
     start = _start(denoiser, seed, batch, latents, first_step)
     curves: dict[str, Curve] = defaultdict(list)
 
@@ -72,8 +75,8 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
         on_step(step)
 
     with repeatable(denoiser.device):
-        with _memory(denoiser, binder, guidance):
-            clean, tuned = sample(denoiser, start, prompts, guidance, objective, first_step=first_step, on_step=record)
+        with _memory(denoiser, binder, steering):
+            clean, tuned = sample(denoiser, start, prompts, steering, objective, first_step=first_step, on_step=record)
         with torch.no_grad():
             signals = denoiser.render(clean)
             scores = objective(signals).scores if objective else {}
@@ -81,23 +84,23 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
 
 
 def _objective(denoiser, binder, conditions, guidance) -> Objective | None:
-    steering = named(conditions)
-    if guidance is None and not any(condition.weight for condition in steering.values()):
+    targets = named(conditions)
+    if guidance is None and not any(condition.weight for condition in targets.values()):
         return None
     if binder is None:
         raise AlignerError("Conditions need ImageBind to compare with. Load it and connect it.")
     settings = guidance or Guidance()
     sampling = CLIP_SAMPLINGS[settings.clips]
     return Objective(lambda signal: signal.embed(binder, sampling),
-                     {name: _on(denoiser.device, condition.embedding) for name, condition in steering.items()},
-                     pairs(denoiser.streams, steering), settings.compare)
+                     {name: _on(denoiser.device, condition.embedding) for name, condition in targets.items()},
+                     pairs(denoiser.streams, targets), settings.compare)
 
 
 def _on(device: torch.device, embedding: Embedding) -> Embedding:
     return replace(embedding, clips=full_precision(embedding.clips.detach().to(device)).clone())
 
 
-def _require_effect(guidance, denoiser, objective, first_step) -> None:
+def _require_effect(guidance, denoiser, first_step) -> None:
     guidance.require_effect(denoiser.streams)
     if guidance.window(denoiser.steps)[-1] < first_step:
         raise AlignerError(f"Guidance ends at step {guidance.window(denoiser.steps)[-1] + 1}, but with this denoise "
@@ -115,13 +118,11 @@ def _first_step(steps: int, denoise: float, latents: Streams | None) -> int:
 def _start(denoiser, seed, batch, latents, first_step) -> Streams:
     # The noise is drawn on the CPU so that a seed means the same on every device.
     noise = denoiser.noise([torch.Generator("cpu").manual_seed(seed + k) for k in range(batch)])
-    if first_step == 0:
-        return noise
-    for name, latent in latents.items():
+    for name, latent in (latents or {}).items():
         if latent.shape != noise[name].shape:
             raise AlignerError(f"The {name} latent has shape {tuple(latent.shape)}, but this length needs "
                                f"{tuple(noise[name].shape)}. Use a latent from the same model and length.")
-    return denoiser.add_noise(latents, noise, first_step)
+    return denoiser.add_noise(latents, noise, first_step) if first_step else noise
 
 
 def _repeated(tensors: Streams | None, batch: int, device: torch.device) -> Streams | None:

@@ -56,7 +56,8 @@ def _generate(options: Namespace, audioldm, binder: ImageBind, condition: Condit
                                  negative_prompt=options.negative_prompt)
     with progress_bar(options.steps) as on_step:
         return generate(denoiser, denoiser.prompts([options.prompt]), seed=options.seed, binder=binder,
-                        conditions=[condition, *_texts(options, binder)], guidance=guidance, on_step=on_step)
+                        conditions=[condition, *_texts(options, binder)], guidance=guidance, steer=not options.unguided,
+                        on_step=on_step)
 
 
 def _texts(options: Namespace, binder: ImageBind) -> list[Condition]:
@@ -66,12 +67,11 @@ def _texts(options: Namespace, binder: ImageBind) -> list[Condition]:
             [*texts, *((text, -1.0) for text in options.away_from)]]
 
 
-def _guidance(options: Namespace) -> Guidance | None:
+def _guidance(options: Namespace) -> Guidance:
     start, end = options.window
-    guidance = Guidance(rule=options.rule, rates={"audio": options.rate}, prompt_rate=options.prompt_rate,
-                        inner_steps=options.inner_steps, start=start, end=end, compare=options.compare,
-                        clips=options.clips, checkpointing=options.checkpointing)
-    return None if options.unguided else guidance
+    return Guidance(rule=options.rule, rates={"audio": options.rate}, prompt_rate=options.prompt_rate,
+                    inner_steps=options.inner_steps, start=start, end=end, compare=options.compare,
+                    clips=options.clips, checkpointing=options.checkpointing)
 
 
 def _require_writable(options: Namespace, suffixes: tuple[str, ...]) -> None:

@@ -21,6 +21,10 @@ STREAM = "audio"
 PIPELINE = "AudioLDMPipeline"
 COMPONENTS = ("unet", "vae", "vocoder", "text_encoder", "tokenizer", "scheduler")
 
+#: float32 activations per second of sound: a plain step's largest, what the backward pass through VAE (1.4 GiB for
+#: 10 s), vocoder (3.1) and ImageBind (1.0) keeps, the same recomputed block by block, and the U-Net's (1.0) on top.
+_UNGUIDED_BYTES, _GUIDED_BYTES, _CHECKPOINTED_BYTES, _NETWORK_BYTES = (int(gib * 2**30) for gib in (0.05, 0.55, 0.15, 0.1))
+
 
 class AudioLDM(nn.Module):
     """The frozen weights: text encoder, U-Net, VAE, vocoder, and the noise schedule they were trained with."""
@@ -81,6 +85,16 @@ class AudioLDM(nn.Module):
     def vocode(self, mel: torch.Tensor) -> torch.Tensor:
         """Log-mel spectrogram (B, T, bins) -> waveform (B, T * hop + a few) float32 in -1..1, differentiable."""
         return full_precision(self.vocoder(mel.to(self.vocoder.dtype)))
+
+    def activation_bytes(self, seconds: float, *, guided: bool, through_network: bool, checkpointing: bool) -> int:
+        """About how much memory a step needs beside the weights, for so many seconds of sound in all.
+
+        Counted for the medium model with ImageBind's audio tower; what a run really takes varies with the kernels.
+        """
+        per_second = _UNGUIDED_BYTES
+        if guided:
+            per_second = _CHECKPOINTED_BYTES if checkpointing else _GUIDED_BYTES + through_network * _NETWORK_BYTES
+        return int(seconds * per_second * self.unet.dtype.itemsize / 4)
 
     def denoiser(self, *, seconds: Fraction | float, steps: int, cfg: float = 2.5,
                  negative_prompt: str = "") -> "AudioLDMDenoiser":

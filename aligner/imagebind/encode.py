@@ -1,0 +1,131 @@
+"""Texts, pictures, frames and sounds to points of ImageBind's space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import AlignerError
+from .audio import LOWEST_RATE, SAMPLE_RATE, audio_input, resampled
+from .clips import ClipSampling, Span
+from .tokenizer import tokenize
+from .towers import ImageBind
+from .vision import clip_input, image_input, unit_range
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What ImageBind makes of a batch.
+
+    clips: (B, S, D) float32, one embedding per clip; S is 1 for texts and pictures. Their lengths are
+    ImageBind's scales: 1 for vision, 20 for audio, learned for text. spans: start and end of every clip in
+    seconds; None where there is no time. modality: "text", "image", "video" or "audio".
+    """
+
+    clips: torch.Tensor
+    spans: tuple[tuple[float, float], ...] | None
+    modality: str
+
+    def mean(self) -> torch.Tensor:
+        """(B, D): the mean over clips, which is what ImageBind compares."""
+        return self.clips.mean(dim=1)
+
+
+def embed_text(model: ImageBind, texts: Sequence[str]) -> Embedding:
+    """Embed B texts; what exceeds 77 tokens is ignored. Raises AlignerError unless they are strings."""
+    if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
+        raise AlignerError("Texts to embed must be a list of at least one string.")
+    with torch.inference_mode(False), torch.no_grad():
+        return Embedding(model.text(tokenize(texts).to(model.text.device)).unsqueeze(1), None, "text")
+
+
+def embed_image(model: ImageBind, pixels: torch.Tensor) -> Embedding:
+    """Embed pictures (B, 3, H, W): floats in 0..1 or uint8.
+
+    The gradient flows to pixels that require it. Raises AlignerError for anything but finite RGB pictures.
+    """
+    _require_pictures("pictures", pixels)
+    with _graph_only_for(pixels):
+        pixels = unit_range(pixels.to(model.vision.device))
+        _require_finite("pictures", pixels)
+        return Embedding(model.vision(image_input(pixels)).unsqueeze(1), None, "image")
+
+
+def embed_frames(model: ImageBind, frames: torch.Tensor, indices: torch.Tensor, spans: Sequence[Span],
+                 sampling: ClipSampling) -> Embedding:
+    """Embed one video as clips: B = 1.
+
+    frames: (N, 3, H, W), floats in 0..1 or uint8. indices: (S, T), the frames of each clip, T = 1 or 2 (see
+    `frame_indices`). spans: the S clips' times. The gradient flows to frames that require it. Raises
+    AlignerError for anything but finite RGB frames.
+    """
+    _require_pictures("frames", frames)
+    with _graph_only_for(frames):
+        # Clip by clip, so that only 224 x 224 pixels of each are ever held in float32 together.
+        indices = indices.to(frames.device)
+        inputs = torch.cat([_clip_input(model, frames[chosen], sampling) for chosen in indices])
+        views = model.vision(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
+        return Embedding(views.mean(dim=1).unsqueeze(0), _in_seconds(spans), "video")
+
+
+def embed_audio(model: ImageBind, waveform: torch.Tensor, sample_rate: int, sampling: ClipSampling,
+                count: int | None = None) -> Embedding:
+    """Embed mono sounds (B, n) at `sample_rate` Hz as clips.
+
+    count: how many clips, where the sound's own length should not decide: a vocoder returns a few samples too
+    many. The gradient flows to a waveform that requires it. Raises AlignerError if there is no sound or it is
+    not finite.
+    """
+    if waveform.ndim != 2 or not waveform.numel() or not waveform.is_floating_point():
+        raise AlignerError("Sound to embed must be floats of shape (sounds, samples) and not empty, but is "
+                           f"{waveform.dtype} of shape {tuple(waveform.shape)}.")
+    if sample_rate < LOWEST_RATE:
+        raise AlignerError(f"A sample rate must be at least {LOWEST_RATE} Hz, not {sample_rate}.")
+    _require_finite("sound", waveform)
+    with _graph_only_for(waveform):
+        waveform = resampled(waveform.to(model.audio.device), sample_rate)
+        spans = sampling.audio.spans(waveform.shape[1] / SAMPLE_RATE, count)
+        inputs = audio_input(waveform, SAMPLE_RATE, spans)
+        clips = model.audio(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
+        return Embedding(clips, _in_seconds(spans), "audio")
+
+
+@contextmanager
+def _graph_only_for(x: torch.Tensor) -> Iterator[None]:
+    """Keep autograd as it is for an input that requires a gradient; otherwise build no graph.
+
+    A constant embedding is made outside inference mode even if the caller is in it, because it will be the
+    target of losses that are differentiated, which inference tensors refuse.
+    """
+    if x.requires_grad and torch.is_grad_enabled():
+        yield
+    else:
+        with torch.inference_mode(False), torch.no_grad():
+            yield
+
+
+def _clip_input(model: ImageBind, frames: torch.Tensor, sampling: ClipSampling) -> torch.Tensor:
+    """(T, 3, H, W) -> (1, crops, 3, T, 224, 224), on the vision tower's device."""
+    pixels = unit_range(frames.to(model.vision.device))
+    _require_finite("frames", pixels)
+    return clip_input(pixels.transpose(0, 1).unsqueeze(0), sampling.crops)
+
+
+def _in_seconds(spans: Sequence[Span]) -> tuple[tuple[float, float], ...]:
+    return tuple((float(start), float(end)) for start, end in spans)
+
+
+def _require_pictures(name: str, pixels: torch.Tensor) -> None:
+    if pixels.ndim != 4 or pixels.shape[1] != 3 or not pixels.numel():
+        raise AlignerError(f"The {name} to embed must be RGB, of shape (number, 3, height, width), none 0, "
+                           f"but their shape is {tuple(pixels.shape)}. Convert them first.")
+    if pixels.dtype != torch.uint8 and not pixels.is_floating_point():
+        raise AlignerError(f"The {name} to embed must be floats in 0..1 or uint8, not {pixels.dtype}.")
+
+
+def _require_finite(name: str, values: torch.Tensor) -> None:
+    if not values.isfinite().all():
+        raise AlignerError(f"The {name} to embed contain NaN or infinite values. Check what made them.")

@@ -1,0 +1,128 @@
+from fractions import Fraction
+
+import torch
+from comfy_api.latest import io
+
+from comfy import model_management
+
+from ..aligner.conditions import Condition
+from ..aligner.encoding import text_condition
+from ..aligner.errors import AlignerError
+from ..aligner.generation import Generation, generate
+from ..aligner.generators.audioldm import STREAM, AudioLDM, AudioLDMDenoiser
+from ..aligner.guidance import Guidance
+from ..aligner.pictures import alignment_curve
+from .convert import audio_output, image_output
+from .hosting import Hosted, load_on_device
+from .progress import SoundProgress
+from .types import CATEGORY, AudioLDMType, ConditionsType, GuidanceType, ImageBindType
+
+SAME_AS_VIDEO, SECONDS = "same as video", "seconds"
+
+
+class GuidedAudioLDMSampler(io.ComfyNode):
+    """Conditions to sound."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingGuidedAudioLDMSampler",
+            display_name="Guided AudioLDM Sampler",
+            category=CATEGORY,
+            description="Makes sound with AudioLDM while ImageBind pulls it towards the conditions (Seeing and Hearing, "
+                        "arXiv 2402.17723). Without conditions it is plain AudioLDM.",
+            inputs=[
+                AudioLDMType.Input("audioldm", tooltip="From Load AudioLDM."),
+                ImageBindType.Input("imagebind", optional=True,
+                                    tooltip="From Load ImageBind. Needed as soon as something steers."),
+                ConditionsType.Input("conditions", optional=True, tooltip="What to follow, from Encode Condition."),
+                GuidanceType.Input("guidance", optional=True,
+                                   tooltip="From Guidance Settings. Without it the defaults apply."),
+                io.Latent.Input("latent", optional=True,
+                                tooltip="A latent from this node, to be refined: set denoise below 1. The sound gets "
+                                        "its length."),
+                io.String.Input("prompt", default="", multiline=True,
+                                tooltip="Describes the sound. It prompts AudioLDM, and with ImageBind connected it also "
+                                        "steers, as in the paper (see text_weight)."),
+                io.String.Input("negative_prompt", default="", multiline=True, tooltip="What AudioLDM should avoid."),
+                io.Int.Input("seed", default=0, min=0, max=2**63 - 65, control_after_generate=True,
+                             tooltip="Same seed, same sound. Variation k uses seed + k."),
+                io.Int.Input("steps", default=30, min=1, max=1000,
+                             tooltip="Denoising steps. 30 is the paper's; fewer are faster and rougher."),
+                io.Float.Input("cfg", default=2.5, min=0.0, max=30.0, step=0.1,
+                               tooltip="How closely AudioLDM follows its prompt. 2 to 4 is usual; 1 or less ignores the "
+                                       "negative prompt and is twice as fast."),
+                io.Combo.Input("length", options=[SAME_AS_VIDEO, SECONDS], default=SAME_AS_VIDEO,
+                               tooltip="As long as the video among the conditions, to the sample, or as many seconds as "
+                                       "set below."),
+                io.Float.Input("seconds", default=5.0, min=0.01, max=600.0, step=0.01,
+                               tooltip="Length of the sound where length is set to seconds."),
+                io.Int.Input("variations", default=1, min=1, max=64,
+                             tooltip="How many sounds to make at once, as a batch. Memory grows with it."),
+                io.Float.Input("denoise", default=1.0, min=0.01, max=1.0, step=0.01,
+                               tooltip="1 starts from noise. Below 1 a latent must be connected, of which the more is "
+                                       "kept the lower this is."),
+                io.Float.Input("text_weight", default=1.0, min=-10.0, max=10.0, step=0.05,
+                               tooltip="How much the prompt counts in guidance, beside the conditions. 0 leaves it to "
+                                       "AudioLDM alone."),
+                io.Boolean.Input("guided", default=True,
+                                 tooltip="Off samples without guidance and only scores the result: to hear what "
+                                         "guidance does."),
+            ],
+            outputs=[
+                io.Audio.Output(display_name="audio", tooltip="The sound, mono; variations are a batch."),
+                io.Image.Output(display_name="curve", tooltip="How the alignment rose while sampling."),
+                io.Float.Output(display_name="score", tooltip="Cosine similarity of the sound with the conditions, "
+                                                              "-1 to 1, weighted as in guidance; the variations' mean."),
+                io.Latent.Output(display_name="latent", tooltip="To be refined by another run of this node."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, audioldm, prompt, negative_prompt, seed, steps, cfg, length, seconds, variations, denoise,
+                text_weight, guided, imagebind=None, conditions=(), guidance=None, latent=None) -> io.NodeOutput:
+        model: AudioLDM = audioldm.model
+        guidance = guidance or Guidance()
+        seconds = _seconds(model, length, seconds, conditions, latent)
+        text = prompt if imagebind and text_weight and prompt.strip() else None
+        steering = bool(imagebind) and bool(conditions or text)
+        _load(audioldm, imagebind if steering else None, text, seconds, variations, guidance)
+        conditions = [*conditions, *([text_condition(imagebind.model, text, text_weight)] if text else [])]
+        denoiser = model.denoiser(seconds=seconds, steps=steps, cfg=cfg, negative_prompt=negative_prompt)
+        result = generate(denoiser, denoiser.prompts([prompt]), seed=seed, batch=variations,
+                          binder=imagebind.model if imagebind else None, conditions=conditions,
+                          guidance=guidance if conditions else None, steer=guided,
+                          latents={STREAM: latent["samples"]} if latent else None, denoise=denoise,
+                          on_step=SoundProgress(model, steps))
+        return _output(result, denoiser)
+
+
+def _seconds(model: AudioLDM, length: str, seconds: float, conditions: list[Condition], latent) -> Fraction:
+    """The length asked for: a latent's own, a video's, or the number. Raises AlignerError if there is no video."""
+    if latent:
+        return Fraction(latent.get("sound_samples") or model.latent_samples(latent["samples"]), model.sample_rate)
+    if length == SECONDS:
+        return Fraction(seconds).limit_denominator(model.sample_rate)
+    for condition in conditions:
+        if condition.embedding.modality == "video":
+            return condition.duration
+    raise AlignerError(f"The length is set to '{SAME_AS_VIDEO}', but there is no video among the conditions. Set length "
+                       f"to '{SECONDS}', or encode a video.")
+
+
+def _load(audioldm: Hosted, imagebind: Hosted | None, text: str | None, seconds: Fraction, variations: int,
+          guidance: Guidance) -> None:
+    towers = [*(["audio"] if imagebind else []), *(["text"] if text else [])]
+    patchers = audioldm.patchers() + (imagebind.patchers(*towers) if towers else [])
+    load_on_device(patchers, memory_required=audioldm.model.activation_bytes(
+        float(seconds) * variations, guided=imagebind is not None, through_network=guidance.needs_denoiser_gradient,
+        checkpointing=guidance.checkpointing))
+
+
+def _output(result: Generation, denoiser: AudioLDMDenoiser) -> io.NodeOutput:
+    sound = result.signals[STREAM]
+    curve = alignment_curve(result.curves, title="Alignment while sampling", y_label="cosine similarity")
+    latent = {"samples": result.latents[STREAM].to(model_management.intermediate_device()), "type": "audio",
+              "sound_samples": denoiser.samples}
+    score = float(result.score.mean()) if result.score is not None else 0.0
+    return io.NodeOutput(audio_output(sound.trimmed(), sound.sample_rate), image_output(curve), score, latent)

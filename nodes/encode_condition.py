@@ -1,0 +1,86 @@
+from comfy_api.latest import io
+
+from ..aligner.conditions import Condition
+from ..aligner.encoding import audio_condition, frames_condition, text_condition, video_condition
+from ..aligner.errors import AlignerError
+from ..aligner.imagebind import ImageBind
+from ..aligner.imagebind.clips import CLIP_SAMPLINGS
+from .convert import exact_rate, pixels, video_file, waveform
+from .hosting import Hosted, load_on_device
+from .types import CATEGORY, ConditionsType, ImageBindType
+
+
+class EncodeCondition(io.ComfyNode):
+    """Whatever is connected, embedded once."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingEncodeCondition",
+            display_name="Encode Condition",
+            category=CATEGORY,
+            description="Turns a picture, video, sound or text into a condition that steers a generation. Connect any "
+                        "of them; chain several of these nodes to combine conditions. A weight below 0 pushes away.",
+            inputs=[
+                ImageBindType.Input("imagebind", tooltip="From Load ImageBind."),
+                io.Image.Input("image", optional=True,
+                               tooltip="One picture, or a batch of frames played at fps frames per second."),
+                io.Video.Input("video", optional=True,
+                               tooltip="A video. Only the frames that are looked at are read, so long clips are fine."),
+                io.Audio.Input("audio", optional=True, tooltip="A sound of any length and rate."),
+                ConditionsType.Input("conditions", optional=True,
+                                     tooltip="Conditions from another Encode Condition node, to be kept beside these."),
+                io.String.Input("text", default="", multiline=True,
+                                tooltip="Words. Longer than 77 tokens they are cut. Leave empty for none."),
+                io.Float.Input("fps", default=24.0, min=0.01, max=1000.0, step=0.01,
+                               tooltip="Frames per second of a batch of images; Get Video Components has it."),
+                io.Float.Input("weight", default=1.0, min=-10.0, max=10.0, step=0.05,
+                               tooltip="How much these conditions count. 1 is usual, 0 switches them off, below 0 the "
+                                       "result is pushed away from them."),
+                io.Combo.Input("clips", options=list(CLIP_SAMPLINGS), default="released",
+                               tooltip="How a recording is cut into clips: one per second as the method's authors do, "
+                                       "or as ImageBind's do (video 5 of 2 s, three crops; sound 3 of 2 s)."),
+            ],
+            outputs=[ConditionsType.Output(display_name="conditions", tooltip="For a guided sampler, or one more "
+                                                                              "Encode Condition node.")],
+        )
+
+    @classmethod
+    def execute(cls, imagebind, text, fps, weight, clips, conditions=(), **given) -> io.NodeOutput:
+        encoded = encode(imagebind, text=text, fps=fps, weight=weight, clips=clips, **given)
+        if not encoded:
+            raise AlignerError("There is nothing to encode: connect an image, a video or a sound, or write a text.")
+        return io.NodeOutput([*conditions, *encoded])
+
+
+def encode(imagebind: Hosted, *, text: str, fps: float, weight: float, clips: str, **given) -> list[Condition]:
+    """A condition for each of image, video and audio that is connected, and for a text that is not empty.
+
+    given: the connected ones of image, video, audio. A silent video's AUDIO is connected but None: that is an error.
+    """
+    binder: ImageBind = imagebind.model
+    load_on_device(imagebind.patchers(*_towers(text, given)))
+    encoded = []
+    if "image" in given:
+        encoded.append(frames_condition(binder, pixels(given["image"]), exact_rate(fps), weight, clips=clips))
+    if "video" in given:
+        encoded.append(_video(binder, given["video"], weight, clips))
+    if "audio" in given:
+        sounds, rate = waveform(given["audio"])
+        encoded += [audio_condition(binder, sound, rate, weight, clips=clips) for sound in sounds]
+    if text.strip():
+        encoded.append(text_condition(binder, text, weight))
+    return encoded
+
+
+def _towers(text: str, given: dict) -> list[str]:
+    needed = {"vision": "image" in given or "video" in given, "audio": "audio" in given, "text": bool(text.strip())}
+    return [tower for tower, used in needed.items() if used]
+
+
+def _video(binder: ImageBind, video, weight: float, clips: str) -> Condition:
+    source = video_file(video)
+    if source is not None:
+        return video_condition(binder, source, weight, clips=clips)
+    components = video.get_components()
+    return frames_condition(binder, pixels(components.images), components.frame_rate, weight, clips=clips)

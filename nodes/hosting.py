@@ -1,0 +1,76 @@
+"""Our models under ComfyUI's model management: on the device while they work, handed back when others need room."""
+
+import torch
+from torch import nn
+
+from comfy import model_management
+from comfy.model_patcher import ModelPatcher
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+DTYPE_CHOICES = ["auto", *DTYPES]
+
+
+def resolve_dtype(choice: str) -> torch.dtype:
+    """The precision that ComfyUI itself would choose for its device, or the one asked for."""
+    if choice in DTYPES:
+        return DTYPES[choice]
+    device = model_management.get_torch_device()
+    if model_management.should_use_fp16(device=device):
+        return torch.float16
+    return torch.bfloat16 if model_management.should_use_bf16(device=device) else torch.float32
+
+
+class Hosted:
+    """A model whose parts ComfyUI moves one by one, so that a tower that is not needed stays on the host."""
+
+    def __init__(self, model: nn.Module):
+        self.model = model
+        self._patchers = {name: _patcher(part) for name, part in model.named_children()}
+
+    def patchers(self, *parts: str) -> list[ModelPatcher]:
+        """The patchers of the named parts, or of all."""
+        return [self._patchers[part] for part in parts or self._patchers]
+
+
+@torch.inference_mode(False)
+def load_on_device(patchers: list[ModelPatcher], memory_required: int = 0) -> None:
+    """Bring parts to the device together, with room for `memory_required` bytes of activations beside them.
+
+    Everything that a run needs must be named in one call: a second call may push out what the first one loaded.
+    """
+    model_management.load_models_gpu(patchers, memory_required=memory_required, force_full_load=True)
+    for patcher in patchers:
+        _leave_inference_mode(patcher.model)
+
+
+class HostedPart(nn.Module):
+    """ComfyUI writes attributes such as `device` onto what it patches; libraries define some of them read-only."""
+
+    def __init__(self, part: nn.Module):
+        super().__init__()
+        self.part = part
+
+
+def _patcher(part: nn.Module) -> ModelPatcher:
+    return ModelPatcher(HostedPart(part), load_device=model_management.get_torch_device(),
+                        offload_device=model_management.unet_offload_device())
+
+
+def _leave_inference_mode(module: nn.Module) -> None:
+    """Replace inference tensors by ordinary ones on the same storage.
+
+    ComfyUI runs nodes in inference mode. A part that some other node's run moved to or from the device then holds
+    inference tensors, which fail in a backward pass even though they are frozen.
+    """
+    for child in module.modules():
+        for name, parameter in child.named_parameters(recurse=False):
+            if parameter.is_inference():
+                setattr(child, name, nn.Parameter(_alias(parameter), requires_grad=False))
+        for name, buffer in child.named_buffers(recurse=False):
+            if buffer.is_inference():
+                child._buffers[name] = _alias(buffer)
+
+
+def _alias(tensor: torch.Tensor) -> torch.Tensor:
+    alias = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+    return alias.set_(tensor.untyped_storage(), tensor.storage_offset(), tensor.size(), tensor.stride())

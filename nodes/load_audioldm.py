@@ -1,0 +1,37 @@
+from comfy_api.latest import io
+
+from ..aligner.demo.random_models import load_random_audioldm
+from ..aligner.generators.audioldm import load_audioldm
+from .hosting import DTYPE_CHOICES, Hosted, resolve_dtype
+from .model_folders import DEMO, audioldm_names, audioldm_path
+from .types import CATEGORY, AudioLDMType
+
+
+class LoadAudioLDM(io.ComfyNode):
+    """A folder name to a sound generator."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingLoadAudioLDM",
+            display_name="Load AudioLDM",
+            category=CATEGORY,
+            description="Loads AudioLDM, which makes sound from words. Put a folder as published (audioldm-s-full-v2, "
+                        "audioldm-m-full, audioldm-l-full) into models/audioldm. Its weights are licensed "
+                        "CC BY-NC-SA 4.0: for non-commercial use only. The built-in demo model is small and random: "
+                        "it makes noise.",
+            inputs=[
+                io.Combo.Input("model", options=audioldm_names(),
+                               tooltip="A folder from models/audioldm, or the small random model that is built in."),
+                io.Combo.Input("precision", options=DTYPE_CHOICES, default="auto",
+                               tooltip="auto follows ComfyUI's own choice: fp16 or bf16 on most GPUs, fp32 on the CPU."),
+            ],
+            outputs=[AudioLDMType.Output(display_name="audioldm", tooltip="For the Guided AudioLDM Sampler.")],
+        )
+
+    @classmethod
+    def execute(cls, model, precision) -> io.NodeOutput:
+        dtype = resolve_dtype(precision)
+        if model == DEMO:
+            return io.NodeOutput(Hosted(load_random_audioldm(dtype=dtype)))
+        return io.NodeOutput(Hosted(load_audioldm(audioldm_path(model), dtype=dtype)))

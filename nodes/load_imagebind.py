@@ -1,0 +1,35 @@
+from comfy_api.latest import io
+
+from ..aligner.demo.random_models import load_random_imagebind
+from ..aligner.imagebind import load_imagebind
+from .hosting import DTYPE_CHOICES, Hosted, resolve_dtype
+from .model_folders import DEMO, imagebind_names, imagebind_path
+from .types import CATEGORY, ImageBindType
+
+
+class LoadImageBind(io.ComfyNode):
+    """A file name to a binder."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingLoadImageBind",
+            display_name="Load ImageBind",
+            category=CATEGORY,
+            description="Loads ImageBind, which compares pictures, sounds and words. Put imagebind_huge.pth or "
+                        ".safetensors into models/imagebind. Its weights are licensed CC BY-NC-SA 4.0: for "
+                        "non-commercial use only. The built-in demo model is small and random: what it steers is noise.",
+            inputs=[
+                io.Combo.Input("model", options=imagebind_names(),
+                               tooltip="A file from models/imagebind, or the small random model that is built in."),
+                io.Combo.Input("precision", options=DTYPE_CHOICES, default="auto",
+                               tooltip="auto follows ComfyUI's own choice: fp16 or bf16 on most GPUs, fp32 on the CPU."),
+            ],
+            outputs=[ImageBindType.Output(display_name="imagebind", tooltip="For Encode Condition and the sampler.")],
+        )
+
+    @classmethod
+    def execute(cls, model, precision) -> io.NodeOutput:
+        if model == DEMO:
+            return io.NodeOutput(Hosted(load_random_imagebind()))
+        return io.NodeOutput(Hosted(load_imagebind(imagebind_path(model), dtype=resolve_dtype(precision))))
