@@ -32,7 +32,7 @@ class Cut:
 
     def spans(self, duration: float, count: int | None = None) -> list[Span]:
         """The clips of a recording of `duration` seconds, or `count` clips of it."""
-        return clip_spans(duration, self.seconds, count or self.count_for(duration))
+        return clip_spans(duration, self.seconds, self.count_for(duration) if count is None else count)
 
 
 @dataclass(frozen=True)
