@@ -83,15 +83,16 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                 text_weight, guided, imagebind=None, conditions=(), guidance=None, latent=None) -> io.NodeOutput:
         model: AudioLDM = audioldm.model
         guidance = guidance or Guidance()
-        seconds = _seconds(model, length, seconds, conditions, latent)
         text = prompt if imagebind and text_weight and prompt.strip() else None
-        steering = bool(imagebind) and bool(conditions or text)
-        _load(audioldm, imagebind if steering else None, text, seconds, variations, guidance)
-        conditions = [*conditions, *([text_condition(imagebind.model, text, text_weight)] if text else [])]
+        seconds = _seconds(model, length, seconds, conditions, latent)
+        # Texts first and by themselves: their encoders need not share the device with the sampling.
+        load_on_device(audioldm.patchers("text_encoder") + (imagebind.patchers("text") if text else []))
         denoiser = model.denoiser(seconds=seconds, steps=steps, cfg=cfg, negative_prompt=negative_prompt)
-        result = generate(denoiser, denoiser.prompts([prompt]), seed=seed, batch=variations,
-                          binder=imagebind.model if imagebind else None, conditions=conditions,
-                          guidance=guidance if conditions else None, steer=guided,
+        prompts = denoiser.prompts([prompt])
+        conditions = [*conditions, *([text_condition(imagebind.model, text, text_weight)] if text else [])]
+        _load_for_sampling(audioldm, imagebind if conditions else None, float(seconds) * variations, guidance)
+        result = generate(denoiser, prompts, seed=seed, batch=variations, binder=imagebind and imagebind.model,
+                          conditions=conditions, guidance=guidance if conditions else None, steer=guided,
                           latents={STREAM: latent["samples"]} if latent else None, denoise=denoise,
                           on_step=SoundProgress(model, steps))
         return _output(result, denoiser)
@@ -110,12 +111,10 @@ def _seconds(model: AudioLDM, length: str, seconds: float, conditions: list[Cond
                        f"to '{SECONDS}', or encode a video.")
 
 
-def _load(audioldm: Hosted, imagebind: Hosted | None, text: str | None, seconds: Fraction, variations: int,
-          guidance: Guidance) -> None:
-    towers = [*(["audio"] if imagebind else []), *(["text"] if text else [])]
-    patchers = audioldm.patchers() + (imagebind.patchers(*towers) if towers else [])
-    load_on_device(patchers, memory_required=audioldm.model.activation_bytes(
-        float(seconds) * variations, guided=imagebind is not None, through_network=guidance.needs_denoiser_gradient,
+def _load_for_sampling(audioldm: Hosted, imagebind: Hosted | None, seconds: float, guidance: Guidance) -> None:
+    parts = audioldm.patchers("unet", "vae", "vocoder") + (imagebind.patchers("audio") if imagebind else [])
+    load_on_device(parts, memory_required=audioldm.model.activation_bytes(
+        seconds, guided=imagebind is not None, through_network=guidance.needs_denoiser_gradient,
         checkpointing=guidance.checkpointing))
 
 

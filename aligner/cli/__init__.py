@@ -21,6 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"aligner: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped. Nothing was written.", file=sys.stderr)
+        print("\nStopped. No half-written file is left behind.", file=sys.stderr)
         return 130
     return 0

@@ -69,9 +69,12 @@ def _texts(options: Namespace, binder: ImageBind) -> list[Condition]:
 
 def _guidance(options: Namespace) -> Guidance:
     start, end = options.window
-    return Guidance(rule=options.rule, rates={"audio": options.rate}, prompt_rate=options.prompt_rate,
-                    inner_steps=options.inner_steps, start=start, end=end, compare=options.compare,
-                    clips=options.clips, checkpointing=options.checkpointing)
+    guidance = Guidance(rule=options.rule, rates={"audio": options.rate}, prompt_rate=options.prompt_rate,
+                        inner_steps=options.inner_steps, start=start, end=end, compare=options.compare,
+                        clips=options.clips, checkpointing=options.checkpointing)
+    if not options.unguided:
+        guidance.window(options.steps)  # asked here to find out before models are loaded
+    return guidance
 
 
 def _require_writable(options: Namespace, suffixes: tuple[str, ...]) -> None:

@@ -13,7 +13,8 @@ def progress_bar(steps: int, description: str = "sampling") -> Iterator[Callable
     """Yields the callback that a generation calls after every step."""
     from tqdm import tqdm
 
-    with tqdm(total=steps, desc=description, unit="step") as bar:
+    # The delay keeps the bar off the screen when a request is refused before its first step.
+    with tqdm(total=steps, desc=description, unit="step", delay=0.01) as bar:
         def on_step(step: Step) -> None:
             if step.alignment:
                 bar.set_postfix(loss=f"{step.alignment.loss.mean().item():.3f}")

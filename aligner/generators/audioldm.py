@@ -147,7 +147,7 @@ class AudioLDMDenoiser:
         z_in = self.scheduler.scale_model_input(z, timestep)
         if self.negative is None:
             return {STREAM: self._network(z_in, timestep, y)}
-        negative = self.negative.expand_as(y)
+        negative = self.negative.to(y.device).expand_as(y)
         if y.requires_grad and not z.requires_grad:
             # Prompt tuning alone: the unconditional half has no gradient, so it should not pay for one.
             with torch.no_grad():

@@ -165,6 +165,7 @@ def test_a_variation_can_be_made_again_alone(exact_audioldm, exact_binder):
 
 def test_checkpointing_changes_memory_and_not_the_result(denoiser, prompts, binder, two_conditions):
     def saved_bytes_and_latent(checkpointing):
+        """How much the backward pass was kept for, outside the checkpointed blocks, which keep nothing."""
         saved = [0]
 
         def count(tensor):
@@ -177,9 +178,9 @@ def test_checkpointing_changes_memory_and_not_the_result(denoiser, prompts, bind
         return saved[0], result.latents["audio"]
 
     plain_bytes, plain = saved_bytes_and_latent(False)
-    _, checkpointed = saved_bytes_and_latent(True)
+    checkpointed_bytes, checkpointed = saved_bytes_and_latent(True)
     torch.testing.assert_close(checkpointed, plain, atol=1e-5, rtol=1e-4)
-    assert plain_bytes > 0
+    assert checkpointed_bytes < plain_bytes / 2
 
 
 def test_runs_under_inference_mode_with_inference_tensors(denoiser, binder, two_conditions):

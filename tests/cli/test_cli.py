@@ -1,0 +1,158 @@
+"""The command line, from files to files."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from aligner.cli import main
+from aligner.demo import EXAMPLE_IMAGE, EXAMPLE_VIDEO
+from aligner.demo.random_models import load_random_imagebind, write_random_audioldm
+from aligner.imagebind import save_imagebind
+from aligner.media import probe_video, read_audio, write_video
+
+ROOT = Path(__file__).resolve().parents[2]
+REAL_MEDIA = ROOT.parent / "shared" / "media"
+FEW_STEPS = ("--steps", "3", "--window", "0", "1")
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """A models folder as ComfyUI has one."""
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "imagebind").mkdir()
+    save_imagebind(load_random_imagebind(), folder / "imagebind" / "imagebind_small.safetensors")
+    write_random_audioldm(folder / "audioldm" / "audioldm-small")
+    return folder
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """Half a second of moving grey, silent."""
+    frames = torch.arange(12, dtype=torch.uint8)[:, None, None, None].expand(12, 48, 64, 3).contiguous() * 20
+    write_video(tmp_path / "clip.mp4", frames, 24)
+    return tmp_path / "clip.mp4"
+
+
+def run(*arguments) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def test_video_to_audio_writes_the_clip_with_sound(tmp_path, clip, models, capsys):
+    output = tmp_path / "out.mp4"
+    assert run("v2a", clip, "-o", output, "--models", models, "--prompt", "a thud", "--away-from", "music",
+               "--curve", tmp_path / "curve.png", *FEW_STEPS) == 0
+    info = probe_video(output)
+    waveform, rate = read_audio(output)
+    assert info.codec == "h264" and info.duration == probe_video(clip).duration
+    assert (waveform.shape[1], rate) == (info.samples(16000), 16000) and waveform.abs().max() > 0
+    assert (tmp_path / "curve.png").stat().st_size > 1000
+    captured = capsys.readouterr()
+    assert "audio ~ video" in captured.out and "audio ~ text 2" in captured.out
+    assert "loss=" in captured.err
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_image_to_audio_writes_sound_of_the_asked_length(tmp_path, models, suffix):
+    output = tmp_path / f"out{suffix}"
+    assert run("i2a", EXAMPLE_IMAGE, "-o", output, "--seconds", "1.25", "--models", models, *FEW_STEPS) == 0
+    waveform, rate = read_audio(output)
+    assert waveform.shape == (1, 20000) and rate == 16000
+
+
+def test_same_seed_same_bytes(tmp_path, clip, models):
+    for name in ("one.wav", "two.wav"):
+        assert run("v2a", clip, "-o", tmp_path / name, "--models", models, "--seed", "4", *FEW_STEPS) == 0
+    assert run("v2a", clip, "-o", tmp_path / "other.wav", "--models", models, "--seed", "5", *FEW_STEPS) == 0
+    one, two, other = ((tmp_path / name).read_bytes() for name in ("one.wav", "two.wav", "other.wav"))
+    assert one == two != other
+
+
+def test_without_models_it_says_that_it_makes_noise(tmp_path, clip, capsys):
+    assert run("v2a", clip, "-o", tmp_path / "out.wav", *FEW_STEPS) == 0
+    assert "RANDOM" in capsys.readouterr().out
+
+
+def test_demo_writes_video_and_curve_and_says_what_happened(tmp_path, capsys, monkeypatch):
+    import aligner.cli.demo
+
+    monkeypatch.setattr(aligner.cli.demo, "STEPS", 4)
+    output = tmp_path / "out" / "demo.mp4"
+    assert run("demo", "-o", output) == 0
+    printed = capsys.readouterr().out
+    assert "RANDOM" in printed and "raised their ImageBind cosine from" in printed
+    assert probe_video(output).duration == probe_video(EXAMPLE_VIDEO).duration
+    waveform, _ = read_audio(output)
+    assert waveform.std() > 1e-3 and waveform.abs().max() < 1.0
+    assert output.with_suffix(".png").is_file()
+
+
+@pytest.mark.skipif(not REAL_MEDIA.is_dir(), reason="the real clips are not here")
+@pytest.mark.parametrize("name", ["hawk_silent_9s.mp4", "rain_drive_stereo_10s.mp4"])
+def test_real_clips(tmp_path, models, name):
+    source, output = REAL_MEDIA / name, tmp_path / "out.mp4"
+    assert run("v2a", source, "-o", output, "--models", models, "--steps", "2", "--window", "0", "1") == 0
+    before, after = probe_video(source), probe_video(output)
+    waveform, rate = read_audio(output)
+    assert (after.codec, after.width, after.height) == ("h264", before.width, before.height)
+    assert after.duration == before.duration and len(after.frame_times) == len(before.frame_times)
+    assert (waveform.shape, rate) == ((1, before.samples(16000)), 16000)
+    assert waveform.std() > 1e-3 and waveform.abs().max() < 1.0
+
+
+@pytest.mark.skipif(not REAL_MEDIA.is_dir(), reason="the real picture is not here")
+def test_real_picture(tmp_path, models):
+    output = tmp_path / "out.wav"
+    assert run("i2a", REAL_MEDIA / "bird_image.jpg", "-o", output, "--seconds", "3", "--models", models,
+               "--steps", "2", "--window", "0", "1") == 0
+    waveform, rate = read_audio(output)
+    assert (waveform.shape, rate) == ((1, 48000), 16000)
+    assert waveform.std() > 1e-3 and waveform.abs().max() < 1.0
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["v2a", "nowhere.mp4", "-o", "out.mp4"], "nowhere.mp4"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.avi"], "out.avi"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "0"], "none of the 0 steps"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "2000"], "1000 timesteps"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "3", "--window", "0.9", "1"], "holds none of the 3 steps"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--condition-weight", "0"], "every condition has weight 0"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--rate", "-1"], "learning rate"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--models", "nowhere"], "Put an AudioLDM folder|audioldm"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--device", "abacus"], "abacus"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--curve", "c.png", "--unguided"], "no alignment curve"),
+    (["i2a", EXAMPLE_IMAGE, "-o", "out.wav", "--seconds", "0"], "longer than nothing"),
+    (["i2a", EXAMPLE_VIDEO, "-o", "out.wav"], "example.mp4"),
+])
+def test_bad_input_ends_with_one_clear_line_and_no_file(tmp_path, capsys, monkeypatch, arguments, message):
+    import re
+
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 1
+    captured = capsys.readouterr()
+    (line,) = [line for line in captured.err.splitlines() if line.startswith("aligner: ")]
+    assert re.search(message, line)
+    assert "step/s" not in captured.err, "sampling had started"
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_leaves_nothing_half_written(tmp_path, clip, models, capsys, monkeypatch):
+    import aligner.sampling
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(aligner.sampling, "_descend", interrupted)
+    output = tmp_path / "result" / "out.mp4"
+    assert run("v2a", clip, "-o", output, "--models", models, *FEW_STEPS) == 130
+    assert "No half-written file" in capsys.readouterr().err
+    assert not output.parent.exists() or not list(output.parent.iterdir())
+
+
+def test_help_teaches_without_loading_anything():
+    loaded = subprocess.run([sys.executable, "-c", "import sys; from aligner.cli import main\ntry: main(['--help'])\n"
+                             "except SystemExit: pass\nprint('torch' in sys.modules)"],
+                            cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "examples:" in loaded and "imagebind_huge.pth" in loaded and loaded.strip().endswith("False")

@@ -1,0 +1,96 @@
+"""What a user has, as conditions."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+
+from aligner.conditions import Condition
+from aligner.demo import EXAMPLE_VIDEO
+from aligner.encoding import audio_condition, frames_condition, image_condition, text_condition, video_condition
+from aligner.errors import AlignerError
+from aligner.imagebind.encode import Embedding
+from aligner.media import probe_video, read_frames, write_video
+from aligner.scoring import score
+
+
+@pytest.mark.parametrize("clips, count", [("released", 4), ("upstream", 5)])
+def test_a_file_and_its_frames_in_memory_are_the_same_condition(binder, clips, count):
+    info = probe_video(EXAMPLE_VIDEO)
+    frames = read_frames(EXAMPLE_VIDEO, range(len(info.frame_times))).permute(0, 3, 1, 2).float() / 255
+    from_file = video_condition(binder, EXAMPLE_VIDEO, clips=clips)
+    in_memory = frames_condition(binder, frames, info.fps, clips=clips)
+    assert from_file.embedding.clips.shape == (1, count, 48)
+    assert from_file.embedding.spans == in_memory.embedding.spans
+    assert from_file.duration == in_memory.duration == 4
+    torch.testing.assert_close(from_file.embedding.clips, in_memory.embedding.clips, atol=1e-5, rtol=0)
+
+
+def test_only_the_frames_that_are_looked_at_are_read(binder, monkeypatch):
+    import aligner.encoding
+
+    asked = []
+
+    def recording_read(source, indices):
+        asked.extend(indices)
+        return read_frames(source, indices)
+
+    monkeypatch.setattr(aligner.encoding, "read_frames", recording_read)
+    video_condition(binder, EXAMPLE_VIDEO)
+    assert len(asked) == 8 < len(probe_video(EXAMPLE_VIDEO).frame_times)
+
+
+def test_a_video_of_one_frame_is_a_picture(binder, tmp_path):
+    write_video(tmp_path / "still.mp4", torch.full((1, 33, 47, 3), 90, dtype=torch.uint8), 24)
+    assert video_condition(binder, tmp_path / "still.mp4").embedding.modality == "image"
+    assert frames_condition(binder, torch.rand(1, 3, 9, 5), Fraction(24)).embedding.modality == "image"
+
+
+def test_a_sound_keeps_its_duration_and_ignores_its_channel_count(binder, seeded):
+    mono = torch.randn(1, 24000, generator=seeded) * 0.1
+    one, six = (audio_condition(binder, mono.expand(channels, -1), 16000) for channels in (1, 6))
+    assert one.duration == Fraction(3, 2) and one.embedding.clips.shape == (1, 2, 48)
+    torch.testing.assert_close(one.embedding.clips, six.embedding.clips, atol=1e-5, rtol=1e-5)
+
+
+def test_text_beyond_77_tokens_is_cut_and_works(binder):
+    long, longer = (text_condition(binder, "rain " * count) for count in (200, 300))
+    assert torch.equal(long.embedding.clips, longer.embedding.clips)
+    assert not torch.equal(long.embedding.clips, text_condition(binder, "rain").embedding.clips)
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda b: text_condition(b, "  "), "empty"),
+    (lambda b: audio_condition(b, torch.full((1, 16000), float("nan")), 16000), "NaN"),
+    (lambda b: audio_condition(b, torch.zeros(1, 0), 16000), "empty"),
+    (lambda b: image_condition(b, torch.full((3, 8, 8), float("nan"))), "NaN"),
+    (lambda b: image_condition(b, torch.zeros(4, 8, 8)), "RGB"),
+    (lambda b: frames_condition(b, torch.zeros(2, 3, 8, 8), 0), "frame rate"),
+    (lambda b: frames_condition(b, torch.zeros(2, 3, 8, 8), Fraction(24), clips="all"), "released, upstream"),
+    (lambda b: frames_condition(b, torch.zeros(0, 3, 8, 8), Fraction(24)), "no frames|empty|longer than 0"),
+])
+def test_bad_input_names_itself(binder, make, message):
+    with pytest.raises(AlignerError, match=message):
+        make(binder)
+
+
+def test_half_precision_inputs_work(binder):
+    assert torch.isfinite(audio_condition(binder, torch.rand(2, 8000).half(), 16000).embedding.clips).all()
+    assert torch.isfinite(image_condition(binder, torch.rand(3, 31, 17).half()).embedding.clips).all()
+
+
+def _condition(vector, modality, weight=1.0):
+    return Condition(Embedding(torch.tensor([[vector]]), None, modality), weight)
+
+
+def test_score_is_the_weighted_mean_of_cosines():
+    sound = [_condition([1.0, 0.0], "audio")]
+    targets = [_condition([1.0, 0.0], "video"), _condition([-1.0, 0.0], "text", -0.5), _condition([0.0, 1.0], "text", 0)]
+    cosines, overall = score(sound, targets)
+    assert cosines == pytest.approx({"audio ~ video": 1.0, "audio ~ text": -1.0})
+    assert overall == pytest.approx((1.0 + 0.5) / 1.5)
+
+
+def test_nothing_to_score_is_an_error():
+    with pytest.raises(AlignerError, match="something to score"):
+        score([], [_condition([1.0, 0.0], "text")])
