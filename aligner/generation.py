@@ -89,6 +89,9 @@ def _objective(denoiser, binder, conditions, guidance) -> Objective | None:
         return None
     if binder is None:
         raise AlignerError("Conditions need ImageBind to compare with. Load it and connect it.")
+    if any(condition.embedding.clips.shape[-1] != binder.config.embed_dim for condition in targets.values()):
+        raise AlignerError("A condition was encoded with another ImageBind than the one that samples. Encode it again "
+                           "with the same model.")
     settings = guidance or Guidance()
     sampling = CLIP_SAMPLINGS[settings.clips]
     return Objective(lambda signal: signal.embed(binder, sampling),

@@ -97,7 +97,7 @@ class AudioLDM(nn.Module):
         return int(seconds * per_second * self.unet.dtype.itemsize / 4)
 
     def denoiser(self, *, seconds: Fraction | float, steps: int, cfg: float = 2.5,
-                 negative_prompt: str = "") -> "AudioLDMDenoiser":
+                 negative_prompt: str = "") -> AudioLDMDenoiser:
         """Make ready for one run; see AudioLDMDenoiser. Raises AlignerError for a length or step count of nothing."""
         return AudioLDMDenoiser(self, seconds=seconds, steps=steps, cfg=cfg, negative_prompt=negative_prompt)
 

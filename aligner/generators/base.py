@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import torch
@@ -23,6 +23,12 @@ class Denoiser(Protocol):
     streams: tuple[str, ...]
     steps: int
     device: torch.device
+
+    def noise(self, generators: Sequence[torch.Generator]) -> Streams:
+        """Latents at the schedule's start, one sample of the batch per generator."""
+
+    def add_noise(self, clean: Streams, noise: Streams, index: int) -> Streams:
+        """Clean latents brought to the noise level of a step, where sampling starts from something."""
 
     def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
         """The network's output for the noisy latents, differentiable in latents and prompts, after CFG."""

@@ -7,7 +7,7 @@ from aligner.conditions import Condition
 from aligner.errors import AlignerError
 from aligner.generation import generate
 from aligner.guidance import Guidance
-from aligner.imagebind.encode import embed_text
+from aligner.imagebind.encode import Embedding, embed_text
 from aligner.sampling import sample
 
 from .reference import paper_rule, released_rule
@@ -262,3 +262,9 @@ def test_a_latent_of_another_length_is_an_error(denoiser, prompts):
 def test_conditions_without_a_binder_are_an_error(denoiser, prompts, text_condition):
     with pytest.raises(AlignerError, match="ImageBind"):
         generate(denoiser, prompts, seed=0, conditions=[text_condition])
+
+
+def test_a_condition_of_another_imagebind_is_an_error(denoiser, prompts, binder):
+    foreign = Condition(Embedding(torch.ones(1, 1, 1024), None, "text"))
+    with pytest.raises(AlignerError, match="another ImageBind"):
+        generate(denoiser, prompts, seed=0, binder=binder, conditions=[foreign])
