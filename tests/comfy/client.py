@@ -1,0 +1,175 @@
+"""A small client of ComfyUI's HTTP and websocket interface."""
+
+from __future__ import annotations
+
+import json
+import struct
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import websocket
+
+HTTP_TIMEOUT = 60  # seconds
+PREVIEW_WITH_METADATA = 4  # the server's number for a binary message: image with JSON metadata
+
+Prompt = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A message from the server: `type` is progress, executing, execution_error, ..., or preview."""
+
+    type: str
+    data: dict[str, Any]
+    image: bytes = b""  # of a preview: a JPEG or PNG file
+
+    @property
+    def prompt_id(self) -> str | None:
+        return self.data.get("prompt_id")
+
+
+class PromptRefused(Exception):
+    """The server did not accept a prompt. `node_errors` maps node ids to what is wrong with them."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__(json.dumps(answer, indent=2))
+        self.node_errors: dict[str, Any] = answer.get("node_errors", {})
+
+
+class PromptFailed(Exception):
+    """A prompt did not run to success. `messages` maps event names, as execution_error, to their data."""
+
+    def __init__(self, messages: dict[str, dict[str, Any]]) -> None:
+        error = messages.get("execution_error")
+        super().__init__(f"{error['node_type']}: {error['exception_message']}" if error
+                         else f"ended with {list(messages)}")
+        self.messages = messages
+
+
+class Client:
+    """One connection to a ComfyUI server; it collects every event that concerns its own prompts."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.client_id = uuid.uuid4().hex
+        self.events: list[Event] = []
+        self._arrival = threading.Condition()
+        self._connected = True
+        url = f"ws://{address}/ws?clientId={self.client_id}"
+        self._socket = websocket.create_connection(url, timeout=HTTP_TIMEOUT)
+        # Must be the first message: it asks for previews that say which node and prompt they belong to.
+        self._socket.send(json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}}))
+        self._socket.settimeout(None)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def close(self) -> None:
+        self._socket.abort()  # wakes the listener
+        self._listener.join()
+        self._socket.shutdown()
+
+    def object_info(self) -> dict[str, Any]:
+        """Every node that the server knows: its inputs and outputs by node id."""
+        return self._request("/object_info")
+
+    def system_stats(self) -> dict[str, Any]:
+        return self._request("/system_stats")
+
+    def queue(self, prompt: Prompt) -> str:
+        """Queue a prompt and return its id. Raises PromptRefused."""
+        try:
+            return self._request("/prompt", {"prompt": prompt, "client_id": self.client_id})["prompt_id"]
+        except urllib.error.HTTPError as error:
+            if error.code != 400:
+                raise
+            raise PromptRefused(json.load(error)) from None
+
+    def wait(self, prompt_id: str, timeout: float = 300) -> dict[str, Any]:
+        """Wait until a prompt has ended, well or not, and return its entry in the server's history."""
+        self.wait_for(lambda event: ended(event, prompt_id), timeout)
+        return self._request(f"/history/{prompt_id}")[prompt_id]
+
+    def run(self, prompt: Prompt, timeout: float = 300) -> dict[str, Any]:
+        """Queue a prompt, wait for its end and return what its output nodes gave, by node id.
+
+        Raises PromptRefused, or PromptFailed if it ended with an error or an interrupt.
+        """
+        entry = self.wait(self.queue(prompt), timeout)
+        if entry["status"]["status_str"] != "success":
+            raise PromptFailed(dict(entry["status"]["messages"]))
+        return entry["outputs"]
+
+    def wait_for(self, matches: Callable[[Event], bool], timeout: float = 60) -> Event:
+        """Return the first event, past or future, for which `matches(event)` is true."""
+        deadline = time.monotonic() + timeout
+        seen = 0
+        with self._arrival:
+            while True:
+                found = next(filter(matches, self.events[seen:]), None)
+                if found:
+                    return found
+                seen = len(self.events)
+                if not self._connected:
+                    raise ConnectionError("the server closed the connection")
+                if not self._arrival.wait(deadline - time.monotonic()):
+                    raise TimeoutError(f"waited {timeout} s; the last events were {self.events[-5:]}")
+
+    def events_of(self, prompt_id: str, type: str) -> list[Event]:
+        return [event for event in self.events if event.prompt_id == prompt_id and event.type == type]
+
+    def interrupt(self) -> None:
+        self._request("/interrupt", {})
+
+    def free(self) -> None:
+        """Ask the server to unload every model and forget its cached results."""
+        self._request("/free", {"unload_models": True, "free_memory": True})
+
+    def _request(self, path: str, payload: dict[str, Any] | None = None) -> Any:
+        data = None if payload is None else json.dumps(payload).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"http://{self.address}{path}", data, headers)
+        with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT) as response:
+            body = response.read()
+        return json.loads(body) if body else None
+
+    def _listen(self) -> None:
+        try:
+            while message := self._socket.recv():
+                with self._arrival:
+                    self.events.append(event_from(message))
+                    self._arrival.notify_all()
+        except (websocket.WebSocketException, OSError):
+            pass  # how an ended connection looks depends on who ended it; all of them mean the same
+        finally:
+            with self._arrival:
+                self._connected = False
+                self._arrival.notify_all()
+
+
+def event_from(message: str | bytes) -> Event:
+    """Read a websocket message. A preview holds: kind, length of the metadata, metadata (JSON), image."""
+    if isinstance(message, str):
+        content = json.loads(message)
+        return Event(content["type"], content["data"])
+    kind, length = struct.unpack_from(">II", message)
+    if kind != PREVIEW_WITH_METADATA:
+        return Event(f"binary {kind}", {})
+    return Event("preview", json.loads(message[8:8 + length]), message[8 + length:])
+
+
+def ended(event: Event, prompt_id: str) -> bool:
+    """The server's last word on a prompt is that it executes no node of it."""
+    return event.type == "executing" and event.data["node"] is None and event.prompt_id == prompt_id
+
+
+def workflow_to_prompt(workflow: dict[str, Any], object_info: dict[str, Any]) -> Prompt:
+    """Turn a graph, as the page saves it, into the prompt that the page would queue for it."""
+    from comfy_cli.workflow_to_api import convert_ui_to_api
+
+    return convert_ui_to_api(workflow, object_info)

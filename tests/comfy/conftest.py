@@ -1,0 +1,35 @@
+"""The fixture `comfyui`: a real server, once for every ComfyUI on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+import pytest
+from run import SetupError
+
+from .install import NOT_FOUND, find
+from .server import Server
+
+try:
+    FOUND = [pytest.param(comfyui, id=comfyui.version) for comfyui in find()]
+except SetupError as error:
+    raise pytest.UsageError(str(error)) from None
+
+
+@pytest.fixture(scope="session", params=FOUND or [pytest.param(None, id="no-ComfyUI")])
+def comfyui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running ComfyUI with this project's nodes."""
+    if request.param is None:
+        pytest.skip(NOT_FOUND)
+    with Server(request.param, tmp_path_factory.mktemp("comfyui")) as server:
+        yield server
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the server's last words beside a test that failed."""
+    report = yield
+    server = getattr(item, "funcargs", {}).get("comfyui")
+    if report.failed and server:
+        report.sections.append((f"ComfyUI {server.comfyui.version}", server.log_tail()))
+    return report

@@ -1,0 +1,116 @@
+"""A real ComfyUI server, started headless on the CPU with this project as its only custom node."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+from pathlib import Path
+
+import psutil
+
+from run import ROOT
+
+from .client import Client
+from .install import ComfyUI, python_for
+
+NODE_PACK = "seeing-and-hearing"
+NOT_SHIPPED = shutil.ignore_patterns(
+    ".git", ".env", "out", "build", "dist", "*.egg-info", "__pycache__", ".pytest_cache")
+
+START_TIMEOUT = 180  # seconds; about 20 on two cores
+STOP_TIMEOUT = 20
+
+
+class Server:
+    """A running server in a base directory of its own; use it as a context manager.
+
+    Attributes:
+        client: talks to the server.
+        folder: ComfyUI's base directory, with custom_nodes, models, input and output.
+        log_file: everything that the server prints.
+    """
+
+    def __init__(self, comfyui: ComfyUI, folder: Path) -> None:
+        self.comfyui = comfyui
+        self.folder = folder
+        self.log_file = folder / "server.log"
+        self.python = python_for(comfyui)
+        self.port = free_port()
+        for name in ("custom_nodes", "models", "input", "output", "user"):
+            (folder / name).mkdir()
+        # A copy, not a link: Windows lets only administrators make links, and a copy is what users get.
+        shutil.copytree(ROOT, folder / "custom_nodes" / NODE_PACK, ignore=NOT_SHIPPED)
+
+    def __enter__(self) -> Server:
+        with self.log_file.open("wb") as log:
+            self._process = subprocess.Popen(self._command(), cwd=self.folder, env=server_environment(),
+                                             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            self.client = self._connect()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.client.close()
+        self._stop()
+
+    def _command(self) -> list[str]:
+        database = (self.folder / "user" / "comfyui.db").as_posix()
+        return [
+            str(self.python), str(self.comfyui.folder / "main.py"), "--cpu", "--port", str(self.port),
+            "--base-directory", str(self.folder), "--database-url", f"sqlite:///{database}",
+            "--disable-all-custom-nodes", "--whitelist-custom-nodes", NODE_PACK,
+            "--disable-api-nodes",  # these, and the page with them, would talk to the internet
+        ]
+
+    def _connect(self) -> Client:
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                return Client(f"127.0.0.1:{self.port}")
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.2)
+        raise RuntimeError(f"ComfyUI {self.comfyui.version} did not start:\n{self.log_tail()}")
+
+    def _stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def put_input(self, file: Path) -> str:
+        """Copy a file into ComfyUI's input folder; returns the name by which LoadVideo and others know it."""
+        shutil.copy(file, self.folder / "input" / file.name)
+        return file.name
+
+    def resident_bytes(self) -> int:
+        """Memory that the server occupies now. (On Windows a virtual environment's Python has a child.)"""
+        process = psutil.Process(self._process.pid)
+        return sum(part.memory_info().rss for part in (process, *process.children(recursive=True)))
+
+    def log(self) -> str:
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def log_tail(self, lines: int = 40) -> str:
+        return "\n".join(self.log().splitlines()[-lines:])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def server_environment() -> dict[str, str]:
+    """This process's environment without what would change the server's module search path, and offline."""
+    unwanted = {"PYTHONPATH", "PYTHONSAFEPATH", "PYTHONHOME"}
+    inherited = {name: value for name, value in os.environ.items() if name not in unwanted}
+    return inherited | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}
