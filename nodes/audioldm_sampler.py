@@ -120,7 +120,9 @@ def _load_for_sampling(audioldm: Hosted, imagebind: Hosted | None, seconds: floa
 
 def _output(result: Generation, denoiser: AudioLDMDenoiser) -> io.NodeOutput:
     sound = result.signals[STREAM]
-    curve = alignment_curve(result.curves, title="Alignment while sampling", y_label="cosine similarity")
+    # An unguided run has no curve, only the place where it ended.
+    curves = result.curves or {pair: [(denoiser.steps, float(score.mean()))] for pair, score in result.scores.items()}
+    curve = alignment_curve(curves, title="Alignment while sampling", y_label="cosine similarity")
     latent = {"samples": result.latents[STREAM].to(model_management.intermediate_device()), "type": "audio",
               "sound_samples": denoiser.samples}
     score = float(result.score.mean()) if result.score is not None else 0.0

@@ -29,7 +29,7 @@ def alignment_curve(
     width: int = 960,
     height: int = 540,
 ) -> Image.Image:
-    """A line chart, RGB.
+    """A line chart, RGB; empty axes if there is nothing to draw.
 
     Args:
         series: under each name of the legend the values at steps 0, 1, 2, ..., or points (step, value). A
@@ -37,11 +37,9 @@ def alignment_curve(
         width, height: in pixels, at least 320 x 200; the lettering grows with them.
 
     Raises:
-        AlignerError: not one finite value, or too small a picture.
+        AlignerError: too small a picture.
     """
     lines = {name: _points(values) for name, values in series.items()}
-    if not any(_unbroken(points) for points in lines.values()):
-        raise AlignerError("there is no finite value to draw: give at least one series with one.")
     if width < SMALLEST[0] or height < SMALLEST[1]:
         raise AlignerError(
             f"a chart needs at least {SMALLEST} pixels, but ({width}, {height}) were asked for."
@@ -60,7 +58,7 @@ class _Chart:
         self.heading = ImageFont.load_default(round(1.4 * self.unit))
 
         points = [point for line in lines.values() for stretch in _unbroken(line) for point in stretch]
-        steps, values = zip(*points)
+        steps, values = zip(*points or [(0.0, 0.0), (1.0, 1.0)])
         self.x_low, self.x_high = min(steps), max(max(steps), min(steps) + 1)
         self.y_ticks = _round_numbers(min(values), max(values), 5)
         whole_numbers = _round_numbers(self.x_low, self.x_high, 8, finest=1)
