@@ -1,7 +1,9 @@
 """Seeing & Hearing for ComfyUI: sound for pictures, steered by ImageBind while it is generated. No training."""
 
-# ComfyUI imports this folder as a package; anything else that happens to import it (a test runner) has no use for it.
-if __package__:
+from importlib.util import find_spec
+
+# This folder is a package inside ComfyUI only; anything else that happens to import it, a test runner, has no use for it.
+if __package__ and find_spec("comfy_api"):
     from .nodes import comfy_entrypoint
 
     WEB_DIRECTORY = "./web"

@@ -18,14 +18,17 @@ def checkpointed(modules: Iterable[nn.Module]) -> Iterator[None]:
     One mechanism for every network, because each library's own switch covers only a part of its blocks. The networks
     draw no random numbers (they are in eval mode), so that no generator state has to be kept.
     """
-    modules = list(modules)
-    for module in modules:
+    # Some hosts hang a forward of their own onto an instance; it comes back afterwards.
+    originals = {module: module.__dict__.get("forward") for module in modules}
+    for module in originals:
         module.forward = partial(_forward, module.forward)
     try:
         yield
     finally:
-        for module in modules:
+        for module, original in originals.items():
             del module.forward
+            if original is not None:
+                module.forward = original
 
 
 def _forward(forward, *args, **kwargs):

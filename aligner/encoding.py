@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +13,8 @@ from .conditions import Condition
 from .errors import AlignerError
 from .imagebind import ImageBind, embed_audio, embed_frames, embed_image, embed_text
 from .imagebind.clips import CLIP_SAMPLINGS, ClipSampling, frame_indices
-from .media import VideoInfo, probe_video, read_frames
+from .media import VideoInfo, probe_video, read_frames, to_mono
+from .precision import full_precision
 
 
 @torch.no_grad()
@@ -26,28 +28,33 @@ def text_condition(binder: ImageBind, text: str, weight: float = 1.0) -> Conditi
 @torch.no_grad()
 def image_condition(binder: ImageBind, pixels: torch.Tensor, weight: float = 1.0) -> Condition:
     """A picture, (3, H, W) in 0..1."""
-    return Condition(embed_image(binder, pixels[None].to(binder.vision.device)), weight)
+    return Condition(embed_image(binder, pixels[None]), weight)
 
 
 @torch.no_grad()
 def audio_condition(binder: ImageBind, waveform: torch.Tensor, sample_rate: int, weight: float = 1.0, *,
                     clips: str = "released") -> Condition:
     """A sound, (channels, samples) nominally in -1..1. Channels are averaged."""
-    mono = waveform.float().mean(dim=0, keepdim=True).to(binder.audio.device)
-    embedding = embed_audio(binder, mono, sample_rate, _sampling(clips))
-    return Condition(embedding, weight, Fraction(waveform.shape[-1], sample_rate))
+    if waveform.ndim != 2 or not waveform.numel() or not waveform.is_floating_point():
+        raise AlignerError("A sound must be floats of shape (channels, samples) and not empty, but it is "
+                           f"{waveform.dtype} {tuple(waveform.shape)}.")
+    embedding = embed_audio(binder, to_mono(full_precision(waveform)), sample_rate, _sampling(clips))
+    return Condition(embedding, weight, Fraction(waveform.shape[-1], int(sample_rate)))
 
 
 @torch.no_grad()
 def frames_condition(binder: ImageBind, frames: torch.Tensor, fps: Fraction, weight: float = 1.0, *,
-                     clips: str = "released") -> Condition:
-    """A video in memory: frames (N, 3, H, W) in 0..1, at a constant rate. A single frame counts as a picture."""
+                     clips: str = "released",
+                     to_pixels: Callable[[torch.Tensor], torch.Tensor] = lambda frames: frames) -> Condition:
+    """A video in memory at a constant rate. A single frame counts as a picture.
+
+    frames: (N, 3, H, W) in 0..1, or whatever to_pixels turns into that: it is only asked for the frames looked at.
+    """
     if not fps > 0:
         raise AlignerError(f"The frame rate must be above 0, not {fps}.")
-    if len(frames) == 1:
-        return image_condition(binder, frames[0], weight)
     times = torch.arange(len(frames), dtype=torch.float64) / float(fps)
-    return _clips_condition(binder, lambda indices: frames[indices], times, len(frames) / fps, weight, _sampling(clips))
+    return _video_condition(binder, lambda indices: to_pixels(frames[indices]), times, Fraction(len(frames)) / fps,
+                            weight, _sampling(clips))
 
 
 @torch.no_grad()
@@ -59,17 +66,18 @@ def video_condition(binder: ImageBind, source: str | Path | BinaryIO, weight: fl
     def read(indices: torch.Tensor) -> torch.Tensor:
         return read_frames(source, indices.tolist()).permute(0, 3, 1, 2)
 
-    if len(info.frame_times) == 1:
-        return image_condition(binder, read(torch.tensor([0]))[0] / 255, weight)
-    return _clips_condition(binder, read, info.frame_times, info.duration, weight, _sampling(clips))
+    return _video_condition(binder, read, info.frame_times, info.duration, weight, _sampling(clips))
 
 
-def _clips_condition(binder, read, times, duration: Fraction, weight, sampling: ClipSampling) -> Condition:
+def _video_condition(binder: ImageBind, read: Callable[[torch.Tensor], torch.Tensor], times: torch.Tensor,
+                     duration: Fraction, weight: float, sampling: ClipSampling) -> Condition:
+    """read: gives the frames (n, 3, H, W) of some indices, floats in 0..1 or uint8. times: of all frames."""
+    if len(times) == 1:
+        return Condition(embed_image(binder, read(torch.tensor([0]))), weight, duration)
     spans = sampling.video.spans(float(duration))
     indices = frame_indices(times, spans, sampling.frames_per_clip)
     needed, positions = indices.unique(return_inverse=True)
-    frames = read(needed).to(binder.vision.device)
-    return Condition(embed_frames(binder, frames, positions, spans, sampling), weight, duration)
+    return Condition(embed_frames(binder, read(needed), positions, spans, sampling), weight, duration)
 
 
 def _sampling(clips: str) -> ClipSampling:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -31,10 +31,10 @@ Curve = list[tuple[int, float]]
 class Generation:
     """What one run produced.
 
-    signals: per stream the rendered result, detached. latents, prompts: per stream the clean latents and the (tuned)
-    prompt embeddings, float32. curves: per pair the cosine at every guided step, averaged over the batch. scores: per
-    pair the cosine of the result itself (B,). score: one figure per sample (B,), weighted as the loss was; None
-    where nothing was compared.
+    signals: per stream the rendered result, detached, exactly as long as asked for. latents, prompts: per stream the
+    clean latents and the (tuned) prompt embeddings. curves: per pair the cosine at every guided step, averaged over
+    the batch. scores: per pair the cosine of the result itself (B,). score: one figure per sample (B,), weighted as
+    the loss was; None where nothing was compared.
     """
 
     signals: dict[str, Signal]
@@ -48,24 +48,23 @@ class Generation:
 @torch.inference_mode(False)
 def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1, binder: ImageBind | None = None,
              conditions: Sequence[Condition] = (), guidance: Guidance | None = None, steer: bool = True,
-             latents: Streams | None = None, denoise: float = 1.0,
-             on_step: Callable[[Step], None] = lambda step: None) -> Generation:
+             latents: Streams | None = None, on_step: Callable[[Step], None] = lambda step: None) -> Generation:
     """Sample a batch of variations, steered by the conditions where guidance is given.
 
     prompts: per stream (1 or batch, D). Variation k draws its noise from seed + k, so that any one of them can be made
-    again alone. latents, with denoise below 1: clean latents (1 or batch, ...) to start from; only the last part of
-    the schedule is then run. Without guidance, or with steer off, the conditions only score the result, the latter by
-    the comparison that guidance names.
+    again alone. latents: clean latents (1 or batch, ...) for a denoiser that was made to keep a part of them. Without
+    guidance, or with steer off, the conditions only score the result, the latter by the comparison that guidance names.
 
-    Raises AlignerError before any sampling if the conditions, the window or the latents leave nothing to do.
+    Raises AlignerError before any sampling if the conditions, the window, the seed or the latents leave nothing to do.
     """
-    prompts, latents = (_repeated(tensors, batch, denoiser.device) for tensors in (prompts, latents))
-    first_step = _first_step(denoiser.steps, denoise, latents)
-    objective = _objective(denoiser, binder, conditions, guidance)
+    _require_seeds(seed, batch)
+    prompts, latents = (_repeated(tensors, batch, denoiser) for tensors in (prompts, latents))
     steering = guidance if steer else None
+    objective = _objective(denoiser, binder, named(conditions), guidance or Guidance(), required=steering is not None)
     if steering:
-        _require_effect(steering, denoiser, first_step)
-    start = _start(denoiser, seed, batch, latents, first_step)
+        steering.require_effect(denoiser.streams, denoiser.steps)
+    # The noise is drawn on the CPU so that a seed means the same on every device.
+    start = denoiser.start([torch.Generator("cpu").manual_seed(seed + k) for k in range(batch)], latents)
     curves: dict[str, Curve] = defaultdict(list)
 
     def record(step: Step) -> None:
@@ -76,73 +75,56 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
 
     with repeatable(denoiser.device):
         with _memory(denoiser, binder, steering):
-            clean, tuned = sample(denoiser, start, prompts, steering, objective, first_step=first_step, on_step=record)
+            clean, tuned = sample(denoiser, start, prompts, steering, objective, on_step=record)
         with torch.no_grad():
-            signals = denoiser.render(clean)
+            signals = {name: signal.finished() for name, signal in denoiser.render(clean).items()}
             scores = objective(signals).scores if objective else {}
     return Generation(signals, clean, tuned, dict(curves), scores, objective.overall(scores) if objective else None)
 
 
-def _objective(denoiser, binder, conditions, guidance) -> Objective | None:
-    targets = named(conditions)
-    if guidance is None and not any(condition.weight for condition in targets.values()):
+def _objective(denoiser: Denoiser, binder: ImageBind | None, targets: Mapping[str, Condition], settings: Guidance, *,
+               required: bool) -> Objective | None:
+    """What the result is compared with; None if that is nothing and need not be anything."""
+    if not required and not any(condition.weight for condition in targets.values()):
         return None
+    compared = pairs(denoiser.streams, targets)
     if binder is None:
         raise AlignerError("Conditions need ImageBind to compare with. Load it and connect it.")
     if any(condition.embedding.clips.shape[-1] != binder.config.embed_dim for condition in targets.values()):
         raise AlignerError("A condition was encoded with another ImageBind than the one that samples. Encode it again "
                            "with the same model.")
-    settings = guidance or Guidance()
     sampling = CLIP_SAMPLINGS[settings.clips]
     return Objective(lambda signal: signal.embed(binder, sampling),
                      {name: _on(denoiser.device, condition.embedding) for name, condition in targets.items()},
-                     pairs(denoiser.streams, targets), settings.compare)
+                     compared, settings.compare)
 
 
 def _on(device: torch.device, embedding: Embedding) -> Embedding:
     return replace(embedding, clips=full_precision(embedding.clips.detach().to(device)).clone())
 
 
-def _require_effect(guidance, denoiser, first_step) -> None:
-    guidance.require_effect(denoiser.streams)
-    if guidance.window(denoiser.steps)[-1] < first_step:
-        raise AlignerError(f"Guidance ends at step {guidance.window(denoiser.steps)[-1] + 1}, but with this denoise "
-                           f"value sampling starts at step {first_step + 1}. Raise the window's end, or denoise.")
-
-
-def _first_step(steps: int, denoise: float, latents: Streams | None) -> int:
-    if not 0 < denoise <= 1:
-        raise AlignerError(f"denoise must be above 0 and at most 1, not {denoise}.")
-    if denoise < 1 and latents is None:
-        raise AlignerError("denoise below 1 keeps a part of a latent, but no latent is connected.")
-    return min(round(steps * (1 - denoise)), steps - 1)
-
-
-def _start(denoiser, seed, batch, latents, first_step) -> Streams:
-    # The noise is drawn on the CPU so that a seed means the same on every device.
-    noise = denoiser.noise([torch.Generator("cpu").manual_seed(seed + k) for k in range(batch)])
-    for name, latent in (latents or {}).items():
-        if latent.shape != noise[name].shape:
-            raise AlignerError(f"The {name} latent has shape {tuple(latent.shape)}, but this length needs "
-                               f"{tuple(noise[name].shape)}. Use a latent from the same model and length.")
-    return denoiser.add_noise(latents, noise, first_step) if first_step else noise
-
-
-def _repeated(tensors: Streams | None, batch: int, device: torch.device) -> Streams | None:
+def _require_seeds(seed: int, batch: int) -> None:
     if batch < 1:
         raise AlignerError(f"At least one variation must be made, not {batch}.")
+    if not 0 <= seed <= 2**64 - batch:
+        raise AlignerError(f"The seed must be between 0 and {2**64 - batch}, not {seed}.")
+
+
+def _repeated(tensors: Streams | None, batch: int, denoiser: Denoiser) -> Streams | None:
     if tensors is None:
         return None
     for name, tensor in tensors.items():
+        if name not in denoiser.streams:
+            raise AlignerError(f"There is no stream {name!r} here. This model makes {', '.join(denoiser.streams)}.")
         if len(tensor) not in (1, batch):
             raise AlignerError(f"The {name} input holds {len(tensor)} samples; give 1 or as many as variations "
                                f"({batch}).")
     # Cloned: what another ComfyUI node hands over is an inference tensor, which autograd refuses.
-    return {name: full_precision(tensor.detach().to(device)).expand(batch, *tensor.shape[1:]).clone()
+    return {name: full_precision(tensor.detach().to(denoiser.device)).expand(batch, *tensor.shape[1:]).clone()
             for name, tensor in tensors.items()}
 
 
-def _memory(denoiser, binder, guidance):
+def _memory(denoiser: Denoiser, binder: ImageBind | None, guidance: Guidance | None) -> AbstractContextManager:
     if guidance is None or not guidance.checkpointing:
         return nullcontext()
     return checkpointed([*denoiser.checkpointable(), *binder.blocks()])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,8 +12,6 @@ import torch
 from .errors import AlignerError
 from .imagebind.clips import CLIP_SAMPLINGS
 from .losses import COMPARISONS
-
-Streams = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,8 @@ class Rule:
 
 
 #: The two readings of the method. "paper": eq. 11 to 13, a plain gradient step on z_t, whose clean estimate depends on
-#: it through the network too. "released": the authors' code, Adam on the latent after the scheduler's step, with the
+#: it through the network too; the step is then taken with the prediction made before the update, which saves a second
+#: pass through the network in every step. "released": the authors' code, Adam on the latent after the scheduler's step, with the
 #: prediction of before it held fixed.
 RULES = {
     "paper": Rule("before", through_denoiser=True, optimiser=torch.optim.SGD),
@@ -78,8 +77,8 @@ class Guidance:
         for name, rate in {**self.rates, "prompt": self.prompt_rate}.items():
             if not (math.isfinite(rate) and rate >= 0):
                 raise AlignerError(f"The learning rate for {name} must be 0 or more, not {rate}.")
-        if self.inner_steps < 1:
-            raise AlignerError(f"Guidance needs at least 1 inner step, not {self.inner_steps}.")
+        if not isinstance(self.inner_steps, int) or self.inner_steps < 1:
+            raise AlignerError(f"Guidance needs a whole number of inner steps, at least 1, not {self.inner_steps}.")
         if not 0 <= self.start < self.end <= 1:
             raise AlignerError(
                 f"The guidance window {self.start} to {self.end} is empty or outside 0 to 1. "
@@ -93,7 +92,7 @@ class Guidance:
 
         Raises AlignerError when no step is left.
         """
-        first = int(self.start * steps) + 1 if self.start > 0 else 0
+        first = int(round(self.start * steps, 6)) + 1 if self.start > 0 else 0
         guided = range(first, math.ceil(round(self.end * steps, 6)))
         if not guided:
             raise AlignerError(f"The guidance window {self.start} to {self.end} holds none of the {steps} steps. "
@@ -105,8 +104,9 @@ class Guidance:
         """Whether a guided step differentiates the network's prediction."""
         return RULES[self.rule].through_denoiser or self.prompt_rate > 0
 
-    def require_effect(self, streams) -> None:
-        """Raise AlignerError when these settings would move nothing."""
+    def require_effect(self, streams: Iterable[str], steps: int) -> None:
+        """Raise AlignerError when these settings would move nothing, or in none of the steps."""
+        self.window(steps)
         if not self.prompt_rate and not any(self.rates.get(stream, 0) for stream in streams):
             raise AlignerError(f"Guidance moves nothing: the learning rates of {', '.join(streams)} and of the prompt "
                                "are all 0. Raise one, or turn guidance off.")

@@ -14,15 +14,20 @@ from .signals import Signal
 
 @dataclass(frozen=True)
 class Pair:
-    """One term of the loss, weight * F(stream, target). The target is a condition or another generated stream."""
+    """One term of the loss, weight * F(stream, target).
+
+    The target is a condition where `given`, else another generated stream. Names alone would not tell: sound may be
+    generated to fit a given sound.
+    """
 
     stream: str
     target: str
     weight: float = 1.0
+    given: bool = True
 
     @property
     def label(self) -> str:
-        return f"{self.stream} ~ {self.target}"
+        return f"{self.stream} ~ {self.target}" if self.given else f"{self.stream} ~ generated {self.target}"
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,9 @@ class Alignment:
 
     loss: torch.Tensor
     scores: dict[str, torch.Tensor]
+
+    def detached(self) -> Alignment:
+        return Alignment(self.loss.detach(), self.scores)
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,10 @@ class Objective:
     compare: str = "mean"
 
     def __call__(self, rendered: Mapping[str, Signal]) -> Alignment:
-        embeddings = {**self.conditions, **{name: self.embed(signal) for name, signal in rendered.items()}}
+        generated = {name: self.embed(signal) for name, signal in rendered.items()}
+        targets = {True: self.conditions, False: generated}
         distance = COMPARISONS[self.compare]
-        distances = {pair: distance(embeddings[pair.stream], embeddings[pair.target]) for pair in self.pairs}
+        distances = {pair: distance(generated[pair.stream], targets[pair.given][pair.target]) for pair in self.pairs}
         loss = sum(pair.weight * value for pair, value in distances.items())
         return Alignment(loss, {pair.label: 1.0 - value.detach() for pair, value in distances.items()})
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import torch
 
+#: Names of the precisions that networks can run in.
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
 
 def full_precision(tensor: torch.Tensor) -> torch.Tensor:
     """Half precision becomes float32; float32 and float64 stay.

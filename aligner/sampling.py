@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from .errors import AlignerError
-from .generators.base import Denoiser
-from .guidance import RULES, Guidance, Streams
+from .errors import NOT_FINITE, AlignerError
+from .generators.base import Denoiser, Streams
+from .guidance import RULES, Guidance
 from .objective import Alignment, Objective
 from .signals import Signal
 
@@ -30,19 +30,20 @@ class Step:
 
 @torch.inference_mode(False)
 def sample(denoiser: Denoiser, latents: Streams, prompts: Streams, guidance: Guidance | None = None,
-           objective: Objective | None = None, *, first_step: int = 0,
+           objective: Objective | None = None, *,
            on_step: Callable[[Step], None] = lambda step: None) -> tuple[Streams, Streams]:
     """Denoise, steered: algorithm 1 of the paper for any number of streams.
 
-    latents: per stream the noisy latent at `first_step`. prompts: per stream the prompt embedding, shared by all
-    steps and carried on when guidance tunes it. Without guidance this is plain sampling.
+    latents: per stream the noisy latent that step 0 starts from. prompts: per stream the prompt embedding, shared by
+    all steps and carried on when guidance tunes it. Without guidance this is plain sampling; with it, an objective is
+    needed.
 
-    Returns the clean latents and the (tuned) prompt embeddings. Raises AlignerError if the loss stops being finite;
-    whatever on_step raises ends the run.
+    Returns the clean latents and the (tuned) prompt embeddings. Raises AlignerError if loss or gradient stop being
+    finite; whatever on_step raises ends the run.
     """
     window = guidance.window(denoiser.steps) if guidance else ()
     z, y = _copies(latents), _copies(prompts)
-    for i in range(first_step, denoiser.steps):
+    for i in range(denoiser.steps):
         if i in window:
             z, y, step = _guided_step(denoiser, z, y, i, guidance, objective)
         else:
@@ -72,7 +73,8 @@ def _guided_step(denoiser, z, y, i, guidance, objective):
         alignment = objective(rendered)
         _descend(optimiser, alignment.loss, i)
     z = _step(denoiser, z, output, i) if rule.placement == "before" else _copies(moved)
-    return z, _copies(y), Step(i, _copies(clean), rendered, alignment)
+    rendered = {name: signal.detached() for name, signal in rendered.items()}
+    return z, _copies(y), Step(i, _copies(clean), rendered, alignment.detached())
 
 
 def _predict(denoiser, z, y, i, guidance):
@@ -93,11 +95,10 @@ def _optimiser(rule, guidance, latents, prompts):
 
 def _descend(optimiser, loss, i):
     """One update. Samples of a batch do not see each other: the sum's gradient is each sample's own."""
-    if not torch.isfinite(loss).all():
-        raise AlignerError(f"The alignment loss is not finite at step {i + 1}. Half precision can overflow: load the "
-                           "models in fp32 or bf16. Otherwise lower the learning rate.")
     leaves = [leaf for group in optimiser.param_groups for leaf in group["params"]]
     gradients = torch.autograd.grad(loss.sum() * GRADIENT_SCALE, leaves, allow_unused=True)
+    if not all(tensor.isfinite().all() for tensor in (loss, *gradients) if tensor is not None):
+        raise AlignerError(f"The alignment loss or its gradient at step {i + 1} {NOT_FINITE}")
     for leaf, gradient in zip(leaves, gradients):
         leaf.grad = None if gradient is None else gradient / GRADIENT_SCALE
     optimiser.step()

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 
-from .errors import AlignerError
+from .errors import NOT_FINITE, AlignerError
 from .imagebind import ImageBind
 from .imagebind.clips import ClipSampling
 from .imagebind.encode import Embedding, embed_audio
 
 
 class Signal(Protocol):
-    """A rendered stream that can be embedded."""
+    """A rendered stream."""
 
     def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
-        """The stream's embedding, with gradient where the stream has one."""
+        """The stream's embedding, with gradient where the stream has one. Raises AlignerError unless finite."""
+
+    def detached(self) -> Signal:
+        """The same without its graph."""
+
+    def finished(self) -> Signal:
+        """What the user gets: detached, as long as asked for. Raises AlignerError unless finite."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,20 @@ class Sound:
     samples: int
 
     def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
-        if not self.waveform.isfinite().all():
-            raise AlignerError("The generated sound is not finite. Half precision can overflow: load the models in fp32 "
-                               "or bf16. Otherwise lower the learning rate.")
+        self._require_finite()
         count = sampling.audio.count_for(self.samples / self.sample_rate)
         return embed_audio(binder, self.waveform, self.sample_rate, sampling, count=count)
 
-    def trimmed(self) -> torch.Tensor:
-        """The asked-for samples, (B, samples)."""
-        return self.waveform[:, : self.samples]
+    def detached(self) -> Sound:
+        return replace(self, waveform=self.waveform.detach())
+
+    def finished(self) -> Sound:
+        self._require_finite()
+        return replace(self, waveform=self.waveform[:, : self.samples].detach())
+
+    def _require_finite(self) -> None:
+        if not self.waveform.isfinite().all():
+            raise AlignerError(f"The generated sound {NOT_FINITE}")
 
     @property
     def seconds(self) -> float:

@@ -33,7 +33,7 @@ def pairs(streams: Iterable[str], conditions: Mapping[str, Condition]) -> list[P
     Raises AlignerError when nothing is left to steer by.
     """
     streams = tuple(streams)
-    between = [Pair(x, y) for x, y in combinations(streams, 2)]
+    between = [Pair(x, y, given=False) for x, y in combinations(streams, 2)]
     given = [Pair(stream, name, condition.weight)
              for stream in streams for name, condition in conditions.items() if condition.weight]
     if not between + given:

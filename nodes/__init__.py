@@ -5,7 +5,7 @@ from comfy_api.latest import ComfyExtension
 from .alignment_score import AlignmentScore
 from .audioldm_sampler import GuidedAudioLDMSampler
 from .encode_condition import EncodeCondition
-from .examples import offer_example_clip
+from .examples import offer_examples
 from .guidance_settings import GuidanceSettings
 from .load_audioldm import LoadAudioLDM
 from .load_imagebind import LoadImageBind
@@ -21,5 +21,5 @@ class SeeingAndHearing(ComfyExtension):
 
 async def comfy_entrypoint() -> ComfyExtension:
     register_model_folders()
-    offer_example_clip()
+    offer_examples()
     return SeeingAndHearing()

@@ -3,7 +3,7 @@ from comfy_api.latest import io, ui
 from ..aligner.imagebind.clips import CLIP_SAMPLINGS
 from ..aligner.losses import COMPARISONS
 from ..aligner.scoring import score
-from .encode_condition import encode
+from .encoding import encode
 from .types import CATEGORY, ConditionsType, ImageBindType
 
 
@@ -25,7 +25,7 @@ class AlignmentScore(io.ComfyNode):
                 io.Audio.Input("audio", optional=True, tooltip="A sound to score; a batch is scored one by one."),
                 io.Image.Input("image", optional=True, tooltip="A picture, or frames at fps, to score."),
                 io.Video.Input("video", optional=True, tooltip="A video to score."),
-                io.Float.Input("fps", default=24.0, min=0.01, max=1000.0, step=0.01,
+                io.Float.Input("fps", default=24.0, min=0.01, max=1000.0, step=0.001, round=False,
                                tooltip="Frames per second of a batch of images."),
                 io.Combo.Input("compare", options=list(COMPARISONS), default="mean",
                                tooltip="mean: whole with whole. per_clip: each second with its own second."),
@@ -34,7 +34,7 @@ class AlignmentScore(io.ComfyNode):
             ],
             outputs=[
                 io.Float.Output(display_name="score", tooltip="The mean over all pairs, weighted as the conditions."),
-                io.String.Output(display_name="report", tooltip="Every pair with its cosine similarity."),
+                io.String.Output(display_name="report", tooltip="Every pair with its cosine similarity; Preview Any shows it."),
             ],
             is_output_node=True,
         )

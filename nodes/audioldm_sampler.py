@@ -1,6 +1,6 @@
+import math
 from fractions import Fraction
 
-import torch
 from comfy_api.latest import io
 
 from comfy import model_management
@@ -13,7 +13,7 @@ from ..aligner.generators.audioldm import STREAM, AudioLDM, AudioLDMDenoiser
 from ..aligner.guidance import Guidance
 from ..aligner.pictures import alignment_curve
 from .convert import audio_output, image_output
-from .hosting import Hosted, load_on_device
+from .hosting import load_on_device
 from .progress import SoundProgress
 from .types import CATEGORY, AudioLDMType, ConditionsType, GuidanceType, ImageBindType
 
@@ -30,7 +30,7 @@ class GuidedAudioLDMSampler(io.ComfyNode):
             display_name="Guided AudioLDM Sampler",
             category=CATEGORY,
             description="Makes sound with AudioLDM while ImageBind pulls it towards the conditions (Seeing and Hearing, "
-                        "arXiv 2402.17723). Without conditions it is plain AudioLDM.",
+                        "arXiv 2402.17723). Without ImageBind it is plain AudioLDM.",
             inputs=[
                 AudioLDMType.Input("audioldm", tooltip="From Load AudioLDM."),
                 ImageBindType.Input("imagebind", optional=True,
@@ -47,7 +47,7 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                 io.String.Input("negative_prompt", default="", multiline=True, tooltip="What AudioLDM should avoid."),
                 io.Int.Input("seed", default=0, min=0, max=2**63 - 65, control_after_generate=True,
                              tooltip="Same seed, same sound. Variation k uses seed + k."),
-                io.Int.Input("steps", default=30, min=1, max=1000,
+                io.Int.Input("steps", default=30, min=1, max=999,
                              tooltip="Denoising steps. 30 is the paper's; fewer are faster and rougher."),
                 io.Float.Input("cfg", default=2.5, min=0.0, max=30.0, step=0.1,
                                tooltip="How closely AudioLDM follows its prompt. 2 to 4 is usual; 1 or less ignores the "
@@ -73,7 +73,8 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                 io.Audio.Output(display_name="audio", tooltip="The sound, mono; variations are a batch."),
                 io.Image.Output(display_name="curve", tooltip="How the alignment rose while sampling."),
                 io.Float.Output(display_name="score", tooltip="Cosine similarity of the sound with the conditions, "
-                                                              "-1 to 1, weighted as in guidance; the variations' mean."),
+                                                              "-1 to 1, weighted as in guidance; the variations' "
+                                                              "mean. Not a number where nothing was compared."),
                 io.Latent.Output(display_name="latent", tooltip="To be refined by another run of this node."),
             ],
         )
@@ -87,35 +88,49 @@ class GuidedAudioLDMSampler(io.ComfyNode):
         seconds = _seconds(model, length, seconds, conditions, latent)
         # Texts first and by themselves: their encoders need not share the device with the sampling.
         load_on_device(audioldm.patchers("text_encoder") + (imagebind.patchers("text") if text else []))
-        denoiser = model.denoiser(seconds=seconds, steps=steps, cfg=cfg, negative_prompt=negative_prompt)
+        denoiser = model.denoiser(seconds=seconds, steps=steps, cfg=cfg, negative_prompt=negative_prompt,
+                                  denoise=denoise)
         prompts = denoiser.prompts([prompt])
         conditions = [*conditions, *([text_condition(imagebind.model, text, text_weight)] if text else [])]
-        _load_for_sampling(audioldm, imagebind if conditions else None, float(seconds) * variations, guidance)
+        load_on_device(audioldm.patchers("unet", "vae", "vocoder") + (imagebind.patchers("audio") if imagebind else []),
+                       memory_required=_activation_bytes(denoiser, variations, guidance if conditions and guided else None))
         result = generate(denoiser, prompts, seed=seed, batch=variations, binder=imagebind and imagebind.model,
                           conditions=conditions, guidance=guidance if conditions else None, steer=guided,
-                          latents={STREAM: latent["samples"]} if latent else None, denoise=denoise,
-                          on_step=SoundProgress(model, steps))
+                          latents={STREAM: latent["samples"]} if latent else None,
+                          on_step=SoundProgress(model, denoiser.steps))
         return _output(result, denoiser)
 
 
-def _seconds(model: AudioLDM, length: str, seconds: float, conditions: list[Condition], latent) -> Fraction:
+def _seconds(model: AudioLDM, length: str, seconds: float, conditions: list[Condition], latent) -> Fraction | float:
     """The length asked for: a latent's own, a video's, or the number. Raises AlignerError if there is no video."""
     if latent:
-        return Fraction(latent.get("sound_samples") or model.latent_samples(latent["samples"]), model.sample_rate)
+        return _latent_seconds(model, latent)
     if length == SECONDS:
-        return Fraction(seconds).limit_denominator(model.sample_rate)
-    for condition in conditions:
-        if condition.embedding.modality == "video":
+        return Fraction(seconds).limit_denominator(model.sample_rate) if math.isfinite(seconds) else seconds
+    # What the result is drawn to sets the length before what it is pushed away from.
+    for condition in sorted(conditions, key=lambda condition: condition.weight <= 0):
+        if condition.embedding.modality in ("video", "image") and condition.duration:
             return condition.duration
     raise AlignerError(f"The length is set to '{SAME_AS_VIDEO}', but there is no video among the conditions. Set length "
                        f"to '{SECONDS}', or encode a video.")
 
 
-def _load_for_sampling(audioldm: Hosted, imagebind: Hosted | None, seconds: float, guidance: Guidance) -> None:
-    parts = audioldm.patchers("unet", "vae", "vocoder") + (imagebind.patchers("audio") if imagebind else [])
-    load_on_device(parts, memory_required=audioldm.model.activation_bytes(
-        seconds, guided=imagebind is not None, through_network=guidance.needs_denoiser_gradient,
-        checkpointing=guidance.checkpointing))
+def _latent_seconds(model: AudioLDM, latent: dict) -> Fraction:
+    samples, asked = latent["samples"], latent.get("sound_samples", 0)
+    if samples.ndim != 4:
+        raise AlignerError(f"This latent has shape {tuple(samples.shape)}: it is not one of a sound. Use a latent from "
+                           "this node.")
+    # Other nodes cut and join latents without knowing what we wrote beside the samples.
+    if not asked or model.latent_shape(asked)[1] != samples.shape[2]:
+        asked = model.latent_samples(samples)
+    return Fraction(asked, model.sample_rate)
+
+
+def _activation_bytes(denoiser: AudioLDMDenoiser, variations: int, guidance: Guidance | None) -> int:
+    return denoiser.model.activation_bytes(
+        variations * denoiser.samples / denoiser.model.sample_rate, guided=guidance is not None,
+        through_network=guidance is not None and guidance.needs_denoiser_gradient,
+        checkpointing=guidance is not None and guidance.checkpointing)
 
 
 def _output(result: Generation, denoiser: AudioLDMDenoiser) -> io.NodeOutput:
@@ -125,5 +140,5 @@ def _output(result: Generation, denoiser: AudioLDMDenoiser) -> io.NodeOutput:
     curve = alignment_curve(curves, title="Alignment while sampling", y_label="cosine similarity")
     latent = {"samples": result.latents[STREAM].to(model_management.intermediate_device()), "type": "audio",
               "sound_samples": denoiser.samples}
-    score = float(result.score.mean()) if result.score is not None else 0.0
-    return io.NodeOutput(audio_output(sound.trimmed(), sound.sample_rate), image_output(curve), score, latent)
+    score = math.nan if result.score is None else float(result.score.mean())
+    return io.NodeOutput(audio_output(sound.waveform, sound.sample_rate), image_output(curve), score, latent)

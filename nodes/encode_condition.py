@@ -1,12 +1,8 @@
 from comfy_api.latest import io
 
-from ..aligner.conditions import Condition
-from ..aligner.encoding import audio_condition, frames_condition, text_condition, video_condition
 from ..aligner.errors import AlignerError
-from ..aligner.imagebind import ImageBind
 from ..aligner.imagebind.clips import CLIP_SAMPLINGS
-from .convert import exact_rate, pixels, video_file, waveform
-from .hosting import Hosted, load_on_device
+from .encoding import encode
 from .types import CATEGORY, ConditionsType, ImageBindType
 
 
@@ -27,12 +23,13 @@ class EncodeCondition(io.ComfyNode):
                                tooltip="One picture, or a batch of frames played at fps frames per second."),
                 io.Video.Input("video", optional=True,
                                tooltip="A video. Only the frames that are looked at are read, so long clips are fine."),
-                io.Audio.Input("audio", optional=True, tooltip="A sound of any length and rate."),
+                io.Audio.Input("audio", optional=True,
+                               tooltip="A sound of any length and rate; each sound of a batch is a condition."),
                 ConditionsType.Input("conditions", optional=True,
                                      tooltip="Conditions from another Encode Condition node, to be kept beside these."),
                 io.String.Input("text", default="", multiline=True,
                                 tooltip="Words. Longer than 77 tokens they are cut. Leave empty for none."),
-                io.Float.Input("fps", default=24.0, min=0.01, max=1000.0, step=0.01,
+                io.Float.Input("fps", default=24.0, min=0.01, max=1000.0, step=0.001, round=False,
                                tooltip="Frames per second of a batch of images; Get Video Components has it."),
                 io.Float.Input("weight", default=1.0, min=-10.0, max=10.0, step=0.05,
                                tooltip="How much these conditions count. 1 is usual, 0 switches them off, below 0 the "
@@ -51,36 +48,3 @@ class EncodeCondition(io.ComfyNode):
         if not encoded:
             raise AlignerError("There is nothing to encode: connect an image, a video or a sound, or write a text.")
         return io.NodeOutput([*conditions, *encoded])
-
-
-def encode(imagebind: Hosted, *, text: str, fps: float, weight: float, clips: str, **given) -> list[Condition]:
-    """A condition for each of image, video and audio that is connected, and for a text that is not empty.
-
-    given: the connected ones of image, video, audio. A silent video's AUDIO is connected but None: that is an error.
-    """
-    binder: ImageBind = imagebind.model
-    load_on_device(imagebind.patchers(*_towers(text, given)))
-    encoded = []
-    if "image" in given:
-        encoded.append(frames_condition(binder, pixels(given["image"]), exact_rate(fps), weight, clips=clips))
-    if "video" in given:
-        encoded.append(_video(binder, given["video"], weight, clips))
-    if "audio" in given:
-        sounds, rate = waveform(given["audio"])
-        encoded += [audio_condition(binder, sound, rate, weight, clips=clips) for sound in sounds]
-    if text.strip():
-        encoded.append(text_condition(binder, text, weight))
-    return encoded
-
-
-def _towers(text: str, given: dict) -> list[str]:
-    needed = {"vision": "image" in given or "video" in given, "audio": "audio" in given, "text": bool(text.strip())}
-    return [tower for tower, used in needed.items() if used]
-
-
-def _video(binder: ImageBind, video, weight: float, clips: str) -> Condition:
-    source = video_file(video)
-    if source is not None:
-        return video_condition(binder, source, weight, clips=clips)
-    components = video.get_components()
-    return frames_condition(binder, pixels(components.images), components.frame_rate, weight, clips=clips)

@@ -1,4 +1,4 @@
-"""The clip that our workflow templates open with."""
+"""The clip and the picture that our workflow templates open with."""
 
 import logging
 import shutil
@@ -6,20 +6,22 @@ from pathlib import Path
 
 import folder_paths
 
-from ..aligner.demo import EXAMPLE_VIDEO
+from ..aligner.demo import EXAMPLE_IMAGE, EXAMPLE_VIDEO
+from ..aligner.errors import MediaError
+from ..aligner.media import written_whole
 
-NAME = "seeing_and_hearing_example.mp4"
+NAME = "seeing_and_hearing_example"
 
 
-def offer_example_clip() -> None:
-    """Put the clip into ComfyUI's input folder, so that Load Video finds it and the templates run as they open."""
-    target = Path(folder_paths.get_input_directory()) / NAME
-    if target.exists():
-        return
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(EXAMPLE_VIDEO, target)
-    except OSError as error:
-        # An input folder that cannot be written is no reason to withhold the nodes.
-        logging.warning("Seeing & Hearing: the example clip could not be copied to %s (%s). Choose another clip in the "
-                        "templates.", target, error)
+def offer_examples() -> None:
+    """Put them into ComfyUI's input folder, so that its loaders find them and the templates run as they open."""
+    for example in (EXAMPLE_VIDEO, EXAMPLE_IMAGE):
+        target = Path(folder_paths.get_input_directory()) / f"{NAME}{example.suffix}"
+        if target.exists():
+            continue
+        try:
+            with written_whole(target) as temporary:
+                shutil.copyfile(example, temporary)
+        except MediaError as error:
+            # An input folder that cannot be written is no reason to withhold the nodes.
+            logging.warning("Seeing & Hearing: an example for the templates could not be copied. %s", error)

@@ -22,10 +22,11 @@ class GuidanceSettings(io.ComfyNode):
                                tooltip="released: Adam on the latent after each step, as the authors' code does. paper: "
                                        "a plain gradient step before it, through the network; slower, and it wants much "
                                        "higher learning rates."),
-                io.Float.Input("learning_rate", default=PAPER_RATES["audio"], min=0.0, max=1000.0, step=0.01,
+                io.Float.Input("learning_rate", default=PAPER_RATES["audio"], min=0.0, max=1000.0, step=0.001,
+                               round=False,
                                tooltip="How far the sound's latent moves in each update. 0.1 is the paper's; 0.02 to "
                                        "0.3 is usual with the released rule. 0 leaves it alone."),
-                io.Float.Input("prompt_rate", default=0.0, min=0.0, max=10.0, step=0.001,
+                io.Float.Input("prompt_rate", default=0.0, min=0.0, max=10.0, step=0.001, round=False,
                                tooltip="Guided prompt tuning: how far the prompt's embedding moves. 0 is off; try 0.01. "
                                        "Costs a backward pass through the network."),
                 io.Int.Input("inner_steps", default=1, min=1, max=20,

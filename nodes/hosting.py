@@ -6,7 +6,8 @@ from torch import nn
 from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+from ..aligner.precision import DTYPES
+
 DTYPE_CHOICES = ["auto", *DTYPES]
 
 
@@ -27,9 +28,14 @@ class Hosted:
         self.model = model
         self._patchers = {name: _patcher(part) for name, part in model.named_children()}
 
+    @property
+    def patcher(self) -> ModelPatcher:
+        """By this attribute ComfyUI's cache recognises a model, which it drops first when memory is short."""
+        return next(iter(self._patchers.values()))
+
     def patchers(self, *parts: str) -> list[ModelPatcher]:
-        """The patchers of the named parts, or of all."""
-        return [self._patchers[part] for part in parts or self._patchers]
+        """The patchers of the named parts."""
+        return [self._patchers[part] for part in parts]
 
 
 @torch.inference_mode(False)

@@ -30,6 +30,7 @@ class LoadImageBind(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, precision) -> io.NodeOutput:
+        dtype = resolve_dtype(precision)
         if model == DEMO:
-            return io.NodeOutput(Hosted(load_random_imagebind()))
-        return io.NodeOutput(Hosted(load_imagebind(imagebind_path(model), dtype=resolve_dtype(precision))))
+            return io.NodeOutput(Hosted(load_random_imagebind(dtype=dtype)))
+        return io.NodeOutput(Hosted(load_imagebind(imagebind_path(model), dtype=dtype)))

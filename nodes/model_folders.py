@@ -17,12 +17,11 @@ def register_model_folders() -> None:
     """Add our folders beside those that extra_model_paths.yaml has named already."""
     for name in (IMAGEBIND, AUDIOLDM):
         folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name))
-    paths, suffixes = folder_paths.folder_names_and_paths[IMAGEBIND]
-    folder_paths.folder_names_and_paths[IMAGEBIND] = (paths, set(suffixes) | IMAGEBIND_SUFFIXES)
 
 
 def imagebind_names() -> list[str]:
-    return [DEMO, *folder_paths.get_filename_list(IMAGEBIND)]
+    return [DEMO, *(name for name in folder_paths.get_filename_list(IMAGEBIND)
+                    if Path(name).suffix.lower() in IMAGEBIND_SUFFIXES)]
 
 
 def imagebind_path(name: str) -> Path:

@@ -30,7 +30,7 @@ class SoundProgress:
     def _picture(self, step: Step) -> Image.Image | None:
         if step.rendered:
             sound = step.rendered[STREAM]
-            return spectrogram(sound.trimmed()[0].detach().cpu(), sound.sample_rate)
+            return spectrogram(sound.waveform[0], sound.sample_rate)
         if step.index % max(self.steps // UNGUIDED_PREVIEWS, 1) == 0:
             return mel_picture(self.model.decode(step.clean[STREAM][:1])[0].cpu())
         return None

@@ -20,6 +20,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AlignerError as error:
         print(f"aligner: {error}", file=sys.stderr)
         return 1
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        print(f"aligner: memory ran out ({error}). Try --checkpointing, --dtype fp16 or a shorter sound.",
+              file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nStopped. No half-written file is left behind.", file=sys.stderr)
         return 130

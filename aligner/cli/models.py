@@ -10,8 +10,8 @@ import torch
 from ..errors import CheckpointError
 from ..generators.audioldm import AudioLDM, load_audioldm
 from ..imagebind import ImageBind, load_imagebind
+from ..precision import DTYPES
 
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 DEMO_NOTICE = ("No --models given: running on small built-in models with RANDOM weights. They show that everything "
                "works; what you hear is noise.")
 
@@ -25,7 +25,7 @@ def load_models(options: Namespace) -> tuple[AudioLDM, ImageBind]:
         from ..demo.random_models import load_random_audioldm, load_random_imagebind
 
         print(DEMO_NOTICE)
-        return load_random_audioldm(dtype=dtype, device=device), load_random_imagebind(device=device)
+        return load_random_audioldm(dtype=dtype, device=device), load_random_imagebind(dtype=dtype, device=device)
     for name, found in (("--audioldm", audioldm), ("--imagebind", imagebind)):
         if found is None:
             raise CheckpointError(f"Guidance needs both AudioLDM and ImageBind: also give {name}, or --models.")
@@ -61,7 +61,7 @@ def _device(name: str) -> torch.device:
     if name != "auto":
         try:
             device = torch.device(name)
-            torch.empty(0, device=device)
+            torch.zeros((), device=device).item()
         except (RuntimeError, AssertionError) as error:
             raise CheckpointError(f"The device {name!r} cannot be used: {error}") from error
         return device

@@ -28,8 +28,8 @@ UNET = {"sample_size": 128, "in_channels": 8, "out_channels": 8, "block_out_chan
 VAE = {"in_channels": 1, "out_channels": 1, "latent_channels": 8, "block_out_channels": (8, 16, 16),
        "layers_per_block": 1, "norm_num_groups": 4, "down_block_types": ("DownEncoderBlock2D",) * 3,
        "up_block_types": ("UpDecoderBlock2D",) * 3, "scaling_factor": 0.9227914214134216}
-VOCODER = {"model_in_dim": 64, "sampling_rate": 16000, "upsample_initial_channel": 64, "upsample_rates": [5, 4, 2, 2, 2],
-           "upsample_kernel_sizes": [16, 16, 8, 4, 4], "resblock_kernel_sizes": [3, 7],
+VOCODER = {"model_in_dim": 64, "sampling_rate": 16000, "upsample_initial_channel": 64,
+           "upsample_rates": [5, 4, 2, 2, 2], "upsample_kernel_sizes": [16, 16, 8, 4, 4], "resblock_kernel_sizes": [3, 7],
            "resblock_dilation_sizes": [[1, 3], [1, 3]], "normalize_before": False}
 TEXT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
         "max_position_embeddings": 514, "projection_dim": 512}
@@ -38,9 +38,11 @@ SCHEDULER = {"beta_start": 0.0015, "beta_end": 0.0195, "beta_schedule": "scaled_
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
 
-def load_random_imagebind(seed: int = 0, *, device: torch.device | str = "cpu") -> ImageBind:
-    """A binder of 0.6 M parameters (and a word list of 3 M), fp32."""
-    return random_imagebind(IMAGEBIND_CONFIG, seed).to(device)
+@torch.inference_mode(False)
+def load_random_imagebind(seed: int = 0, *, dtype: torch.dtype = torch.float32,
+                          device: torch.device | str = "cpu") -> ImageBind:
+    """A binder of 0.6 M parameters (and a word list of 3 M)."""
+    return random_imagebind(IMAGEBIND_CONFIG, seed).to(device, dtype)
 
 
 def load_random_audioldm(seed: int = 0, *, dtype: torch.dtype = torch.float32,
@@ -57,13 +59,14 @@ def write_random_audioldm(folder: Path, seed: int = 0, *, safe_serialization: bo
     from transformers import ClapTextConfig, ClapTextModelWithProjection, SpeechT5HifiGan, SpeechT5HifiGanConfig
 
     vocabulary = _byte_vocabulary()
-    models = {
-        "unet": UNet2DConditionModel(**UNET),
-        "vae": AutoencoderKL(**VAE),
-        "vocoder": SpeechT5HifiGan(SpeechT5HifiGanConfig(**VOCODER)),
-        "text_encoder": ClapTextModelWithProjection(ClapTextConfig(vocab_size=len(vocabulary), **TEXT)),
-    }
     generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):  # the libraries initialise from the global generator, which is the host's
+        models = {
+            "unet": UNet2DConditionModel(**UNET),
+            "vae": AutoencoderKL(**VAE),
+            "vocoder": SpeechT5HifiGan(SpeechT5HifiGanConfig(**VOCODER)),
+            "text_encoder": ClapTextModelWithProjection(ClapTextConfig(vocab_size=len(vocabulary), **TEXT)),
+        }
     for name, model in models.items():
         _randomise(model, generator)
         with quiet():

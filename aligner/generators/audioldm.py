@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..errors import AlignerError
+from ..errors import AlignerError, CheckpointError
 from ..precision import full_precision
 from ..signals import Sound
 from .base import Streams, x0_coefficients
@@ -21,9 +21,13 @@ STREAM = "audio"
 PIPELINE = "AudioLDMPipeline"
 COMPONENTS = ("unet", "vae", "vocoder", "text_encoder", "tokenizer", "scheduler")
 
+LONGEST_SECONDS = 3600
+PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
+
 #: float32 activations per second of sound: a plain step's largest, what the backward pass through VAE (1.4 GiB for
 #: 10 s), vocoder (3.1) and ImageBind (1.0) keeps, the same recomputed block by block, and the U-Net's (1.0) on top.
-_UNGUIDED_BYTES, _GUIDED_BYTES, _CHECKPOINTED_BYTES, _NETWORK_BYTES = (int(gib * 2**30) for gib in (0.05, 0.55, 0.15, 0.1))
+_UNGUIDED_BYTES, _GUIDED_BYTES = int(0.05 * 2**30), int(0.55 * 2**30)
+_CHECKPOINTED_BYTES, _NETWORK_BYTES = int(0.15 * 2**30), int(0.1 * 2**30)
 
 
 class AudioLDM(nn.Module):
@@ -96,29 +100,32 @@ class AudioLDM(nn.Module):
             per_second = _CHECKPOINTED_BYTES if checkpointing else _GUIDED_BYTES + through_network * _NETWORK_BYTES
         return int(seconds * per_second * self.unet.dtype.itemsize / 4)
 
-    def denoiser(self, *, seconds: Fraction | float, steps: int, cfg: float = 2.5,
-                 negative_prompt: str = "") -> AudioLDMDenoiser:
-        """Make ready for one run; see AudioLDMDenoiser. Raises AlignerError for a length or step count of nothing."""
-        return AudioLDMDenoiser(self, seconds=seconds, steps=steps, cfg=cfg, negative_prompt=negative_prompt)
+    def denoiser(self, *, seconds: Fraction | float, steps: int, cfg: float = 2.5, negative_prompt: str = "",
+                 denoise: float = 1.0) -> AudioLDMDenoiser:
+        """Make ready for one run; see AudioLDMDenoiser."""
+        return AudioLDMDenoiser(self, seconds=seconds, steps=steps, cfg=cfg, negative_prompt=negative_prompt,
+                                denoise=denoise)
 
 
 class AudioLDMDenoiser:
     """AudioLDM ready to sample the stream "audio" by DDIM without added noise (eta 0).
 
-    seconds: length of the sound; it is rendered to the sample. cfg: classifier-free guidance scale, the released code
-    uses 2.5; 1 or less turns it off. Raises AlignerError if the length or the number of steps cannot be sampled.
+    seconds: length of the sound, at most an hour; it is rendered to the sample. steps: of the whole schedule. cfg:
+    classifier-free guidance scale, the released code uses 2.5; 1 or less turns it off. denoise: the part of the
+    schedule that is sampled; below 1 sampling starts from a given latent, of which the more is kept the lower it is.
+
+    Raises AlignerError if one of these, or the model's noise schedule, cannot be sampled.
     """
 
     streams = (STREAM,)
 
-    def __init__(self, model: AudioLDM, *, seconds: Fraction | float, steps: int, cfg: float, negative_prompt: str):
-        from diffusers import DDIMScheduler
-
-        self.model, self.cfg, self.steps = model, float(cfg), steps
+    def __init__(self, model: AudioLDM, *, seconds: Fraction | float, steps: int, cfg: float, negative_prompt: str,
+                 denoise: float):
+        self.model, self.cfg, self.denoise = model, _strength(cfg), _part(denoise)
         self.samples = _samples(seconds, model.sample_rate)
-        self.scheduler = DDIMScheduler.from_config(model.scheduler_config)
-        _require_steps(steps, self.scheduler.config.num_train_timesteps)
-        self.scheduler.set_timesteps(steps)
+        self.scheduler = _scheduler(model.scheduler_config, steps)
+        self.timesteps = self.scheduler.timesteps[-max(1, round(steps * denoise)):]
+        self.steps = len(self.timesteps)
         self.negative = model.encode_prompts([negative_prompt]) if self.cfg > 1 else None
 
     @property
@@ -129,21 +136,24 @@ class AudioLDMDenoiser:
         """The prompt embeddings of a batch."""
         return {STREAM: self.model.encode_prompts(prompts)}
 
-    def noise(self, generators: Sequence[torch.Generator]) -> Streams:
-        """Gaussian noise at the schedule's start, one sample per generator."""
+    def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
+        """Gaussian noise; where denoise is below 1, upon the clean latent (eq. 2). Raises AlignerError without one."""
         shape = self.model.latent_shape(self.samples)
         noise = torch.stack([torch.randn(shape, generator=generator, device=generator.device)
                              for generator in generators])
         noise = noise.to(self.device, torch.promote_types(self.model.unet.dtype, noise.dtype))
-        return {STREAM: noise * self.scheduler.init_noise_sigma}
-
-    def add_noise(self, clean: Streams, noise: Streams, index: int) -> Streams:
-        """Clean latents brought to the noise level of a step (eq. 2)."""
-        return {STREAM: self.scheduler.add_noise(clean[STREAM], noise[STREAM], self.scheduler.timesteps[index, None])}
+        if clean and clean[STREAM].shape != noise.shape:
+            raise AlignerError(f"The latent has shape {tuple(clean[STREAM].shape)}, but this length needs "
+                               f"{tuple(noise.shape)}. Use a latent from the same model and length.")
+        if self.denoise == 1:
+            return {STREAM: noise * self.scheduler.init_noise_sigma}
+        if not clean:
+            raise AlignerError("denoise below 1 keeps a part of a latent, but no latent is connected.")
+        return {STREAM: self.scheduler.add_noise(clean[STREAM], noise, self.timesteps[:1])}
 
     def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
         z, y = latents[STREAM], prompts[STREAM]
-        timestep = self.scheduler.timesteps[index].to(z.device)
+        timestep = self.timesteps[index].to(z.device)
         z_in = self.scheduler.scale_model_input(z, timestep)
         if self.negative is None:
             return {STREAM: self._network(z_in, timestep, y)}
@@ -164,12 +174,12 @@ class AudioLDMDenoiser:
                                    class_labels=prompts.to(unet.dtype)).sample)
 
     def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
-        alpha_bar = float(self.scheduler.alphas_cumprod[self.scheduler.timesteps[index]])
+        alpha_bar = float(self.scheduler.alphas_cumprod[self.timesteps[index]])
         a, b = x0_coefficients(self.scheduler.config.prediction_type, alpha_bar=alpha_bar)
         return {STREAM: a * latents[STREAM] + b * output[STREAM]}
 
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
-        timestep = self.scheduler.timesteps[index]
+        timestep = self.timesteps[index]
         return {STREAM: self.scheduler.step(output[STREAM], timestep, latents[STREAM]).prev_sample}
 
     def render(self, clean: Streams) -> dict[str, Sound]:
@@ -197,17 +207,51 @@ def load_audioldm(folder: str | Path, *, dtype: torch.dtype = torch.float32,
                "text_encoder": ClapTextModelWithProjection}
     components = {name: load_component(cls, folder, name, dtype, device) for name, cls in classes.items()}
     scheduler = load_part(DDIMScheduler, folder, "scheduler")
-    return AudioLDM(**components, tokenizer=load_part(RobertaTokenizerFast, folder, "tokenizer"),
-                    scheduler_config=scheduler.config)
+    tokenizer = load_part(RobertaTokenizerFast, folder, "tokenizer")
+    words = components["text_encoder"].config.vocab_size
+    if len(tokenizer) != words:
+        # Without its files a tokenizer loads all the same, and knows no word.
+        raise CheckpointError(f"{folder / 'tokenizer'} knows {len(tokenizer)} words, but the text encoder {words}. "
+                              "Files such as vocab.json are missing there or belong to another model.")
+    return AudioLDM(**components, tokenizer=tokenizer, scheduler_config=scheduler.config)
 
 
 def _samples(seconds: Fraction | float, sample_rate: int) -> int:
     if not (math.isfinite(seconds) and round(seconds * sample_rate) >= 1):
         raise AlignerError(f"The sound must be longer than nothing, not {float(seconds)} seconds.")
+    if seconds > LONGEST_SECONDS:
+        raise AlignerError(f"{float(seconds):.0f} seconds of sound are too many: {LONGEST_SECONDS} is the limit.")
     return round(seconds * sample_rate)
 
 
-def _require_steps(steps: int, timesteps: int) -> None:
-    if not 1 <= steps <= timesteps:
+def _strength(cfg: float) -> float:
+    if not (math.isfinite(cfg) and cfg >= 0):
+        raise AlignerError(f"cfg must be 0 or more, not {cfg}. 2.5 is usual.")
+    return float(cfg)
+
+
+def _part(denoise: float) -> float:
+    if not 0 < denoise <= 1:
+        raise AlignerError(f"denoise must be above 0 and at most 1, not {denoise}.")
+    return float(denoise)
+
+
+def _scheduler(config: dict, steps: int):
+    """DDIM with its timesteps set. Raises AlignerError for steps or a schedule that DDIM cannot take."""
+    from diffusers import DDIMScheduler
+
+    scheduler = DDIMScheduler.from_config(config)
+    timesteps = scheduler.config.num_train_timesteps
+    if not isinstance(steps, int) or not 1 <= steps <= timesteps:
         raise AlignerError(f"{steps} denoising steps cannot be taken: this model has {timesteps} timesteps. "
                            "30 is a good number.")
+    scheduler.set_timesteps(steps)
+    if scheduler.timesteps.max() >= timesteps:
+        raise AlignerError(f"{steps} denoising steps reach beyond this model's {timesteps} timesteps. Take fewer.")
+    if scheduler.config.prediction_type not in PREDICTION_TYPES:
+        raise AlignerError(f"This AudioLDM predicts {scheduler.config.prediction_type!r}, which DDIM cannot sample. "
+                           f"Known are {', '.join(PREDICTION_TYPES)}.")
+    if scheduler.config.prediction_type == "epsilon" and scheduler.alphas_cumprod[scheduler.timesteps[0]] <= 0:
+        raise AlignerError("This model's noise schedule ends without signal, where a predicted noise says nothing. "
+                           "Its scheduler_config.json should name another prediction_type.")
+    return scheduler

@@ -17,18 +17,17 @@ class Denoiser(Protocol):
     """A generator made ready for one run: prompt strength, schedule and length are chosen.
 
     It owns one or more streams. Every method takes and returns dicts keyed by stream, in float32, and the index of the
-    denoising step, 0 to steps - 1.
+    denoising step, 0 to steps - 1. `predict` and `step` may leave a stream as it is, so that streams whose schedules
+    differ can be stepped together.
     """
 
     streams: tuple[str, ...]
     steps: int
     device: torch.device
 
-    def noise(self, generators: Sequence[torch.Generator]) -> Streams:
-        """Latents at the schedule's start, one sample of the batch per generator."""
-
-    def add_noise(self, clean: Streams, noise: Streams, index: int) -> Streams:
-        """Clean latents brought to the noise level of a step, where sampling starts from something."""
+    def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
+        """The latents of step 0, one sample of the batch per generator: noise, or clean latents with noise upon them
+        where the denoiser was made to keep a part of them."""
 
     def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
         """The network's output for the noisy latents, differentiable in latents and prompts, after CFG."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, listed
 
 #: Position ids are a buffer that older versions of transformers saved and newer ones compute.
 _OBSOLETE = "position_ids"
@@ -42,9 +42,12 @@ def require_pipeline(folder: str | Path, pipeline: str, components: tuple[str, .
 def read_json(path: Path) -> dict:
     """A JSON file's contents. Raises CheckpointError if it is damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read as JSON ({error}). Download the model again.") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} is damaged: it should hold a JSON object. Download the model again.")
+    return content
 
 
 def load_component(cls: type, folder: Path, name: str, dtype: torch.dtype, device: torch.device | str) -> nn.Module:
@@ -58,7 +61,7 @@ def load_component(cls: type, folder: Path, name: str, dtype: torch.dtype, devic
         options |= {"torch_dtype": dtype, "low_cpu_mem_usage": find_spec("accelerate") is not None}
     with quiet():
         model, info = _read(folder / name, cls.from_pretrained, str(folder), subfolder=name, **options)
-    problems = [f"{len(keys)} {kind.replace('_', ' ')}: {_abbreviated(keys)}"
+    problems = [f"{len(keys)} {kind.replace('_', ' ')}: {listed(sorted(keys))}"
                 for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")
                 if (keys := [str(key) for key in info.get(kind, ()) if not str(key).endswith(_OBSOLETE)])]
     if problems:
@@ -76,29 +79,27 @@ def load_part(cls: type, folder: Path, name: str):
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence transformers' progress bars over single weights; the host's own setting comes back afterwards."""
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, hub_shown = logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
     logging.disable_progress_bar()
     try:
         yield
     finally:
         if shown:
             logging.enable_progress_bar()
+        if not hub_shown:
+            disable_progress_bars()  # the line above switches on the hub's bars too
 
 
 def _read(place: Path, load, *args, **options):
-    from safetensors import SafetensorError
-
     try:
         return load(*args, **options)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{place} holds a file that asks to run code while it is loaded, or is damaged. "
                               "It was not loaded. Get the weights as safetensors.") from error
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, EOFError, SafetensorError) as error:
-        raise CheckpointError(f"{place} cannot be loaded: {error}") from error
-
-
-def _abbreviated(keys: list[str], most: int = 10) -> str:
-    rest = f" and {len(keys) - most} more" if len(keys) > most else ""
-    return ", ".join(sorted(keys)[:most]) + rest
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged config makes the libraries fail in every way there is
+        raise CheckpointError(f"{place} cannot be loaded ({type(error).__name__}): {error}") from error

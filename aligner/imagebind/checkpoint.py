@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..errors import AlignerError, CheckpointError
+from ..errors import AlignerError, CheckpointError, listed
 from ..media.atomic import written_whole
 from .config import HUGE, ImageBindConfig
 from .official_names import CAUSAL_MASK, OTHER_MODALITIES, official_name, official_state_dict
@@ -17,7 +17,6 @@ from .towers import TEXT_LENGTH, ImageBind
 from .weight_files import WeightFile, open_weights
 
 CONFIG_METADATA = "imagebind_config"
-_LISTED = 10
 
 
 @torch.inference_mode(False)  # weights made in inference mode could never take part in a backward pass
@@ -73,7 +72,7 @@ def _config(path: Path, metadata: Mapping[str, str]) -> ImageBindConfig:
 def _require_same(path: Path, weights: WeightFile, wanted: Mapping[str, tuple[int, ...]]) -> None:
     found = {name: shape for name, shape in weights.shapes.items() if not name.startswith(OTHER_MODALITIES)}
     if not found.keys() & wanted.keys():
-        raise CheckpointError(f"{path} is not an ImageBind checkpoint. It holds: {_listed(weights.shapes)}.")
+        raise CheckpointError(f"{path} is not an ImageBind checkpoint. It holds: {listed(weights.shapes)}.")
     faults = {
         "missing": sorted(wanted.keys() - found.keys()),
         "unexpected": sorted(found.keys() - wanted.keys()),
@@ -81,14 +80,8 @@ def _require_same(path: Path, weights: WeightFile, wanted: Mapping[str, tuple[in
                              if name in found and found[name] != shape],
     }
     if any(faults.values()):
-        spelled = "; ".join(f"{fault}: {_listed(names)}" for fault, names in faults.items() if names)
+        spelled = "; ".join(f"{fault}: {listed(names)}" for fault, names in faults.items() if names)
         raise CheckpointError(f"{path} does not hold the expected ImageBind towers. {spelled}.")
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more if names else "nothing"
 
 
 def _assign(model: nn.Module, name: str, tensor: torch.Tensor) -> None:

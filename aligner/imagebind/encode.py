@@ -16,6 +16,10 @@ from .towers import ImageBind
 from .vision import clip_input, image_input, unit_range
 
 
+#: How many clips of a video the vision tower sees together.
+CLIPS_AT_ONCE = 16
+
+
 @dataclass(frozen=True)
 class Embedding:
     """What ImageBind makes of a batch.
@@ -50,7 +54,7 @@ def embed_image(model: ImageBind, pixels: torch.Tensor) -> Embedding:
     _require_pictures("pictures", pixels)
     with _graph_only_for(pixels):
         pixels = unit_range(pixels.to(model.vision.device))
-        _require_finite("pictures", pixels)
+        _require_unit_range("pictures", pixels)
         return Embedding(model.vision(image_input(pixels)).unsqueeze(1), None, "image")
 
 
@@ -64,11 +68,9 @@ def embed_frames(model: ImageBind, frames: torch.Tensor, indices: torch.Tensor, 
     """
     _require_pictures("frames", frames)
     with _graph_only_for(frames):
-        # Clip by clip, so that only 224 x 224 pixels of each are ever held in float32 together.
-        indices = indices.to(frames.device)
-        inputs = torch.cat([_clip_input(model, frames[chosen], sampling) for chosen in indices])
-        views = model.vision(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
-        return Embedding(views.mean(dim=1).unsqueeze(0), _in_seconds(spans), "video")
+        # A few clips at a time, so that memory does not grow with the video.
+        parts = [_embedded_clips(model, frames, chosen, sampling) for chosen in indices.split(CLIPS_AT_ONCE)]
+        return Embedding(torch.cat(parts).unsqueeze(0), _in_seconds(spans), "video")
 
 
 def embed_audio(model: ImageBind, waveform: torch.Tensor, sample_rate: int, sampling: ClipSampling,
@@ -107,10 +109,18 @@ def _graph_only_for(x: torch.Tensor) -> Iterator[None]:
             yield
 
 
+def _embedded_clips(model: ImageBind, frames: torch.Tensor, indices: torch.Tensor,
+                    sampling: ClipSampling) -> torch.Tensor:
+    """(S, T) indices -> (S, D), each clip the mean over its crops."""
+    # Clip by clip, so that only 224 x 224 pixels of each are ever held in float32 together.
+    inputs = torch.cat([_clip_input(model, frames[chosen], sampling) for chosen in indices.to(frames.device)])
+    return model.vision(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2]).mean(dim=1)
+
+
 def _clip_input(model: ImageBind, frames: torch.Tensor, sampling: ClipSampling) -> torch.Tensor:
     """(T, 3, H, W) -> (1, crops, 3, T, 224, 224), on the vision tower's device."""
     pixels = unit_range(frames.to(model.vision.device))
-    _require_finite("frames", pixels)
+    _require_unit_range("frames", pixels)
     return clip_input(pixels.transpose(0, 1).unsqueeze(0), sampling.crops)
 
 
@@ -124,6 +134,14 @@ def _require_pictures(name: str, pixels: torch.Tensor) -> None:
                            f"but their shape is {tuple(pixels.shape)}. Convert them first.")
     if pixels.dtype != torch.uint8 and not pixels.is_floating_point():
         raise AlignerError(f"The {name} to embed must be floats in 0..1 or uint8, not {pixels.dtype}.")
+
+
+def _require_unit_range(name: str, pixels: torch.Tensor) -> None:
+    _require_finite(name, pixels)
+    # Resampled pictures overshoot a little; 0..255 is something else.
+    if pixels.max() > 2:
+        raise AlignerError(f"The {name} to embed must lie in 0..1, but reach {pixels.max().item():.0f}. Divide floats in "
+                           "0..255 by 255, or pass uint8.")
 
 
 def _require_finite(name: str, values: torch.Tensor) -> None:

@@ -5,11 +5,11 @@ A source is a path or a seekable binary file object. Whatever cannot be read or 
 
 from __future__ import annotations
 
-from .atomic import written_whole
+from .atomic import require_writable, written_whole
 from .frames import read_frames
 from .image import read_image
 from .probe import VideoInfo, probe_video
-from .sound import read_audio, resample, to_mono, write_audio
+from .sound import read_audio, to_mono, write_audio
 from .timing import Timing
 from .video import add_sound, write_video
 
@@ -21,7 +21,7 @@ __all__ = [
     "read_audio",
     "read_frames",
     "read_image",
-    "resample",
+    "require_writable",
     "to_mono",
     "write_audio",
     "write_video",

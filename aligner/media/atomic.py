@@ -34,9 +34,35 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
     try:
         yield temporary
         _move(temporary, path)
-    except BaseException:
+    except OSError as error:
+        raise MediaError(f"{path} cannot be written ({error.strerror or error}): choose another place.") from error
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
+
+
+def require_writable(path: str | os.PathLike) -> None:
+    """Find out before long work whether `written_whole` could write a file; nothing is left behind.
+
+    Raises MediaError as `written_whole` does.
+    """
+    path, missing = Path(path), []
+    folder = path.parent
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    try:
+        probe = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+        if path.is_dir():
+            raise MediaError(f"{path} is a folder: give the name of a file to write.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise MediaError(f"{path} cannot be written ({error.strerror or error}): choose another place.") from error
+    finally:
+        for folder in missing:
+            if folder.is_dir():
+                folder.rmdir()
 
 
 def _move(temporary: Path, path: Path) -> None:

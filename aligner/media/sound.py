@@ -79,13 +79,6 @@ def to_mono(waveform: torch.Tensor) -> torch.Tensor:
     return waveform.mean(dim=0, keepdim=True)
 
 
-def resample(waveform: torch.Tensor, from_rate: int, to_rate: int) -> torch.Tensor:
-    """(..., T) at `from_rate` to (..., ceil(T * to_rate / from_rate)) by torchaudio's windowed sinc."""
-    from torchaudio.functional import resample as windowed_sinc
-
-    return windowed_sinc(waveform, from_rate, to_rate)
-
-
 def write_audio(path: str | os.PathLike, waveform: torch.Tensor, sample_rate: int) -> None:
     """Write a .wav or .flac of 16 bits per sample, exactly as long as the waveform.
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from aligner.cli import main
 from aligner.demo import EXAMPLE_IMAGE, EXAMPLE_VIDEO
 from aligner.demo.random_models import load_random_imagebind, write_random_audioldm
+from aligner.guidance import Guidance
 from aligner.imagebind import save_imagebind
 from aligner.media import probe_video, read_audio, write_video
 
@@ -82,7 +84,7 @@ def test_demo_writes_video_and_curve_and_says_what_happened(tmp_path, capsys, mo
     output = tmp_path / "out" / "demo.mp4"
     assert run("demo", "-o", output) == 0
     printed = capsys.readouterr().out
-    assert "RANDOM" in printed and "raised their ImageBind cosine from" in printed
+    assert "RANDOM" in printed and "unguided" in printed and "steered" in printed
     assert probe_video(output).duration == probe_video(EXAMPLE_VIDEO).duration
     waveform, _ = read_audio(output)
     assert waveform.std() > 1e-3 and waveform.abs().max() < 1.0
@@ -115,7 +117,7 @@ def test_real_picture(tmp_path, models):
 @pytest.mark.parametrize("arguments, message", [
     (["v2a", "nowhere.mp4", "-o", "out.mp4"], "nowhere.mp4"),
     (["v2a", EXAMPLE_VIDEO, "-o", "out.avi"], "out.avi"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "0"], "none of the 0 steps"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "0"], "0 denoising steps"),
     (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "2000"], "1000 timesteps"),
     (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "3", "--window", "0.9", "1"], "holds none of the 3 steps"),
     (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--condition-weight", "0"], "every condition has weight 0"),
@@ -149,6 +151,66 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path, clip, models, capsys, monk
     assert run("v2a", clip, "-o", output, "--models", models, *FEW_STEPS) == 130
     assert "No half-written file" in capsys.readouterr().err
     assert not output.parent.exists() or not list(output.parent.iterdir())
+
+
+def test_ctrl_c_while_writing_leaves_nothing_half_written(tmp_path, clip, models, monkeypatch):
+    import aligner.media.video
+
+    monkeypatch.setattr(aligner.media.video, "written_whole", _interrupting(aligner.media.video.written_whole))
+    output = tmp_path / "result" / "out.mp4"
+    assert run("v2a", clip, "-o", output, "--models", models, *FEW_STEPS) == 130
+    assert not list(output.parent.iterdir())
+
+
+def _interrupting(written_whole):
+    """Ctrl-C when everything is written but nothing is in place yet."""
+    @contextmanager
+    def interrupting(path):
+        with written_whole(path) as temporary:
+            yield temporary
+            assert temporary.stat().st_size > 0
+            raise KeyboardInterrupt
+
+    return interrupting
+
+
+@pytest.mark.parametrize("place", ["folder", "file/out.wav"])
+def test_outputs_are_checked_before_the_work(tmp_path, clip, capsys, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    assert run("v2a", clip, "-o", "folder.wav" if place == "folder" else place) == 1
+    assert run("v2a", clip, "-o", "new/out.wav", "--curve", "file/curve.png") == 1
+    captured = capsys.readouterr()
+    assert captured.err.count("aligner: ") == 2 and "step" not in captured.err and "RANDOM" not in captured.out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_every_option_reaches_the_generation(clip, models, tmp_path, monkeypatch):
+    import aligner.cli.commands as commands
+
+    seen = {}
+
+    def recording_generate(denoiser, prompts, **arguments):
+        seen.update(arguments, denoiser=denoiser)
+        return generate(denoiser, prompts, **arguments)
+
+    generate = commands.generate
+    monkeypatch.setattr(commands, "generate", recording_generate)
+    assert run("v2a", clip, "-o", tmp_path / "out.wav", "--models", models, "--prompt", "a thud", "--text-weight", "0.5",
+               "--away-from", "music", "--away-from", "speech", "--condition-weight", "2", "--negative-prompt", "hiss",
+               "--seed", "7", "--steps", "4", "--cfg", "3", "--rule", "paper", "--rate", "5", "--prompt-rate", "0.01",
+               "--inner-steps", "2", "--window", "0.1", "0.9", "--compare", "per_clip", "--clips", "upstream",
+               "--checkpointing", "--unguided") == 0
+    assert [condition.weight for condition in seen["conditions"]] == [2.0, 0.5, -1.0, -1.0]
+    assert [condition.embedding.modality for condition in seen["conditions"]] == ["video", "text", "text", "text"]
+    assert seen["guidance"] == Guidance(rule="paper", rates={"audio": 5.0}, prompt_rate=0.01, inner_steps=2, start=0.1,
+                                        end=0.9, compare="per_clip", clips="upstream", checkpointing=True)
+    assert (seen["seed"], seen["steer"]) == (7, False)
+    denoiser = seen["denoiser"]
+    assert (denoiser.steps, denoiser.cfg) == (4, 3.0)
+    torch.testing.assert_close(denoiser.negative, denoiser.model.encode_prompts(["hiss"]))
 
 
 def test_help_teaches_without_loading_anything():

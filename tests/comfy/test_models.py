@@ -40,12 +40,13 @@ def test_a_broken_file_is_an_error_that_names_it(comfyui: Server) -> None:
 
 
 def test_inputs_explain_themselves(comfyui: Server) -> None:
-    for name, node in comfyui.client.object_info().items():
-        if name.startswith("SeeingHearing"):
-            for group in ("required", "optional"):
-                for input_name, (_, options, *_) in node["input"].get(group, {}).items():
-                    assert options.get("tooltip"), f"{name}: {input_name}"
-            assert node["description"] and all(node["output_tooltips"])
+    ours = {name: node for name, node in comfyui.client.object_info().items() if name.startswith("SeeingHearing")}
+    assert len(ours) == 6
+    for name, node in ours.items():
+        for group in ("required", "optional"):
+            for input_name, (_, options, *_) in node["input"].get(group, {}).items():
+                assert options.get("tooltip"), f"{name}: {input_name}"
+        assert node["description"] and all(node["output_tooltips"])
 
 
 def test_a_module_moved_in_inference_mode_is_mended(comfyui: Server) -> None:
@@ -72,20 +73,27 @@ def test_images_of_every_kind_become_rgb(comfyui: Server) -> None:
         with torch.inference_mode():
             half = torch.rand(2, 5, 7, 3).half()
             grey, clear = torch.rand(1, 5, 7, 1), torch.cat([torch.zeros(1, 5, 7, 3), torch.zeros(1, 5, 7, 1)], -1)
-            for image in (half, grey, clear):
+            for image in (half, grey, clear, grey * 3 - 1):
                 pixels = convert.pixels(image)
                 assert pixels.shape == (len(image), 3, 5, 7) and pixels.dtype == torch.float32
+                assert 0 <= pixels.min() and pixels.max() <= 1
             assert torch.equal(convert.pixels(clear), torch.ones(1, 3, 5, 7)), "what is transparent is white"
             sound, rate = convert.waveform({"waveform": torch.rand(1, 6, 100).half(), "sample_rate": 48000})
             assert sound.dtype == torch.float32 and (sound.shape, rate) == ((1, 6, 100), 48000)
-        for image in (torch.rand(1, 5, 7, 2), torch.rand(5, 7, 3)):
+        def refused(convert, value):
             try:
-                convert.pixels(image)
+                convert(value)
             except ValueError as error:
-                assert str(tuple(image.shape)) in str(error)
-            else:
-                raise AssertionError("accepted")
-        assert convert.exact_rate(23.976023976) == convert.Fraction(24000, 1001)
+                return type(error).__name__ == "AlignerError"
+        for image in (torch.rand(1, 5, 7, 2), torch.rand(5, 7, 3), torch.zeros(1, 5, 7, 3, dtype=torch.uint8)):
+            assert refused(convert.pixels, image)
+        for sound in (None, {"waveform": torch.zeros(1, 2, 0), "sample_rate": 1}, {"waveform": torch.zeros(9), "sample_rate": 1}):
+            assert refused(convert.waveform, sound)
+        for rate in (float("nan"), float("inf"), 0.0, -1.0):
+            assert refused(convert.exact_rate, rate)
+        for rounded in (23.976023976, 23.976, 23.98):
+            assert convert.exact_rate(rounded) == convert.Fraction(24000, 1001)
+        assert [convert.exact_rate(rate) for rate in (24.0, 12.5, 30.0)] == [24, convert.Fraction(25, 2), 30]
     """)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from aligner.media import read_audio
+
 from .client import Event, PromptFailed
 from .prompts import condition, cosine, guidance, loaders, node, sampler, scored, text_to_sound
 from .server import Server
@@ -32,10 +34,10 @@ def test_interrupt_ends_the_run_within_a_step_and_the_next_run_works(comfyui: Se
     client = comfyui.client
     prompt_id = client.queue(text_to_sound(steps=300, seed=11))
 
-    def third_step(event: Event) -> bool:
+    def well_under_way(event: Event) -> bool:
         return event.type == "progress" and event.prompt_id == prompt_id and event.data["value"] == 70
 
-    client.wait_for(third_step)
+    client.wait_for(well_under_way)
     client.interrupt()
     entry = client.wait(prompt_id)
     assert "execution_interrupted" in dict(entry["status"]["messages"])
@@ -86,6 +88,19 @@ def test_frames_in_memory_and_their_soundtrack_as_conditions(comfyui: Server) ->
     assert outputs["play"]["audio"]
 
 
+def test_a_trimmed_video_is_as_long_as_its_trim(comfyui: Server) -> None:
+    if "Video Slice" not in comfyui.client.object_info():
+        pytest.skip("this ComfyUI cannot trim videos")
+    prompt = loaders() | {
+        "video": node("LoadVideo", file="seeing_and_hearing_example.mp4"),
+        "slice": node("Video Slice", video=["video", 0], start_time=1.0, duration=1.5, strict_duration=False),
+        "condition": condition(video=["slice", 0]), "sampler": sampler(length="same as video"),
+        "save": node("SaveAudio", audio=["sampler", 0], filename_prefix="trimmed")}
+    (saved,) = comfyui.client.run(prompt)["save"]["audio"]
+    waveform, rate = read_audio(comfyui.folder / saved["type"] / saved["subfolder"] / saved["filename"])
+    assert waveform.shape[1] / rate == pytest.approx(1.5, abs=1 / 24)
+
+
 def test_without_imagebind_it_is_plain_audioldm(comfyui: Server) -> None:
     plain = sampler(prompt="wind")
     del plain["inputs"]["imagebind"], plain["inputs"]["conditions"]
@@ -98,6 +113,8 @@ def test_without_imagebind_it_is_plain_audioldm(comfyui: Server) -> None:
     ({"condition": condition(text="rain", weight=0.0)}, "every condition has weight 0"),
     ({"condition": condition()}, "nothing to encode"),
     ({"sampler": sampler(denoise=0.5)}, "no latent"),
+    ({"sampler": sampler(latent=["image latent", 0]),
+      "image latent": node("EmptyLatentImage", width=64, height=64, batch_size=1)}, "shape"),
     ({"sampler": sampler(steps=2, guidance=["guidance", 0]), "guidance": guidance(start=0.9)}, "holds none"),
     ({"sampler": sampler(guidance=["guidance", 0]), "guidance": guidance(learning_rate=0.0)}, "moves nothing"),
     ({"sampler": sampler(guidance=["guidance", 0]), "guidance": guidance(start=0.6, end=0.3)}, "window"),

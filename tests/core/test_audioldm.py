@@ -32,7 +32,7 @@ def test_unguided_equals_diffusers_pipeline(audioldm, pipeline, cfg, negative, s
                             generator=torch.Generator().manual_seed(3)).audios
     denoiser = audioldm.denoiser(seconds=seconds, steps=5, cfg=cfg, negative_prompt=negative)
     result = generate(denoiser, denoiser.prompts(["a dog barks"]), seed=3)
-    actual = result.signals["audio"].trimmed()
+    actual = result.signals["audio"].waveform
     assert actual.abs().max() > 0.05
     torch.testing.assert_close(actual, torch.from_numpy(expected), atol=1e-4, rtol=0)
 
@@ -41,7 +41,7 @@ def test_length_is_exact_to_the_sample(audioldm):
     for seconds in (Fraction(1001, 1000), 0.011, Fraction(99, 100) + Fraction(1, 16000)):
         denoiser = audioldm.denoiser(seconds=seconds, steps=1)
         sound = generate(denoiser, denoiser.prompts([""]), seed=0).signals["audio"]
-        assert sound.trimmed().shape == (1, round(seconds * 16000))
+        assert sound.waveform.shape == (1, round(seconds * 16000))
 
 
 def test_a_prompt_of_any_length_is_encoded(audioldm):
@@ -53,7 +53,7 @@ def test_a_prompt_of_any_length_is_encoded(audioldm):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_runs(audioldm_folder, dtype):
     denoiser = load_audioldm(audioldm_folder, dtype=dtype).denoiser(seconds=0.5, steps=2)
-    sound = generate(denoiser, denoiser.prompts(["wind"]), seed=0).signals["audio"].trimmed()
+    sound = generate(denoiser, denoiser.prompts(["wind"]), seed=0).signals["audio"].waveform
     assert sound.dtype == torch.float32 and torch.isfinite(sound).all() and sound.abs().max() > 0
 
 
@@ -85,20 +85,75 @@ def test_loads_old_attention_names_of_the_vae(tmp_path, audioldm_folder):
         assert torch.equal(ours, theirs), name
 
 
-def test_full_size_configs_have_the_published_parameter_counts():
-    from diffusers import UNet2DConditionModel
+@pytest.mark.parametrize("prediction_type", ["v_prediction", "sample"])
+def test_other_predictions_than_noise_equal_the_scheduler(exact_audioldm, prediction_type):
+    """The clean estimate is the one that the scheduler itself steps from."""
+    from diffusers import DDIMScheduler
 
-    shared = dict(sample_size=128, in_channels=8, out_channels=8, cross_attention_dim=None,
-                  class_embed_type="simple_projection", projection_class_embeddings_input_dim=512,
-                  class_embeddings_concat=True,
-                  down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D",
-                                    "CrossAttnDownBlock2D"),
-                  up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"))
-    for channels, millions in (((128, 256, 384, 640), 185.0), ((192, 384, 576, 960), 416.0),
-                               ((256, 512, 768, 1280), 739.1)):
-        with torch.device("meta"):
-            unet = UNet2DConditionModel(block_out_channels=channels, **shared | {"cross_attention_dim": channels})
-        assert abs(sum(p.numel() for p in unet.parameters()) / 1e6 - millions) < 0.1
+    config = {**exact_audioldm.scheduler_config, "prediction_type": prediction_type}
+    model = type(exact_audioldm)(exact_audioldm.unet, exact_audioldm.vae, exact_audioldm.vocoder,
+                                 exact_audioldm.text_encoder, exact_audioldm.tokenizer, config)
+    denoiser = model.denoiser(seconds=0.5, steps=4)
+    z = denoiser.start([torch.Generator().manual_seed(0)])
+    output = denoiser.predict(z, denoiser.prompts(["rain"]), 1)
+    scheduler = DDIMScheduler.from_config(config)
+    scheduler.set_timesteps(4)
+    expected = scheduler.step(output["audio"], scheduler.timesteps[1], z["audio"]).pred_original_sample
+    torch.testing.assert_close(denoiser.x0(z, output, 1)["audio"], expected, atol=1e-6, rtol=1e-6)
+
+
+def test_a_schedule_that_cannot_be_sampled_is_refused(audioldm):
+    for change, message in (({"prediction_type": "flow_prediction"}, "flow_prediction|prediction_type"),
+                            ({"rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "steps_offset": 0},
+                             "without signal")):
+        model = type(audioldm)(audioldm.unet, audioldm.vae, audioldm.vocoder, audioldm.text_encoder,
+                               audioldm.tokenizer, {**audioldm.scheduler_config, **change})
+        with pytest.raises(AlignerError, match=message):
+            model.denoiser(seconds=0.5, steps=4)
+
+
+def test_a_tokenizer_without_words_is_refused(tmp_path, audioldm_folder):
+    folder = _copy(audioldm_folder, tmp_path)
+    for name in ("vocab.json", "merges.txt"):
+        (folder / "tokenizer" / name).unlink()
+    with pytest.raises(CheckpointError, match="tokenizer"):
+        load_audioldm(folder)
+
+
+@pytest.mark.parametrize("place, content", [
+    ("model_index.json", "[]"),
+    ("tokenizer/vocab.json", "not json"),
+    ("unet/config.json", '{"_class_name": "UNet2DConditionModel", "norm_num_groups": 0}'),
+    ("vocoder/config.json", '{"upsample_rates": []}'),
+])
+def test_a_damaged_file_is_a_checkpoint_error(tmp_path, audioldm_folder, place, content):
+    folder = _copy(audioldm_folder, tmp_path)
+    (folder / place).write_text(content)
+    with pytest.raises(CheckpointError):
+        load_audioldm(folder)
+
+
+def test_loading_leaves_the_hosts_settings_alone(audioldm_folder, tmp_path):
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from transformers.utils import logging
+
+    state = torch.get_rng_state()
+    disable_progress_bars()
+    try:
+        load_audioldm(write_random_audioldm(tmp_path / "again"))
+        assert are_progress_bars_disabled() and logging.is_progress_bar_enabled()
+    finally:
+        enable_progress_bars()
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"cfg": float("nan")}, "cfg"), ({"cfg": -1.0}, "cfg"), ({"cfg": float("inf")}, "cfg"),
+    ({"denoise": 0.0}, "denoise"), ({"denoise": 1.5}, "denoise"), ({"seconds": 1e9}, "too many"),
+])
+def test_settings_that_cannot_be_sampled_name_themselves(audioldm, settings, message):
+    with pytest.raises(AlignerError, match=message):
+        audioldm.denoiser(**{"seconds": 1, "steps": 2} | settings)
 
 
 @pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), float("inf"), 1e-9])
@@ -107,7 +162,7 @@ def test_no_length_is_an_error(audioldm, seconds):
         audioldm.denoiser(seconds=seconds, steps=2)
 
 
-@pytest.mark.parametrize("steps", [0, 1001])
+@pytest.mark.parametrize("steps", [0, 2.5, 1000, 1001])
 def test_steps_the_schedule_does_not_have_are_an_error(audioldm, steps):
     with pytest.raises(AlignerError, match="1000 timesteps"):
         audioldm.denoiser(seconds=1, steps=steps)
@@ -168,12 +223,15 @@ def test_missing_and_unexpected_keys_list_themselves(tmp_path, audioldm_folder, 
     assert lost in str(caught.value) and "stray.weight" in str(caught.value)
 
 
-def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path, audioldm_folder):
+@pytest.mark.parametrize("component, name", [("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model"),
+                                             ("vocoder", "pytorch_model"), ("text_encoder", "pytorch_model")])
+def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path, audioldm_folder, component, name):
     folder = _copy(audioldm_folder, tmp_path)
-    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    for weights in (folder / component).glob("*.safetensors"):
+        weights.unlink()
     witness = tmp_path / "it_ran"
-    torch.save({"conv_in.weight": _Malicious(str(witness))}, folder / "unet" / "diffusion_pytorch_model.bin")
-    with pytest.raises(CheckpointError, match="unet"):
+    torch.save({"conv_in.weight": _Malicious(str(witness))}, folder / component / f"{name}.bin")
+    with pytest.raises(CheckpointError, match=component):
         load_audioldm(folder)
     assert not witness.exists()
 

@@ -21,7 +21,9 @@ def _conditions(*modalities, weight=1.0):
     (("video", "audio"), (), {("video", "audio")}),
 ])
 def test_pairs_of_the_paper(streams, given, expected):
-    assert {(pair.stream, pair.target) for pair in pairs(streams, _conditions(*given))} == expected
+    found = pairs(streams, _conditions(*given))
+    assert {(pair.stream, pair.target) for pair in found} == expected
+    assert all(pair.given == (pair.target not in streams) for pair in found)
 
 
 def test_weights_are_carried_and_zero_weights_left_out():

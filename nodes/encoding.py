@@ -1,0 +1,43 @@
+"""Whatever is connected to a node, as conditions."""
+
+from ..aligner.conditions import Condition
+from ..aligner.encoding import audio_condition, frames_condition, text_condition, video_condition
+from ..aligner.imagebind import ImageBind
+from .convert import exact_rate, pixels, video_file, waveform
+from .hosting import Hosted, load_on_device
+
+#: Room for the vision tower's activations over the clips that it sees together.
+VISION_BYTES = 2**30
+
+
+def encode(imagebind: Hosted, *, text: str, fps: float, weight: float, clips: str, **given) -> list[Condition]:
+    """A condition for each of image, video and audio that is connected, and for a text that is not empty.
+
+    given: the connected ones of image, video, audio. A silent video's AUDIO is connected but None: that is an error.
+    """
+    binder: ImageBind = imagebind.model
+    load_on_device(imagebind.patchers(*_towers(text, given)), memory_required=VISION_BYTES)
+    encoded = []
+    if "image" in given:
+        encoded.append(frames_condition(binder, given["image"], exact_rate(fps), weight, clips=clips, to_pixels=pixels))
+    if "video" in given:
+        encoded.append(_video(binder, given["video"], weight, clips))
+    if "audio" in given:
+        sounds, rate = waveform(given["audio"])
+        encoded += [audio_condition(binder, sound, rate, weight, clips=clips) for sound in sounds]
+    if text.strip():
+        encoded.append(text_condition(binder, text, weight))
+    return encoded
+
+
+def _towers(text: str, given: dict) -> list[str]:
+    needed = {"vision": "image" in given or "video" in given, "audio": "audio" in given, "text": bool(text.strip())}
+    return [tower for tower, used in needed.items() if used]
+
+
+def _video(binder: ImageBind, video, weight: float, clips: str) -> Condition:
+    source = video_file(video)
+    if source is not None:
+        return video_condition(binder, source, weight, clips=clips)
+    components = video.get_components()
+    return frames_condition(binder, components.images, components.frame_rate, weight, clips=clips, to_pixels=pixels)
