@@ -30,8 +30,8 @@ class Rule:
 
 #: The two readings of the method. "paper": eq. 11 to 13, a plain gradient step on z_t, whose clean estimate depends on
 #: it through the network too; the step is then taken with the prediction made before the update, which saves a second
-#: pass through the network in every step. "released": the authors' code, Adam on the latent after the scheduler's step, with the
-#: prediction of before it held fixed.
+#: pass through the network in every step. "released": the authors' code, Adam on the latent after the scheduler's
+#: step, with the prediction of before it held fixed.
 RULES = {
     "paper": Rule("before", through_denoiser=True, optimiser=torch.optim.SGD),
     "released": Rule("after", through_denoiser=False, optimiser=torch.optim.Adam),

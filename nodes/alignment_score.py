@@ -34,7 +34,8 @@ class AlignmentScore(io.ComfyNode):
             ],
             outputs=[
                 io.Float.Output(display_name="score", tooltip="The mean over all pairs, weighted as the conditions."),
-                io.String.Output(display_name="report", tooltip="Every pair with its cosine similarity; Preview Any shows it."),
+                io.String.Output(display_name="report",
+                                 tooltip="Every pair with its cosine similarity; Preview Any shows it."),
             ],
             is_output_node=True,
         )

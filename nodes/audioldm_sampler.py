@@ -93,7 +93,7 @@ class GuidedAudioLDMSampler(io.ComfyNode):
         prompts = denoiser.prompts([prompt])
         conditions = [*conditions, *([text_condition(imagebind.model, text, text_weight)] if text else [])]
         load_on_device(audioldm.patchers("unet", "vae", "vocoder") + (imagebind.patchers("audio") if imagebind else []),
-                       memory_required=_activation_bytes(denoiser, variations, guidance if conditions and guided else None))
+                       _activation_bytes(denoiser, variations, guidance if conditions and guided else None))
         result = generate(denoiser, prompts, seed=seed, batch=variations, binder=imagebind and imagebind.model,
                           conditions=conditions, guidance=guidance if conditions else None, steer=guided,
                           latents={STREAM: latent["samples"]} if latent else None,

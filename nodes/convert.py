@@ -40,7 +40,8 @@ def waveform(audio: dict | None) -> tuple[torch.Tensor, int]:
                            "connect a sound.")
     samples = audio["waveform"]
     if samples.ndim != 3 or not samples.numel():
-        raise AlignerError(f"AUDIO must have shape (batch, channels, samples) and not be empty, not {tuple(samples.shape)}.")
+        raise AlignerError("AUDIO must have shape (batch, channels, samples) and not be empty, but this has "
+                           f"{tuple(samples.shape)}.")
     return samples.detach().to(torch.float32).clone(), int(audio["sample_rate"])
 
 

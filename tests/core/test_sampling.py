@@ -127,7 +127,8 @@ def test_the_curve_holds_every_guided_step(denoiser, prompts, binder, two_condit
 
 @pytest.mark.parametrize("rule, inner_steps, calls_per_step", [("released", 1, 1), ("released", 3, 1), ("paper", 1, 1),
                                                                 ("paper", 3, 3)])
-def test_no_network_call_is_wasted(audioldm, denoiser, prompts, binder, two_conditions, rule, inner_steps, calls_per_step):
+def test_no_network_call_is_wasted(audioldm, denoiser, prompts, binder, two_conditions, rule, inner_steps,
+                                   calls_per_step):
     """Only a gradient through the network, at a latent that has moved, needs the network again."""
     calls = []
     handle = audioldm.unet.register_forward_hook(lambda *_: calls.append(1))
@@ -272,7 +273,8 @@ def test_bad_requests_name_themselves_before_sampling(audioldm, denoiser, prompt
     ({"start": 0.99}, "holds none of the 6 steps"),
     ({"rates": {"audio": 0.0}}, "moves nothing"),
 ])
-def test_guidance_without_effect_is_an_error_before_sampling(denoiser, prompts, binder, text_condition, settings, message):
+def test_guidance_without_effect_is_an_error_before_sampling(denoiser, prompts, binder, text_condition, settings,
+                                                             message):
     with pytest.raises(AlignerError, match=message):
         _guided(denoiser, prompts, binder, [text_condition], **settings)
 
