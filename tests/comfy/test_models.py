@@ -58,7 +58,7 @@ def test_a_module_moved_in_inference_mode_is_mended(comfyui: Server) -> None:
             network.to(torch.float64)  # what another node's offload does to a module in inference mode
             assert network[0].weight.is_inference() and network[1].running_mean.is_inference()
             before = network[0].weight.data_ptr()
-            hosting.load_on_device(hosted.patchers())
+            hosting.load_on_device(hosted.patchers("0"))
             with torch.inference_mode(False):
                 x = torch.ones(1, 1, 5, dtype=torch.float64, requires_grad=True)
                 network(x).sum().backward()
