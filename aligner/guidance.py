@@ -53,8 +53,8 @@ class Guidance:
         up for 0.2.
     compare: a key of COMPARISONS, "mean" over clips as in the paper, or "per_clip", which carries timing.
     clips: a key of CLIP_SAMPLINGS, how recordings are cut into clips.
-    checkpointing: recompute activations in the backward pass instead of keeping them: less memory, about a third
-        more time, the same result.
+    checkpointing: recompute activations in the backward pass instead of keeping them: less memory, more time, the same
+        result.
 
     Raises AlignerError naming the first setting that cannot work.
     """

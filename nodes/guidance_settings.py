@@ -42,8 +42,8 @@ class GuidanceSettings(io.ComfyNode):
                 io.Combo.Input("clips", options=list(CLIP_SAMPLINGS), default="released",
                                tooltip="How the generated sound is cut into clips; best as in Encode Condition."),
                 io.Boolean.Input("checkpointing", default=False,
-                                 tooltip="Recompute activations instead of keeping them: less memory, about a third "
-                                         "more time, the same result."),
+                                 tooltip="Recompute activations instead of keeping them: less memory, more time, the "
+                                         "same result."),
             ],
             outputs=[GuidanceType.Output(display_name="guidance", tooltip="For a guided sampler.")],
         )

@@ -1,6 +1,7 @@
 """Our models under ComfyUI's model management: on the device while they work, handed back when others need room."""
 
 import torch
+from comfy_api.latest import io
 from torch import nn
 
 from comfy import model_management
@@ -8,7 +9,11 @@ from comfy.model_patcher import ModelPatcher
 
 from ..aligner.precision import DTYPES
 
-DTYPE_CHOICES = ["auto", *DTYPES]
+
+def precision_input() -> io.Combo.Input:
+    """The loaders' choice of precision."""
+    return io.Combo.Input("precision", options=["auto", *DTYPES], default="auto",
+                          tooltip="auto follows ComfyUI's own choice: fp16 or bf16 on most GPUs, fp32 on the CPU.")
 
 
 def resolve_dtype(choice: str) -> torch.dtype:

@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ..aligner.demo.random_models import load_random_audioldm
 from ..aligner.generators.audioldm import load_audioldm
-from .hosting import DTYPE_CHOICES, Hosted, resolve_dtype
+from .hosting import Hosted, precision_input, resolve_dtype
 from .model_folders import DEMO, audioldm_names, audioldm_path
 from .types import CATEGORY, AudioLDMType
 
@@ -23,8 +23,7 @@ class LoadAudioLDM(io.ComfyNode):
             inputs=[
                 io.Combo.Input("model", options=audioldm_names(),
                                tooltip="A folder from models/audioldm, or the small random model that is built in."),
-                io.Combo.Input("precision", options=DTYPE_CHOICES, default="auto",
-                               tooltip="auto follows ComfyUI's own choice: fp16 or bf16 on most GPUs, fp32 on the CPU."),
+                precision_input(),
             ],
             outputs=[AudioLDMType.Output(display_name="audioldm", tooltip="For the Guided AudioLDM Sampler.")],
         )

@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ..aligner.demo.random_models import load_random_imagebind
 from ..aligner.imagebind import load_imagebind
-from .hosting import DTYPE_CHOICES, Hosted, resolve_dtype
+from .hosting import Hosted, precision_input, resolve_dtype
 from .model_folders import DEMO, imagebind_names, imagebind_path
 from .types import CATEGORY, ImageBindType
 
@@ -22,8 +22,7 @@ class LoadImageBind(io.ComfyNode):
             inputs=[
                 io.Combo.Input("model", options=imagebind_names(),
                                tooltip="A file from models/imagebind, or the small random model that is built in."),
-                io.Combo.Input("precision", options=DTYPE_CHOICES, default="auto",
-                               tooltip="auto follows ComfyUI's own choice: fp16 or bf16 on most GPUs, fp32 on the CPU."),
+                precision_input(),
             ],
             outputs=[ImageBindType.Output(display_name="imagebind", tooltip="For Encode Condition and the sampler.")],
         )

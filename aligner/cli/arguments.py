@@ -125,4 +125,4 @@ def _add_guidance(command: argparse.ArgumentParser) -> None:
     group.add_argument("--clips", default="released", choices=["released", "upstream"],
                        help="how recordings are cut into clips: as the authors' code or as ImageBind does "
                             "(default: %(default)s)")
-    group.add_argument("--checkpointing", action="store_true", help="less memory, about a third more time")
+    group.add_argument("--checkpointing", action="store_true", help="recompute activations instead of keeping them: less memory, more time, the same result")
