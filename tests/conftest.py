@@ -8,6 +8,9 @@ from aligner.demo.random_models import load_random_imagebind, write_random_audio
 from aligner.generators.audioldm import load_audioldm
 from aligner.imagebind.encode import embed_text
 
+# Models this small lose more by sharing their work among threads than they gain, above all beside other processes.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(scope="session")
 def audioldm_folder(tmp_path_factory):

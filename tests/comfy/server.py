@@ -110,7 +110,11 @@ def free_port() -> int:
 
 
 def server_environment() -> dict[str, str]:
-    """This process's environment without what would change the server's module search path, and offline."""
+    """This process's environment without what would change the server's module search path; offline, one thread.
+
+    Models as small as the tests' lose more by sharing their work among threads than they gain.
+    """
     unwanted = {"PYTHONPATH", "PYTHONSAFEPATH", "PYTHONHOME"}
     inherited = {name: value for name, value in os.environ.items() if name not in unwanted}
-    return inherited | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}
+    return inherited | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1",
+                        "OMP_NUM_THREADS": "1"}
