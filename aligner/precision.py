@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 #: Names of the precisions that networks can run in.
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -15,3 +16,8 @@ def full_precision(tensor: torch.Tensor) -> torch.Tensor:
     A network in float64 stays there from end to end, which is how the loop is compared with references exactly.
     """
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def dtype_of(network: nn.Module) -> torch.dtype:
+    """The dtype of a network's weights. diffusers' own property walks through all modules at every look."""
+    return next(network.parameters()).dtype

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from aligner.demo.random_models import IMAGEBIND_CONFIG, SCHEDULER, load_random_audioldm
+from aligner.demo.random_models import IMAGEBIND_CONFIG, SCHEDULER, load_random_audioldm, randomise
 from aligner.generators.audioldm import AudioLDM, AudioLDMDenoiser
 from aligner.imagebind import HUGE, ImageBind, random_imagebind
 from aligner.imagebind.towers import CLIP_FRAMES, IMAGE_SIDE
@@ -93,15 +93,5 @@ def _published_parts(channels: tuple[int, ...], generator: torch.Generator) -> d
         upsample_rates=[5, 4, 2, 2, 2], upsample_kernel_sizes=[16, 16, 8, 4, 4]))
     parts = {"unet": unet, "vae": vae, "vocoder": vocoder}
     for part in parts.values():
-        _randomise(part, generator)
+        randomise(part, generator)
     return parts
-
-
-@torch.no_grad()
-def _randomise(network: nn.Module, generator: torch.Generator) -> None:
-    """Weights that keep the size of what passes through, so that gradients neither vanish nor explode."""
-    for name, parameter in network.named_parameters():
-        if parameter.ndim < 2:
-            parameter.fill_(1.0 if name.endswith("weight") else 0.0)
-        else:
-            parameter.normal_(0.0, parameter[0].numel() ** -0.5, generator=generator)

@@ -68,7 +68,7 @@ def write_random_audioldm(folder: Path, seed: int = 0, *, safe_serialization: bo
             "text_encoder": ClapTextModelWithProjection(ClapTextConfig(vocab_size=len(vocabulary), **TEXT)),
         }
     for name, model in models.items():
-        _randomise(model, generator)
+        randomise(model, generator)
         with quiet():
             model.save_pretrained(folder / name, safe_serialization=safe_serialization)
     DDIMScheduler(**SCHEDULER).save_pretrained(folder / "scheduler")
@@ -80,7 +80,7 @@ def write_random_audioldm(folder: Path, seed: int = 0, *, safe_serialization: bo
 
 
 @torch.no_grad()
-def _randomise(model: nn.Module, generator: torch.Generator) -> None:
+def randomise(model: nn.Module, generator: torch.Generator) -> None:
     """Variance-preserving weights from our own generator: libraries initialise from a global one."""
     for name, parameter in model.named_parameters():
         if parameter.ndim < 2:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..errors import AlignerError, CheckpointError
-from ..precision import full_precision
+from ..precision import dtype_of, full_precision
 from ..signals import Sound
 from .base import Streams, x0_coefficients
 from .folders import load_component, load_part, require_pipeline
@@ -83,12 +83,12 @@ class AudioLDM(nn.Module):
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """Latent (B, C, T', F') -> log-mel spectrogram (B, T, bins) float32, differentiable."""
-        latent = latent.to(self.vae.dtype) / self.vae.config.scaling_factor
+        latent = latent.to(dtype_of(self.vae)) / self.vae.config.scaling_factor
         return full_precision(self.vae.decode(latent).sample.squeeze(1))
 
     def vocode(self, mel: torch.Tensor) -> torch.Tensor:
         """Log-mel spectrogram (B, T, bins) -> waveform (B, T * hop + a few) float32 in -1..1, differentiable."""
-        return full_precision(self.vocoder(mel.to(self.vocoder.dtype)))
+        return full_precision(self.vocoder(mel.to(dtype_of(self.vocoder))))
 
     def activation_bytes(self, seconds: float, *, guided: bool, through_network: bool, checkpointing: bool) -> int:
         """About how much memory a step needs beside the weights, for so many seconds of sound in all.
@@ -98,7 +98,7 @@ class AudioLDM(nn.Module):
         per_second = _UNGUIDED_BYTES
         if guided:
             per_second = _CHECKPOINTED_BYTES if checkpointing else _GUIDED_BYTES + through_network * _NETWORK_BYTES
-        return int(seconds * per_second * self.unet.dtype.itemsize / 4)
+        return int(seconds * per_second * dtype_of(self.unet).itemsize / 4)
 
     def denoiser(self, *, seconds: Fraction | float, steps: int, cfg: float = 2.5, negative_prompt: str = "",
                  denoise: float = 1.0) -> AudioLDMDenoiser:
@@ -141,7 +141,7 @@ class AudioLDMDenoiser:
         shape = self.model.latent_shape(self.samples)
         noise = torch.stack([torch.randn(shape, generator=generator, device=generator.device)
                              for generator in generators])
-        noise = noise.to(self.device, torch.promote_types(self.model.unet.dtype, noise.dtype))
+        noise = noise.to(self.device, torch.promote_types(dtype_of(self.model.unet), noise.dtype))
         if clean and clean[STREAM].shape != noise.shape:
             raise AlignerError(f"The latent has shape {tuple(clean[STREAM].shape)}, but this length needs "
                                f"{tuple(noise.shape)}. Use a latent from the same model and length.")
@@ -169,9 +169,9 @@ class AudioLDMDenoiser:
         return {STREAM: unconditional + self.cfg * (conditional - unconditional)}
 
     def _network(self, z: torch.Tensor, timestep: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
-        unet = self.model.unet
-        return full_precision(unet(z.to(unet.dtype), timestep, encoder_hidden_states=None,
-                                   class_labels=prompts.to(unet.dtype)).sample)
+        unet, dtype = self.model.unet, dtype_of(self.model.unet)
+        return full_precision(unet(z.to(dtype), timestep, encoder_hidden_states=None,
+                                   class_labels=prompts.to(dtype)).sample)
 
     def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
         alpha_bar = float(self.scheduler.alphas_cumprod[self.timesteps[index]])
