@@ -57,7 +57,7 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
 
     Raises AlignerError before any sampling if the conditions, the window, the seed or the latents leave nothing to do.
     """
-    _require_seeds(seed, batch)
+    require_seeds(seed, batch)
     prompts, latents = (_repeated(tensors, batch, denoiser) for tensors in (prompts, latents))
     steering = guidance if steer else None
     objective = _objective(denoiser, binder, named(conditions), guidance or Guidance(), required=steering is not None)
@@ -103,7 +103,8 @@ def _on(device: torch.device, embedding: Embedding) -> Embedding:
     return replace(embedding, clips=full_precision(embedding.clips.detach().to(device)).clone())
 
 
-def _require_seeds(seed: int, batch: int) -> None:
+def require_seeds(seed: int, batch: int = 1) -> None:
+    """Raise AlignerError unless every variation can have a seed, counted up from the first."""
     if batch < 1:
         raise AlignerError(f"At least one variation must be made, not {batch}.")
     if not 0 <= seed <= 2**64 - batch:

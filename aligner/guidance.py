@@ -49,7 +49,7 @@ class Guidance:
     rates: learning rate of each stream's latent (lambda_1); 0 leaves that stream unguided.
     prompt_rate: learning rate of the prompt embeddings (lambda_2, eq. 17, guided prompt tuning); 0 leaves them alone.
     inner_steps: updates per denoising step (N of algorithm 1), at least 1.
-    start, end: the part of the denoising steps that is guided, as fractions (see `window`). The released code warms
+    start, end: the part of the denoising steps taken that is guided, as fractions (see `window`). The released code warms
         up for 0.2.
     compare: a key of COMPARISONS, "mean" over clips as in the paper, or "per_clip", which carries timing.
     clips: a key of CLIP_SAMPLINGS, how recordings are cut into clips.
@@ -96,7 +96,7 @@ class Guidance:
         guided = range(first, math.ceil(round(self.end * steps, 6)))
         if not guided:
             raise AlignerError(f"The guidance window {self.start} to {self.end} holds none of the {steps} steps. "
-                               "Widen the window or take more steps.")
+                               "Widen the window, take more steps or raise denoise.")
         return guided
 
     @property

@@ -50,7 +50,7 @@ def exact_rate(fps: float) -> Fraction:
     if not (math.isfinite(fps) and fps > 0):
         raise AlignerError(f"The frame rate must be above 0, not {fps}.")
     broadcast = Fraction(round(fps * 1.001) * 1000, 1001)
-    if abs(fps - broadcast) < ROUNDED:
+    if fps != round(fps) and broadcast and abs(fps - broadcast) < ROUNDED:
         return broadcast
     return Fraction(fps).limit_denominator(LARGEST_DENOMINATOR)
 

@@ -1,7 +1,9 @@
 """Whatever is connected to a node, as conditions."""
 
+import torch
+
 from ..aligner.conditions import Condition
-from ..aligner.encoding import audio_condition, frames_condition, text_condition, video_condition
+from ..aligner.encoding import audio_condition, frames_condition, image_condition, text_condition, video_condition
 from ..aligner.imagebind import ImageBind
 from .convert import exact_rate, pixels, video_file, waveform
 from .hosting import Hosted, load_on_device
@@ -19,7 +21,7 @@ def encode(imagebind: Hosted, *, text: str, fps: float, weight: float, clips: st
     load_on_device(imagebind.patchers(*_towers(text, given)), memory_required=VISION_BYTES)
     encoded = []
     if "image" in given:
-        encoded.append(frames_condition(binder, given["image"], exact_rate(fps), weight, clips=clips, to_pixels=pixels))
+        encoded.append(_images(binder, given["image"], fps, weight, clips))
     if "video" in given:
         encoded.append(_video(binder, given["video"], weight, clips))
     if "audio" in given:
@@ -33,6 +35,12 @@ def encode(imagebind: Hosted, *, text: str, fps: float, weight: float, clips: st
 def _towers(text: str, given: dict) -> list[str]:
     needed = {"vision": "image" in given or "video" in given, "audio": "audio" in given, "text": bool(text.strip())}
     return [tower for tower, used in needed.items() if used]
+
+
+def _images(binder: ImageBind, images: torch.Tensor, fps: float, weight: float, clips: str) -> Condition:
+    if len(images) == 1:  # a picture lasts no time: only a recording sets the length of a sound
+        return image_condition(binder, pixels(images)[0], weight)
+    return frames_condition(binder, images, exact_rate(fps), weight, clips=clips, to_pixels=pixels)
 
 
 def _video(binder: ImageBind, video, weight: float, clips: str) -> Condition:

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from ..errors import AlignerError
 from .arguments import parser
 
+#: How PyTorch says so, on the GPU and on the CPU.
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, 1 after bad input, 130 after Ctrl-C."""
@@ -21,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"aligner: {error}", file=sys.stderr)
         return 1
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "memory" not in str(error):
+        if not isinstance(error, MemoryError) and not any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
             raise
         print(f"aligner: memory ran out ({error}). Try --checkpointing, --dtype fp16 or a shorter sound.",
               file=sys.stderr)

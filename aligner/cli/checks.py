@@ -7,6 +7,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from ..errors import AlignerError, MediaError
+from ..generation import require_seeds
+from ..generators.audioldm import require_strength
 from ..guidance import Guidance
 from ..media import require_writable
 from ..tasks import Task
@@ -24,6 +26,8 @@ def check_request(options: Namespace, task: Task, guidance: Guidance) -> None:
     """Raise AlignerError if sampling would have nothing to do."""
     if options.steps < 1:
         raise AlignerError(f"{options.steps} denoising steps cannot be taken. {task.steps} is a good number.")
+    require_seeds(options.seed)
+    require_strength(options.cfg)
     weights = [options.condition_weight, *([options.text_weight] if options.prompt.strip() else [])]
     if not all(math.isfinite(weight) for weight in weights):
         raise AlignerError(f"Weights must be finite numbers, not {weights}.")

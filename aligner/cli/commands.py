@@ -9,7 +9,7 @@ from pathlib import Path
 from ..conditions import Condition
 from ..encoding import image_condition, text_condition, video_condition
 from ..generation import Generation, generate
-from ..generators.audioldm import STREAM, AudioLDM
+from ..generators.audioldm import STREAM, AudioLDM, require_samples
 from ..guidance import Guidance
 from ..imagebind import ImageBind
 from ..media import add_sound, probe_video, read_image, write_audio
@@ -40,6 +40,7 @@ def image_to_audio(options: Namespace) -> None:
     """i2a: a sound for a picture."""
     guidance = guidance_of(options)
     check_request(options, IMAGE_TO_AUDIO, guidance)
+    require_samples(options.seconds)
     check_outputs(options, SOUND)
     pixels = read_image(options.picture)
     audioldm, binder = load_models(options)

@@ -121,8 +121,8 @@ class AudioLDMDenoiser:
 
     def __init__(self, model: AudioLDM, *, seconds: Fraction | float, steps: int, cfg: float, negative_prompt: str,
                  denoise: float):
-        self.model, self.cfg, self.denoise = model, _strength(cfg), _part(denoise)
-        self.samples = _samples(seconds, model.sample_rate)
+        self.model, self.cfg, self.denoise = model, require_strength(cfg), _part(denoise)
+        self.samples = require_samples(seconds, model.sample_rate)
         self.scheduler = _scheduler(model.scheduler_config, steps)
         self.timesteps = self.scheduler.timesteps[-max(1, round(steps * denoise)):]
         self.steps = len(self.timesteps)
@@ -216,7 +216,8 @@ def load_audioldm(folder: str | Path, *, dtype: torch.dtype = torch.float32,
     return AudioLDM(**components, tokenizer=tokenizer, scheduler_config=scheduler.config)
 
 
-def _samples(seconds: Fraction | float, sample_rate: int) -> int:
+def require_samples(seconds: Fraction | float, sample_rate: int = 16000) -> int:
+    """How many samples a length is; raises AlignerError if it is none or too many."""
     if not (math.isfinite(seconds) and round(seconds * sample_rate) >= 1):
         raise AlignerError(f"The sound must be longer than nothing, not {float(seconds)} seconds.")
     if seconds > LONGEST_SECONDS:
@@ -224,7 +225,8 @@ def _samples(seconds: Fraction | float, sample_rate: int) -> int:
     return round(seconds * sample_rate)
 
 
-def _strength(cfg: float) -> float:
+def require_strength(cfg: float) -> float:
+    """A scale of classifier-free guidance as it is; raises AlignerError if it is none."""
     if not (math.isfinite(cfg) and cfg >= 0):
         raise AlignerError(f"cfg must be 0 or more, not {cfg}. 2.5 is usual.")
     return float(cfg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import MediaError
@@ -30,11 +30,13 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MediaError(f"{path}: its folder cannot be created ({error.strerror}).") from error
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    temporary = _beside(path)
     try:
         yield temporary
         _move(temporary, path)
     except OSError as error:
+        if error.filename and Path(error.filename) not in (temporary, path):
+            raise  # some other file that the block was busy with
         raise MediaError(f"{path} cannot be written ({error.strerror or error}): choose another place.") from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -45,24 +47,29 @@ def require_writable(path: str | os.PathLike) -> None:
 
     Raises MediaError as `written_whole` does.
     """
-    path, missing = Path(path), []
-    folder = path.parent
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
+    # Without "..", so that the folders that are made are exactly those found missing.
+    place, missing = Path(os.path.abspath(path)), []
     try:
-        probe = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
-        if path.is_dir():
+        if place.is_dir():
             raise MediaError(f"{path} is a folder: give the name of a file to write.")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists() and not os.access(place, os.W_OK):
+            raise MediaError(f"{path} is write-protected: choose another name, or allow writing.")
+        missing = [folder for folder in place.parents if not folder.exists()]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        probe = _beside(place)
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise MediaError(f"{path} cannot be written ({error.strerror or error}): choose another place.") from error
     finally:
         for folder in missing:
-            if folder.is_dir():
+            with suppress(OSError):  # never made, or in use by somebody else by now
                 folder.rmdir()
+
+
+def _beside(path: Path) -> Path:
+    """A name that nobody else uses, hidden, in the same folder and with the same suffix."""
+    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
 
 
 def _move(temporary: Path, path: Path) -> None:

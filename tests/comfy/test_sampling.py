@@ -110,6 +110,8 @@ def test_without_imagebind_it_is_plain_audioldm(comfyui: Server) -> None:
 
 @pytest.mark.parametrize("changes, message", [
     ({"sampler": sampler(length="same as video")}, "no video among the conditions"),
+    ({"sampler": sampler(length="same as video"), "condition": condition(image=["picture", 0]),
+      "picture": node("EmptyImage", width=64, height=48, batch_size=1, color=255)}, "no video among the conditions"),
     ({"condition": condition(text="rain", weight=0.0)}, "every condition has weight 0"),
     ({"condition": condition()}, "nothing to encode"),
     ({"sampler": sampler(denoise=0.5)}, "no latent"),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aligner.errors import MediaError
-from aligner.media import add_sound, mp4, write_audio, write_video, written_whole
+from aligner.media import add_sound, mp4, require_writable, write_audio, write_video, written_whole
 
 FRAMES = torch.zeros(60, 64, 64, 3, dtype=torch.uint8)
 
@@ -83,3 +83,30 @@ def test_a_refused_move_says_so_and_cleans_up(tmp_path, monkeypatch):
     with pytest.raises(MediaError, match="close the programs"):
         write_audio(tmp_path / "out.wav", torch.zeros(1, 100), 16000)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["out.wav", "new/folders/out.wav", "new/../out.wav"])
+def test_asking_whether_a_place_can_be_written_leaves_nothing_behind(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    require_writable(name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_asking_keeps_what_is_there(tmp_path):
+    (tmp_path / "out.wav").write_bytes(b"older")
+    require_writable(tmp_path / "out.wav")
+    assert (tmp_path / "out.wav").read_bytes() == b"older"
+
+
+@pytest.mark.parametrize("name", ["", ".", "file/out.wav", "x" * 300 + "/out.wav"])
+def test_places_that_cannot_be_written_say_so(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(MediaError):
+        require_writable(name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_error_about_another_file_is_not_blamed_on_the_target(tmp_path):
+    with pytest.raises(FileNotFoundError), written_whole(tmp_path / "out.wav"):
+        open(tmp_path / "missing")
