@@ -92,8 +92,9 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                                   denoise=denoise)
         prompts = denoiser.prompts([prompt])
         conditions = [*conditions, *([text_condition(imagebind.model, text, text_weight)] if text else [])]
-        load_on_device(audioldm.patchers("unet", "vae", "vocoder") + (imagebind.patchers("audio") if imagebind else []),
-                       _activation_bytes(denoiser, variations, guidance if conditions and guided else None))
+        compared = imagebind.patchers("audio") if imagebind and conditions else []
+        load_on_device(audioldm.patchers("unet", "vae", "vocoder") + compared,
+                       denoiser.activation_bytes(variations, guidance if compared and guided else None))
         result = generate(denoiser, prompts, seed=seed, batch=variations, binder=imagebind and imagebind.model,
                           conditions=conditions, guidance=guidance if conditions else None, steer=guided,
                           latents={STREAM: latent["samples"]} if latent else None,
@@ -124,13 +125,6 @@ def _latent_seconds(model: AudioLDM, latent: dict) -> Fraction:
     if not asked or model.latent_shape(asked)[1] != samples.shape[2]:
         asked = model.latent_samples(samples)
     return Fraction(asked, model.sample_rate)
-
-
-def _activation_bytes(denoiser: AudioLDMDenoiser, variations: int, guidance: Guidance | None) -> int:
-    return denoiser.model.activation_bytes(
-        variations * denoiser.samples / denoiser.model.sample_rate, guided=guidance is not None,
-        through_network=guidance is not None and guidance.needs_denoiser_gradient,
-        checkpointing=guidance is not None and guidance.checkpointing)
 
 
 def _output(result: Generation, denoiser: AudioLDMDenoiser) -> io.NodeOutput:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..errors import AlignerError, CheckpointError
+from ..guidance import Guidance
 from ..precision import dtype_of, full_precision
 from ..signals import Sound
 from .base import Streams, x0_coefficients
@@ -89,16 +90,6 @@ class AudioLDM(nn.Module):
     def vocode(self, mel: torch.Tensor) -> torch.Tensor:
         """Log-mel spectrogram (B, T, bins) -> waveform (B, T * hop + a few) float32 in -1..1, differentiable."""
         return full_precision(self.vocoder(mel.to(dtype_of(self.vocoder))))
-
-    def activation_bytes(self, seconds: float, *, guided: bool, through_network: bool, checkpointing: bool) -> int:
-        """About how much memory a step needs beside the weights, for so many seconds of sound in all.
-
-        Counted for the medium model with ImageBind's audio tower; what a run really takes varies with the kernels.
-        """
-        per_second = _UNGUIDED_BYTES
-        if guided:
-            per_second = _CHECKPOINTED_BYTES if checkpointing else _GUIDED_BYTES + through_network * _NETWORK_BYTES
-        return int(seconds * per_second * dtype_of(self.unet).itemsize / 4)
 
     def denoiser(self, *, seconds: Fraction | float, steps: int, cfg: float = 2.5, negative_prompt: str = "",
                  denoise: float = 1.0) -> AudioLDMDenoiser:
@@ -185,6 +176,19 @@ class AudioLDMDenoiser:
     def render(self, clean: Streams) -> dict[str, Sound]:
         waveform = self.model.vocode(self.model.decode(clean[STREAM]))
         return {STREAM: Sound(waveform, self.model.sample_rate, self.samples)}
+
+    def activation_bytes(self, batch: int, guidance: Guidance | None = None) -> int:
+        """About how much memory a step of so many variations needs beside the weights.
+
+        Counted for the medium model with ImageBind's audio tower; what a run really takes varies with the kernels.
+        """
+        per_second = _UNGUIDED_BYTES
+        if guidance and guidance.checkpointing:
+            per_second = _CHECKPOINTED_BYTES
+        elif guidance:
+            per_second = _GUIDED_BYTES + guidance.needs_denoiser_gradient * _NETWORK_BYTES
+        seconds = batch * self.samples / self.model.sample_rate
+        return int(seconds * per_second * dtype_of(self.model.unet).itemsize / 4)
 
     def checkpointable(self) -> list[nn.Module]:
         unet, decoder, vocoder = self.model.unet, self.model.vae.decoder, self.model.vocoder

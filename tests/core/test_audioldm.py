@@ -12,6 +12,7 @@ from aligner.demo.random_models import write_random_audioldm
 from aligner.errors import AlignerError, CheckpointError
 from aligner.generation import generate
 from aligner.generators.audioldm import load_audioldm
+from aligner.guidance import Guidance
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,14 @@ def test_a_schedule_that_cannot_be_sampled_is_refused(audioldm):
                                audioldm.tokenizer, {**audioldm.scheduler_config, **change})
         with pytest.raises(AlignerError, match=message):
             model.denoiser(seconds=0.5, steps=4)
+
+
+def test_memory_estimates_keep_their_order(audioldm):
+    denoiser = audioldm.denoiser(seconds=10, steps=2)
+    plain, checkpointed, guided, tuned = (denoiser.activation_bytes(2, guidance) for guidance in (
+        None, Guidance(checkpointing=True), Guidance(), Guidance(prompt_rate=0.1)))
+    assert 0 < plain < checkpointed < guided < tuned
+    assert denoiser.activation_bytes(4) == 2 * plain
 
 
 def test_a_tokenizer_without_words_is_refused(tmp_path, audioldm_folder):
