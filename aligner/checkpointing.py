@@ -21,7 +21,7 @@ def checkpointed(modules: Iterable[nn.Module]) -> Iterator[None]:
     # Some hosts hang a forward of their own onto an instance; it comes back afterwards.
     originals = {module: module.__dict__.get("forward") for module in modules}
     for module in originals:
-        module.forward = partial(_forward, module.forward)
+        module.forward = partial(recomputed, module.forward)
     try:
         yield
     finally:
@@ -31,7 +31,8 @@ def checkpointed(modules: Iterable[nn.Module]) -> Iterator[None]:
                 module.forward = original
 
 
-def _forward(forward, *args, **kwargs):
+def recomputed(function, *args, **kwargs):
+    """function(*args, **kwargs), which is run again in the backward pass instead of keeping activations for it."""
     if not torch.is_grad_enabled():
-        return forward(*args, **kwargs)
-    return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)
+        return function(*args, **kwargs)
+    return checkpoint(function, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)

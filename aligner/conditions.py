@@ -16,15 +16,21 @@ class Condition:
     """An embedding that the result is drawn to (weight above 0) or pushed away from (weight below 0).
 
     A weight of 0 switches the condition off. duration: how many seconds the recording lasts, exactly, where it is one.
+    streams: which generated streams it steers; None: all of them.
     """
 
     embedding: Embedding
     weight: float = 1.0
     duration: Fraction | None = None
+    streams: tuple[str, ...] | None = None
 
     def __post_init__(self):
         if not math.isfinite(self.weight):
             raise AlignerError(f"The weight of a condition must be a finite number, not {self.weight}.")
+
+    def steers(self, stream: str) -> bool:
+        """Whether it counts for a stream."""
+        return self.weight != 0 and (self.streams is None or stream in self.streams)
 
 
 def named(conditions: Iterable[Condition]) -> dict[str, Condition]:

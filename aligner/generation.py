@@ -47,11 +47,11 @@ class Generation:
 
 @torch.inference_mode(False)
 def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1, binder: ImageBind | None = None,
-             conditions: Sequence[Condition] = (), guidance: Guidance | None = None, steer: bool = True,
-             latents: Streams | None = None, on_step: Callable[[Step], None] = lambda step: None) -> Generation:
+             conditions: Sequence[Condition] = (), between: float = 1.0, guidance: Guidance | None = None,
+             steer: bool = True, latents: Streams | None = None, on_step: Callable[[Step], None] = lambda step: None) -> Generation:
     """Sample a batch of variations, steered by the conditions where guidance is given.
 
-    prompts: per stream (1 or batch, D). Variation k draws its noise from seed + k, so that any one of them can be made
+    prompts: per stream (1 or batch, ...). between: the weight of pairs of generated streams, where there are several. Variation k draws its noise from seed + k, so that any one of them can be made
     again alone. latents: clean latents (1 or batch, ...) for a denoiser that was made to keep a part of them. Without
     guidance, or with steer off, the conditions only score the result, the latter by the comparison that guidance names.
 
@@ -60,7 +60,8 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
     require_seeds(seed, batch)
     prompts, latents = (_repeated(tensors, batch, denoiser) for tensors in (prompts, latents))
     steering = guidance if steer else None
-    objective = _objective(denoiser, binder, named(conditions), guidance or Guidance(), required=steering is not None)
+    objective = _objective(denoiser, binder, named(conditions), between, guidance or Guidance(),
+                           required=steering is not None)
     if steering:
         steering.require_effect(denoiser.streams, denoiser.steps)
     # The noise is drawn on the CPU so that a seed means the same on every device.
@@ -82,12 +83,13 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
     return Generation(signals, clean, tuned, dict(curves), scores, objective.overall(scores) if objective else None)
 
 
-def _objective(denoiser: Denoiser, binder: ImageBind | None, targets: Mapping[str, Condition], settings: Guidance, *,
-               required: bool) -> Objective | None:
+def _objective(denoiser: Denoiser, binder: ImageBind | None, targets: Mapping[str, Condition], between: float,
+               settings: Guidance, *, required: bool) -> Objective | None:
     """What the result is compared with; None if that is nothing and need not be anything."""
-    if not required and not any(condition.weight for condition in targets.values()):
+    among_themselves = binder is not None and between and len(denoiser.streams) > 1
+    if not required and not among_themselves and not any(condition.weight for condition in targets.values()):
         return None
-    compared = pairs(denoiser.streams, targets)
+    compared = pairs(denoiser.streams, targets, between=between)
     if binder is None:
         raise AlignerError("Conditions need ImageBind to compare with. Load it and connect it.")
     if any(condition.embedding.clips.shape[-1] != binder.config.embed_dim for condition in targets.values()):

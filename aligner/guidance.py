@@ -37,7 +37,7 @@ RULES = {
     "released": Rule("after", through_denoiser=False, optimiser=torch.optim.Adam),
 }
 
-#: Learning rates of the paper, section 4.1: AudioLDM 0.1, AnimateDiff 0.01.
+#: Learning rates of the paper, section 4.1: AudioLDM 0.1, AnimateDiff 0.01. It gives none for prompts.
 PAPER_RATES = {"audio": 0.1, "video": 0.01}
 
 
@@ -47,7 +47,8 @@ class Guidance:
 
     rule: a key of RULES.
     rates: learning rate of each stream's latent (lambda_1); 0 leaves that stream unguided.
-    prompt_rate: learning rate of the prompt embeddings (lambda_2, eq. 17, guided prompt tuning); 0 leaves them alone.
+    prompt_rates: learning rate of each stream's prompt embedding (lambda_2, eq. 17, guided prompt tuning), whose spaces
+        differ as the generators do; a stream that is not named keeps its prompt.
     inner_steps: updates per denoising step (N of algorithm 1), at least 1.
     start, end: the part of the denoising steps taken that is guided, as fractions (see `window`). The released code warms
         up for 0.2.
@@ -61,7 +62,7 @@ class Guidance:
 
     rule: str = "released"
     rates: Mapping[str, float] = field(default_factory=lambda: dict(PAPER_RATES))
-    prompt_rate: float = 0.0
+    prompt_rates: Mapping[str, float] = field(default_factory=dict)
     inner_steps: int = 1
     start: float = 0.2
     end: float = 1.0
@@ -74,9 +75,10 @@ class Guidance:
                                      ("clips", self.clips, CLIP_SAMPLINGS)):
             if value not in choices:
                 raise AlignerError(f"Guidance {name} {value!r} is unknown. Choose one of: {', '.join(choices)}.")
-        for name, rate in {**self.rates, "prompt": self.prompt_rate}.items():
-            if not (math.isfinite(rate) and rate >= 0):
-                raise AlignerError(f"The learning rate for {name} must be 0 or more, not {rate}.")
+        for kind, rates in (("latent", self.rates), ("prompt", self.prompt_rates)):
+            for stream, rate in rates.items():
+                if not (math.isfinite(rate) and rate >= 0):
+                    raise AlignerError(f"The learning rate of the {stream} {kind} must be 0 or more, not {rate}.")
         if not isinstance(self.inner_steps, int) or self.inner_steps < 1:
             raise AlignerError(f"Guidance needs a whole number of inner steps, at least 1, not {self.inner_steps}.")
         if not 0 <= self.start < self.end <= 1:
@@ -102,11 +104,12 @@ class Guidance:
     @property
     def needs_denoiser_gradient(self) -> bool:
         """Whether a guided step differentiates the network's prediction."""
-        return RULES[self.rule].through_denoiser or self.prompt_rate > 0
+        return RULES[self.rule].through_denoiser or any(self.prompt_rates.values())
 
     def require_effect(self, streams: Iterable[str], steps: int) -> None:
         """Raise AlignerError when these settings would move nothing, or in none of the steps."""
         self.window(steps)
-        if not self.prompt_rate and not any(self.rates.get(stream, 0) for stream in streams):
-            raise AlignerError(f"Guidance moves nothing: the learning rates of {', '.join(streams)} and of the prompt "
-                               "are all 0. Raise one, or turn guidance off.")
+        streams = tuple(streams)
+        if not any(rates.get(stream, 0) for rates in (self.rates, self.prompt_rates) for stream in streams):
+            raise AlignerError(f"Guidance moves nothing: the learning rates of {' and '.join(streams)}, latent and "
+                               "prompt, are all 0. Raise one, or turn guidance off.")

@@ -57,7 +57,8 @@ class Objective:
     compare: str = "mean"
 
     def __call__(self, rendered: Mapping[str, Signal]) -> Alignment:
-        generated = {name: self.embed(signal) for name, signal in rendered.items()}
+        compared = {name for pair in self.pairs for name in (pair.stream, *([] if pair.given else [pair.target]))}
+        generated = {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
         targets = {True: self.conditions, False: generated}
         distance = COMPARISONS[self.compare]
         distances = {pair: distance(generated[pair.stream], targets[pair.given][pair.target]) for pair in self.pairs}

@@ -36,29 +36,30 @@ def sample(denoiser: Denoiser, latents: Streams, prompts: Streams, guidance: Gui
 
     latents: per stream the noisy latent that step 0 starts from. prompts: per stream the prompt embedding, shared by
     all steps and carried on when guidance tunes it. Without guidance this is plain sampling; with it, an objective is
-    needed.
+    needed. A stream that the denoiser leaves out of a step keeps its latent and its last clean estimate.
 
     Returns the clean latents and the (tuned) prompt embeddings. Raises AlignerError if loss or gradient stop being
     finite; whatever on_step raises ends the run.
     """
     window = guidance.window(denoiser.steps) if guidance else ()
-    z, y = _copies(latents), _copies(prompts)
+    z, y, clean = _copies(latents), _copies(prompts), {}
     for i in range(denoiser.steps):
         if i in window:
-            z, y, step = _guided_step(denoiser, z, y, i, guidance, objective)
+            z, y, step = _guided_step(denoiser, z, y, clean, i, guidance, objective)
         else:
             with torch.no_grad():
                 output = denoiser.predict(z, y, i)
-                step = Step(i, denoiser.x0(z, output, i))
-                z = denoiser.step(z, output, i)
+                step = Step(i, clean | denoiser.x0(z, output, i))
+                z = z | denoiser.step(z, output, i)
+        clean = step.clean
         on_step(step)
     return z, y
 
 
-def _guided_step(denoiser, z, y, i, guidance, objective):
-    """One denoising step whose latent and prompt move down the gradient of the loss, inner_steps times."""
+def _guided_step(denoiser, z, y, clean, i, guidance, objective):
+    """One denoising step whose latents and prompts move down the gradient of the loss, inner_steps times."""
     rule = RULES[guidance.rule]
-    y = _leaves(y, {name: guidance.prompt_rate for name in y})
+    y = _leaves(y, guidance.prompt_rates)
     if rule.placement == "before":
         z = _leaves(z, guidance.rates)
     output = _predict(denoiser, z, y, i, guidance)
@@ -68,13 +69,13 @@ def _guided_step(denoiser, z, y, i, guidance, objective):
     for inner in range(guidance.inner_steps):
         if inner and guidance.needs_denoiser_gradient:
             output = _predict(denoiser, z, y, i, guidance)
-        clean = denoiser.x0(moved, output, i)
-        rendered = denoiser.render(clean)
+        estimate = clean | denoiser.x0(moved, output, i)
+        rendered = denoiser.render(estimate)
         alignment = objective(rendered)
         _descend(optimiser, alignment.loss, i)
-    z = _step(denoiser, z, output, i) if rule.placement == "before" else _copies(moved)
+    z = z | (_step(denoiser, z, output, i) if rule.placement == "before" else moved)
     rendered = {name: signal.detached() for name, signal in rendered.items()}
-    return z, _copies(y), Step(i, _copies(clean), rendered, alignment.detached())
+    return _copies(z), _copies(y), Step(i, _copies(estimate), rendered, alignment.detached())
 
 
 def _predict(denoiser, z, y, i, guidance):
@@ -88,15 +89,17 @@ def _step(denoiser, z, output, i):
 
 
 def _optimiser(rule, guidance, latents, prompts):
-    groups = [{"params": [z], "lr": guidance.rates[name]} for name, z in latents.items() if z.requires_grad]
-    groups += [{"params": [y], "lr": guidance.prompt_rate} for y in prompts.values() if y.requires_grad]
-    return rule.optimiser(groups, lr=0.0)
+    groups = [{"params": [leaf], "lr": rates.get(name, 0.0)}
+              for leaves, rates in ((latents, guidance.rates), (prompts, guidance.prompt_rates))
+              for name, leaf in leaves.items()]
+    return rule.optimiser(groups)
 
 
 def _descend(optimiser, loss, i):
     """One update. Samples of a batch do not see each other: the sum's gradient is each sample's own."""
-    leaves = [leaf for group in optimiser.param_groups for leaf in group["params"]]
-    gradients = torch.autograd.grad(loss.sum() * GRADIENT_SCALE, leaves, allow_unused=True)
+    leaves = [leaf for group in optimiser.param_groups for leaf in group["params"] if leaf.requires_grad]
+    # Where streams take turns, those that move at this step may all be unguided.
+    gradients = torch.autograd.grad(loss.sum() * GRADIENT_SCALE, leaves, allow_unused=True) if loss.requires_grad else ()
     if not all(tensor.isfinite().all() for tensor in (loss, *gradients) if tensor is not None):
         raise AlignerError(f"The alignment loss or its gradient at step {i + 1} {NOT_FINITE}")
     for leaf, gradient in zip(leaves, gradients):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Protocol
 
 import torch
 
+from .checkpointing import recomputed
 from .errors import NOT_FINITE, AlignerError
 from .imagebind import ImageBind
-from .imagebind.clips import ClipSampling
-from .imagebind.encode import Embedding, embed_audio
+from .imagebind.clips import ClipSampling, frame_indices
+from .imagebind.encode import Embedding, embed_audio, embed_frames, embed_image
 
 
 class Signal(Protocol):
@@ -39,7 +42,7 @@ class Sound:
     samples: int
 
     def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
-        self._require_finite()
+        _require_finite("sound", self.waveform)
         count = sampling.audio.count_for(self.samples / self.sample_rate)
         return embed_audio(binder, self.waveform, self.sample_rate, sampling, count=count)
 
@@ -47,13 +50,94 @@ class Sound:
         return replace(self, waveform=self.waveform.detach())
 
     def finished(self) -> Sound:
-        self._require_finite()
+        _require_finite("sound", self.waveform)
         return replace(self, waveform=self.waveform[:, : self.samples].detach())
-
-    def _require_finite(self) -> None:
-        if not self.waveform.isfinite().all():
-            raise AlignerError(f"The generated sound {NOT_FINITE}")
 
     @property
     def seconds(self) -> float:
         return self.samples / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A finished video, or a picture where it is one frame: pixels (B, F, 3, H, W) in 0..1, `fps` frames a second."""
+
+    pixels: torch.Tensor
+    fps: Fraction
+
+    def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
+        return _embedded(lambda indices: self.pixels[:, indices], self.pixels.shape[1], self.fps, binder, sampling)
+
+    def detached(self) -> Frames:
+        return replace(self, pixels=self.pixels.detach())
+
+    def finished(self) -> Frames:
+        _require_finite("video", self.pixels)
+        return self.detached()
+
+    @property
+    def seconds(self) -> Fraction:
+        return self.pixels.shape[1] / self.fps
+
+
+@dataclass(frozen=True)
+class LatentFrames:
+    """A video that is decoded where it is looked at: latents (B, C, F, h, w).
+
+    decode: (1, C, h, w) -> (1, 3, H, W) in 0..1. glance: the same for ImageBind's eyes only, where an approximation
+    is allowed to be cheaper.
+
+    ImageBind sees a few frames of each second, so that most of a video need not be decoded while it is steered. Frames
+    are decoded one by one, and once more in the backward pass: what a decoder keeps for the gradient of one picture of
+    512 x 512 already fills gigabytes.
+    """
+
+    latents: torch.Tensor
+    fps: Fraction
+    decode: Callable[[torch.Tensor], torch.Tensor]
+    glance: Callable[[torch.Tensor], torch.Tensor]
+
+    def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
+        return _embedded(self._glimpses, self.latents.shape[2], self.fps, binder, sampling)
+
+    def detached(self) -> LatentFrames:
+        return replace(self, latents=self.latents.detach())
+
+    @torch.no_grad()
+    def finished(self) -> Frames:
+        return Frames(self._decoded(self.decode, self.latents), self.fps).finished()
+
+    @torch.no_grad()
+    def frame(self, index: int) -> torch.Tensor:
+        """One frame of the first sample, (3, H, W)."""
+        return self.decode(self.latents[:1, :, index])[0]
+
+    def _glimpses(self, indices: torch.Tensor) -> torch.Tensor:
+        return self._decoded(self.glance, self.latents[:, :, indices.to(self.latents.device)])
+
+    @staticmethod
+    def _decoded(decode: Callable, latents: torch.Tensor) -> torch.Tensor:
+        """(B, C, n, h, w) -> (B, n, 3, H, W)."""
+        return torch.stack([torch.cat([recomputed(decode, frame[None]) for frame in sample.unbind(1)])
+                            for sample in latents.unbind(0)])
+
+
+def _embedded(look: Callable[[torch.Tensor], torch.Tensor], count: int, fps: Fraction, binder: ImageBind,
+              sampling: ClipSampling) -> Embedding:
+    """The embedding of `count` frames at `fps`. look: indices (n,) -> those frames, (B, n, 3, H, W)."""
+    if count == 1:
+        pictures = look(torch.tensor([0]))[:, 0]
+        _require_finite("picture", pictures)
+        return embed_image(binder, pictures)
+    spans = sampling.video.spans(float(count / fps))
+    indices = frame_indices(torch.arange(count, dtype=torch.float64) / float(fps), spans, sampling.frames_per_clip)
+    needed, positions = indices.unique(return_inverse=True)
+    frames = look(needed)
+    _require_finite("video", frames)
+    samples = [embed_frames(binder, sample, positions, spans, sampling) for sample in frames]
+    return replace(samples[0], clips=torch.cat([sample.clips for sample in samples]))
+
+
+def _require_finite(name: str, values: torch.Tensor) -> None:
+    if not values.isfinite().all():
+        raise AlignerError(f"The generated {name} {NOT_FINITE}")

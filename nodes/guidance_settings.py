@@ -49,5 +49,5 @@ class GuidanceSettings(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, learning_rate, **settings) -> io.NodeOutput:
-        return io.NodeOutput(Guidance(rates={"audio": learning_rate}, **settings))
+    def execute(cls, learning_rate, prompt_rate, **settings) -> io.NodeOutput:
+        return io.NodeOutput(Guidance(rates={"audio": learning_rate}, prompt_rates={"audio": prompt_rate}, **settings))

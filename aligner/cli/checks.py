@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import AlignerError, MediaError
 from ..generation import require_seeds
-from ..generators.audioldm import require_strength
+from ..generators.ddim import require_strength
 from ..guidance import Guidance
 from ..media import require_writable
 from ..tasks import Task
@@ -17,7 +17,7 @@ from ..tasks import Task
 def guidance_of(options: Namespace) -> Guidance:
     """The guidance that the options describe. Raises AlignerError if they cannot work."""
     start, end = options.window
-    return Guidance(rule=options.rule, rates={"audio": options.rate}, prompt_rate=options.prompt_rate,
+    return Guidance(rule=options.rule, rates={"audio": options.rate}, prompt_rates={"audio": options.prompt_rate},
                     inner_steps=options.inner_steps, start=start, end=end, compare=options.compare, clips=options.clips,
                     checkpointing=options.checkpointing)
 

@@ -15,7 +15,8 @@ from ..errors import AlignerError, CheckpointError
 from ..guidance import Guidance
 from ..precision import dtype_of, full_precision
 from ..signals import Sound
-from .base import Streams, x0_coefficients
+from .base import Streams
+from .ddim import DDIMDenoiser, predicted
 from .folders import load_component, load_part, require_pipeline
 
 STREAM = "audio"
@@ -23,7 +24,6 @@ PIPELINE = "AudioLDMPipeline"
 COMPONENTS = ("unet", "vae", "vocoder", "text_encoder", "tokenizer", "scheduler")
 
 LONGEST_SECONDS = 3600
-PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 
 #: float32 activations per second of sound: a plain step's largest, what the backward pass through VAE (1.4 GiB for
 #: 10 s), vocoder (3.1) and ImageBind (1.0) keeps, the same recomputed block by block, and the U-Net's (1.0) on top.
@@ -98,80 +98,21 @@ class AudioLDM(nn.Module):
                                 denoise=denoise)
 
 
-class AudioLDMDenoiser:
-    """AudioLDM ready to sample the stream "audio" by DDIM without added noise (eta 0).
+class AudioLDMDenoiser(DDIMDenoiser):
+    """AudioLDM ready to sample the stream "audio".
 
-    seconds: length of the sound, at most an hour; it is rendered to the sample. steps: of the whole schedule. cfg:
-    classifier-free guidance scale, the released code uses 2.5; 1 or less turns it off. denoise: the part of the
-    schedule that is sampled; below 1 sampling starts from a given latent, of which the more is kept the lower it is.
-
-    Raises AlignerError if one of these, or the model's noise schedule, cannot be sampled.
+    seconds: length of the sound, at most an hour; it is rendered to the sample. cfg: the released code uses 2.5. The
+    rest, and what is raised: see DDIMDenoiser.
     """
-
-    streams = (STREAM,)
 
     def __init__(self, model: AudioLDM, *, seconds: Fraction | float, steps: int, cfg: float, negative_prompt: str,
                  denoise: float):
-        self.model, self.cfg, self.denoise = model, require_strength(cfg), _part(denoise)
         self.samples = require_samples(seconds, model.sample_rate)
-        self.scheduler = _scheduler(model.scheduler_config, steps)
-        self.timesteps = self.scheduler.timesteps[-max(1, round(steps * denoise)):]
-        self.steps = len(self.timesteps)
-        self.negative = model.encode_prompts([negative_prompt]) if self.cfg > 1 else None
+        super().__init__(model, STREAM, model.latent_shape(self.samples), steps=steps, cfg=cfg,
+                         negative_prompt=negative_prompt, denoise=denoise)
 
-    @property
-    def device(self) -> torch.device:
-        return self.model.device
-
-    def prompts(self, prompts: Sequence[str]) -> Streams:
-        """The prompt embeddings of a batch."""
-        return {STREAM: self.model.encode_prompts(prompts)}
-
-    def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
-        """Gaussian noise; where denoise is below 1, upon the clean latent (eq. 2). Raises AlignerError without one."""
-        shape = self.model.latent_shape(self.samples)
-        noise = torch.stack([torch.randn(shape, generator=generator, device=generator.device)
-                             for generator in generators])
-        noise = noise.to(self.device, torch.promote_types(dtype_of(self.model.unet), noise.dtype))
-        if clean and clean[STREAM].shape != noise.shape:
-            raise AlignerError(f"The latent has shape {tuple(clean[STREAM].shape)}, but this length needs "
-                               f"{tuple(noise.shape)}. Use a latent from the same model and length.")
-        if self.denoise == 1:
-            return {STREAM: noise * self.scheduler.init_noise_sigma}
-        if not clean:
-            raise AlignerError("denoise below 1 keeps a part of a latent, but no latent is connected.")
-        return {STREAM: self.scheduler.add_noise(clean[STREAM], noise, self.timesteps[:1])}
-
-    def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
-        z, y = latents[STREAM], prompts[STREAM]
-        timestep = self.timesteps[index].to(z.device)
-        z_in = self.scheduler.scale_model_input(z, timestep)
-        if self.negative is None:
-            return {STREAM: self._network(z_in, timestep, y)}
-        negative = self.negative.to(y.device).expand_as(y)
-        if y.requires_grad and not z.requires_grad:
-            # Prompt tuning alone: the unconditional half has no gradient, so it should not pay for one.
-            with torch.no_grad():
-                unconditional = self._network(z_in, timestep, negative)
-            conditional = self._network(z_in, timestep, y)
-        else:
-            both = self._network(torch.cat([z_in, z_in]), timestep, torch.cat([negative, y]))
-            unconditional, conditional = both.chunk(2)
-        return {STREAM: unconditional + self.cfg * (conditional - unconditional)}
-
-    def _network(self, z: torch.Tensor, timestep: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
-        unet, dtype = self.model.unet, dtype_of(self.model.unet)
-        return full_precision(unet(z.to(dtype), timestep, encoder_hidden_states=None,
-                                   class_labels=prompts.to(dtype)).sample)
-
-    def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
-        alpha_bar = float(self.scheduler.alphas_cumprod[self.timesteps[index]])
-        a, b = x0_coefficients(self.scheduler.config.prediction_type, alpha_bar=alpha_bar)
-        return {STREAM: a * latents[STREAM] + b * output[STREAM]}
-
-    def step(self, latents: Streams, output: Streams, index: int) -> Streams:
-        timestep = self.timesteps[index]
-        return {STREAM: self.scheduler.step(output[STREAM], timestep, latents[STREAM]).prev_sample}
+    def network(self, latents: torch.Tensor, timestep: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
+        return predicted(self.model.unet, latents, timestep, encoder_hidden_states=None, class_labels=prompts)
 
     def render(self, clean: Streams) -> dict[str, Sound]:
         waveform = self.model.vocode(self.model.decode(clean[STREAM]))
@@ -227,37 +168,3 @@ def require_samples(seconds: Fraction | float, sample_rate: int = 16000) -> int:
     if seconds > LONGEST_SECONDS:
         raise AlignerError(f"{float(seconds):.0f} seconds of sound are too many: {LONGEST_SECONDS} is the limit.")
     return round(seconds * sample_rate)
-
-
-def require_strength(cfg: float) -> float:
-    """A scale of classifier-free guidance as it is; raises AlignerError if it is none."""
-    if not (math.isfinite(cfg) and cfg >= 0):
-        raise AlignerError(f"cfg must be 0 or more, not {cfg}. 2.5 is usual.")
-    return float(cfg)
-
-
-def _part(denoise: float) -> float:
-    if not 0 < denoise <= 1:
-        raise AlignerError(f"denoise must be above 0 and at most 1, not {denoise}.")
-    return float(denoise)
-
-
-def _scheduler(config: dict, steps: int):
-    """DDIM with its timesteps set. Raises AlignerError for steps or a schedule that DDIM cannot take."""
-    from diffusers import DDIMScheduler
-
-    scheduler = DDIMScheduler.from_config(config)
-    timesteps = scheduler.config.num_train_timesteps
-    if not isinstance(steps, int) or not 1 <= steps <= timesteps:
-        raise AlignerError(f"{steps} denoising steps cannot be taken: this model has {timesteps} timesteps. "
-                           "30 is a good number.")
-    scheduler.set_timesteps(steps)
-    if scheduler.timesteps.max() >= timesteps:
-        raise AlignerError(f"{steps} denoising steps reach beyond this model's {timesteps} timesteps. Take fewer.")
-    if scheduler.config.prediction_type not in PREDICTION_TYPES:
-        raise AlignerError(f"This AudioLDM predicts {scheduler.config.prediction_type!r}, which DDIM cannot sample. "
-                           f"Known are {', '.join(PREDICTION_TYPES)}.")
-    if scheduler.config.prediction_type == "epsilon" and scheduler.alphas_cumprod[scheduler.timesteps[0]] <= 0:
-        raise AlignerError("This model's noise schedule ends without signal, where a predicted noise says nothing. "
-                           "Its scheduler_config.json should name another prediction_type.")
-    return scheduler

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from ..guidance import Guidance
 from ..signals import Signal
 
 Streams = dict[str, torch.Tensor]
@@ -17,8 +18,8 @@ class Denoiser(Protocol):
     """A generator made ready for one run: prompt strength, schedule and length are chosen.
 
     It owns one or more streams. Every method takes and returns dicts keyed by stream, in float32, and the index of the
-    denoising step, 0 to steps - 1. `predict` and `step` may leave a stream as it is, so that streams whose schedules
-    differ can be stepped together.
+    denoising step, 0 to steps - 1. At a step that is not a stream's own, `predict`, `x0` and `step` leave that stream
+    out of what they return; every stream takes part in step 0.
     """
 
     streams: tuple[str, ...]
@@ -40,6 +41,12 @@ class Denoiser(Protocol):
 
     def render(self, clean: Streams) -> dict[str, Signal]:
         """Clean latents as sound or frames, differentiable."""
+
+    def prompts(self, prompts: Sequence[str]) -> Streams:
+        """The prompt embeddings of a batch of texts, for every stream."""
+
+    def activation_bytes(self, batch: int, guidance: Guidance | None = None) -> int:
+        """About how much memory a step of so many variations needs beside the weights."""
 
     def checkpointable(self) -> Iterable[nn.Module]:
         """The modules whose activations are worth recomputing instead of keeping."""

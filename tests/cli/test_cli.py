@@ -208,7 +208,7 @@ def test_every_option_reaches_the_generation(clip, models, tmp_path, monkeypatch
                "--checkpointing", "--unguided") == 0
     assert [condition.weight for condition in seen["conditions"]] == [2.0, 0.5, -1.0, -1.0]
     assert [condition.embedding.modality for condition in seen["conditions"]] == ["video", "text", "text", "text"]
-    assert seen["guidance"] == Guidance(rule="paper", rates={"audio": 5.0}, prompt_rate=0.01, inner_steps=2, start=0.1,
+    assert seen["guidance"] == Guidance(rule="paper", rates={"audio": 5.0}, prompt_rates={"audio": 0.01}, inner_steps=2, start=0.1,
                                         end=0.9, compare="per_clip", clips="upstream", checkpointing=True)
     assert (seen["seed"], seen["steer"]) == (7, False)
     denoiser = seen["denoiser"]

@@ -30,7 +30,7 @@ def test_a_window_that_holds_no_step_is_an_error():
     ({"clips": "none"}, "upstream"),
     ({"rates": {"audio": -0.1}}, "audio"),
     ({"rates": {"audio": float("nan")}}, "audio"),
-    ({"prompt_rate": float("inf")}, "prompt"),
+    ({"prompt_rates": {"audio": float("inf")}}, "prompt"),
     ({"inner_steps": 0}, "inner step"),
     ({"inner_steps": 1.5}, "inner step"),
     ({"start": 0.5, "end": 0.5}, "window"),
@@ -45,7 +45,7 @@ def test_settings_that_cannot_work_name_themselves(settings, message):
 def test_rates_of_zero_everywhere_move_nothing():
     with pytest.raises(AlignerError, match="moves nothing"):
         Guidance(rates={"audio": 0.0, "video": 0.1}).require_effect(["audio"], 10)
-    Guidance(rates={"audio": 0.0}, prompt_rate=0.1).require_effect(["audio"], 10)
+    Guidance(rates={"audio": 0.0}, prompt_rates={"audio": 0.1}).require_effect(["audio"], 10)
 
 
 def test_guidance_is_frozen():

@@ -79,7 +79,7 @@ def test_paper_rule_equals_its_reference(exact_audioldm, exact_binder, prompt_ra
     z, y = paper_rule(exact_audioldm, exact_binder, _start(denoiser)["audio"], prompts["audio"], denoiser.negative,
                       _targets(conditions), steps=6, seconds=SECONDS, lr=30.0, prompt_lr=prompt_rate)
     result = _guided(denoiser, prompts, exact_binder, conditions, rule="paper", start=0.0, rates={"audio": 30.0},
-                     prompt_rate=prompt_rate)
+                     prompt_rates={"audio": prompt_rate})
     torch.testing.assert_close(result.latents["audio"], z, atol=1e-6, rtol=0)
     torch.testing.assert_close(result.prompts["audio"], y, atol=1e-6, rtol=0)
     assert (y - prompts["audio"]).abs().max() > 1e-6 or prompt_rate == 0
@@ -104,7 +104,7 @@ def test_guidance_raises_the_score(denoiser, prompts, binder, two_conditions, ru
 def test_prompt_tuning_alone_raises_the_score(denoiser, prompts, binder, two_conditions, seed):
     """Figure 7 of the paper; random networks answer to their prompt weakly, hence the inner steps."""
     unguided = generate(denoiser, prompts, seed=seed, binder=binder, conditions=two_conditions)
-    tuned = _guided(denoiser, prompts, binder, two_conditions, seed=seed, rates={"audio": 0.0}, prompt_rate=0.02,
+    tuned = _guided(denoiser, prompts, binder, two_conditions, seed=seed, rates={"audio": 0.0}, prompt_rates={"audio": 0.02},
                     start=0.0, inner_steps=3)
     assert tuned.score > unguided.score
     assert (tuned.prompts["audio"] - prompts["audio"]).abs().max() > 1e-2
@@ -150,7 +150,7 @@ def test_the_condition_is_not_encoded_again_while_sampling(denoiser, prompts, bi
 
 
 def test_weights_stay_frozen(audioldm, denoiser, prompts, binder, two_conditions):
-    _guided(denoiser, prompts, binder, two_conditions, rule="paper", prompt_rate=0.01)
+    _guided(denoiser, prompts, binder, two_conditions, rule="paper", prompt_rates={"audio": 0.01})
     parameters = [*audioldm.parameters(), *binder.parameters()]
     assert parameters and not any(p.requires_grad or p.grad is not None for p in parameters)
 
@@ -280,7 +280,7 @@ def test_guidance_without_effect_is_an_error_before_sampling(denoiser, prompts, 
 
 
 def test_keeping_a_part_of_no_latent_is_an_error(audioldm, prompts):
-    with pytest.raises(AlignerError, match="no latent"):
+    with pytest.raises(AlignerError, match="no audio latent"):
         generate(audioldm.denoiser(seconds=SECONDS, steps=6, denoise=0.5), prompts, seed=0)
 
 

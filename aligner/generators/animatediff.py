@@ -1,0 +1,183 @@
+"""AnimateDiff (arXiv 2307.04725): text-to-video latent diffusion, from any Stable Diffusion 1.5 and a motion module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..errors import AlignerError
+from ..guidance import Guidance
+from ..precision import dtype_of, full_precision
+from ..signals import LatentFrames
+from .base import Streams
+from .ddim import DDIMDenoiser, predicted
+
+if TYPE_CHECKING:
+    from .stable_diffusion import Lora
+
+STREAM = "video"
+
+#: The schedule that motion modules were trained with (AnimateDiff's inference configs): linear, unlike the base's own.
+MOTION_SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear",
+                   "steps_offset": 1, "clip_sample": False, "timestep_spacing": "linspace"}
+
+#: How a frame is decoded for ImageBind while guidance looks at it. "half": from a latent of half the size, which is
+#: an approximation, but a quarter of the work; ImageBind shrinks frames to 224 x 224 in any case.
+DECODINGS = ("exact", "half")
+
+
+class AnimateDiff(nn.Module):
+    """The frozen weights: text encoder, U-Net with or without motion modules, image VAE, and the noise schedule."""
+
+    def __init__(self, unet: nn.Module, vae: nn.Module, text_encoder: nn.Module, tokenizer, scheduler_config: dict):
+        super().__init__()
+        self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
+        schedule = {**MOTION_SCHEDULE, "prediction_type": scheduler_config.get("prediction_type", "epsilon")}
+        self.scheduler_config = schedule if self.moves else dict(scheduler_config)
+        self.eval().requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.unet.device
+
+    @property
+    def moves(self) -> bool:
+        """Whether there are motion modules; without them only pictures can be made."""
+        return "motion_max_seq_length" in self.unet.config
+
+    @property
+    def longest(self) -> int:
+        """The most frames that the motion modules have positions for."""
+        return self.unet.config.motion_max_seq_length if self.moves else 1
+
+    @property
+    def compression(self) -> int:
+        """Pixels per latent pixel, along each side."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @torch.no_grad()
+    def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
+        """CLIP text embeddings (len(prompts), 77, width) float32; what exceeds 77 tokens is cut."""
+        tokens = self.tokenizer(list(prompts), padding="max_length", truncation=True,
+                                max_length=self.tokenizer.model_max_length, return_tensors="pt")
+        ids = tokens.input_ids.to(self.text_encoder.device)
+        return full_precision(self.text_encoder(ids).last_hidden_state).to(self.device)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Latents (n, C, h, w) -> pictures (n, 3, H, W) float32 in 0..1, differentiable."""
+        latents = latents.to(dtype_of(self.vae)) / self.vae.config.scaling_factor
+        return (full_precision(self.vae.decode(latents).sample) / 2 + 0.5).clamp(0, 1)
+
+    def decode_half(self, latents: torch.Tensor) -> torch.Tensor:
+        """The same at half the size: (n, 3, H / 2, W / 2), an approximation."""
+        return self.decode(F.avg_pool2d(latents, 2, ceil_mode=True))
+
+    @torch.no_grad()
+    def encode(self, frames: torch.Tensor) -> torch.Tensor:
+        """Frames (F, 3, H, W) in 0..1 -> clean latents (1, C, F, h, w), one frame at a time."""
+        pixels = frames.to(dtype_of(self.vae)) * 2 - 1
+        latents = [self.vae.encode(frame[None].to(self.vae.device)).latent_dist.mode() for frame in pixels]
+        return full_precision(torch.stack(latents, dim=2)) * self.vae.config.scaling_factor
+
+    def denoiser(self, *, frames: int = 16, height: int = 512, width: int = 512, fps: Fraction | int = 8,
+                 steps: int = 25, cfg: float = 7.5, negative_prompt: str = "", denoise: float = 1.0,
+                 decoding: str = "exact") -> AnimateDiffDenoiser:
+        """Make ready for one run; see AnimateDiffDenoiser."""
+        return AnimateDiffDenoiser(self, frames=frames, height=height, width=width, fps=fps, steps=steps, cfg=cfg,
+                                   negative_prompt=negative_prompt, denoise=denoise, decoding=decoding)
+
+
+class AnimateDiffDenoiser(DDIMDenoiser):
+    """AnimateDiff ready to sample the stream "video".
+
+    frames: 1 makes a picture. height, width: in pixels. fps: frames per second, which decides what is heard with what.
+    cfg: 7.5 is usual. decoding: one of DECODINGS, for guidance only; the result is always decoded exactly.
+
+    Raises AlignerError for sizes that the model cannot make; the rest: see DDIMDenoiser.
+    """
+
+    halves_apart = True
+
+    def __init__(self, model: AnimateDiff, *, frames: int, height: int, width: int, fps: Fraction | int, steps: int,
+                 cfg: float, negative_prompt: str, denoise: float, decoding: str):
+        require_frames(frames, model.longest)
+        require_sides(height, width, model.compression)
+        if decoding not in DECODINGS:
+            raise AlignerError(f"Unknown decoding {decoding!r}. Choose one of: {', '.join(DECODINGS)}.")
+        self.frames, self.fps, self.decoding = frames, require_fps(fps), decoding
+        shape = (model.unet.config.in_channels, frames, height // model.compression, width // model.compression)
+        super().__init__(model, STREAM, shape, steps=steps, cfg=cfg, negative_prompt=negative_prompt, denoise=denoise)
+
+    @property
+    def seconds(self) -> Fraction:
+        return self.frames / self.fps
+
+    def network(self, latents: torch.Tensor, timestep: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
+        each_frame = prompts.repeat_interleave(latents.shape[2], dim=0)
+        if self.model.moves:
+            return predicted(self.model.unet, latents, timestep, encoder_hidden_states=each_frame)
+        pictures = latents.transpose(1, 2).flatten(0, 1)
+        output = predicted(self.model.unet, pictures, timestep, encoder_hidden_states=each_frame)
+        return output.unflatten(0, (len(latents), -1)).transpose(1, 2)
+
+    def render(self, clean: Streams) -> dict[str, LatentFrames]:
+        glance = self.model.decode if self.decoding == "exact" else self.model.decode_half
+        return {STREAM: LatentFrames(clean[STREAM], self.fps, self.model.decode, glance)}
+
+    def activation_bytes(self, batch: int, guidance: Guidance | None = None) -> int:
+        """About how much memory a step of so many videos needs beside the weights."""
+        raise NotImplementedError
+
+    def checkpointable(self) -> list[nn.Module]:
+        """Single layers, motion modules included, which diffusers' own checkpointing leaves out."""
+        unet, decoder = self.model.unet, self.model.vae.decoder
+        blocks = [*unet.down_blocks, unet.mid_block, *unet.up_blocks, decoder.mid_block, *decoder.up_blocks]
+        return [layer for block in blocks for kind in ("resnets", "attentions", "motion_modules")
+                for layer in getattr(block, kind, None) or ()]
+
+
+@torch.inference_mode(False)
+def load_animatediff(base: str | Path, motion: str | Path | None = None, *, loras: Sequence[Lora] = (),
+                     dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> AnimateDiff:
+    """Load Stable Diffusion 1.5 with a motion module, strictly; see `load_stable_diffusion` for what files may be.
+
+    Without a motion module the model makes pictures. Raises CheckpointError that says what is wrong with which file.
+    """
+    from .stable_diffusion import load_stable_diffusion
+
+    parts = load_stable_diffusion(base, motion, loras=loras, dtype=dtype, device=device)
+    return AnimateDiff(parts.unet, parts.vae, parts.text_encoder, parts.tokenizer, parts.scheduler_config)
+
+
+def require_frames(frames: int, longest: int) -> int:
+    """A number of frames as it is; raises AlignerError if it is none or more than the motion modules know."""
+    if frames < 1:
+        raise AlignerError(f"A video needs at least 1 frame, not {frames}.")
+    if frames > longest == 1:
+        raise AlignerError(f"Without a motion module only single pictures can be made, not {frames} frames. Load a "
+                           "motion module, or ask for 1 frame.")
+    if frames > longest:
+        raise AlignerError(f"This motion module has positions for {longest} frames, not {frames}. Ask for at most "
+                           f"{longest}.")
+    return frames
+
+
+def require_sides(height: int, width: int, compression: int = 8) -> None:
+    """Raise AlignerError for pictures that the VAE cannot make."""
+    for name, side in (("height", height), ("width", width)):
+        if side < 1 or side % compression:
+            nearest = max(compression, round(side / compression) * compression)
+            raise AlignerError(f"The {name} must be a multiple of {compression}, not {side}. Take {nearest}.")
+
+
+def require_fps(fps: Fraction | float) -> Fraction:
+    """A frame rate as a fraction; raises AlignerError if it is none."""
+    if not 0 < fps <= 1000:
+        raise AlignerError(f"The frame rate must be above 0 and at most 1000 frames per second, not {fps}.")
+    return Fraction(fps).limit_denominator(1001)

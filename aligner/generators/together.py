@@ -1,0 +1,79 @@
+"""Several generators, stepped side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import nn
+
+from ..errors import AlignerError
+from ..guidance import Guidance
+from ..signals import Signal
+from .base import Denoiser, Streams
+
+
+class Together:
+    """Denoisers of different streams as one denoiser (algorithm 1 of the paper, for any number of generators).
+
+    The one with the most steps sets the pace. The steps of the others are spread evenly over it: at the steps between,
+    their streams rest. Schedules may differ as well, since each denoiser reads its own.
+
+    Raises AlignerError if two of them own the same stream.
+    """
+
+    def __init__(self, denoisers: Sequence[Denoiser]):
+        self.denoisers = tuple(denoisers)
+        self.streams = tuple(stream for denoiser in self.denoisers for stream in denoiser.streams)
+        if len(set(self.streams)) < len(self.streams):
+            raise AlignerError(f"Two generators of one stream cannot be stepped together: {', '.join(self.streams)}.")
+        self.steps = max(denoiser.steps for denoiser in self.denoisers)
+
+    @property
+    def device(self) -> torch.device:
+        return self.denoisers[0].device
+
+    def prompts(self, prompts: Mapping[str, Sequence[str]] | Sequence[str]) -> Streams:
+        """The prompt embeddings: of the same texts for all streams, or of texts by stream."""
+        return _merged(denoiser.prompts(prompts[denoiser.streams[0]] if isinstance(prompts, Mapping) else prompts)
+                       for denoiser in self.denoisers)
+
+    def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
+        """Every stream starts from the same state of the generators, and so as it would alone with that seed."""
+        states = [generator.get_state() for generator in generators]
+
+        def started(denoiser: Denoiser) -> Streams:
+            for generator, state in zip(generators, states):
+                generator.set_state(state)
+            return denoiser.start(generators, clean)
+
+        return _merged(started(denoiser) for denoiser in self.denoisers)
+
+    def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
+        return _merged(denoiser.predict(latents, prompts, own) for denoiser, own in self._stepping(index))
+
+    def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
+        return _merged(denoiser.x0(latents, output, own) for denoiser, own in self._stepping(index))
+
+    def step(self, latents: Streams, output: Streams, index: int) -> Streams:
+        return _merged(denoiser.step(latents, output, own) for denoiser, own in self._stepping(index))
+
+    def render(self, clean: Streams) -> dict[str, Signal]:
+        return {name: signal for denoiser in self.denoisers for name, signal in denoiser.render(clean).items()}
+
+    def checkpointable(self) -> list[nn.Module]:
+        return [module for denoiser in self.denoisers for module in denoiser.checkpointable()]
+
+    def activation_bytes(self, batch: int, guidance: Guidance | None = None) -> int:
+        return sum(denoiser.activation_bytes(batch, guidance) for denoiser in self.denoisers)
+
+    def _stepping(self, index: int) -> Iterator[tuple[Denoiser, int]]:
+        """The denoisers that take a step at an index, each with its own index."""
+        for denoiser in self.denoisers:
+            own = index * denoiser.steps // self.steps
+            if index == 0 or own > (index - 1) * denoiser.steps // self.steps:
+                yield denoiser, own
+
+
+def _merged(parts: Iterator[Streams]) -> Streams:
+    return {name: tensor for part in parts for name, tensor in part.items()}
