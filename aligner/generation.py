@@ -59,7 +59,7 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
     """
     require_seeds(seed, batch)
     prompts, latents = (_repeated(tensors, batch, denoiser) for tensors in (prompts, latents))
-    steering = guidance if steer else None
+    steering = guidance.of(denoiser.streams) if guidance and steer else None
     objective = _objective(denoiser, binder, named(conditions), between, guidance or Guidance(),
                            required=steering is not None)
     if steering:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -105,6 +105,13 @@ class Guidance:
     def needs_denoiser_gradient(self) -> bool:
         """Whether a guided step differentiates the network's prediction."""
         return RULES[self.rule].through_denoiser or any(self.prompt_rates.values())
+
+    def of(self, streams: Iterable[str]) -> Guidance:
+        """The same settings with the learning rates of these streams alone; other generators' rates cost nothing."""
+        streams = tuple(streams)
+        rates, prompt_rates = ({stream: rates[stream] for stream in streams if rates.get(stream)}
+                               for rates in (self.rates, self.prompt_rates))
+        return replace(self, rates=rates, prompt_rates=prompt_rates)
 
     def require_effect(self, streams: Iterable[str], steps: int) -> None:
         """Raise AlignerError when these settings would move nothing, or in none of the steps."""
