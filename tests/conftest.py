@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from aligner.conditions import Condition
-from aligner.demo.random_models import load_random_imagebind, write_random_audioldm
+from aligner.demo.random_models import load_random_imagebind, write_random_animatediff, write_random_audioldm
+from aligner.generators.animatediff import load_animatediff
 from aligner.generators.audioldm import load_audioldm
 from aligner.imagebind.encode import embed_text
 
@@ -20,6 +21,21 @@ def audioldm_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def audioldm(audioldm_folder):
     return load_audioldm(audioldm_folder)
+
+
+@pytest.fixture(scope="session")
+def animatediff_folders(tmp_path_factory):
+    return write_random_animatediff(tmp_path_factory.mktemp("animatediff"), seed=1)
+
+
+@pytest.fixture(scope="session")
+def animatediff(animatediff_folders):
+    return load_animatediff(*animatediff_folders)
+
+
+@pytest.fixture(scope="session")
+def exact_animatediff(animatediff_folders):
+    return load_animatediff(*animatediff_folders, dtype=torch.float64)
 
 
 @pytest.fixture(scope="session")

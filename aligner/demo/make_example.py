@@ -1,7 +1,7 @@
 """Draws the bundled example inputs, a bouncing ball: `python -m aligner.demo.make_example`.
 
 The ball falls and bounces ever lower as it crosses the picture: the sound it asks for has clear moments.
-Everything is drawn by formula, with soft edges, and comes out the same every time.
+The sound, in a file of its own, has those moments. Everything is made by formula, with soft edges, and comes out the same every time.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from ..media import write_video, written_whole
+from ..media import write_audio, write_video, written_whole
 
 VIDEO = Path(__file__).with_name("example.mp4")
 PICTURE = Path(__file__).with_name("example.png")
+SOUND = Path(__file__).with_name("example.wav")
 FPS, SECONDS = 24, 4
 WIDTH, HEIGHT, FLOOR = 320, 180, 146
 RADIUS = 17
 DROP, FALL_SECONDS, RESTITUTION = 104.0, 0.5, 0.8
 PICTURED_FRAME = 28
+SAMPLE_RATE, KNOCK_HERTZ, RING_SECONDS = 16000, (190.0, 410.0, 930.0), 0.06
 
 SKY_TOP, SKY_LOW = (0.36, 0.58, 0.78), (0.93, 0.90, 0.80)
 GROUND_FAR, GROUND_NEAR = (0.80, 0.68, 0.52), (0.58, 0.44, 0.33)
@@ -75,12 +77,35 @@ def _over(below: torch.Tensor, above: torch.Tensor, opacity: torch.Tensor) -> to
     return torch.lerp(below, above.expand_as(below), opacity[..., None])
 
 
+def bounces() -> list[tuple[float, float]]:
+    """When the ball meets the floor, in seconds, and how fast, where the first time is 1."""
+    found, time, bounce, speed = [], FALL_SECONDS, FALL_SECONDS, 1.0
+    while time < SECONDS and speed > 0.05:
+        found.append((time, speed))
+        bounce, speed = bounce * RESTITUTION, speed * RESTITUTION
+        time += 2 * bounce
+    return found
+
+
+def knocks() -> torch.Tensor:
+    """The sound of the ball on the floor, (1, SAMPLE_RATE * SECONDS) in -1..1: a few dying tones at every bounce."""
+    times = torch.arange(SAMPLE_RATE * SECONDS) / SAMPLE_RATE
+    sound = torch.zeros_like(times)
+    for moment, speed in bounces():
+        since = (times - moment).clamp(min=0)
+        for order, hertz in enumerate(KNOCK_HERTZ, start=1):
+            ringing = torch.exp(-since * order / RING_SECONDS) * torch.sin(2 * torch.pi * hertz * since)
+            sound += 0.4 * speed / order * ringing
+    return sound.unsqueeze(0)
+
+
 def main() -> None:
     frames = torch.stack([frame_at(number / FPS) for number in range(FPS * SECONDS)])
     write_video(VIDEO, frames, FPS)
     with written_whole(PICTURE) as temporary:
         Image.fromarray(frames[PICTURED_FRAME].numpy()).save(temporary, optimize=True)
-    for path in (VIDEO, PICTURE):
+    write_audio(SOUND, knocks(), SAMPLE_RATE)
+    for path in (VIDEO, PICTURE, SOUND):
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 

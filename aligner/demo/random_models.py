@@ -12,8 +12,10 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import nn
 
+from ..generators.animatediff import AnimateDiff, load_animatediff
 from ..generators.audioldm import COMPONENTS, PIPELINE, AudioLDM, load_audioldm
 from ..generators.folders import quiet
+from ..generators.stable_diffusion import write_tokenizer
 from ..imagebind import ImageBind, ImageBindConfig, TowerConfig, random_imagebind
 
 IMAGEBIND_CONFIG = ImageBindConfig(vision=TowerConfig(64, 2, 4), text=TowerConfig(64, 2, 4),
@@ -35,6 +37,21 @@ TEXT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "in
         "max_position_embeddings": 514, "projection_dim": 512}
 SCHEDULER = {"beta_start": 0.0015, "beta_end": 0.0195, "beta_schedule": "scaled_linear", "clip_sample": False,
              "set_alpha_to_one": False, "steps_offset": 1, "prediction_type": "epsilon", "num_train_timesteps": 1000}
+
+SD_UNET = {"sample_size": 64, "in_channels": 4, "out_channels": 4, "block_out_channels": (32, 64), "layers_per_block": 1,
+           "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+           "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"), "cross_attention_dim": 32, "attention_head_dim": 4}
+SD_VAE = {"in_channels": 3, "out_channels": 3, "latent_channels": 4, "block_out_channels": (8, 8, 16, 16),
+          "layers_per_block": 1, "norm_num_groups": 4, "down_block_types": ("DownEncoderBlock2D",) * 4,
+          "up_block_types": ("UpDecoderBlock2D",) * 4, "scaling_factor": 0.18215}
+SD_TEXT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
+           "vocab_size": 49408, "max_position_embeddings": 77, "hidden_act": "quick_gelu", "bos_token_id": 49406,
+           "eos_token_id": 49407, "pad_token_id": 49407}
+SD_SCHEDULER = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False,
+                "set_alpha_to_one": False, "steps_offset": 1, "num_train_timesteps": 1000}
+MOTION = {"block_out_channels": (32, 64), "motion_layers_per_block": 1, "motion_num_attention_heads": 4,
+          "motion_max_seq_length": 32, "use_motion_mid_block": True}
+
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
 
@@ -50,6 +67,52 @@ def load_random_audioldm(seed: int = 0, *, dtype: torch.dtype = torch.float32,
     """Write a folder as AudioLDM is published and load it the way real ones are loaded."""
     with TemporaryDirectory() as folder:
         return load_audioldm(write_random_audioldm(Path(folder), seed), dtype=dtype, device=device)
+
+
+def load_random_animatediff(seed: int = 0, *, motion: bool = True, dtype: torch.dtype = torch.float32,
+                            device: torch.device | str = "cpu") -> AnimateDiff:
+    """Write folders as Stable Diffusion and a motion adapter are published and load them as real ones are loaded."""
+    with TemporaryDirectory() as folder:
+        base, adapter = write_random_animatediff(Path(folder), seed)
+        return load_animatediff(base, adapter if motion else None, dtype=dtype, device=device)
+
+
+@torch.inference_mode(False)
+def write_random_animatediff(folder: Path, seed: int = 0) -> tuple[Path, Path]:
+    """Fill folder / "base" with a small Stable Diffusion and folder / "motion" with a motion adapter for it.
+
+    Returns the two folders.
+    """
+    base, motion = folder / "base", folder / "motion"
+    models, adapter = random_stable_diffusion(seed)
+    for name, model in models.items():
+        _save(model, base / name)
+    _save(adapter, motion)
+    from diffusers import DDIMScheduler
+
+    DDIMScheduler(**SD_SCHEDULER).save_pretrained(base / "scheduler")
+    (base / "tokenizer").mkdir(parents=True)
+    write_tokenizer(base / "tokenizer")
+    origins = {name: _origin(name, models) for name in models} | {"scheduler": ["diffusers", "DDIMScheduler"],
+                                                                 "tokenizer": ["transformers", "CLIPTokenizer"]}
+    _write_index(base, "StableDiffusionPipeline", origins)
+    return base, motion
+
+
+@torch.inference_mode(False)
+def random_stable_diffusion(seed: int = 0) -> tuple[dict[str, nn.Module], nn.Module]:
+    """The networks of a small Stable Diffusion by component, and a motion adapter for it."""
+    from diffusers import AutoencoderKL, MotionAdapter, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        models = {"unet": UNet2DConditionModel(**SD_UNET), "vae": AutoencoderKL(**SD_VAE),
+                  "text_encoder": CLIPTextModel(CLIPTextConfig(**SD_TEXT))}
+        adapter = MotionAdapter(**MOTION)
+    for model in (*models.values(), adapter):
+        randomise(model, generator)
+    return models, adapter
 
 
 @torch.inference_mode(False)
@@ -69,13 +132,10 @@ def write_random_audioldm(folder: Path, seed: int = 0, *, safe_serialization: bo
         }
     for name, model in models.items():
         randomise(model, generator)
-        with quiet():
-            model.save_pretrained(folder / name, safe_serialization=safe_serialization)
+        _save(model, folder / name, safe_serialization)
     DDIMScheduler(**SCHEDULER).save_pretrained(folder / "scheduler")
     _write_tokenizer(folder / "tokenizer", vocabulary)
-    (folder / "model_index.json").write_text(
-        json.dumps({"_class_name": PIPELINE, **{name: _origin(name, models) for name in COMPONENTS}}, indent=2),
-        encoding="utf-8")
+    _write_index(folder, PIPELINE, {name: _origin(name, models) for name in COMPONENTS})
     return folder
 
 
@@ -89,6 +149,16 @@ def randomise(model: nn.Module, generator: torch.Generator) -> None:
             # Prompt embeddings have length 1, all other features about the square root of their width.
             fan_in = 1 if name == "class_embedding.weight" else parameter[0].numel()
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * fan_in**-0.5)
+
+
+def _save(model: nn.Module, folder: Path, safe_serialization: bool = True) -> None:
+    with quiet():
+        model.save_pretrained(folder, safe_serialization=safe_serialization)
+
+
+def _write_index(folder: Path, pipeline: str, origins: dict[str, list[str]]) -> None:
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": pipeline, **origins}, indent=2),
+                                             encoding="utf-8")
 
 
 def _byte_vocabulary() -> dict[str, int]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from ..errors import AlignerError, CheckpointError, listed
+from ..errors import AlignerError, CheckpointError
 from ..media.atomic import written_whole
+from ..strict_loading import fill, require_same
+from ..weight_files import WeightFile, open_weights
 from .config import HUGE, ImageBindConfig
 from .official_names import CAUSAL_MASK, OTHER_MODALITIES, official_name, official_state_dict
 from .towers import TEXT_LENGTH, ImageBind
-from .weight_files import WeightFile, open_weights
 
 CONFIG_METADATA = "imagebind_config"
 
@@ -31,20 +30,15 @@ def load_imagebind(path: str | os.PathLike, *, config: ImageBindConfig | None = 
 
     Raises CheckpointError for a missing, damaged or unsafe file and for one that holds another model.
     """
-    path = Path(path)
-    with open_weights(path) as weights:
+    with open_weights(Path(path)) as weights:
         with torch.device("meta"):
-            model = ImageBind(config or _config(path, weights.metadata))
-        names = {official_name(name): name for name in model.state_dict()}
-        shapes = {official: tuple(model.get_parameter(name).shape) for official, name in names.items()}
-        _require_same(path, weights, {**shapes, CAUSAL_MASK: (TEXT_LENGTH, TEXT_LENGTH)})
-        for official, name in names.items():
-            tensor = weights.take(official)
-            if not tensor.is_floating_point():
-                raise CheckpointError(f"{path}: {official} holds {tensor.dtype}, not floating-point weights. "
-                                      "Choose a file that is not quantised.")
-            # Always a copy: a tensor that stays mapped would change or vanish together with the file.
-            _assign(model, name, tensor.to(device=device, dtype=dtype, copy=True))
+            model = ImageBind(config or _config(weights))
+        names = {name: official_name(name) for name in model.state_dict()}
+        shapes = {names[name]: tuple(weight.shape) for name, weight in model.state_dict().items()}
+        towers = weights.renamed(lambda name: None if name.startswith(OTHER_MODALITIES) else name)
+        require_same(towers, {**shapes, CAUSAL_MASK: (TEXT_LENGTH, TEXT_LENGTH)},
+                     kind="an ImageBind checkpoint", parts="ImageBind towers")
+        fill(model, names, towers, dtype=dtype, device=device)
     return model
 
 
@@ -60,30 +54,10 @@ def save_imagebind(model: ImageBind, path: str | os.PathLike) -> None:
         save_file(state, partial, metadata={"format": "pt", CONFIG_METADATA: model.config.to_json()})
 
 
-def _config(path: Path, metadata: Mapping[str, str]) -> ImageBindConfig:
-    if CONFIG_METADATA not in metadata:
+def _config(weights: WeightFile) -> ImageBindConfig:
+    if CONFIG_METADATA not in weights.metadata:
         return HUGE
     try:
-        return ImageBindConfig.from_json(metadata[CONFIG_METADATA])
+        return ImageBindConfig.from_json(weights.metadata[CONFIG_METADATA])
     except AlignerError as error:
-        raise CheckpointError(f"{path}: its metadata are damaged. {error}") from error
-
-
-def _require_same(path: Path, weights: WeightFile, wanted: Mapping[str, tuple[int, ...]]) -> None:
-    found = {name: shape for name, shape in weights.shapes.items() if not name.startswith(OTHER_MODALITIES)}
-    if not found.keys() & wanted.keys():
-        raise CheckpointError(f"{path} is not an ImageBind checkpoint. It holds: {listed(weights.shapes)}.")
-    faults = {
-        "missing": sorted(wanted.keys() - found.keys()),
-        "unexpected": sorted(found.keys() - wanted.keys()),
-        "of another shape": [f"{name} {found[name]} instead of {shape}" for name, shape in wanted.items()
-                             if name in found and found[name] != shape],
-    }
-    if any(faults.values()):
-        spelled = "; ".join(f"{fault}: {listed(names)}" for fault, names in faults.items() if names)
-        raise CheckpointError(f"{path} does not hold the expected ImageBind towers. {spelled}.")
-
-
-def _assign(model: nn.Module, name: str, tensor: torch.Tensor) -> None:
-    module, _, parameter = name.rpartition(".")
-    setattr(model.get_submodule(module), parameter, nn.Parameter(tensor, requires_grad=False))
+        raise CheckpointError(f"{weights.path}: its metadata are damaged. {error}") from error

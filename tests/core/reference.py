@@ -96,3 +96,59 @@ def paper_rule(model, binder, z, y, negative, targets, *, steps, seconds, cfg=2.
             z = scheduler.step(noise, t, z, eta=0.0).prev_sample
         y = y.detach()
     return z, y
+
+
+def video_network(model, z, t, negative, y, cfg):
+    frames = z.shape[2]
+    unconditional, conditional = (
+        model.unet(z, t, encoder_hidden_states=prompt.repeat_interleave(frames, dim=0)).sample for prompt in (negative, y))
+    return unconditional + cfg * (conditional - unconditional)
+
+
+def video_embedding(binder, model, z0, shown):
+    """Mean over clips of ImageBind's embedding of a video of latents (1, C, F, h, w), every frame of it decoded.
+
+    shown: the pair of frames that stands for each clip. Pictures must be square, so that there is nothing to squash.
+    """
+    latents = z0[0].transpose(0, 1) / model.vae.config.scaling_factor
+    pixels = (model.vae.decode(latents).sample / 2 + 0.5).clamp(0, 1)
+    pixels = F.interpolate(pixels, size=(224, 224), mode="bilinear", align_corners=False)
+    mean = pixels.new_tensor([0.48145466, 0.4578275, 0.40821073]).view(1, 3, 1, 1)
+    std = pixels.new_tensor([0.26862954, 0.26130258, 0.27577711]).view(1, 3, 1, 1)
+    pixels = (pixels - mean) / std
+    clips = torch.stack([torch.stack([pixels[first], pixels[last]], dim=1) for first, last in shown])
+    return binder.vision(clips).mean(dim=0, keepdim=True)
+
+
+def joint_released_rule(video, audio, binder, z, y, negative, text, *, steps, seconds, shown, lr, prompt_lr, first,
+                        video_cfg=7.5, audio_cfg=2.5):
+    """Algorithm 1 with the triangle loss (eq. 16): both generators step, then Adam moves both latents and the video's
+    prompt. z, y, negative: by stream; text: ImageBind's embedding (1, D) of the prompt."""
+    schedulers = {"video": DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="linear", steps_offset=1,
+                                         clip_sample=False, timestep_spacing="linspace"),
+                  "audio": DDIMScheduler.from_config(audio.scheduler_config)}
+    for scheduler in schedulers.values():
+        scheduler.set_timesteps(steps)
+    z, y = dict(z), dict(y)
+    for i in range(steps):
+        t = {name: scheduler.timesteps[i] for name, scheduler in schedulers.items()}
+        y["video"] = y["video"].detach().clone().requires_grad_(True)
+        noise = {"video": video_network(video, z["video"], t["video"], negative["video"], y["video"], video_cfg)}
+        with torch.no_grad():
+            noise["audio"] = network(audio, z["audio"], t["audio"], negative["audio"], y["audio"], audio_cfg)
+            z = {name: schedulers[name].step(noise[name], t[name], z[name], eta=0.0).prev_sample for name in z}
+        if i >= first:
+            z = {name: latent.clone().requires_grad_(True) for name, latent in z.items()}
+            optimizer = torch.optim.Adam([{"params": [z["video"]], "lr": lr["video"]},
+                                          {"params": [z["audio"]], "lr": lr["audio"]},
+                                          {"params": [y["video"]], "lr": prompt_lr}])
+            abar = {name: schedulers[name].alphas_cumprod[t[name]].item() for name in z}
+            z0 = {name: (z[name] - (1 - abar[name]) ** 0.5 * noise[name]) / abar[name] ** 0.5 for name in z}
+            seen = video_embedding(binder, video, z0["video"], shown)
+            heard = audio_embedding(binder, waveform_of(audio, z0["audio"]), seconds)
+            loss = sum(1 - F.cosine_similarity(x, target) for x, target in ((seen, text), (seen, heard), (heard, text)))
+            loss.sum().backward()
+            optimizer.step()
+            z = {name: latent.detach() for name, latent in z.items()}
+        y["video"] = y["video"].detach()
+    return z, y

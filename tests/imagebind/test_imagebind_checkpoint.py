@@ -9,13 +9,12 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from aligner.errors import AlignerError, CheckpointError
 from aligner.imagebind import (HUGE, ImageBindConfig, TowerConfig, load_imagebind, random_imagebind,
                                save_imagebind)
 from aligner.imagebind.official_names import OTHER_MODALITIES, official_state_dict
+from tests.live_bytes import LiveBytes
 
 NORM = "modality_heads.audio.0.weight"
 
@@ -91,24 +90,6 @@ def test_the_model_outlives_its_file(saved, model):
     with open(saved, "r+b") as file:
         file.write(b"\xff" * os.path.getsize(saved))
     assert_same(loaded, model)
-
-
-class LiveBytes(TorchDispatchMode):
-    """Follows how many bytes of memory are held by the tensors that operations return, at worst."""
-
-    def __init__(self):
-        super().__init__()
-        self.alive: dict[int, tuple[StorageWeakRef, int]] = {}
-        self.peak = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        if isinstance(result, torch.Tensor) and result.device.type == "cpu":
-            storage = result.untyped_storage()
-            self.alive[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
-        self.alive = {key: held for key, held in self.alive.items() if not held[0].expired()}
-        self.peak = max(self.peak, sum(size for _, size in self.alive.values()))
-        return result
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "zip", "legacy"])

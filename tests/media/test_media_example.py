@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from aligner.demo.make_example import FPS, PICTURE, PICTURED_FRAME, SECONDS, VIDEO, frame_at, height_at
-from aligner.media import probe_video, read_frames, read_image
+from aligner.demo.make_example import (FPS, PICTURE, PICTURED_FRAME, SECONDS, SOUND, VIDEO, bounces, frame_at, height_at,
+                                       knocks)
+from aligner.media import probe_video, read_audio, read_frames, read_image
 
 
 def test_example_video_is_small_silent_and_four_seconds_long():
@@ -31,3 +32,14 @@ def test_the_ball_bounces_ever_lower():
     peaks = inner[(inner > heights[:-2]) & (inner >= heights[2:])]
     assert len(peaks) >= 5 and (peaks.diff() < 0).all()
     assert (heights.diff().abs() < 1).all(), "the ball jumps"
+
+
+def test_the_sound_knocks_when_the_ball_meets_the_floor():
+    waveform, rate = read_audio(SOUND)
+    assert waveform.shape == (1, rate * SECONDS) and SOUND.stat().st_size < 200_000
+    torch.testing.assert_close(waveform, knocks(), atol=1e-4, rtol=0)
+    for moment, _ in bounces():
+        start = round(moment * rate)
+        before, after = (waveform[0, part].square().mean() for part in (slice(start - 400, start),
+                                                                      slice(start, start + 400)))
+        assert after > 3 * before and height_at(moment) < 1

@@ -1,0 +1,10 @@
+"""Stable Diffusion 1.5 and AnimateDiff's motion modules from the files that artists own: strictly, and offline."""
+
+from .base import StableDiffusion, load_stable_diffusion
+from .lora import Lora
+from .motion import save_motion_module
+from .single_file import save_single_file
+from .tokenizer import write_tokenizer
+
+__all__ = ["Lora", "StableDiffusion", "load_stable_diffusion", "save_motion_module", "save_single_file",
+           "write_tokenizer"]

@@ -1,0 +1,65 @@
+"""Stable Diffusion 1.5 in a folder in the diffusers layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ...errors import CheckpointError
+from ...strict_loading import fill
+from ...weight_files import held_weights
+from ..folders import load_component, load_part, read_json, require_pipeline
+from .networks import COMPONENTS, network_class, settle
+
+PIPELINE = "StableDiffusionPipeline"
+
+
+class Folder:
+    """An open model folder: what its configs describe, before its weights are read."""
+
+    def __init__(self, folder: Path):
+        _refuse_motion_module(folder)
+        self.path = require_pipeline(folder, PIPELINE, (*COMPONENTS, "tokenizer", "scheduler"))
+        self.configs = {name: read_json(folder / name / "config.json") for name in COMPONENTS}
+        self.scheduler_config = read_json(folder / "scheduler" / "scheduler_config.json")
+        _refuse_other_models(folder, self.configs["unet"])
+
+    def tokenizer(self):
+        from transformers import CLIPTokenizer
+
+        return load_part(CLIPTokenizer, self.path, "tokenizer")
+
+    def require(self, networks: Mapping[str, nn.Module]) -> None:
+        """The weights are compared with the configs while they are read, by `load_component`."""
+
+    def fill(self, name: str, network: nn.Module, *, dtype: torch.dtype, device: torch.device | str) -> None:
+        """Read the weights of one component into its empty network. Raises CheckpointError as `load_component` does."""
+        state = load_component(network_class(name), self.path, name, dtype, "cpu").state_dict()
+        fill(network, {key: key for key in state}, held_weights(self.path / name, state), dtype=dtype, device=device)
+        settle(network)
+
+
+@contextmanager
+def open_folder(folder: Path) -> Iterator[Folder]:
+    """Raises CheckpointError for an incomplete folder and for one that holds another model."""
+    yield Folder(folder)
+
+
+def _refuse_motion_module(folder: Path) -> None:
+    config = folder / "config.json"
+    if config.is_file() and read_json(config).get("_class_name") == "MotionAdapter":
+        raise CheckpointError(f"{folder} is a motion module, not a base model. Choose a folder of Stable Diffusion "
+                              "1.5, with model_index.json.")
+
+
+def _refuse_other_models(folder: Path, unet: Mapping) -> None:
+    channels = unet.get("in_channels", 4)
+    if channels != 4:
+        raise CheckpointError(f"{folder} takes {channels} channels instead of a latent's 4: an inpainting model or one "
+                              "that edits pictures. Choose Stable Diffusion 1.5 itself.")
+    if unet.get("use_linear_projection"):
+        raise CheckpointError(f"{folder} is a Stable Diffusion 2 model. Choose one of Stable Diffusion 1.5.")

@@ -1,0 +1,157 @@
+"""AnimateDiff's motion modules, from an original file or a folder of diffusers, and into a U-Net."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ...errors import CheckpointError, listed
+from ...strict_loading import fill, require_same
+from ...weight_files import WeightFile, held_weights, open_weights, save_weights
+from ..folders import load_component, read_json
+from .kinds import MOTION, require_kind
+from .networks import config_of, empty_network
+from .original_names import original_motion_names, same_positions
+
+CONFIG_METADATA = "motion_adapter_config"
+
+_WIDTH = "down_blocks.{}.motion_modules.0.temporal_transformer.norm.weight"
+
+
+class MotionFile:
+    """An open file in the original layout, such as mm_sd_v15_v2.ckpt."""
+
+    def __init__(self, weights: WeightFile):
+        require_kind(weights, MOTION)
+        # Saved from a model that was trained on several GPUs, all names begin with "module.".
+        self.path, self.weights = weights.path, weights.renamed(lambda name: name.removeprefix("module."))
+        self.config = _config(self.weights)
+
+    def require(self, unet: nn.Module) -> None:
+        """Check that the file holds exactly the motion modules of a UNetMotionModel. Raises CheckpointError."""
+        state, wanted = unet.state_dict(), {}
+        for name, original in original_motion_names(unet).items():
+            wanted[original] = tuple(state[name].shape)
+            if copy := same_positions(original):
+                wanted[copy] = wanted[original]
+        require_same(self.weights, wanted, kind=MOTION, parts="motion modules")
+
+    def fill(self, unet: nn.Module, *, dtype: torch.dtype, device: torch.device | str) -> None:
+        """Read the motion modules into an empty UNetMotionModel."""
+        names = original_motion_names(unet)
+        fill(unet, names, self.weights, dtype=dtype, device=device)
+        for name, original in names.items():
+            copy = same_positions(original)
+            if copy and not torch.equal(self.weights.take(copy).to(device, dtype), unet.get_buffer(name)):
+                raise CheckpointError(f"{self.path}: {copy} differs from {original}. Such a motion module cannot be "
+                                      "used; choose another one.")
+
+
+class MotionFolder:
+    """A folder that holds a MotionAdapter of diffusers."""
+
+    def __init__(self, folder: Path):
+        if (folder / "model_index.json").is_file():
+            raise CheckpointError(f"{folder} is a base model, not a motion module. Choose a folder that holds a "
+                                  "MotionAdapter.")
+        if not (folder / "config.json").is_file():
+            raise CheckpointError(f"{folder} holds no motion module: it has no config.json. Choose a folder that holds "
+                                  "a MotionAdapter.")
+        self.path, self.config = folder.absolute(), read_json(folder / "config.json")
+        if (found := self.config.get("_class_name")) != "MotionAdapter":
+            raise CheckpointError(f"{folder} holds a {found}, not a MotionAdapter. Choose another folder.")
+
+    def require(self, unet: nn.Module) -> None:
+        """The weights are compared with the config while they are read, by `load_component`."""
+
+    def fill(self, unet: nn.Module, *, dtype: torch.dtype, device: torch.device | str) -> None:
+        """Read the motion modules into an empty UNetMotionModel. Raises CheckpointError as `load_component` does."""
+        from diffusers import MotionAdapter
+
+        state = load_component(MotionAdapter, self.path.parent, self.path.name, dtype, "cpu").state_dict()
+        fill(unet, {name: name for name in state}, held_weights(self.path, state), dtype=dtype, device=device)
+
+
+@contextmanager
+def open_motion(path: Path) -> Iterator[MotionFile | MotionFolder]:
+    """Raises CheckpointError for missing, damaged or unsafe files and for what is no motion module."""
+    if path.is_dir():
+        yield MotionFolder(path)
+    else:
+        with open_weights(path) as weights:
+            yield MotionFile(weights)
+
+
+def with_motion(unet: nn.Module, motion: MotionFile | MotionFolder) -> nn.Module:
+    """An empty UNetMotionModel for an empty UNet2DConditionModel.
+
+    Raises CheckpointError if the motion modules were made for a U-Net of other sizes.
+    """
+    from diffusers import MotionAdapter, UNetMotionModel
+
+    # An original file does not tell the group size of its norms: they are those of the U-Net.
+    config = {"motion_norm_num_groups": unet.config["norm_num_groups"], **motion.config}
+    adapter = empty_network(MotionAdapter, config, motion.path)
+    _require_fit(motion.path, adapter.config, unet.config)
+    with torch.device("meta"):
+        return UNetMotionModel.from_unet2d(unet, adapter, load_weights=False)
+
+
+def save_motion_module(path: str | os.PathLike, motion: nn.Module) -> None:
+    """Write the motion modules of a MotionAdapter as one file with AnimateDiff's names.
+
+    As .safetensors it carries their sizes in its metadata; under any other suffix it is torch.save's, and the number
+    of attention heads is taken to be the published modules' 8.
+    """
+    tensors, state = motion.state_dict(), {}
+    for name, original in original_motion_names(motion).items():
+        state[original] = tensors[name]
+        if copy := same_positions(original):
+            state[copy] = tensors[name].clone()
+    save_weights(path, state, {CONFIG_METADATA: json.dumps(config_of(motion))})
+
+
+def _config(weights: WeightFile) -> dict:
+    """A MotionAdapter's config, from the metadata or else from the names and shapes of the weights."""
+    if CONFIG_METADATA in weights.metadata:
+        try:
+            return dict(json.loads(weights.metadata[CONFIG_METADATA]))
+        except (ValueError, TypeError) as error:
+            raise CheckpointError(f"{weights.path}: its metadata are damaged ({error}). "
+                                  "Download it again.") from error
+    shapes, widths = weights.shapes, []
+    while (name := _WIDTH.format(len(widths))) in shapes:
+        widths.append(shapes[name][0])
+    positions = [shape[1] for name, shape in shapes.items() if name.endswith(".pos_encoder.pe") and len(shape) == 3]
+    if not widths or not positions:
+        raise CheckpointError(f"{weights.path} is not a motion module in AnimateDiff's original layout. "
+                              f"It holds: {listed(shapes)}.")
+    layers = {name.split(".")[3] for name in shapes if name.startswith("down_blocks.0.motion_modules.")}
+    return {"block_out_channels": widths, "motion_layers_per_block": len(layers),
+            "motion_max_seq_length": positions[0],
+            "use_motion_mid_block": any(name.startswith("mid_block.") for name in shapes)}
+
+
+def _require_fit(path: Path, motion: Mapping, unet: Mapping) -> None:
+    if motion["conv_in_channels"]:
+        raise CheckpointError(f"{path} is made for PIA, which animates a given picture. Choose another motion module.")
+    wanted, found = list(unet["block_out_channels"]), list(motion["block_out_channels"])
+    if wanted != found:
+        raise CheckpointError(f"{path} is made for another base model, for example SDXL: its blocks have "
+                              f"{listed(found)} channels, those of the base model {listed(wanted)}. "
+                              "Choose a motion module for Stable Diffusion 1.5.")
+    wanted, found = (_per_block(layers, len(wanted)) for layers in (unet["layers_per_block"],
+                                                                    motion["motion_layers_per_block"]))
+    if wanted != found:
+        raise CheckpointError(f"{path} is made for another base model: its blocks have {listed(found)} layers, those "
+                              f"of the base model {listed(wanted)}. Choose a motion module for Stable Diffusion 1.5.")
+
+
+def _per_block(layers: int | list[int], blocks: int) -> list[int]:
+    return [layers] * blocks if isinstance(layers, int) else list(layers)

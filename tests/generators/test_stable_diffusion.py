@@ -1,0 +1,224 @@
+"""Loading Stable Diffusion and motion modules: all layouts, parity with the library, memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from aligner.generators.stable_diffusion import load_stable_diffusion, save_motion_module, save_single_file
+from tests.live_bytes import LiveBytes
+
+from .conftest import motion_adapter, same
+
+TEXT = "cond_stage_model.transformer.text_model."
+
+#: What original checkpoints carry besides the networks.
+UNREAD = {name: torch.zeros(3) for name in (
+    "betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod", "sqrt_one_minus_alphas_cumprod",
+    "log_one_minus_alphas_cumprod", "sqrt_recip_alphas_cumprod", "sqrt_recipm1_alphas_cumprod", "posterior_variance",
+    "posterior_log_variance_clipped", "posterior_mean_coef1", "posterior_mean_coef2", "model_ema.decay",
+    "model_ema.num_updates", "model_ema.diffusion_modeltime_embed0weight", f"{TEXT}embeddings.position_ids",
+    "cond_stage_model.logit_scale", "cond_stage_model.text_projection",
+    "cond_stage_model.transformer.text_projection.weight")}
+
+
+@pytest.fixture(scope="session")
+def animated(small, mid_adapter):
+    """What diffusers makes of the same parts."""
+    from diffusers import UNetMotionModel
+
+    return UNetMotionModel.from_unet2d(small.unet, mid_adapter).eval()
+
+
+def assert_loaded(model, small, unet):
+    assert same(model.unet, unet) and same(model.vae, small.vae) and same(model.text_encoder, small.text_encoder)
+    for network in (model.unet, model.vae, model.text_encoder):
+        assert not any(module.training for module in network.modules())
+        assert not any(weight.requires_grad for weight in network.parameters())
+        assert not any(tensor.is_meta for tensor in (*network.parameters(), *network.buffers()))
+
+
+@pytest.mark.parametrize("motion", ["motion_file", "motion_folder"])
+@pytest.mark.parametrize("base", ["base_file", "base_folder"])
+def test_all_mixes_of_files_and_folders(request, small, animated, base, motion):
+    model = load_stable_diffusion(request.getfixturevalue(base), request.getfixturevalue(motion))
+    assert_loaded(model, small, animated)
+    assert type(model.unet) is type(animated) and model.unet.config.motion_max_seq_length == 12
+    assert model.tokenizer("rain").input_ids == [49406, 2443, 49407] and model.tokenizer.model_max_length == 77
+    assert model.scheduler_config["beta_schedule"] == "scaled_linear" and model.scheduler_config["steps_offset"] == 1
+
+
+@pytest.mark.parametrize("base", ["base_file", "base_folder"])
+def test_without_motion(request, small, base):
+    model = load_stable_diffusion(str(request.getfixturevalue(base)))
+    assert_loaded(model, small, small.unet)
+    assert type(model.unet) is type(small.unet)
+
+
+def test_a_tokenizer_without_limit_gets_the_text_encoders(tmp_path, base_folder):
+    folder = shutil.copytree(base_folder, tmp_path / "x")
+    settings = json.loads((folder / "tokenizer" / "tokenizer_config.json").read_text())
+    del settings["model_max_length"]
+    (folder / "tokenizer" / "tokenizer_config.json").write_text(json.dumps(settings))
+    assert load_stable_diffusion(folder).tokenizer.model_max_length == 77
+
+
+def test_networks_compute_the_same(small, animated, base_file, motion_file):
+    model = load_stable_diffusion(base_file, motion_file)
+    latents, text = torch.randn(1, 4, 3, 8, 8), torch.arange(77)[None] % 64
+    with torch.no_grad():
+        expected = small.text_encoder(text).last_hidden_state
+        torch.testing.assert_close(model.text_encoder(text).last_hidden_state, expected)
+        prompts = expected.repeat_interleave(3, dim=0)
+        torch.testing.assert_close(model.unet(latents, 5, prompts).sample, animated(latents, 5, prompts).sample)
+        frame = latents[:, :, 0]
+        torch.testing.assert_close(model.vae.decode(frame).sample, small.vae.decode(frame).sample)
+
+
+def test_the_library_loads_our_file_alike(base_file, base_folder, small):
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    for cls, name in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae")):
+        network = cls.from_single_file(str(base_file), config=str(base_folder), subfolder=name, local_files_only=True)
+        assert same(network, getattr(small, name))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_motion_modules_survive_their_file(tmp_path, base_file, small, adapter, suffix):
+    from diffusers import MotionAdapter, UNetMotionModel
+
+    path = tmp_path / f"mm{suffix}"
+    save_motion_module(path, adapter)
+    model = load_stable_diffusion(base_file, path)
+    expected = UNetMotionModel.from_unet2d(small.unet, adapter)
+    # Only a file with metadata can tell how many heads there are; 8 are usual.
+    assert same(model.unet, expected) and model.unet.config.motion_num_attention_heads == 8
+    adapter.save_pretrained(tmp_path / "config")
+    library = MotionAdapter.from_single_file(str(path), config=str(tmp_path / "config"), local_files_only=True)
+    assert same(library, adapter)
+
+
+def test_sizes_are_read_from_metadata(tmp_path, base_file, small):
+    two_heads = motion_adapter(motion_num_attention_heads=2)
+    save_motion_module(tmp_path / "mm.safetensors", two_heads)
+    assert load_stable_diffusion(base_file, tmp_path / "mm.safetensors").unet.config.motion_num_attention_heads == 2
+    metadata = {name: json.loads(text) for name, text in _metadata(base_file).items() if name != "format"}
+    assert metadata["stable_diffusion_config"]["unet"]["block_out_channels"] == [16, 32]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_published_layouts_of_motion_modules(tmp_path, base_file, motion_file, animated, wrapped, prefix):
+    state = {prefix + name: tensor for name, tensor in load_file(motion_file).items()}
+    state["animatediff_config"] = {"note": 1}
+    torch.save({"state_dict": state, "epoch": 3} if wrapped else state, tmp_path / "mm.ckpt")
+    assert same(load_stable_diffusion(base_file, tmp_path / "mm.ckpt").unet, animated)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("suffix", [".ckpt", ".pt", ".pth"])
+def test_published_layouts_of_checkpoints(tmp_path, base_file, small, small_is_published, suffix, wrapped):
+    state = {**load_file(base_file), **UNREAD}
+    path = tmp_path / f"model{suffix}"
+    torch.save({"state_dict": state, "global_step": 840000} if wrapped else state, path)
+    assert_loaded(load_stable_diffusion(path), small, small.unet)
+
+
+def test_a_file_without_metadata_has_the_published_sizes(tmp_path, base_file, small, small_is_published):
+    save_file({**load_file(base_file), **UNREAD}, tmp_path / "model.safetensors")
+    assert_loaded(load_stable_diffusion(tmp_path / "model.safetensors"), small, small.unet)
+
+
+def test_short_names_of_the_text_encoder(tmp_path, base_file, small, small_is_published):
+    state = {name.replace(TEXT, "cond_stage_model.transformer."): tensor
+             for name, tensor in load_file(base_file).items()}
+    state["cond_stage_model.transformer.embeddings.position_ids"] = torch.arange(77)
+    torch.save(state, tmp_path / "nai.ckpt")
+    assert_loaded(load_stable_diffusion(tmp_path / "nai.ckpt"), small, small.unet)
+
+
+def test_saving_an_animated_unet_leaves_motion_out(tmp_path, base_file, small, animated):
+    save_single_file(tmp_path / "again.safetensors", animated, small.vae, small.text_encoder)
+    assert load_file(tmp_path / "again.safetensors").keys() == load_file(base_file).keys()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("base, motion", [("base_file", "motion_file"), ("base_folder", "motion_folder")])
+def test_weights_are_cast(request, small, animated, base, motion, dtype):
+    model = load_stable_diffusion(request.getfixturevalue(base), request.getfixturevalue(motion), dtype=dtype)
+    assert {tensor.dtype for network in (model.unet, model.vae, model.text_encoder)
+            for tensor in network.state_dict().values()} == {dtype}
+    assert_loaded(model, small, animated)
+
+
+@pytest.mark.parametrize("base, motion", [("base_file", "motion_file"), ("base_folder", "motion_folder")])
+def test_weights_loaded_in_inference_mode_can_be_differentiated_through(request, base, motion):
+    with torch.inference_mode():
+        model = load_stable_diffusion(request.getfixturevalue(base), request.getfixturevalue(motion))
+    assert not any(tensor.is_inference() for network in (model.unet, model.vae, model.text_encoder)
+                   for tensor in (*network.parameters(), *network.buffers()))
+    latents = torch.randn(1, 4, 2, 8, 8, requires_grad=True)
+    model.unet(latents, 5, torch.randn(2, 77, 24)).sample.square().sum().backward()
+    assert latents.grad.any()
+
+
+@pytest.mark.parametrize("base, motion", [("base_file", "motion_file"), ("base_folder", "motion_folder")])
+def test_the_model_outlives_its_files(request, tmp_path, small, animated, base, motion):
+    files = []
+    for name in (base, motion):
+        source, target = request.getfixturevalue(name), tmp_path / name
+        copied = shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+        files.append(copied if source.is_dir() else copied.rename(copied.with_suffix(".safetensors")))
+    model = load_stable_diffusion(*files)
+    for path in tmp_path.rglob("*.safetensors"):
+        with open(path, "r+b") as file:
+            file.write(b"\xff" * os.path.getsize(path))
+    assert_loaded(model, small, animated)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_loading_holds_one_model_and_one_tensor(tmp_path, base_file, motion_file, small_is_published, suffix):
+    paths = {"base": base_file, "mm": motion_file}
+    if suffix == ".ckpt":
+        for name, source in paths.items():
+            paths[name] = tmp_path / f"{name}.ckpt"
+            torch.save(load_file(source), paths[name])
+    sizes = [tensor.nbytes for source in (base_file, motion_file) for tensor in load_file(source).values()]
+    with LiveBytes() as live:
+        load_stable_diffusion(paths["base"], paths["mm"], dtype=torch.float16)
+    # The file is in float32. Of a .ckpt all of it counts, although it is only mapped, until a tensor is taken from it.
+    held = sum(sizes) if suffix == ".ckpt" else sum(sizes) / 2
+    assert 0.99 * held < live.peak < held + 2.1 * max(sizes)
+
+
+def test_nothing_is_drawn_from_the_global_generator(base_file, motion_file):
+    torch.manual_seed(0)
+    expected = torch.get_rng_state()
+    load_stable_diffusion(base_file, motion_file)
+    assert torch.equal(torch.get_rng_state(), expected)
+
+
+def test_an_interrupted_save_leaves_the_old_file(tmp_path, base_file, small, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    shutil.copy(base_file, path)
+
+    def interrupt(state, partial, metadata):
+        partial.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("safetensors.torch.save_file", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        save_single_file(path, small.unet, small.vae, small.text_encoder)
+    assert path.read_bytes() == base_file.read_bytes() and list(tmp_path.iterdir()) == [path]
+
+
+def _metadata(path):
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        return file.metadata()
