@@ -66,9 +66,10 @@ def load_component(cls: type, folder: Path, name: str, dtype: torch.dtype, devic
                 if (keys := [str(key) for key in info.get(kind, ()) if not str(key).endswith(_OBSOLETE)])]
     if problems:
         raise CheckpointError(f"{folder / name} does not hold the weights its config describes. " + "; ".join(problems))
-    if model.dtype != dtype:
-        model = model.to(dtype)
-    return model.to(device).eval().requires_grad_(False)
+    for tensor in (*model.parameters(), *model.buffers()):
+        # Always a copy: a tensor that stays mapped would change or vanish together with the file.
+        tensor.data = tensor.data.to(device, dtype if tensor.is_floating_point() else None, copy=True)
+    return model.eval().requires_grad_(False)
 
 
 def load_part(cls: type, folder: Path, name: str):

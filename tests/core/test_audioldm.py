@@ -1,6 +1,7 @@
 """AudioLDM on components: parity with diffusers' own pipeline, strict loading, lengths."""
 
 import json
+import os
 import shutil
 import warnings
 from fractions import Fraction
@@ -56,6 +57,18 @@ def test_half_precision_runs(audioldm_folder, dtype):
     denoiser = load_audioldm(audioldm_folder, dtype=dtype).denoiser(seconds=0.5, steps=2)
     sound = generate(denoiser, denoiser.prompts(["wind"]), seed=0).signals["audio"].waveform
     assert sound.dtype == torch.float32 and torch.isfinite(sound).all() and sound.abs().max() > 0
+
+
+def test_a_loaded_model_does_not_depend_on_its_files(tmp_path, audioldm_folder):
+    """Weights that stay mapped into memory change, or vanish, together with the file."""
+    folder = _copy(audioldm_folder, tmp_path)
+    model = load_audioldm(folder)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    for path in folder.glob("*/*.safetensors"):
+        with path.open("r+b") as file:
+            file.seek(-2000, os.SEEK_END)
+            file.write(bytes(2000))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
 def test_loads_pytorch_bin_files(tmp_path, audioldm_folder):
