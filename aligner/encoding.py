@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +24,15 @@ def text_condition(binder: ImageBind, text: str, weight: float = 1.0) -> Conditi
     if not text.strip():
         raise AlignerError("The text of a condition is empty. Write something, or leave the condition out.")
     return Condition(embed_text(binder, [text]), weight)
+
+
+def prompt_conditions(binder: ImageBind, prompts: Mapping[str, str], weight: float = 1.0) -> list[Condition]:
+    """The prompts of streams as texts that steer these streams: one for all streams that share it, none if it is empty."""
+    streams: dict[str, tuple[str, ...]] = {}
+    for stream, prompt in prompts.items():
+        if prompt.strip():
+            streams[prompt] = (*streams.get(prompt, ()), stream)
+    return [replace(text_condition(binder, prompt, weight), streams=steered) for prompt, steered in streams.items()]
 
 
 @torch.no_grad()

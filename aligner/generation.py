@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -48,20 +48,25 @@ class Generation:
 @torch.inference_mode(False)
 def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1, binder: ImageBind | None = None,
              conditions: Sequence[Condition] = (), between: float = 1.0, guidance: Guidance | None = None,
-             steer: bool = True, latents: Streams | None = None, on_step: Callable[[Step], None] = lambda step: None) -> Generation:
+             steer: bool = True, latents: Streams | None = None,
+             on_step: Callable[[Step], None] = lambda step: None) -> Generation:
     """Sample a batch of variations, steered by the conditions where guidance is given.
 
-    prompts: per stream (1 or batch, ...). between: the weight of pairs of generated streams, where there are several. Variation k draws its noise from seed + k, so that any one of them can be made
-    again alone. latents: clean latents (1 or batch, ...) for a denoiser that was made to keep a part of them. Without
-    guidance, or with steer off, the conditions only score the result, the latter by the comparison that guidance names.
+    prompts: per stream (1 or batch, ...). between: the weight of pairs of generated streams, where there are several.
+    Variation k draws its noise from seed + k, so that any one of them can be made again alone. latents: clean latents
+    (1 or batch, ...) for a denoiser that was made to keep a part of them. Without guidance, or with steer off, the
+    conditions only score the result, the latter by the comparison that guidance names.
 
     Raises AlignerError before any sampling if the conditions, the window, the seed or the latents leave nothing to do.
     """
     require_seeds(seed, batch)
     prompts, latents = (_repeated(tensors, batch, denoiser) for tensors in (prompts, latents))
     steering = guidance.of(denoiser.streams) if guidance and steer else None
-    objective = _objective(denoiser, binder, named(conditions), between, guidance or Guidance(),
-                           required=steering is not None)
+    # What steers nothing is still scored where there is something to compare.
+    comparable = any(condition.weight for condition in conditions) or bool(
+        binder and between and len(denoiser.streams) > 1)
+    objective = (objective_of(denoiser, binder, conditions, between=between, guidance=guidance)
+                 if steering or comparable else None)
     if steering:
         steering.require_effect(denoiser.streams, denoiser.steps)
     # The noise is drawn on the CPU so that a seed means the same on every device.
@@ -83,16 +88,17 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
     return Generation(signals, clean, tuned, dict(curves), scores, objective.overall(scores) if objective else None)
 
 
-def _objective(denoiser: Denoiser, binder: ImageBind | None, targets: Mapping[str, Condition], between: float,
-               settings: Guidance, *, required: bool) -> Objective | None:
-    """What the result is compared with; None if that is nothing and need not be anything."""
-    among_themselves = binder is not None and between and len(denoiser.streams) > 1
-    if not required and not among_themselves and not any(condition.weight for condition in targets.values()):
-        return None
+def objective_of(denoiser: Denoiser, binder: ImageBind | None, conditions: Sequence[Condition], *,
+                 between: float = 1.0, guidance: Guidance | None = None) -> Objective:
+    """What a run of `generate` with these arguments compares.
+
+    Raises AlignerError if that is nothing, or the conditions are not this binder's.
+    """
+    settings, targets = guidance or Guidance(), named(conditions)
     compared = pairs(denoiser.streams, targets, between=between)
     if binder is None:
         raise AlignerError("Conditions need ImageBind to compare with. Load it and connect it.")
-    if any(condition.embedding.clips.shape[-1] != binder.config.embed_dim for condition in targets.values()):
+    if any(condition.embedding.clips.shape[-1] != binder.config.embed_dim for condition in conditions):
         raise AlignerError("A condition was encoded with another ImageBind than the one that samples. Encode it again "
                            "with the same model.")
     sampling = CLIP_SAMPLINGS[settings.clips]

@@ -1,8 +1,11 @@
-"""What can be said on the command line, with help that teaches."""
+"""What can be said on the command line: the commands, with help that teaches."""
 
 from __future__ import annotations
 
 import argparse
+
+from .argument_groups import (add_between, add_frames, add_guidance, add_joint_prompts, add_models, add_prompts,
+                              add_sampling, add_size, add_sound_sampling)
 
 EXAMPLES = """examples:
   python -m aligner demo
@@ -13,39 +16,85 @@ EXAMPLES = """examples:
       each second of sound follows its own second of video, and stays away from music
   python -m aligner i2a picture.jpg -o out.wav --seconds 5 --models ComfyUI/models
       five seconds of sound for a picture
+  python -m aligner a2v birds.wav -o out.mp4 --models ComfyUI/models --prompt "birds on a branch"
+      two seconds of video for a sound, with that sound
+  python -m aligner a2v rain.wav -o out.mp4 --models ComfyUI/models --init clip.mp4 --denoise 0.6
+      a clip made anew to fit a sound
+  python -m aligner a2i birds.wav -o out.png --models ComfyUI/models
+      a picture for a sound
+  python -m aligner joint "waves break on a beach" -o out.mp4 --models ComfyUI/models
+      video and sound from words, each steered by the other
 
-weights: put imagebind_huge.pth (or .safetensors) into MODELS/imagebind and an AudioLDM folder, such as
-audioldm-m-full, into MODELS/audioldm. Both are licensed for non-commercial use only. Without --models, small
-built-in models with random weights run: they show that everything works, and make noise.
+weights: MODELS is a folder such as ComfyUI/models with imagebind/ (imagebind_huge.pth or .safetensors), audioldm/ (an
+AudioLDM folder such as audioldm-m-full), checkpoints/ or diffusers/ (Stable Diffusion 1.5 or a model trained from it),
+and animatediff_models/ (a motion module such as v3_sd15_mm.ckpt). Sound needs the first two, video the others and
+imagebind. ImageBind and AudioLDM are licensed for non-commercial use only. Without models, small built-in ones with
+random weights run: they show that everything works, and make noise.
 """
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(prog="aligner", description="Sound for pictures: pre-trained generators steered by "
-                                  "ImageBind while they sample (Seeing and Hearing, arXiv 2402.17723). No training.",
+    top = argparse.ArgumentParser(prog="aligner", description="Sound for pictures, pictures for sound, or both from "
+                                  "words: pre-trained generators steered by ImageBind while they sample (Seeing and "
+                                  "Hearing, arXiv 2402.17723). No training.",
                                   epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    _add_v2a(commands)
-    _add_i2a(commands)
-    _add_demo(commands)
+    for add in (_add_v2a, _add_i2a, _add_a2v, _add_a2i, _add_joint, _add_demo):
+        add(commands)
     return top
 
 
 def _add_v2a(commands) -> None:
     command = _command(commands, "v2a", "video_to_audio", "video to audio: a sound that fits a clip")
     command.add_argument("clip", help="a video that FFmpeg can read; its own sound, if any, is replaced")
-    command.add_argument("-o", "--output", required=True, metavar="FILE",
-                         help="what to write: .mp4 (the clip with its sound), .wav or .flac (the sound alone)")
-    _add_shared(command, condition="video")
+    _add_output(command, ".mp4 (the clip with its sound), .wav or .flac (the sound alone)")
+    _add_sound_options(command, condition="video")
 
 
 def _add_i2a(commands) -> None:
     command = _command(commands, "i2a", "image_to_audio", "image to audio: a sound that fits a picture")
     command.add_argument("picture", help="a picture: jpg, png, webp, ...")
-    command.add_argument("-o", "--output", required=True, metavar="FILE", help="what to write: .wav or .flac")
+    _add_output(command, ".wav or .flac")
     command.add_argument("--seconds", type=float, default=5.0, help="length of the sound (default: %(default)s)")
-    _add_shared(command, condition="picture")
+    _add_sound_options(command, condition="picture")
+
+
+def _add_a2v(commands) -> None:
+    command = _command(commands, "a2v", "audio_to_video", "audio to video: a clip that fits a sound")
+    command.add_argument("sound", help="a sound, or a video with one, that FFmpeg can read")
+    _add_output(command, "a .mp4, which has the sound under it")
+    command.add_argument("--start", type=float, default=0.0, metavar="SECONDS",
+                         help="where in the sound the video begins (default: %(default)s)")
+    add_prompts(command, condition="sound", result="video", generator="AnimateDiff")
+    add_models(command, "imagebind", "base", "motion")
+    add_frames(command)
+    _add_video_sampling(command, result="video")
+
+
+def _add_a2i(commands) -> None:
+    command = _command(commands, "a2i", "audio_to_image", "audio to image: a picture that fits a sound")
+    command.add_argument("sound", help="a sound, or a video with one, that FFmpeg can read")
+    _add_output(command, ".png or .jpg")
+    command.add_argument("--start", type=float, default=0.0, metavar="SECONDS",
+                         help="where the piece of the sound that steers begins (default: %(default)s)")
+    command.add_argument("--seconds", type=float, help="how long that piece is (default: up to the sound's end)")
+    add_prompts(command, condition="sound", result="picture", generator="Stable Diffusion")
+    add_models(command, "imagebind", "base")
+    add_size(command)
+    command.set_defaults(frames=1, fps=1.0, init=None, denoise=1.0)  # a picture is a video of one frame
+    _add_video_sampling(command, result="picture")
+
+
+def _add_joint(commands) -> None:
+    command = _command(commands, "joint", "joint", "video and audio from a prompt, made together")
+    _add_output(command, "a .mp4")
+    add_joint_prompts(command)
+    add_models(command, "imagebind", "base", "motion", "audioldm")
+    add_frames(command)
+    _add_video_sampling(command, result="video")
+    add_between(command)
+    add_sound_sampling(command)
 
 
 def _add_demo(commands) -> None:
@@ -63,66 +112,17 @@ def _command(commands, name: str, function: str, description: str) -> argparse.A
     return command
 
 
-def _add_shared(command: argparse.ArgumentParser, condition: str) -> None:
-    _add_prompts(command, condition)
-    _add_models(command)
-    _add_sampling(command)
-    _add_guidance(command)
+def _add_output(command: argparse.ArgumentParser, kinds: str) -> None:
+    command.add_argument("-o", "--output", required=True, metavar="FILE", help=f"what to write: {kinds}")
 
 
-def _add_prompts(command: argparse.ArgumentParser, condition: str) -> None:
-    group = command.add_argument_group("what to hear")
-    group.add_argument("--prompt", default="", metavar="TEXT",
-                       help="describes the sound; it prompts AudioLDM and is a target of guidance beside the "
-                            f"{condition}, as in the paper")
-    group.add_argument("--negative-prompt", default="", metavar="TEXT", help="what AudioLDM should avoid")
-    group.add_argument("--away-from", action="append", default=[], metavar="TEXT",
-                       help="a text that guidance pushes the sound away from; may be given several times")
-    group.add_argument("--condition-weight", type=float, default=1.0, metavar="W",
-                       help=f"how much the {condition} counts; below 0 pushes away (default: %(default)s)")
-    group.add_argument("--text-weight", type=float, default=1.0, metavar="W",
-                       help="how much the prompt counts in guidance; 0 leaves it to AudioLDM (default: %(default)s)")
+def _add_sound_options(command: argparse.ArgumentParser, condition: str) -> None:
+    add_prompts(command, condition=condition, result="sound", generator="AudioLDM")
+    add_models(command, "imagebind", "audioldm")
+    add_sampling(command, result="sound", steps=30, cfg=2.5)
+    add_guidance(command, rate=0.1, prompt_rate=0.0, checkpointing=False)
 
 
-def _add_models(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("models")
-    group.add_argument("--models", metavar="DIR",
-                       help="a folder with imagebind/ and audioldm/ in it, such as ComfyUI/models; without it, "
-                            "built-in random models")
-    group.add_argument("--imagebind", metavar="FILE", help="this ImageBind checkpoint instead of the one in --models")
-    group.add_argument("--audioldm", metavar="DIR", help="this AudioLDM folder instead of the one in --models")
-    group.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps ... (default: the GPU if there is one)")
-    group.add_argument("--dtype", default="auto", choices=["auto", "fp32", "fp16", "bf16"],
-                       help="precision of the networks (default: fp16 on a GPU, fp32 on the CPU)")
-
-
-def _add_sampling(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("sampling")
-    group.add_argument("--seed", type=int, default=0, help="same seed, same sound (default: %(default)s)")
-    group.add_argument("--steps", type=int, default=30, help="denoising steps (default: %(default)s, the paper's)")
-    group.add_argument("--cfg", type=float, default=2.5,
-                       help="how closely AudioLDM follows its prompt (default: %(default)s)")
-    group.add_argument("--curve", metavar="FILE.png", help="also draw the alignment curve")
-
-
-def _add_guidance(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("guidance")
-    group.add_argument("--unguided", action="store_true", help="sample without guidance, to compare")
-    group.add_argument("--rule", default="released", choices=["released", "paper"],
-                       help="the update of the authors' code (Adam after the step) or of the paper's equations (a "
-                            "gradient step before it, through the network) (default: %(default)s)")
-    group.add_argument("--rate", type=float, default=0.1, help="learning rate of the latent (default: %(default)s)")
-    group.add_argument("--prompt-rate", type=float, default=0.0, metavar="RATE",
-                       help="learning rate of the prompt embedding, guided prompt tuning; try 0.01 "
-                            "(default: %(default)s, off)")
-    group.add_argument("--inner-steps", type=int, default=1, metavar="N",
-                       help="updates per denoising step (default: %(default)s)")
-    group.add_argument("--window", type=float, nargs=2, default=(0.2, 1.0), metavar=("START", "END"),
-                       help="the part of the steps that is guided, as fractions (default: 0.2 1.0)")
-    group.add_argument("--compare", default="mean", choices=["mean", "per_clip"],
-                       help="compare the means over clips, as in the paper, or each second with its own second, "
-                            "which carries timing (default: %(default)s)")
-    group.add_argument("--clips", default="released", choices=["released", "upstream"],
-                       help="how recordings are cut into clips: as the authors' code or as ImageBind does "
-                            "(default: %(default)s)")
-    group.add_argument("--checkpointing", action="store_true", help="recompute activations instead of keeping them: less memory, more time, the same result")
+def _add_video_sampling(command: argparse.ArgumentParser, result: str) -> None:
+    add_sampling(command, result=result, steps=25, cfg=7.5)
+    add_guidance(command, rate=0.01, prompt_rate=0.01, checkpointing=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import AlignerError, MediaError
@@ -11,42 +13,68 @@ from ..generation import require_seeds
 from ..generators.ddim import require_strength
 from ..guidance import Guidance
 from ..media import require_writable
-from ..tasks import Task
 
 
-def guidance_of(options: Namespace) -> Guidance:
+def guidance_of(options: Namespace, rates: Mapping[str, float], prompt_rates: Mapping[str, float]) -> Guidance:
     """The guidance that the options describe. Raises AlignerError if they cannot work."""
     start, end = options.window
-    return Guidance(rule=options.rule, rates={"audio": options.rate}, prompt_rates={"audio": options.prompt_rate},
-                    inner_steps=options.inner_steps, start=start, end=end, compare=options.compare, clips=options.clips,
+    return Guidance(rule=options.rule, rates=rates, prompt_rates=prompt_rates, inner_steps=options.inner_steps,
+                    start=start, end=end, compare=options.compare, clips=options.clips,
                     checkpointing=options.checkpointing)
 
 
-def check_request(options: Namespace, task: Task, guidance: Guidance) -> None:
-    """Raise AlignerError if sampling would have nothing to do."""
-    if options.steps < 1:
-        raise AlignerError(f"{options.steps} denoising steps cannot be taken. {task.steps} is a good number.")
+def steps_taken(options: Namespace) -> int:
+    """How many video steps are taken, of all. Raises AlignerError if --init and --denoise do not go together."""
+    if not 0 < options.denoise <= 1:
+        raise AlignerError(f"--denoise must be above 0 and at most 1, not {options.denoise}.")
+    if options.denoise < 1 and not options.init:
+        raise AlignerError("--denoise below 1 keeps a part of a clip: name one with --init.")
+    if options.init and options.denoise == 1:
+        raise AlignerError("With --denoise 1 nothing is kept of --init. Choose a lower one, for example --denoise 0.6.")
+    require_steps(options.steps)
+    return max(1, round(options.steps * options.denoise))
+
+
+def require_steps(steps: int) -> int:
+    """A number of steps as it is; raises AlignerError if it is none."""
+    if steps < 1:
+        raise AlignerError(f"{steps} denoising steps cannot be taken. 25 or 30 is a good number.")
+    return steps
+
+
+def check_request(options: Namespace, guidance: Guidance, *, steps: int, weights: Sequence[float]) -> None:
+    """Raise AlignerError if sampling would have nothing to do.
+
+    steps: that are taken. weights: of everything that steers, but for the texts to stay away from.
+    """
+    require_steps(steps)
     require_seeds(options.seed)
     require_strength(options.cfg)
-    weights = [options.condition_weight, *([options.text_weight] if options.prompt.strip() else [])]
     if not all(math.isfinite(weight) for weight in weights):
-        raise AlignerError(f"Weights must be finite numbers, not {weights}.")
+        raise AlignerError(f"Weights must be finite numbers, not {', '.join(map(str, weights))}.")
     if any(not text.strip() for text in options.away_from):
         raise AlignerError("--away-from needs a text.")
     if not options.unguided:
-        guidance.require_effect(task.generates, options.steps)
+        guidance.require_effect(guidance.rates, steps)
         if not any(weights) and not options.away_from:
             raise AlignerError("Guidance has nothing to follow: every condition has weight 0. Give one another weight, "
                                "or say --unguided.")
 
 
-def check_outputs(options: Namespace, suffixes: tuple[str, ...]) -> None:
-    """Raise MediaError if a result could not be written."""
+def check_outputs(options: Namespace, suffixes: tuple[str, ...], guidance: Guidance) -> None:
+    """Raise MediaError if a result could not be written, and AlignerError if there will be none."""
     check_output(options.output, suffixes)
     if options.curve:
         check_output(options.curve, (".png",))
         if options.unguided:
             raise AlignerError("Without guidance there is no alignment curve: leave --curve or --unguided out.")
+        if os.path.abspath(options.curve) == os.path.abspath(options.output):
+            raise AlignerError(f"{options.curve} cannot be the result and its curve: give one of them another name.")
+    if options.save_prompt:
+        check_output(options.save_prompt, (".safetensors",))
+        if options.unguided or not any(guidance.prompt_rates.values()):
+            raise AlignerError("No prompt is tuned, so that --save-prompt has nothing to write: raise --prompt-rate, "
+                               "and leave --unguided out.")
 
 
 def check_output(path: str | Path, suffixes: tuple[str, ...]) -> None:

@@ -1,60 +1,85 @@
-"""Which models a command runs on, and loading them."""
+"""The models that a command runs on."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from ..errors import CheckpointError
+from ..generators.animatediff import AnimateDiff, load_animatediff
 from ..generators.audioldm import AudioLDM, load_audioldm
 from ..imagebind import ImageBind, load_imagebind
+from ..placement import placed
 from ..precision import DTYPES
+from .model_files import ModelFiles
 
 DEMO_NOTICE = ("No --models given: running on small built-in models with RANDOM weights. They show that everything "
-               "works; what you hear is noise.")
+               "works; what comes out is noise.")
 
 
-def load_models(options: Namespace) -> tuple[AudioLDM, ImageBind]:
-    """The generator and the binder that the options name, or the built-in ones. Raises CheckpointError."""
-    device, dtype = _device(options.device), options.dtype
-    dtype = DTYPES.get(dtype, torch.float32 if device.type == "cpu" else torch.float16)
-    audioldm, imagebind = _audioldm_folder(options), _imagebind_file(options)
-    if audioldm is None and imagebind is None:
-        from ..demo.random_models import load_random_audioldm, load_random_imagebind
+@dataclass(frozen=True)
+class Models:
+    """Loaded models. They wait on the host: each stage of the work brings to the device what it needs."""
 
+    device: torch.device
+    binder: ImageBind
+    audioldm: AudioLDM | None = None
+    animatediff: AnimateDiff | None = None
+
+    def on_device(self, *parts: nn.Module) -> AbstractContextManager[None]:
+        """Within the context these parts are on the device."""
+        return placed(parts, self.device)
+
+    @property
+    def text_encoders(self) -> list[nn.Module]:
+        """What reads prompts."""
+        return [self.binder.text, *(generator.text_encoder for generator in self._generators)]
+
+    @property
+    def sampling_parts(self) -> list[nn.Module]:
+        """What makes signals and looks at them."""
+        towers = {"audioldm": self.binder.audio, "animatediff": self.binder.vision}
+        return [*(tower for name, tower in towers.items() if getattr(self, name)),
+                *(part for generator in self._generators for name, part in generator.named_children()
+                  if name != "text_encoder")]
+
+    @property
+    def _generators(self) -> list[AudioLDM | AnimateDiff]:
+        return [generator for generator in (self.audioldm, self.animatediff) if generator]
+
+
+def load_models(options: Namespace, files: ModelFiles) -> Models:
+    """The models from their files, or the built-in ones. Raises CheckpointError."""
+    device = _device(options.device)
+    dtype = DTYPES.get(options.dtype, torch.float32 if device.type == "cpu" else torch.float16)
+    if files.built_in:
         print(DEMO_NOTICE)
-        return load_random_audioldm(dtype=dtype, device=device), load_random_imagebind(dtype=dtype, device=device)
-    for name, found in (("--audioldm", audioldm), ("--imagebind", imagebind)):
-        if found is None:
-            raise CheckpointError(f"Guidance needs both AudioLDM and ImageBind: also give {name}, or --models.")
-    return load_audioldm(audioldm, dtype=dtype, device=device), load_imagebind(imagebind, dtype=dtype, device=device)
+        return Models(device, **_built_in_models(files, dtype))
+    return Models(device, **_models_from_files(files, dtype))
 
 
-def _audioldm_folder(options: Namespace) -> Path | None:
-    if options.audioldm or not options.models:
-        return Path(options.audioldm) if options.audioldm else None
-    place = Path(options.models) / "audioldm"
-    return _only(sorted(index.parent for index in [*place.glob("model_index.json"), *place.glob("*/model_index.json")]),
-                 place, "an AudioLDM folder such as audioldm-m-full", "--audioldm")
+def _models_from_files(files: ModelFiles, dtype: torch.dtype) -> dict[str, nn.Module]:
+    paths, models = files.paths, {}
+    if "base" in files.needed:
+        models["animatediff"] = load_animatediff(paths["base"], paths.get("motion"), loras=files.loras, dtype=dtype)
+    if "audioldm" in files.needed:
+        models["audioldm"] = load_audioldm(paths["audioldm"], dtype=dtype)
+    return {**models, "binder": load_imagebind(paths["imagebind"], dtype=dtype)}
 
 
-def _imagebind_file(options: Namespace) -> Path | None:
-    if options.imagebind or not options.models:
-        return Path(options.imagebind) if options.imagebind else None
-    place = Path(options.models) / "imagebind"
-    return _only(sorted([*place.glob("*.safetensors"), *place.glob("*.pth")]),
-                 place, "imagebind_huge.pth or imagebind_huge.safetensors", "--imagebind")
+def _built_in_models(files: ModelFiles, dtype: torch.dtype) -> dict[str, nn.Module]:
+    from ..demo.random_models import load_random_animatediff, load_random_audioldm, load_random_imagebind
 
-
-def _only(found: list[Path], place: Path, wanted: str, option: str) -> Path:
-    if not found:
-        raise CheckpointError(f"There is no model in {place}. Put {wanted} there.")
-    if len(found) > 1:
-        raise CheckpointError(f"{place} holds several models: {', '.join(path.name for path in found)}. "
-                              f"Choose one with {option}.")
-    return found[0]
+    models = {}
+    if "base" in files.needed:
+        models["animatediff"] = load_random_animatediff(motion="motion" in files.needed, dtype=dtype)
+    if "audioldm" in files.needed:
+        models["audioldm"] = load_random_audioldm(dtype=dtype)
+    return {**models, "binder": load_random_imagebind(dtype=dtype)}
 
 
 def _device(name: str) -> torch.device:

@@ -1,21 +1,39 @@
-"""What a command says about its result."""
+"""What a command says about its result, and what it writes beside it."""
 
 from __future__ import annotations
 
+from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..generation import Generation
 from ..media import written_whole
 from ..pictures import alignment_curve
+from ..tuned_prompts import TunedPrompt, save_tuned_prompt
+from .steering import Run
 
 
-def report(result: Generation, *, curve: str | None) -> None:
-    """Print how well the result aligns with each condition; draw the curve where asked for."""
-    for label, score in result.scores.items():
+def report(options: Namespace, run: Run, texts: Mapping[str, str]) -> None:
+    """Say how well the written result aligns with each condition; write curve and tuned prompt where asked for.
+
+    texts: the prompt of each stream.
+    """
+    print(f"Wrote {options.output}")
+    for label, score in run.result.scores.items():
         print(f"cosine {label}: {score.mean().item():+.3f}")
-    if curve:
-        draw_curve(curve, result)
-        print(f"Wrote {curve}")
+    if options.curve:
+        draw_curve(options.curve, run.result)
+        print(f"Wrote {options.curve}")
+    if options.save_prompt:
+        save_tuned_prompt(options.save_prompt, _tuned_prompt(run, texts))
+        print(f"Wrote {options.save_prompt}")
+
+
+def _tuned_prompt(run: Run, texts: Mapping[str, str]) -> TunedPrompt:
+    """The prompts of the streams whose prompt was tuned."""
+    tuned = [stream for stream, rate in run.guidance.prompt_rates.items() if rate]
+    return TunedPrompt({stream: run.result.prompts[stream] for stream in tuned},
+                       {stream: texts[stream] for stream in tuned})
 
 
 def draw_curve(path: str | Path, result: Generation) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .atomic import require_writable, written_whole
 from .frames import read_frames
-from .image import read_image
+from .image import eight_bit, read_image, write_image
 from .probe import VideoInfo, probe_video
 from .sound import read_audio, to_mono, write_audio
 from .timing import Timing
@@ -17,6 +17,7 @@ __all__ = [
     "Timing",
     "VideoInfo",
     "add_sound",
+    "eight_bit",
     "probe_video",
     "read_audio",
     "read_frames",
@@ -24,6 +25,7 @@ __all__ = [
     "require_writable",
     "to_mono",
     "write_audio",
+    "write_image",
     "write_video",
     "written_whole",
 ]

@@ -1,5 +1,6 @@
-"""The command line, from files to files."""
+"""The command line, from files to files: what all commands share, and those that make sound."""
 
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -8,41 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from aligner.cli import main
 from aligner.demo import EXAMPLE_IMAGE, EXAMPLE_VIDEO
-from aligner.demo.random_models import load_random_imagebind, write_random_audioldm
 from aligner.guidance import Guidance
-from aligner.imagebind import save_imagebind
-from aligner.media import probe_video, read_audio, write_video
+from aligner.media import probe_video, read_audio
 
 ROOT = Path(__file__).resolve().parents[2]
-REAL_MEDIA = ROOT.parent / "shared" / "media"
 FEW_STEPS = ("--steps", "3", "--window", "0", "1")
 
 
-@pytest.fixture(scope="session")
-def models(tmp_path_factory):
-    """A models folder as ComfyUI has one."""
-    folder = tmp_path_factory.mktemp("models")
-    (folder / "imagebind").mkdir()
-    save_imagebind(load_random_imagebind(), folder / "imagebind" / "imagebind_small.safetensors")
-    write_random_audioldm(folder / "audioldm" / "audioldm-small")
-    return folder
-
-
-@pytest.fixture
-def clip(tmp_path):
-    """Half a second of moving grey, silent."""
-    frames = torch.arange(12, dtype=torch.uint8)[:, None, None, None].expand(12, 48, 64, 3).contiguous() * 20
-    write_video(tmp_path / "clip.mp4", frames, 24)
-    return tmp_path / "clip.mp4"
-
-
-def run(*arguments) -> int:
-    return main([str(argument) for argument in arguments])
-
-
-def test_video_to_audio_writes_the_clip_with_sound(tmp_path, clip, models, capsys):
+def test_video_to_audio_writes_the_clip_with_sound(run, tmp_path, clip, models, capsys):
     output = tmp_path / "out.mp4"
     assert run("v2a", clip, "-o", output, "--models", models, "--prompt", "a thud", "--away-from", "music",
                "--curve", tmp_path / "curve.png", *FEW_STEPS) == 0
@@ -57,14 +32,14 @@ def test_video_to_audio_writes_the_clip_with_sound(tmp_path, clip, models, capsy
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac"])
-def test_image_to_audio_writes_sound_of_the_asked_length(tmp_path, models, suffix):
+def test_image_to_audio_writes_sound_of_the_asked_length(run, tmp_path, models, suffix):
     output = tmp_path / f"out{suffix}"
     assert run("i2a", EXAMPLE_IMAGE, "-o", output, "--seconds", "1.25", "--models", models, *FEW_STEPS) == 0
     waveform, rate = read_audio(output)
     assert waveform.shape == (1, 20000) and rate == 16000
 
 
-def test_same_seed_same_bytes(tmp_path, clip, models):
+def test_same_seed_same_bytes(run, tmp_path, clip, models):
     for name in ("one.wav", "two.wav"):
         assert run("v2a", clip, "-o", tmp_path / name, "--models", models, "--seed", "4", *FEW_STEPS) == 0
     assert run("v2a", clip, "-o", tmp_path / "other.wav", "--models", models, "--seed", "5", *FEW_STEPS) == 0
@@ -72,12 +47,12 @@ def test_same_seed_same_bytes(tmp_path, clip, models):
     assert one == two != other
 
 
-def test_without_models_it_says_that_it_makes_noise(tmp_path, clip, capsys):
+def test_without_models_it_says_that_it_makes_noise(run, tmp_path, clip, capsys):
     assert run("v2a", clip, "-o", tmp_path / "out.wav", *FEW_STEPS) == 0
     assert "RANDOM" in capsys.readouterr().out
 
 
-def test_demo_writes_video_and_curve_and_says_what_happened(tmp_path, capsys, monkeypatch):
+def test_demo_writes_video_and_curve_and_says_what_happened(run, tmp_path, capsys, monkeypatch):
     import aligner.cli.demo
 
     monkeypatch.setattr(aligner.cli.demo, "STEPS", 4)
@@ -91,10 +66,9 @@ def test_demo_writes_video_and_curve_and_says_what_happened(tmp_path, capsys, mo
     assert output.with_suffix(".png").is_file()
 
 
-@pytest.mark.skipif(not REAL_MEDIA.is_dir(), reason="the real clips are not here")
 @pytest.mark.parametrize("name", ["hawk_silent_9s.mp4", "rain_drive_stereo_10s.mp4"])
-def test_real_clips(tmp_path, models, name):
-    source, output = REAL_MEDIA / name, tmp_path / "out.mp4"
+def test_real_clips(run, real, tmp_path, models, name):
+    source, output = real(name), tmp_path / "out.mp4"
     assert run("v2a", source, "-o", output, "--models", models, "--steps", "2", "--window", "0", "1") == 0
     before, after = probe_video(source), probe_video(output)
     waveform, rate = read_audio(output)
@@ -104,10 +78,9 @@ def test_real_clips(tmp_path, models, name):
     assert waveform.std() > 1e-3 and waveform.abs().max() < 1.0
 
 
-@pytest.mark.skipif(not REAL_MEDIA.is_dir(), reason="the real picture is not here")
-def test_real_picture(tmp_path, models):
+def test_real_picture(run, real, tmp_path, models):
     output = tmp_path / "out.wav"
-    assert run("i2a", REAL_MEDIA / "bird_image.jpg", "-o", output, "--seconds", "3", "--models", models,
+    assert run("i2a", real("bird_image.jpg"), "-o", output, "--seconds", "3", "--models", models,
                "--steps", "2", "--window", "0", "1") == 0
     waveform, rate = read_audio(output)
     assert (waveform.shape, rate) == ((1, 48000), 16000)
@@ -125,25 +98,20 @@ def test_real_picture(tmp_path, models):
     (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--cfg", "nan"], "cfg"),
     (["v2a", EXAMPLE_VIDEO, "-o", "made/../out/../../out.avi"], "out.avi"),
     (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--rate", "-1"], "learning rate"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--models", "nowhere"], "Put an AudioLDM folder|audioldm"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--models", "nowhere"], "there is no nowhere"),
     (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--device", "abacus"], "abacus"),
     (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--curve", "c.png", "--unguided"], "no alignment curve"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--save-prompt", "p.safetensors"], "raise --prompt-rate"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--save-prompt", "p.bin", "--prompt-rate", "1"], "p.bin has a suffix"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--tuned-prompt", "p.safetensors"], "no weight file p.safetensors"),
     (["i2a", EXAMPLE_IMAGE, "-o", "out.wav", "--seconds", "0"], "longer than nothing"),
     (["i2a", EXAMPLE_VIDEO, "-o", "out.wav"], "example.mp4"),
 ])
-def test_bad_input_ends_with_one_clear_line_and_no_file(tmp_path, capsys, monkeypatch, arguments, message):
-    import re
-
-    monkeypatch.chdir(tmp_path)
-    assert run(*arguments) == 1
-    captured = capsys.readouterr()
-    (line,) = [line for line in captured.err.splitlines() if line.startswith("aligner: ")]
-    assert re.search(message, line)
-    assert "step/s" not in captured.err, "sampling had started"
-    assert not list(tmp_path.iterdir())
+def test_bad_input_ends_with_one_clear_line_and_no_file(refused, arguments, message):
+    assert re.search(message, refused(*arguments))
 
 
-def test_ctrl_c_leaves_nothing_half_written(tmp_path, clip, models, capsys, monkeypatch):
+def test_ctrl_c_leaves_nothing_half_written(run, tmp_path, clip, models, capsys, monkeypatch):
     import aligner.sampling
 
     def interrupted(*_):
@@ -156,7 +124,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path, clip, models, capsys, monk
     assert not output.parent.exists() or not list(output.parent.iterdir())
 
 
-def test_ctrl_c_while_writing_leaves_nothing_half_written(tmp_path, clip, models, monkeypatch):
+def test_ctrl_c_while_writing_leaves_nothing_half_written(run, tmp_path, clip, models, monkeypatch):
     import aligner.media.video
 
     monkeypatch.setattr(aligner.media.video, "written_whole", _interrupting(aligner.media.video.written_whole))
@@ -178,7 +146,7 @@ def _interrupting(written_whole):
 
 
 @pytest.mark.parametrize("place", ["folder", "file/out.wav"])
-def test_outputs_are_checked_before_the_work(tmp_path, clip, capsys, monkeypatch, place):
+def test_outputs_are_checked_before_the_work(run, tmp_path, clip, capsys, monkeypatch, place):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.wav").mkdir()
     (tmp_path / "file").touch()
@@ -190,26 +158,17 @@ def test_outputs_are_checked_before_the_work(tmp_path, clip, capsys, monkeypatch
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_every_option_reaches_the_generation(clip, models, tmp_path, monkeypatch):
-    import aligner.cli.commands as commands
-
-    seen = {}
-
-    def recording_generate(denoiser, prompts, **arguments):
-        seen.update(arguments, denoiser=denoiser)
-        return generate(denoiser, prompts, **arguments)
-
-    generate = commands.generate
-    monkeypatch.setattr(commands, "generate", recording_generate)
-    assert run("v2a", clip, "-o", tmp_path / "out.wav", "--models", models, "--prompt", "a thud", "--text-weight", "0.5",
-               "--away-from", "music", "--away-from", "speech", "--condition-weight", "2", "--negative-prompt", "hiss",
-               "--seed", "7", "--steps", "4", "--cfg", "3", "--rule", "paper", "--rate", "5", "--prompt-rate", "0.01",
-               "--inner-steps", "2", "--window", "0.1", "0.9", "--compare", "per_clip", "--clips", "upstream",
-               "--checkpointing", "--unguided") == 0
+def test_every_option_reaches_the_generation(run, generations, clip, models, tmp_path):
+    assert run("v2a", clip, "-o", tmp_path / "out.wav", "--models", models, "--prompt", "a thud", "--text-weight",
+               "0.5", "--away-from", "music", "--away-from", "speech", "--condition-weight", "2", "--negative-prompt",
+               "hiss", "--seed", "7", "--steps", "4", "--cfg", "3", "--rule", "paper", "--rate", "5",
+               "--prompt-rate", "0.01", "--inner-steps", "2", "--window", "0.1", "0.9", "--compare", "per_clip",
+               "--clips", "upstream", "--checkpointing", "--unguided") == 0
+    (seen,) = generations
     assert [condition.weight for condition in seen["conditions"]] == [2.0, 0.5, -1.0, -1.0]
     assert [condition.embedding.modality for condition in seen["conditions"]] == ["video", "text", "text", "text"]
-    assert seen["guidance"] == Guidance(rule="paper", rates={"audio": 5.0}, prompt_rates={"audio": 0.01}, inner_steps=2, start=0.1,
-                                        end=0.9, compare="per_clip", clips="upstream", checkpointing=True)
+    assert seen["guidance"] == Guidance(rule="paper", rates={"audio": 5.0}, prompt_rates={"audio": 0.01}, inner_steps=2,
+                                        start=0.1, end=0.9, compare="per_clip", clips="upstream", checkpointing=True)
     assert (seen["seed"], seen["steer"]) == (7, False)
     denoiser = seen["denoiser"]
     assert (denoiser.steps, denoiser.cfg) == (4, 3.0)

@@ -7,7 +7,8 @@ import torch
 
 from aligner.conditions import Condition
 from aligner.demo import EXAMPLE_VIDEO
-from aligner.encoding import audio_condition, frames_condition, image_condition, text_condition, video_condition
+from aligner.encoding import (audio_condition, frames_condition, image_condition, prompt_conditions, text_condition,
+                              video_condition)
 from aligner.errors import AlignerError
 from aligner.imagebind.encode import Embedding
 from aligner.media import probe_video, read_frames, write_video
@@ -94,3 +95,11 @@ def test_score_is_the_weighted_mean_of_cosines():
 def test_nothing_to_score_is_an_error():
     with pytest.raises(AlignerError, match="something to score"):
         score([], [_condition([1.0, 0.0], "text")])
+
+
+def test_prompts_that_streams_share_are_one_condition(binder):
+    shared = prompt_conditions(binder, {"video": "a dog", "audio": "a dog"}, 0.5)
+    assert [(condition.streams, condition.weight) for condition in shared] == [(("video", "audio"), 0.5)]
+    apart = prompt_conditions(binder, {"video": "a dog", "audio": "rain"})
+    assert [condition.streams for condition in apart] == [("video",), ("audio",)]
+    assert [condition.streams for condition in prompt_conditions(binder, {"video": "a dog", "audio": " "})] == [("video",)]

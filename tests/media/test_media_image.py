@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from aligner.errors import MediaError
-from aligner.media import read_image
+from aligner.media import read_image, write_image
 
 GREY_16 = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5957  # 0 to 65527
 
@@ -91,3 +91,28 @@ def test_what_is_no_picture_says_so(tmp_path):
     Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "float.tiff")
     with pytest.raises(MediaError, match="floating-point"):
         read_image(tmp_path / "float.tiff")
+
+
+@pytest.mark.parametrize("name, tolerance", [("a.png", 0.0), ("A.PNG", 0.0), ("a.jpg", 2 / 255), ("a.jpeg", 2 / 255)])
+def test_a_written_picture_is_read_again(tmp_path, name, tolerance):
+    pixels = torch.linspace(0, 255, 16 * 24).round().view(1, 16, 24).expand(3, -1, -1) / 255
+    write_image(tmp_path / "new" / name, pixels)
+    torch.testing.assert_close(read_image(tmp_path / "new" / name), pixels, atol=tolerance, rtol=0)
+
+
+def test_values_are_rounded_and_clipped(tmp_path):
+    write_image(tmp_path / "a.png", torch.tensor([-0.5, 0.4999 / 255, 0.5001 / 255, 7.0]).expand(3, 1, 4))
+    assert (read_image(tmp_path / "a.png")[0, 0] * 255).tolist() == [0, 0, 1, 255]
+
+
+@pytest.mark.parametrize("name, pixels, message", [
+    ("a.gif", torch.zeros(3, 4, 4), "a.gif: pictures are written as .png"),
+    ("a.png", torch.zeros(4, 4, 3), r"shape \(3, height, width\)"),
+    ("a.png", torch.zeros(3, 4, 4, dtype=torch.uint8), "torch.uint8"),
+    ("a.png", torch.zeros(3, 0, 4), r"\(3, 0, 4\)"),
+    ("a.png", torch.full((3, 4, 4), float("nan")), "NaN"),
+])
+def test_what_is_no_picture_is_not_written(tmp_path, name, pixels, message):
+    with pytest.raises(MediaError, match=message):
+        write_image(tmp_path / name, pixels)
+    assert not list(tmp_path.iterdir())

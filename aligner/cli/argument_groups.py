@@ -1,0 +1,138 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, BooleanOptionalAction
+
+#: By name of the option: what it takes, and its help.
+MODEL_OPTIONS = {
+    "imagebind": ("FILE", "this ImageBind checkpoint"),
+    "audioldm": ("DIR", "this AudioLDM folder"),
+    "base": ("PATH", "this Stable Diffusion 1.5, a checkpoint file or a folder in the diffusers layout,"),
+    "motion": ("PATH", "this AnimateDiff motion module, a file or a folder,"),
+}
+
+
+def add_prompts(command: ArgumentParser, condition: str, result: str, generator: str) -> None:
+    group = command.add_argument_group("what to make")
+    group.add_argument("--prompt", default="", metavar="TEXT",
+                       help=f"describes the {result}; it prompts {generator} and is a target of guidance beside the "
+                            f"{condition}, as in the paper")
+    group.add_argument("--negative-prompt", default="", metavar="TEXT", help=f"what {generator} should avoid")
+    group.add_argument("--condition-weight", type=float, default=1.0, metavar="W",
+                       help=f"how much the {condition} counts; below 0 pushes away (default: %(default)s)")
+    _add_text_targets(group, result)
+
+
+def add_joint_prompts(command: ArgumentParser) -> None:
+    command.add_argument("prompt", metavar="PROMPT", help='describes video and sound; "" for none')
+    group = command.add_argument_group("what to make")
+    group.add_argument("--audio-prompt", metavar="TEXT", help="describes the sound (default: PROMPT)")
+    group.add_argument("--negative-prompt", default="", metavar="TEXT", help="what AnimateDiff should avoid")
+    group.add_argument("--audio-negative-prompt", default="", metavar="TEXT", help="what AudioLDM should avoid")
+    _add_text_targets(group, "result")
+
+
+def _add_text_targets(group, result: str) -> None:
+    group.add_argument("--text-weight", type=float, default=1.0, metavar="W",
+                       help="how much the prompt counts in guidance; 0 leaves it to the generator "
+                            "(default: %(default)s)")
+    group.add_argument("--away-from", action="append", default=[], metavar="TEXT",
+                       help=f"a text that guidance pushes the {result} away from; may be given several times")
+
+
+def add_models(command: ArgumentParser, *names: str) -> None:
+    group = command.add_argument_group("models")
+    group.add_argument("--models", metavar="DIR",
+                       help="a folder with models in it, such as ComfyUI/models (see below); without it, built-in "
+                            "random models")
+    for name in names:
+        kind, description = MODEL_OPTIONS[name]
+        group.add_argument(f"--{name}", metavar=kind, help=f"{description} instead of the one in --models")
+    if "base" in names:
+        group.add_argument("--lora", action="append", default=[], metavar="FILE[:STRENGTH]",
+                           help="a LoRA for Stable Diffusion 1.5 or its motion module, merged as strongly as said, "
+                                "1 if nothing is; may be given several times")
+    group.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps ... (default: the GPU if there is one)")
+    group.add_argument("--dtype", default="auto", choices=["auto", "fp32", "fp16", "bf16"],
+                       help="precision of the networks (default: fp16 on a GPU, fp32 on the CPU)")
+
+
+def add_size(command: ArgumentParser):
+    group = command.add_argument_group("pictures")
+    group.add_argument("--size", type=int, nargs=2, metavar=("W", "H"),
+                       help="width and height in pixels, multiples of 8 (default: 512 512, what Stable Diffusion 1.5 "
+                            "was trained for; 128 128 with the built-in models)")
+    group.add_argument("--decoding", default="exact", choices=["exact", "half"],
+                       help="how guidance decodes the frames it looks at: half is an approximation from latents of "
+                            "half the size, faster and smaller; its gradient's cosine with the exact one is printed "
+                            "(default: %(default)s)")
+    return group
+
+
+def add_frames(command: ArgumentParser) -> None:
+    group = add_size(command)
+    group.add_argument("--frames", type=int, default=16,
+                       help="how many frames; motion modules make at most 24 or 32 (default: %(default)s)")
+    group.add_argument("--fps", type=float, default=8.0,
+                       help="frames per second: the video lasts FRAMES / FPS seconds (default: %(default)g)")
+    group.add_argument("--init", metavar="VIDEO",
+                       help="start from this clip's first frames, shown at --fps and cropped to --size; give "
+                            "--denoise too")
+    group.add_argument("--denoise", type=float, default=1.0, metavar="D",
+                       help="the part of the steps that is taken; the lower, the more is kept of --init "
+                            "(default: %(default)g, from noise)")
+
+
+def add_sampling(command: ArgumentParser, result: str, steps: int, cfg: float) -> None:
+    group = command.add_argument_group("sampling")
+    group.add_argument("--seed", type=int, default=0, help=f"same seed, same {result} (default: %(default)s)")
+    group.add_argument("--steps", type=int, default=steps, help="denoising steps (default: %(default)s, the paper's)")
+    group.add_argument("--cfg", type=float, default=cfg,
+                       help="how closely the generator follows its prompt (default: %(default)s)")
+    group.add_argument("--curve", metavar="FILE.png", help="also draw the alignment curve")
+
+
+def add_guidance(command: ArgumentParser, rate: float, prompt_rate: float, *, checkpointing: bool) -> None:
+    group = command.add_argument_group("guidance")
+    group.add_argument("--unguided", action="store_true", help="sample without guidance, to compare")
+    group.add_argument("--rule", default="released", choices=["released", "paper"],
+                       help="the update of the authors' code (Adam after the step) or of the paper's equations (a "
+                            "gradient step before it, through the network) (default: %(default)s)")
+    group.add_argument("--rate", type=float, default=rate, help="learning rate of the latent (default: %(default)s)")
+    group.add_argument("--prompt-rate", type=float, default=prompt_rate, metavar="RATE",
+                       help="learning rate of the prompt embedding, guided prompt tuning; 0 is off, 0.01 is usual "
+                            "(default: %(default)s)")
+    group.add_argument("--tuned-prompt", metavar="FILE",
+                       help="start from a prompt embedding that --save-prompt wrote, instead of the prompt's own")
+    group.add_argument("--save-prompt", metavar="FILE.safetensors", help="also write the tuned prompt embedding")
+    group.add_argument("--inner-steps", type=int, default=1, metavar="N",
+                       help="updates per denoising step (default: %(default)s)")
+    group.add_argument("--window", type=float, nargs=2, default=(0.2, 1.0), metavar=("START", "END"),
+                       help="the part of the steps that is guided, as fractions (default: 0.2 1.0)")
+    group.add_argument("--compare", default="mean", choices=["mean", "per_clip"],
+                       help="compare the means over clips, as in the paper, or each second with its own second, "
+                            "which carries timing (default: %(default)s)")
+    group.add_argument("--clips", default="released", choices=["released", "upstream"],
+                       help="how recordings are cut into clips: as the authors' code or as ImageBind does "
+                            "(default: %(default)s)")
+    group.add_argument("--checkpointing", action=BooleanOptionalAction, default=checkpointing,
+                       help="recompute activations instead of keeping them: less memory, more time, the same result; "
+                            f"{'on' if checkpointing else 'off'} unless you say otherwise")
+
+
+def add_between(command: ArgumentParser) -> None:
+    group = command.add_argument_group("video and sound")
+    group.add_argument("--between", type=float, default=1.0, metavar="W",
+                       help="how much video and sound count for each other (default: %(default)s)")
+
+
+def add_sound_sampling(command: ArgumentParser) -> None:
+    group = command.add_argument_group("the sound's own sampling", "The options named alike above are the video's.")
+    group.add_argument("--audio-steps", type=int, metavar="STEPS", help="denoising steps (default: as many as --steps)")
+    group.add_argument("--audio-cfg", type=float, default=2.5, metavar="CFG",
+                       help="how closely AudioLDM follows its prompt (default: %(default)s)")
+    group.add_argument("--audio-rate", type=float, default=0.1, metavar="RATE",
+                       help="learning rate of the latent (default: %(default)s)")
+    group.add_argument("--audio-prompt-rate", type=float, default=0.0, metavar="RATE",
+                       help="learning rate of the prompt embedding (default: %(default)s, off)")

@@ -1,0 +1,8 @@
+"""What the commands do: check, read, steer, write. Each is found here by the name that the parser gives it."""
+
+from ..demo import demo
+from .joint import joint
+from .sound import image_to_audio, video_to_audio
+from .video import audio_to_image, audio_to_video
+
+__all__ = ["audio_to_image", "audio_to_video", "demo", "image_to_audio", "joint", "video_to_audio"]

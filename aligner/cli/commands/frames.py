@@ -1,0 +1,32 @@
+"""What a2v, a2i and joint share: making AnimateDiff ready, and where it starts from."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+import torch
+
+from ...generators.animatediff import STREAM, AnimateDiffDenoiser
+from ...generators.base import Streams
+from ..inputs import VideoShape, first_frames
+from ..models import Models
+
+
+def read_init(options: Namespace, shape: VideoShape) -> torch.Tensor | None:
+    """The frames that sampling starts from, (F, 3, H, W) in 0..1; None: it starts from noise."""
+    return first_frames(options.init, shape) if options.init else None
+
+
+def encoded(models: Models, frames: torch.Tensor | None) -> Streams | None:
+    """These frames as clean latents."""
+    if frames is None:
+        return None
+    with models.on_device(models.animatediff.vae):
+        return {STREAM: models.animatediff.encode(frames)}
+
+
+def video_denoiser(options: Namespace, models: Models, shape: VideoShape) -> AnimateDiffDenoiser:
+    """AnimateDiff made ready; its text encoder should be on the device. Raises AlignerError."""
+    return models.animatediff.denoiser(frames=shape.frames, height=shape.height, width=shape.width, fps=shape.fps,
+                                       steps=options.steps, cfg=options.cfg, denoise=options.denoise,
+                                       negative_prompt=options.negative_prompt, decoding=options.decoding)

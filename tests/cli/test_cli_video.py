@@ -1,0 +1,245 @@
+"""a2v and a2i, from files to files."""
+
+import re
+from fractions import Fraction
+
+import pytest
+import torch
+
+from aligner.cli.arguments import parser
+from aligner.cli.inputs import VideoShape, first_frames
+from aligner.guidance import PAPER_RATES, Guidance
+from aligner.media import probe_video, read_audio, read_image, write_audio, write_video
+from aligner.tasks import AUDIO_TO_VIDEO
+from aligner.tuned_prompts import load_tuned_prompt
+
+#: Half a second of video in few small steps.
+SMALL = ("--frames", "4", "--size", "32", "32", "--steps", "3", "--window", "0", "1")
+
+
+@pytest.fixture
+def a2v(models, sound, tmp_path):
+    """The arguments of a small a2v run, but for what a test adds."""
+    return ("a2v", sound, "-o", tmp_path / "out.mp4", "--models", models, *SMALL)
+
+
+def test_the_video_lasts_as_long_as_asked_for_with_its_piece_of_the_sound(run, a2v, sound, tmp_path, capsys):
+    assert run(*a2v, "--size", "48", "32", "--frames", "6", "--fps", "4", "--start", "0.75", "--prompt", "a siren",
+               "--away-from", "music", "--curve", tmp_path / "curve.png") == 0
+    info = probe_video(tmp_path / "out.mp4")
+    assert (info.codec, info.width, info.height) == ("h264", 48, 32)
+    assert (len(info.frame_times), info.fps, info.duration) == (6, 4, 1.5)
+    heard, rate = read_audio(tmp_path / "out.mp4")
+    piece = read_audio(sound)[0][:, int(0.75 * 22050) : int(0.75 * 22050) + int(1.5 * 22050)]
+    assert (heard.shape, rate) == (piece.shape, 22050), "the sound keeps its own rate and channels"
+    assert torch.corrcoef(torch.stack([heard.flatten(), piece.flatten()]))[0, 1] > 0.95
+    assert (tmp_path / "curve.png").stat().st_size > 1000
+    captured = capsys.readouterr()
+    assert "video ~ audio" in captured.out and "video ~ text 2" in captured.out and "loss=" in captured.err
+
+
+@pytest.mark.parametrize("name, start", [("bird_audio.wav", 0), ("rain_drive_stereo_10s.mp4", 6.5)])
+def test_real_sounds(run, real, a2v, tmp_path, name, start):
+    command, _, *rest = a2v
+    assert run(command, real(name), *rest, "--start", start, "--frames", "16", "--steps", "2") == 0
+    info = probe_video(tmp_path / "out.mp4")
+    heard, rate = read_audio(tmp_path / "out.mp4")
+    before, before_rate = read_audio(real(name))
+    assert info.duration == 2 and len(info.frame_times) == 16
+    assert (rate, heard.shape) == (before_rate, (len(before), 2 * rate))
+    piece = before[:, round(start * rate) : round((start + 2) * rate)]
+    assert torch.corrcoef(torch.stack([heard.flatten(), piece.flatten()]))[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.3])
+def test_a_sound_shorter_than_a_clip_is_followed_by_silence(run, a2v, tmp_path, seconds):
+    noise = 0.5 * torch.rand(1, int(seconds * 16000), generator=torch.Generator().manual_seed(0))
+    write_audio(tmp_path / "short.wav", noise, 16000)
+    command, _, *rest = a2v
+    assert run(command, tmp_path / "short.wav", *rest) == 0
+    heard, rate = read_audio(tmp_path / "out.mp4")
+    assert heard.shape == (1, 8000) and probe_video(tmp_path / "out.mp4").duration == 0.5
+    end = int(seconds * rate)
+    assert heard[:, :end].abs().mean() > 0.1 > 0.01 > heard[:, end + 2048 :].abs().max()
+
+
+def test_same_seed_same_bytes(run, a2v, tmp_path):
+    files = []
+    for seed in (4, 4, 5):
+        assert run(*a2v, "--seed", seed) == 0
+        files.append((tmp_path / "out.mp4").read_bytes())
+    assert files[0] == files[1] != files[2]
+
+
+def test_guidance_raises_every_pair_above_the_unguided_run(scores, a2v):
+    request = (*a2v, "--prompt", "birds", "--steps", "6", "--seed", "3")
+    unguided, guided = scores(*request, "--unguided"), scores(*request)
+    assert list(guided) == list(unguided) == ["video ~ audio", "video ~ text"]
+    assert all(guided[pair] > unguided[pair] for pair in guided)
+
+
+def test_tuned_prompts_are_saved_and_used_again(run, a2v, generations, tmp_path):
+    file = tmp_path / "prompt.safetensors"
+    assert run(*a2v, "--prompt", "birds", "--rate", "0", "--prompt-rate", "0.05", "--save-prompt", file) == 0
+    assert run(*a2v, "--tuned-prompt", file, "--unguided") == 0
+    first, second = generations
+    tuned = load_tuned_prompt(file)
+    assert tuned.texts == {"video": "birds"}
+    torch.testing.assert_close(tuned.embeddings["video"], first["result"].prompts["video"])
+    assert not torch.allclose(first["prompts"]["video"], tuned.embeddings["video"])
+    assert torch.equal(second["prompts"]["video"], tuned.embeddings["video"])
+
+
+def test_the_lower_denoise_the_more_is_kept_of_a_clip(run, a2v, generations, clip, tmp_path):
+    for denoise in (0.25, 0.75):
+        assert run(*a2v, "--init", clip, "--denoise", denoise, "--steps", "8") == 0
+    little, much = ((seen["result"].latents["video"] - seen["latents"]["video"]).norm() for seen in generations)
+    assert little < 0.8 * much
+    assert [seen["denoiser"].steps for seen in generations] == [2, 6]
+    assert probe_video(tmp_path / "out.mp4").duration == 0.5
+
+
+def test_a_clip_is_shown_at_the_asked_rate_and_cropped_to_the_asked_size(tmp_path):
+    frames = torch.zeros(12, 40, 80, 3, dtype=torch.uint8)
+    frames[:, :, 20:60] = torch.arange(20, 260, 20, dtype=torch.uint8)[:, None, None, None]  # black at both sides
+    write_video(tmp_path / "clip.mp4", frames, 24)
+    middle = first_frames(tmp_path / "clip.mp4", VideoShape(4, 24, 24, Fraction(8)))
+    assert middle.shape == (4, 3, 24, 24) and 0 <= middle.min() and middle.max() <= 1
+    seen = middle[..., 4:-4, 4:-4].mean(dim=(1, 2, 3)) * 255
+    torch.testing.assert_close(seen, torch.tensor([20.0, 80.0, 140.0, 200.0]), atol=3, rtol=0)
+
+
+@pytest.mark.parametrize("checkpointing", ["--checkpointing", "--no-checkpointing"])
+def test_half_decoding_says_how_well_its_gradient_led(run, a2v, capsys, checkpointing):
+    cosine = r"decoding half: the gradient's cosine with the exact one is ([+-]\d\.\d+)"
+    assert run(*a2v, "--decoding", "half", checkpointing) == 0
+    assert -1 < float(re.search(cosine, capsys.readouterr().out)[1]) < 1
+    assert run(*a2v, "--decoding", "half", "--unguided") == 0
+    assert run(*a2v, "--decoding", "exact") == 0
+    assert "cosine with the exact one" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_audio_to_image_writes_a_picture(scores, generations, models, sound, tmp_path, suffix):
+    output = tmp_path / f"out{suffix}"
+    printed = scores("a2i", sound, "-o", output, "--models", models, "--size", "48", "32", "--prompt", "a siren",
+                     "--start", "0.5", "--seconds", "1.5", "--steps", "3", "--window", "0", "1")
+    assert read_image(output).shape == (3, 32, 48) and read_image(output).std() > 0.01
+    assert list(printed) == ["video ~ audio", "video ~ text"]
+    (seen,) = generations
+    assert not seen["denoiser"].model.moves and len(seen["conditions"][0].embedding.spans) == 2
+
+
+def test_the_whole_sound_steers_a_picture(run, generations, models, sound, tmp_path):
+    assert run("a2i", sound, "-o", tmp_path / "out.png", "--models", models, "--size", "32", "32", "--steps", "2",
+               "--window", "0", "1") == 0
+    assert generations[0]["conditions"][0].duration == 2.5
+
+
+def test_built_in_models_make_small_pictures(run, sound, tmp_path, capsys):
+    assert run("a2i", sound, "-o", tmp_path / "out.png", "--steps", "2", "--window", "0", "1") == 0
+    assert "RANDOM" in capsys.readouterr().out and read_image(tmp_path / "out.png").shape == (3, 128, 128)
+
+
+def test_defaults_are_the_papers():
+    options = parser().parse_args(["a2v", "sound.wav", "-o", "out.mp4"])
+    assert (options.steps, options.rate) == (AUDIO_TO_VIDEO.steps, PAPER_RATES["video"])
+    assert {"video": options.prompt_rate} == AUDIO_TO_VIDEO.prompt_rates
+    assert options.checkpointing and options.decoding == "exact" and options.cfg == 7.5
+
+
+def test_every_option_reaches_the_generation(run, a2v, generations, clip):
+    assert run(*a2v, "--prompt", "a siren", "--text-weight", "0.5", "--away-from", "music", "--condition-weight", "2",
+               "--negative-prompt", "blur", "--seed", "7", "--steps", "4", "--cfg", "3", "--rule", "paper", "--rate",
+               "5", "--prompt-rate", "0.02", "--inner-steps", "2", "--window", "0.1", "0.9", "--compare", "per_clip",
+               "--clips", "upstream", "--no-checkpointing", "--decoding", "half", "--unguided", "--init", clip,
+               "--denoise", "0.5", "--frames", "3", "--fps", "12", "--size", "64", "32") == 0
+    (seen,) = generations
+    assert [condition.weight for condition in seen["conditions"]] == [2.0, 0.5, -1.0]
+    assert [condition.embedding.modality for condition in seen["conditions"]] == ["audio", "text", "text"]
+    assert seen["guidance"] == Guidance(rule="paper", rates={"video": 5.0}, prompt_rates={"video": 0.02}, inner_steps=2,
+                                        start=0.1, end=0.9, compare="per_clip", clips="upstream", checkpointing=False)
+    assert (seen["seed"], seen["steer"]) == (7, False)
+    denoiser = seen["denoiser"]
+    assert (denoiser.steps, denoiser.cfg, denoiser.decoding, denoiser.denoise) == (2, 3.0, "half", 0.5)
+    assert (denoiser.frames, denoiser.fps, denoiser.shape) == (3, 12, (4, 3, 4, 8))
+    torch.testing.assert_close(denoiser.negative, denoiser.model.encode_prompts(["blur"]))
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--frames", "0"], "at least 1 frame"),
+    (["--frames", "100000", "--fps", "1"], "seconds of sound are too many"),
+    (["--frames", "33", "--models", ...], "positions for 32 frames, not 33"),
+    (["--size", "60", "32"], "width must be a multiple of 8, not 60. Take 64"),
+    (["--size", "32", "-8"], "height must be a multiple of 8"),
+    (["--fps", "0"], "frame rate"),
+    (["--fps", "nan"], "frame rate"),
+    (["--steps", "0"], "0 denoising steps"),
+    (["--cfg", "-1"], "cfg"),
+    (["--seed", "-1"], "seed"),
+    (["--window", "0.9", "1", "--steps", "3"], "holds none of the 3 steps"),
+    (["--rate", "0", "--prompt-rate", "0"], "learning rates of video"),
+    (["--condition-weight", "0", "--prompt", "birds", "--text-weight", "0"], "every condition has weight 0"),
+    (["--condition-weight", "inf"], "finite"),
+    (["--away-from", " "], "--away-from needs a text"),
+    (["--start", "2.6"], "lasts 2.50 s"),
+    (["--start", "-1"], "--start"),
+    (["--start", "nan"], "--start"),
+    (["--denoise", "0.5"], "name one with --init"),
+    (["--denoise", "0"], "above 0 and at most 1"),
+    (["--init", "clip.mp4"], "--denoise 0.6"),
+    (["--init", "clip.mp4", "--denoise", "0.5", "--frames", "5"], "at most --frames 4"),
+    (["--init", "tone.wav", "--denoise", "0.5"], "no video stream"),
+    (["--curve", "out.png", "--unguided"], "no alignment curve"),
+    (["--save-prompt", "p.safetensors", "--prompt-rate", "0"], "raise --prompt-rate"),
+    (["--save-prompt", "p.safetensors", "--unguided"], "--unguided"),
+    (["--tuned-prompt", "tone.wav"], "tone.wav"),
+    (["--lora", "style.safetensors"], "there is no style.safetensors"),
+    (["--imagebind", "tone.wav"], "also give --base and --motion"),
+    (["-o", "out.avi"], "out.avi has a suffix"),
+])
+def test_bad_input_ends_with_one_clear_line_and_no_file(refused, models, sound, clip, arguments, message):
+    small = ("--frames", "4", "--size", "32", "32", "--steps", "3", "--window", "0", "1")
+    arguments = [models if argument is ... else argument for argument in arguments]
+    assert re.search(message, refused("a2v", sound, "-o", "out.mp4", *small, *arguments))
+
+
+def test_sources_without_sound_are_refused(refused, clip):
+    assert "no audio stream" in refused("a2v", clip, "-o", "out.mp4")
+    assert "nowhere.wav" in refused("a2v", "nowhere.wav", "-o", "out.mp4")
+
+
+def test_a_sound_that_mp4_cannot_hold_is_refused_before_the_work(refused, tmp_path):
+    write_audio(tmp_path / "high.wav", torch.rand(1, 192000) - 0.5, 192000)
+    assert "192000 Hz" in refused("a2v", tmp_path / "high.wav", "-o", "out.mp4")
+
+
+def test_a_tuned_prompt_of_another_generator_is_refused(refused, models, run, sound, clip, tmp_path):
+    file = tmp_path / "audio.safetensors"
+    assert run("v2a", clip, "-o", tmp_path / "out.wav", "--models", models, "--steps", "2", "--window", "0", "1",
+               "--prompt-rate", "0.01", "--save-prompt", file) == 0
+    assert "for audio, but video" in refused("a2v", sound, "-o", "out.mp4", "--models", models, *SMALL,
+                                             "--tuned-prompt", file)
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["-o", "out.mp4"], "out.mp4 has a suffix"),
+    (["-o", "out.png", "--curve", "./out.png"], "cannot be the result and its curve"),
+    (["-o", "out.png", "--seconds", "0"], "holds nothing"),
+    (["-o", "out.png", "--seconds", "nan"], "holds nothing"),
+    (["-o", "out.png", "--start", "9"], "earlier --start"),
+])
+def test_bad_requests_for_pictures(refused, sound, arguments, message):
+    assert message in refused("a2i", sound, *arguments)
+
+
+def test_ctrl_c_leaves_nothing_half_written(run, a2v, tmp_path, capsys, monkeypatch):
+    import aligner.sampling
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(aligner.sampling, "_descend", interrupted)
+    assert run(*a2v) == 130
+    assert "No half-written file" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*out*"))
