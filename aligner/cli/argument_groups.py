@@ -10,6 +10,7 @@ MODEL_OPTIONS = {
     "audioldm": ("DIR", "this AudioLDM folder"),
     "base": ("PATH", "this Stable Diffusion 1.5, a checkpoint file or a folder in the diffusers layout,"),
     "motion": ("PATH", "this AnimateDiff motion module, a file or a folder,"),
+    "taesd": ("PATH", "this TAESD, taesd_decoder.safetensors or a folder, for --decoding taesd,"),
 }
 
 
@@ -63,10 +64,10 @@ def add_size(command: ArgumentParser):
     group.add_argument("--size", type=int, nargs=2, metavar=("W", "H"),
                        help="width and height in pixels, multiples of 8 (default: 512 512, what Stable Diffusion 1.5 "
                             "was trained for; 128 128 with the built-in models)")
-    group.add_argument("--decoding", default="exact", choices=["exact", "half"],
-                       help="how guidance decodes the frames it looks at: half is an approximation from latents of "
-                            "half the size, faster and smaller; its gradient's cosine with the exact one is printed "
-                            "(default: %(default)s)")
+    group.add_argument("--decoding", default="exact", choices=["exact", "half", "taesd"],
+                       help="how guidance decodes the frames it looks at. Two approximations are faster and smaller: "
+                            "half, from latents of half the size, and taesd, by a tiny decoder. Their gradient's cosine "
+                            "with the exact one is printed (default: %(default)s)")
     return group
 
 

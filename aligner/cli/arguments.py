@@ -67,7 +67,7 @@ def _add_a2v(commands) -> None:
     command.add_argument("--start", type=float, default=0.0, metavar="SECONDS",
                          help="where in the sound the video begins (default: %(default)s)")
     add_prompts(command, condition="sound", result="video", generator="AnimateDiff")
-    add_models(command, "imagebind", "base", "motion")
+    add_models(command, "imagebind", "base", "motion", "taesd")
     add_frames(command)
     _add_video_sampling(command, result="video")
 
@@ -80,7 +80,7 @@ def _add_a2i(commands) -> None:
                          help="where the piece of the sound that steers begins (default: %(default)s)")
     command.add_argument("--seconds", type=float, help="how long that piece is (default: up to the sound's end)")
     add_prompts(command, condition="sound", result="picture", generator="Stable Diffusion")
-    add_models(command, "imagebind", "base")
+    add_models(command, "imagebind", "base", "taesd")
     add_size(command)
     command.set_defaults(frames=1, fps=1.0, init=None, denoise=1.0)  # a picture is a video of one frame
     _add_video_sampling(command, result="picture")
@@ -90,7 +90,7 @@ def _add_joint(commands) -> None:
     command = _command(commands, "joint", "joint", "video and audio from a prompt, made together")
     _add_output(command, "a .mp4")
     add_joint_prompts(command)
-    add_models(command, "imagebind", "base", "motion", "audioldm")
+    add_models(command, "imagebind", "base", "motion", "audioldm", "taesd")
     add_frames(command)
     _add_video_sampling(command, result="video")
     add_between(command)

@@ -31,6 +31,8 @@ KINDS = {
     "motion": Kind(tuple(f"animatediff_models/{name}" for name in
                          ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*/config.json")),
                    "motion module such as v3_sd15_mm.ckpt", "animatediff_models"),
+    "taesd": Kind(("vae_approx/taesd_decoder.safetensors", "vae_approx/taesd_decoder.pth"),
+                  "TAESD decoder, taesd_decoder.safetensors", "vae_approx"),
 }
 INDEX_FILES = ("model_index.json", "config.json")
 

@@ -65,7 +65,8 @@ def load_models(options: Namespace, files: ModelFiles) -> Models:
 def _models_from_files(files: ModelFiles, dtype: torch.dtype) -> dict[str, nn.Module]:
     paths, models = files.paths, {}
     if "base" in files.needed:
-        models["animatediff"] = load_animatediff(paths["base"], paths.get("motion"), loras=files.loras, dtype=dtype)
+        models["animatediff"] = load_animatediff(paths["base"], paths.get("motion"), loras=files.loras,
+                                                 taesd=paths.get("taesd"), dtype=dtype)
     if "audioldm" in files.needed:
         models["audioldm"] = load_audioldm(paths["audioldm"], dtype=dtype)
     return {**models, "binder": load_imagebind(paths["imagebind"], dtype=dtype)}

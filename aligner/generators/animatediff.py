@@ -29,9 +29,10 @@ STREAM = "video"
 MOTION_SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear",
                    "steps_offset": 1, "clip_sample": False, "timestep_spacing": "linspace"}
 
-#: How a frame is decoded for ImageBind while guidance looks at it. "half": from a latent of half the size, which is
-#: an approximation, but a quarter of the work; ImageBind shrinks frames to 224 x 224 in any case.
-DECODINGS = ("exact", "half")
+#: How a frame is decoded for ImageBind while guidance looks at it. The others are approximations. "half": from a latent
+#: of half the size, a quarter of the work; ImageBind shrinks frames to 224 x 224 in any case. "taesd": by a tiny
+#: decoder that was trained to imitate the VAE's, which has to be loaded too.
+DECODINGS = ("exact", "half", "taesd")
 
 #: float32 activations of what comes and goes, in bytes. Per pixel of a video: a plain step of the U-Net. Per pixel of a
 #: picture: the plain decoder; and what flash attention takes for itself on its way back through the motion modules,
@@ -57,11 +58,16 @@ _KEEPING = {False: _Keeping(network=10300, decoder=23300, clip=0.4 * 2**30),
 
 
 class AnimateDiff(nn.Module):
-    """The frozen weights: text encoder, U-Net with or without motion modules, image VAE, and the noise schedule."""
+    """The frozen weights: text encoder, U-Net with or without motion modules, image VAE, and the noise schedule.
 
-    def __init__(self, unet: nn.Module, vae: nn.Module, text_encoder: nn.Module, tokenizer, scheduler_config: dict):
+    taesd: a tiny decoder beside the VAE's, or None.
+    """
+
+    def __init__(self, unet: nn.Module, vae: nn.Module, text_encoder: nn.Module, tokenizer, scheduler_config: dict,
+                 taesd: nn.Module | None = None):
         super().__init__()
         self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
+        self.taesd = taesd
         schedule = {**MOTION_SCHEDULE, "prediction_type": scheduler_config.get("prediction_type", "epsilon")}
         self.scheduler_config = schedule if self.moves else dict(scheduler_config)
         self.eval().requires_grad_(False)
@@ -96,11 +102,15 @@ class AnimateDiff(nn.Module):
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Latents (n, C, h, w) -> pictures (n, 3, H, W) float32 in 0..1, differentiable."""
         latents = latents.to(dtype_of(self.vae)) / self.vae.config.scaling_factor
-        return (full_precision(self.vae.decode(latents).sample) / 2 + 0.5).clamp(0, 1)
+        return _unit_range(self.vae.decode(latents).sample)
 
     def decode_half(self, latents: torch.Tensor) -> torch.Tensor:
         """The same at half the size: (n, 3, H / 2, W / 2), an approximation."""
         return self.decode(F.avg_pool2d(latents, 2, ceil_mode=True))
+
+    def decode_tiny(self, latents: torch.Tensor) -> torch.Tensor:
+        """The same by TAESD: (n, 3, H, W), an approximation."""
+        return _unit_range(self.taesd(latents.to(dtype_of(self.taesd))))
 
     @torch.no_grad()
     def encode(self, frames: torch.Tensor) -> torch.Tensor:
@@ -134,6 +144,9 @@ class AnimateDiffDenoiser(DDIMDenoiser):
         require_sides(height, width, model.compression)
         if decoding not in DECODINGS:
             raise AlignerError(f"Unknown decoding {decoding!r}. Choose one of: {', '.join(DECODINGS)}.")
+        if decoding == "taesd" and model.taesd is None:
+            raise AlignerError("Decoding by taesd needs TAESD's decoder: load it with the model, or choose another "
+                               "decoding.")
         self.frames, self.fps, self.decoding = frames, require_fps(fps), decoding
         shape = (model.unet.config.in_channels, frames, height // model.compression, width // model.compression)
         super().__init__(model, STREAM, shape, steps=steps, cfg=cfg, negative_prompt=negative_prompt, denoise=denoise)
@@ -151,8 +164,8 @@ class AnimateDiffDenoiser(DDIMDenoiser):
         return output.unflatten(0, (len(latents), -1)).transpose(1, 2)
 
     def render(self, clean: Streams) -> dict[str, LatentFrames]:
-        glance = self.model.decode if self.decoding == "exact" else self.model.decode_half
-        return {STREAM: LatentFrames(clean[STREAM], self.fps, self.model.decode, glance)}
+        glances = {"exact": self.model.decode, "half": self.model.decode_half, "taesd": self.model.decode_tiny}
+        return {STREAM: LatentFrames(clean[STREAM], self.fps, self.model.decode, glances[self.decoding])}
 
     def activation_bytes(self, batch: int, guidance: Guidance | None = None) -> int:
         """About how much memory a step of so many videos, and decoding the result, needs beside the weights.
@@ -197,15 +210,23 @@ class AnimateDiffDenoiser(DDIMDenoiser):
 
 @torch.inference_mode(False)
 def load_animatediff(base: str | Path, motion: str | Path | None = None, *, loras: Sequence[Lora] = (),
-                     dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> AnimateDiff:
+                     taesd: str | Path | None = None, dtype: torch.dtype = torch.float32,
+                     device: torch.device | str = "cpu") -> AnimateDiff:
     """Load Stable Diffusion 1.5 with a motion module, strictly; see `load_stable_diffusion` for what files may be.
 
-    Without a motion module the model makes pictures. Raises CheckpointError that says what is wrong with which file.
+    Without a motion module the model makes pictures. taesd: a tiny decoder for approximate guidance, see `load_taesd`.
+    Raises CheckpointError that says what is wrong with which file.
     """
-    from .stable_diffusion import load_stable_diffusion
+    from .stable_diffusion import load_stable_diffusion, load_taesd
 
+    tiny = load_taesd(taesd, dtype=dtype, device=device) if taesd else None
     parts = load_stable_diffusion(base, motion, loras=loras, dtype=dtype, device=device)
-    return AnimateDiff(parts.unet, parts.vae, parts.text_encoder, parts.tokenizer, parts.scheduler_config)
+    return AnimateDiff(parts.unet, parts.vae, parts.text_encoder, parts.tokenizer, parts.scheduler_config, tiny)
+
+
+def _unit_range(pictures: torch.Tensor) -> torch.Tensor:
+    """-1..1 as networks know pictures -> 0..1 in full precision; what exceeds it is cut."""
+    return (full_precision(pictures) / 2 + 0.5).clamp(0, 1)
 
 
 def require_frames(frames: int, longest: int) -> int:

@@ -8,6 +8,7 @@ import torch
 
 from aligner.cli.arguments import parser
 from aligner.cli.inputs import VideoShape, first_frames
+from aligner.generators.stable_diffusion import save_taesd
 from aligner.guidance import PAPER_RATES, Guidance
 from aligner.media import probe_video, read_audio, read_image, write_audio, write_video
 from aligner.tasks import AUDIO_TO_VIDEO
@@ -117,6 +118,17 @@ def test_half_decoding_says_how_well_its_gradient_led(run, a2v, capsys, checkpoi
     assert run(*a2v, "--decoding", "half", "--unguided") == 0
     assert run(*a2v, "--decoding", "exact") == 0
     assert "cosine with the exact one" not in capsys.readouterr().out
+
+
+def test_guidance_may_look_through_taesd(run, a2v, capsys, tmp_path):
+    from diffusers import AutoencoderTiny
+
+    assert run(*a2v, "--decoding", "taesd") == 1
+    assert "no TAESD decoder, taesd_decoder.safetensors" in capsys.readouterr().err
+    with torch.random.fork_rng():
+        save_taesd(tmp_path / "taesd_decoder.safetensors", AutoencoderTiny().decoder)
+    assert run(*a2v, "--decoding", "taesd", "--taesd", tmp_path / "taesd_decoder.safetensors") == 0
+    assert "decoding taesd: the gradient's cosine" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])

@@ -268,7 +268,7 @@ def test_encoding_is_deterministic_and_fits_the_denoiser(animatediff, seeded):
     ({"steps": 0}, "0 denoising steps"),
     ({"cfg": float("inf")}, "cfg"),
     ({"denoise": 0.0}, "denoise"),
-    ({"decoding": "rough"}, "decoding 'rough'. Choose one of: exact, half"),
+    ({"decoding": "rough"}, "decoding 'rough'. Choose one of: exact, half, taesd"),
 ])
 def test_what_cannot_be_made_is_named(animatediff, settings, message):
     with pytest.raises(AlignerError, match=message):

@@ -12,6 +12,11 @@ from ..inputs import VideoShape, first_frames
 from ..models import Models
 
 
+def needed_to_look(options: Namespace) -> list[str]:
+    """The kinds of models that ImageBind's look at the frames needs besides the VAE."""
+    return ["taesd"] if options.decoding == "taesd" else []
+
+
 def read_init(options: Namespace, shape: VideoShape) -> torch.Tensor | None:
     """The frames that sampling starts from, (F, 3, H, W) in 0..1; None: it starts from noise."""
     return first_frames(options.init, shape) if options.init else None

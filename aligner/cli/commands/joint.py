@@ -16,7 +16,7 @@ from ..model_files import ModelFiles, find_models
 from ..models import load_models
 from ..report import report
 from ..steering import Run, prompt_weights, read_tuned_prompt, starting_prompts, steered, text_conditions
-from .frames import encoded, read_init, video_denoiser
+from .frames import encoded, needed_to_look, read_init, video_denoiser
 
 VIDEO, AUDIO = animatediff.STREAM, audioldm.STREAM
 
@@ -25,7 +25,7 @@ def joint(options: Namespace) -> None:
     """joint: video and sound of the same length."""
     texts = {VIDEO: options.prompt, AUDIO: options.prompt if options.audio_prompt is None else options.audio_prompt}
     guidance = _checked_guidance(options, texts)
-    files = find_models(options, "imagebind", "base", "motion", "audioldm")
+    files = find_models(options, "imagebind", "base", "motion", "audioldm", *needed_to_look(options))
     shape = video_shape(options, built_in=files.built_in)
     run = _video_and_sound(options, files, shape, texts, guidance)
     frames, sound = eight_bit(run.result.signals[VIDEO].pixels[0]).permute(0, 2, 3, 1), run.result.signals[AUDIO]

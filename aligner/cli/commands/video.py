@@ -18,13 +18,13 @@ from ..model_files import ModelFiles, find_models
 from ..models import load_models
 from ..report import report
 from ..steering import Run, prompt_weights, read_tuned_prompt, starting_prompts, steered, text_conditions
-from .frames import encoded, read_init, video_denoiser
+from .frames import encoded, needed_to_look, read_init, video_denoiser
 
 
 def audio_to_video(options: Namespace) -> None:
     """a2v: a video for a sound, or for as much of it as the video lasts, with that sound."""
     guidance = _checked_guidance(options, (".mp4",))
-    files = find_models(options, "imagebind", "base", "motion")
+    files = find_models(options, "imagebind", "base", "motion", *needed_to_look(options))
     shape = video_shape(options, built_in=files.built_in)
     sound = read_piece(options.sound, options.start, shape.seconds)
     soundtrack = Soundtrack.fitted(*sound, shape.seconds)
@@ -38,7 +38,7 @@ def audio_to_video(options: Namespace) -> None:
 def audio_to_image(options: Namespace) -> None:
     """a2i: a picture for a sound."""
     guidance = _checked_guidance(options, (".png", ".jpg", ".jpeg"))
-    files = find_models(options, "imagebind", "base")
+    files = find_models(options, "imagebind", "base", *needed_to_look(options))
     shape = video_shape(options, built_in=files.built_in)
     sound = read_piece(options.sound, options.start, options.seconds)
     run = _pictures_for(options, files, sound, shape, guidance)
