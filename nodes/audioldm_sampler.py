@@ -3,19 +3,15 @@ from fractions import Fraction
 
 from comfy_api.latest import io
 
-from comfy import model_management
-
 from ..aligner.conditions import Condition
-from ..aligner.encoding import text_condition
 from ..aligner.errors import AlignerError
-from ..aligner.generation import Generation, generate
-from ..aligner.generators.audioldm import STREAM, AudioLDM, AudioLDMDenoiser
+from ..aligner.generators.audioldm import STREAM, AudioLDM
 from ..aligner.guidance import Guidance
-from ..aligner.pictures import alignment_curve
-from .convert import audio_output, image_output
-from .hosting import load_on_device
-from .progress import SoundProgress
-from .types import CATEGORY, AudioLDMType, ConditionsType, GuidanceType, ImageBindType
+from . import results
+from .convert import audio_output
+from .progress import Progress, sound_picture
+from .sampling import load_text_encoders, sample, text_conditions
+from .types import CATEGORY, AudioLDMType, ConditionsType, GuidanceType, ImageBindType, TunedPromptType
 
 SAME_AS_VIDEO, SECONDS = "same as video", "seconds"
 
@@ -29,8 +25,8 @@ class GuidedAudioLDMSampler(io.ComfyNode):
             node_id="SeeingHearingGuidedAudioLDMSampler",
             display_name="Guided AudioLDM Sampler",
             category=CATEGORY,
-            description="Makes sound with AudioLDM while ImageBind pulls it towards the conditions (Seeing and Hearing, "
-                        "arXiv 2402.17723). Without ImageBind it is plain AudioLDM.",
+            description="Makes sound with AudioLDM while ImageBind pulls it towards the conditions (Seeing and "
+                        "Hearing, arXiv 2402.17723). Without ImageBind it is plain AudioLDM.",
             inputs=[
                 AudioLDMType.Input("audioldm", tooltip="From Load AudioLDM."),
                 ImageBindType.Input("imagebind", optional=True,
@@ -42,19 +38,19 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                                 tooltip="A latent from this node, to be refined: set denoise below 1. The sound gets "
                                         "its length."),
                 io.String.Input("prompt", default="", multiline=True,
-                                tooltip="Describes the sound. It prompts AudioLDM, and with ImageBind connected it also "
-                                        "steers, as in the paper (see text_weight)."),
+                                tooltip="Describes the sound. It prompts AudioLDM, and with ImageBind connected it "
+                                        "also steers, as in the paper (see text_weight)."),
                 io.String.Input("negative_prompt", default="", multiline=True, tooltip="What AudioLDM should avoid."),
                 io.Int.Input("seed", default=0, min=0, max=2**63 - 65, control_after_generate=True,
                              tooltip="Same seed, same sound. Variation k uses seed + k."),
                 io.Int.Input("steps", default=30, min=1, max=999,
                              tooltip="Denoising steps. 30 is the paper's; fewer are faster and rougher."),
                 io.Float.Input("cfg", default=2.5, min=0.0, max=30.0, step=0.1,
-                               tooltip="How closely AudioLDM follows its prompt. 2 to 4 is usual; 1 or less ignores the "
-                                       "negative prompt and is twice as fast."),
+                               tooltip="How closely AudioLDM follows its prompt. 2 to 4 is usual; 1 or less ignores "
+                                       "the negative prompt and is twice as fast."),
                 io.Combo.Input("length", options=[SAME_AS_VIDEO, SECONDS], default=SAME_AS_VIDEO,
-                               tooltip="As long as the video among the conditions, to the sample, or as many seconds as "
-                                       "set below."),
+                               tooltip="As long as the video among the conditions, to the sample, or as many seconds "
+                                       "as set below."),
                 io.Float.Input("seconds", default=5.0, min=0.01, max=600.0, step=0.01,
                                tooltip="Length of the sound where length is set to seconds."),
                 io.Int.Input("variations", default=1, min=1, max=64,
@@ -68,6 +64,9 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                 io.Boolean.Input("guided", default=True,
                                  tooltip="Off samples without guidance and only scores the result: to hear what "
                                          "guidance does."),
+                TunedPromptType.Input("tuned_prompt", optional=True,
+                                      tooltip="A prompt embedding to start from, from another run or Load Tuned "
+                                              "Prompt, instead of the prompt's own. The prompt still steers."),
             ],
             outputs=[
                 io.Audio.Output(display_name="audio", tooltip="The sound, mono; variations are a batch."),
@@ -76,30 +75,32 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                                                               "-1 to 1, weighted as in guidance; the variations' "
                                                               "mean. Not a number where nothing was compared."),
                 io.Latent.Output(display_name="latent", tooltip="To be refined by another run of this node."),
+                TunedPromptType.Output(display_name="tuned_prompt",
+                                       tooltip="The prompt's embedding as guidance left it, the first variation's, for "
+                                               "another run or Save Tuned Prompt."),
             ],
         )
 
     @classmethod
     def execute(cls, audioldm, prompt, negative_prompt, seed, steps, cfg, length, seconds, variations, denoise,
-                text_weight, guided, imagebind=None, conditions=(), guidance=None, latent=None) -> io.NodeOutput:
+                text_weight, guided, imagebind=None, conditions=(), guidance=None, latent=None,
+                tuned_prompt=None) -> io.NodeOutput:
         model: AudioLDM = audioldm.model
-        guidance = guidance or Guidance()
-        text = prompt if imagebind and text_weight and prompt.strip() else None
-        seconds = _seconds(model, length, seconds, conditions, latent)
-        # Texts first and by themselves: their encoders need not share the device with the sampling.
-        load_on_device(audioldm.patchers("text_encoder") + (imagebind.patchers("text") if text else []))
-        denoiser = model.denoiser(seconds=seconds, steps=steps, cfg=cfg, negative_prompt=negative_prompt,
-                                  denoise=denoise)
+        load_text_encoders(audioldm)
+        denoiser = model.denoiser(seconds=_seconds(model, length, seconds, conditions, latent), steps=steps, cfg=cfg,
+                                  negative_prompt=negative_prompt, denoise=denoise)
         prompts = denoiser.prompts([prompt])
-        conditions = [*conditions, *([text_condition(imagebind.model, text, text_weight)] if text else [])]
-        compared = imagebind.patchers("audio") if imagebind and conditions else []
-        load_on_device(audioldm.patchers("unet", "vae", "vocoder") + compared,
-                       denoiser.activation_bytes(variations, guidance if compared and guided else None))
-        result = generate(denoiser, prompts, seed=seed, batch=variations, binder=imagebind and imagebind.model,
-                          conditions=conditions, guidance=guidance if conditions else None, steer=guided,
-                          latents={STREAM: latent["samples"]} if latent else None,
-                          on_step=SoundProgress(model, denoiser.steps))
-        return _output(result, denoiser)
+        if tuned_prompt:
+            prompts = tuned_prompt.for_streams(denoiser.streams, prompts)
+        conditions = [*conditions, *text_conditions(imagebind, {STREAM: prompt}, text_weight)]
+        result = sample(denoiser, prompts, audioldm, imagebind=imagebind, conditions=conditions,
+                        guidance=guidance or Guidance(), steer=guided, seed=seed, batch=variations,
+                        latents=lambda: {STREAM: latent["samples"]} if latent else None,
+                        on_step=Progress(denoiser.steps, sound_picture(model)))
+        sound = result.signals[STREAM]
+        return io.NodeOutput(audio_output(sound.waveform, sound.sample_rate), results.curve(result, denoiser.steps),
+                             results.mean_score(result), results.sound_latent(result.latents[STREAM], denoiser),
+                             results.tuned_prompt(result, {STREAM: prompt}))
 
 
 def _seconds(model: AudioLDM, length: str, seconds: float, conditions: list[Condition], latent) -> Fraction | float:
@@ -112,8 +113,8 @@ def _seconds(model: AudioLDM, length: str, seconds: float, conditions: list[Cond
     for condition in sorted(conditions, key=lambda condition: condition.weight <= 0):
         if condition.embedding.modality in ("video", "image") and condition.duration:
             return condition.duration
-    raise AlignerError(f"The length is set to '{SAME_AS_VIDEO}', but there is no video among the conditions. Set length "
-                       f"to '{SECONDS}', or encode a video.")
+    raise AlignerError(f"The length is set to '{SAME_AS_VIDEO}', but there is no video among the conditions. Set "
+                       f"length to '{SECONDS}', or encode a video.")
 
 
 def _latent_seconds(model: AudioLDM, latent: dict) -> Fraction:
@@ -125,14 +126,3 @@ def _latent_seconds(model: AudioLDM, latent: dict) -> Fraction:
     if not asked or model.latent_shape(asked)[1] != samples.shape[2]:
         asked = model.latent_samples(samples)
     return Fraction(asked, model.sample_rate)
-
-
-def _output(result: Generation, denoiser: AudioLDMDenoiser) -> io.NodeOutput:
-    sound = result.signals[STREAM]
-    # An unguided run has no curve, only the place where it ended.
-    curves = result.curves or {pair: [(denoiser.steps, float(score.mean()))] for pair, score in result.scores.items()}
-    curve = alignment_curve(curves, title="Alignment while sampling", y_label="cosine similarity")
-    latent = {"samples": result.latents[STREAM].to(model_management.intermediate_device()), "type": "audio",
-              "sound_samples": denoiser.samples}
-    score = math.nan if result.score is None else float(result.score.mean())
-    return io.NodeOutput(audio_output(sound.waveform, sound.sample_rate), image_output(curve), score, latent)

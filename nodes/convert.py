@@ -69,6 +69,11 @@ def audio_output(sound: torch.Tensor, sample_rate: int) -> dict:
     return {"waveform": sound.unsqueeze(1).to(model_management.intermediate_device()), "sample_rate": sample_rate}
 
 
+def frames_output(pixels: torch.Tensor) -> torch.Tensor:
+    """(N, 3, H, W) in 0..1 -> IMAGE."""
+    return pixels.movedim(1, -1).contiguous().to(model_management.intermediate_device())
+
+
 def image_output(picture: Image.Image) -> torch.Tensor:
     """A Pillow picture -> IMAGE."""
     array = numpy.asarray(picture.convert("RGB"), dtype=numpy.float32) / 255

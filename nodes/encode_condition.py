@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 from comfy_api.latest import io
 
 from ..aligner.errors import AlignerError
 from ..aligner.imagebind.clips import CLIP_SAMPLINGS
 from .encoding import encode
 from .types import CATEGORY, ConditionsType, ImageBindType
+
+#: Which generated streams a condition may steer.
+STREAMS = {"all": None, "video": ("video",), "audio": ("audio",)}
 
 
 class EncodeCondition(io.ComfyNode):
@@ -37,14 +42,16 @@ class EncodeCondition(io.ComfyNode):
                 io.Combo.Input("clips", options=list(CLIP_SAMPLINGS), default="released",
                                tooltip="How a recording is cut into clips: one per second as the method's authors do, "
                                        "or as ImageBind's do (video 5 of 2 s, three crops; sound 3 of 2 s)."),
+                io.Combo.Input("streams", options=list(STREAMS), default="all", optional=True,
+                               tooltip="What these conditions steer where video and sound are generated together."),
             ],
             outputs=[ConditionsType.Output(display_name="conditions", tooltip="For a guided sampler, or one more "
                                                                               "Encode Condition node.")],
         )
 
     @classmethod
-    def execute(cls, imagebind, text, fps, weight, clips, conditions=(), **given) -> io.NodeOutput:
+    def execute(cls, imagebind, text, fps, weight, clips, conditions=(), streams="all", **given) -> io.NodeOutput:
         encoded = encode(imagebind, text=text, fps=fps, weight=weight, clips=clips, **given)
         if not encoded:
             raise AlignerError("There is nothing to encode: connect an image, a video or a sound, or write a text.")
-        return io.NodeOutput([*conditions, *encoded])
+        return io.NodeOutput([*conditions, *(replace(condition, streams=STREAMS[streams]) for condition in encoded)])

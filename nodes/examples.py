@@ -1,4 +1,4 @@
-"""The clip and the picture that our workflow templates open with."""
+"""The clip, the picture and the sound that our workflow templates open with."""
 
 import logging
 import shutil
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import folder_paths
 
-from ..aligner.demo import EXAMPLE_IMAGE, EXAMPLE_VIDEO
+from ..aligner.demo import EXAMPLE_IMAGE, EXAMPLE_SOUND, EXAMPLE_VIDEO
 from ..aligner.errors import MediaError
 from ..aligner.media import written_whole
 
@@ -15,7 +15,7 @@ NAME = "seeing_and_hearing_example"
 
 def offer_examples() -> None:
     """Put them into ComfyUI's input folder, so that its loaders find them and the templates run as they open."""
-    for example in (EXAMPLE_VIDEO, EXAMPLE_IMAGE):
+    for example in (EXAMPLE_VIDEO, EXAMPLE_IMAGE, EXAMPLE_SOUND):
         target = Path(folder_paths.get_input_directory()) / f"{NAME}{example.suffix}"
         if target.exists():
             continue

@@ -42,6 +42,10 @@ class Hosted:
         """The patchers of the named parts."""
         return [self._patchers[part] for part in parts]
 
+    def patchers_without(self, *parts: str) -> list[ModelPatcher]:
+        """The patchers of all parts but the named ones."""
+        return [patcher for part, patcher in self._patchers.items() if part not in parts]
+
 
 @torch.inference_mode(False)
 def load_on_device(patchers: list[ModelPatcher], memory_required: int = 0) -> None:

@@ -18,7 +18,8 @@ class LoadImageBind(io.ComfyNode):
             category=CATEGORY,
             description="Loads ImageBind, which compares pictures, sounds and words. Put imagebind_huge.pth or "
                         ".safetensors into models/imagebind. Its weights are licensed CC BY-NC-SA 4.0: for "
-                        "non-commercial use only. The built-in demo model is small and random: what it steers is noise.",
+                        "non-commercial use only. The built-in demo model is small and random: what it steers is "
+                        "noise.",
             inputs=[
                 io.Combo.Input("model", options=imagebind_names(),
                                tooltip="A file from models/imagebind, or the small random model that is built in."),

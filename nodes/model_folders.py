@@ -1,4 +1,4 @@
-"""Where models lie: models/imagebind and models/audioldm, and wherever extra_model_paths.yaml says."""
+"""Where models lie: ComfyUI's own folders, ours beside them, and wherever extra_model_paths.yaml says."""
 
 from pathlib import Path
 
@@ -6,44 +6,119 @@ import folder_paths
 
 from ..aligner.errors import CheckpointError
 
-IMAGEBIND, AUDIOLDM = "imagebind", "audioldm"
-IMAGEBIND_SUFFIXES = {".safetensors", ".pth"}
+IMAGEBIND, AUDIOLDM, TUNED_PROMPTS = "imagebind", "audioldm", "tuned_prompts"
+#: The names that AnimateDiff's other extensions use as well.
+MOTION_MODULES, MOTION_LORAS = "animatediff_models", "animatediff_motion_lora"
+#: ComfyUI's own.
+CHECKPOINTS, DIFFUSERS, LORAS = "checkpoints", "diffusers", "loras"
+
+SAFETENSORS = ".safetensors"
+#: Of files with tensors by name.
+WEIGHTS = {SAFETENSORS, ".ckpt", ".pth", ".pt"}
 
 #: The models that come with this extension; first in every list, so that a new graph runs before any download.
 DEMO = "demo (built in)"
+NONE = "none"
 
 
 def register_model_folders() -> None:
-    """Add our folders beside those that extra_model_paths.yaml has named already."""
-    for name in (IMAGEBIND, AUDIOLDM):
+    """Add our folders beside those that extra_model_paths.yaml and other extensions have named already."""
+    for name in (IMAGEBIND, AUDIOLDM, MOTION_MODULES, MOTION_LORAS, TUNED_PROMPTS):
         folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name))
+    # What has been saved can be loaded again, as with ComfyUI's own saved checkpoints.
+    folder_paths.add_model_folder_path(TUNED_PROMPTS, str(Path(folder_paths.get_output_directory()) / TUNED_PROMPTS))
 
 
 def imagebind_names() -> list[str]:
-    return [DEMO, *(name for name in folder_paths.get_filename_list(IMAGEBIND)
-                    if Path(name).suffix.lower() in IMAGEBIND_SUFFIXES)]
+    return [DEMO, *_files(IMAGEBIND, {SAFETENSORS, ".pth"})]
 
 
 def imagebind_path(name: str) -> Path:
-    return Path(folder_paths.get_full_path_or_raise(IMAGEBIND, name))
+    return _path(IMAGEBIND, name)
 
 
 def audioldm_names() -> list[str]:
-    return [DEMO, *sorted(_audioldm_folders())]
+    return [DEMO, *_folders(AUDIOLDM, "model_index.json")]
 
 
 def audioldm_path(name: str) -> Path:
     """Raises CheckpointError if the folder has gone since the list was made."""
-    folders = _audioldm_folders()
+    folders = _folders(AUDIOLDM, "model_index.json")
     if name not in folders:
-        raise CheckpointError(f"There is no AudioLDM folder {name}. Put one into models/{AUDIOLDM} and refresh the page.")
+        raise CheckpointError(f"There is no AudioLDM folder {name}. Put one into models/{AUDIOLDM} and refresh the "
+                              "page.")
     return folders[name]
 
 
-def _audioldm_folders() -> dict[str, Path]:
-    """Folders in the diffusers layout, by name; of two with one name the first place wins, as everywhere in ComfyUI."""
+def stable_diffusion_names() -> list[str]:
+    """Checkpoint files, whatever model they hold, and folders of Stable Diffusion."""
+    return [DEMO, *_files(CHECKPOINTS, WEIGHTS), *_stable_diffusion_folders()]
+
+
+def stable_diffusion_path(name: str) -> Path:
+    return _stable_diffusion_folders().get(name) or _path(CHECKPOINTS, name)
+
+
+def motion_module_names() -> list[str]:
+    """Files and folders; the files inside of a folder are a part of it."""
+    folders = _motion_folders()
+    files = [name for name in _files(MOTION_MODULES, WEIGHTS) if Path(name).parent.as_posix() not in folders]
+    return [*files, *folders]
+
+
+def motion_module_path(name: str) -> Path:
+    return _motion_folders().get(name) or _path(MOTION_MODULES, name)
+
+
+def lora_names() -> list[str]:
+    return [NONE, *_files(LORAS, WEIGHTS)]
+
+
+def motion_lora_names() -> list[str]:
+    """Motion LoRA may lie in a folder of their own or among the others."""
+    return [NONE, *dict.fromkeys([*_files(MOTION_LORAS, WEIGHTS), *_files(LORAS, WEIGHTS)])]
+
+
+def lora_path(name: str) -> Path:
+    return _path(LORAS if folder_paths.get_full_path(LORAS, name) else MOTION_LORAS, name)
+
+
+def motion_lora_path(name: str) -> Path:
+    return _path(MOTION_LORAS if folder_paths.get_full_path(MOTION_LORAS, name) else LORAS, name)
+
+
+def tuned_prompt_names() -> list[str]:
+    return _files(TUNED_PROMPTS, {SAFETENSORS})
+
+
+def tuned_prompt_path(name: str) -> Path:
+    return _path(TUNED_PROMPTS, name)
+
+
+def _files(kind: str, suffixes: set[str]) -> list[str]:
+    return [name for name in folder_paths.get_filename_list(kind) if Path(name).suffix.lower() in suffixes]
+
+
+def _path(kind: str, name: str) -> Path:
+    return Path(folder_paths.get_full_path_or_raise(kind, name))
+
+
+def _stable_diffusion_folders() -> dict[str, Path]:
+    return _folders(DIFFUSERS, "model_index.json", holding='"StableDiffusionPipeline"')
+
+
+def _motion_folders() -> dict[str, Path]:
+    return _folders(MOTION_MODULES, "config.json", holding='"MotionAdapter"')
+
+
+def _folders(kind: str, description: str, holding: str = "") -> dict[str, Path]:
+    """Folders in the diffusers layout, by name: those whose description, a file, holds a text.
+
+    Of two with one name the first place wins, as everywhere in ComfyUI.
+    """
     found: dict[str, Path] = {}
-    for place in folder_paths.get_folder_paths(AUDIOLDM):
-        for index in sorted(Path(place).glob("*/model_index.json")):
-            found.setdefault(index.parent.name, index.parent)
-    return found
+    for place in folder_paths.get_folder_paths(kind):
+        for file in Path(place).glob(f"*/{description}"):
+            if holding in file.read_text(encoding="utf-8", errors="replace"):
+                found.setdefault(file.parent.name, file.parent)
+    return dict(sorted(found.items()))

@@ -1,11 +1,17 @@
 """Progress, preview and cancel for a generation."""
 
+from collections.abc import Callable
+
 from PIL import Image
 
 from comfy import model_management
 from comfy.utils import ProgressBar
 
-from ..aligner.generators.audioldm import STREAM, AudioLDM
+from ..aligner.generators.animatediff import STREAM as VIDEO
+from ..aligner.generators.animatediff import AnimateDiffDenoiser
+from ..aligner.generators.audioldm import STREAM as AUDIO
+from ..aligner.generators.audioldm import AudioLDM
+from ..aligner.media import eight_bit
 from ..aligner.pictures import mel_picture, spectrogram
 from ..aligner.sampling import Step
 
@@ -14,23 +20,52 @@ PREVIEW_SIDE = 512
 UNGUIDED_PREVIEWS = 8
 
 
-class SoundProgress:
-    """Called after every step: cancels if asked to, and shows the spectrogram so far."""
+class Progress:
+    """Called after every step: cancels if asked to, and shows what has formed so far.
 
-    def __init__(self, model: AudioLDM, steps: int):
-        self.model, self.steps = model, steps
+    pictures: of a step, one for each stream; they are shown one above the other.
+    """
+
+    def __init__(self, steps: int, *pictures: Callable[[Step], Image.Image]):
+        self.steps, self.pictures = steps, pictures
         self.bar = ProgressBar(steps)
 
     def __call__(self, step: Step) -> None:
         model_management.throw_exception_if_processing_interrupted()
-        picture = self._picture(step)
-        preview = ("JPEG", picture, PREVIEW_SIDE) if picture else None
+        shown = step.rendered or step.index % max(self.steps // UNGUIDED_PREVIEWS, 1) == 0
+        preview = ("JPEG", _stacked([picture(step) for picture in self.pictures]), PREVIEW_SIDE) if shown else None
         self.bar.update_absolute(step.index + 1, self.steps, preview)
 
-    def _picture(self, step: Step) -> Image.Image | None:
+
+def sound_picture(model: AudioLDM) -> Callable[[Step], Image.Image]:
+    """The spectrogram so far."""
+
+    def picture(step: Step) -> Image.Image:
         if step.rendered:
-            sound = step.rendered[STREAM]
+            sound = step.rendered[AUDIO]
             return spectrogram(sound.waveform[0], sound.sample_rate)
-        if step.index % max(self.steps // UNGUIDED_PREVIEWS, 1) == 0:
-            return mel_picture(self.model.decode(step.clean[STREAM][:1])[0].cpu())
-        return None
+        return mel_picture(model.decode(step.clean[AUDIO][:1])[0].cpu())
+
+    return picture
+
+
+def middle_frame(denoiser: AnimateDiffDenoiser) -> Callable[[Step], Image.Image]:
+    """The video's middle frame so far, the only one that is decoded for it."""
+
+    def picture(step: Step) -> Image.Image:
+        pixels = denoiser.render(step.clean)[VIDEO].frame(denoiser.frames // 2)
+        return Image.fromarray(eight_bit(pixels).permute(1, 2, 0).contiguous().numpy())
+
+    return picture
+
+
+def _stacked(pictures: list[Image.Image]) -> Image.Image:
+    """One above the other, all as wide as the widest."""
+    width = max(picture.width for picture in pictures)
+    scaled = [picture.resize((width, round(picture.height * width / picture.width))) for picture in pictures]
+    canvas = Image.new("RGB", (width, sum(picture.height for picture in scaled)))
+    top = 0
+    for picture in scaled:
+        canvas.paste(picture, (0, top))
+        top += picture.height
+    return canvas

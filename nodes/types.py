@@ -6,5 +6,8 @@ CATEGORY = "Seeing & Hearing"
 
 ImageBindType = io.Custom("SEEING_HEARING_IMAGEBIND")
 AudioLDMType = io.Custom("SEEING_HEARING_AUDIOLDM")
+AnimateDiffType = io.Custom("SEEING_HEARING_ANIMATEDIFF")
+LorasType = io.Custom("SEEING_HEARING_LORAS")
 ConditionsType = io.Custom("SEEING_HEARING_CONDITIONS")
 GuidanceType = io.Custom("SEEING_HEARING_GUIDANCE")
+TunedPromptType = io.Custom("SEEING_HEARING_TUNED_PROMPT")

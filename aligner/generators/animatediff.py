@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ..errors import AlignerError
-from ..guidance import RULES, Guidance
-from ..imagebind.clips import CLIP_SAMPLINGS
+from ..guidance import Guidance
 from ..precision import dtype_of, full_precision
 from ..signals import LatentFrames
+from .animatediff_memory import activation_bytes
 from .base import Streams
 from .ddim import DDIMDenoiser, predicted
 
@@ -33,28 +32,6 @@ MOTION_SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end
 #: of half the size, a quarter of the work; ImageBind shrinks frames to 224 x 224 in any case. "taesd": by a tiny
 #: decoder that was trained to imitate the VAE's, which has to be loaded too.
 DECODINGS = ("exact", "half", "taesd")
-
-#: float32 activations of what comes and goes, in bytes. Per pixel of a video: a plain step of the U-Net. Per pixel of a
-#: picture: the plain decoder; and what flash attention takes for itself on its way back through the motion modules,
-#: which it pads, so that it does not matter how many frames there are.
-_STEP_BYTES, _DECODER_BYTES, _ATTENTION_BYTES = 525, 3450, 3200
-
-
-class _Keeping(NamedTuple):
-    """float32 activations that a backward pass needs, in bytes.
-
-    network: per pixel of a video, one half of classifier-free guidance. decoder: per pixel of a picture, since frames
-    are decoded one by one. clip: per input of ImageBind's vision tower.
-    """
-
-    network: float
-    decoder: float
-    clip: float
-
-
-#: All of it kept, or (True) recomputed layer by layer.
-_KEEPING = {False: _Keeping(network=10300, decoder=23300, clip=0.4 * 2**30),
-            True: _Keeping(network=890, decoder=9930, clip=0.06 * 2**30)}
 
 
 class AnimateDiff(nn.Module):
@@ -168,37 +145,7 @@ class AnimateDiffDenoiser(DDIMDenoiser):
         return {STREAM: LatentFrames(clean[STREAM], self.fps, self.model.decode, glances[self.decoding])}
 
     def activation_bytes(self, batch: int, guidance: Guidance | None = None) -> int:
-        """About how much memory a step of so many videos, and decoding the result, needs beside the weights.
-
-        Counted for Stable Diffusion 1.5 with AnimateDiff's second motion module and ImageBind's vision tower (see
-        `benchmarks.video_memory`); what a run really takes varies with the kernels.
-        """
-        picture = math.prod(self.shape[-2:]) * self.model.compression**2
-        video = batch * self.frames * picture
-        # What the U-Net keeps is there all the time; the rest comes and goes, one after the other.
-        kept, passing = 0, [video * _STEP_BYTES, picture * _DECODER_BYTES]
-        if guidance := guidance and guidance.of(self.streams):
-            keeping = _KEEPING[guidance.checkpointing]
-            halves = self._differentiated_halves(guidance)
-            kept = halves * video * keeping.network
-            glance = picture if self.decoding == "exact" else picture / 4
-            passing += [glance * keeping.decoder, batch * self._clips(guidance.clips) * keeping.clip]
-            if halves:
-                passing.append(video * _STEP_BYTES + batch * picture * _ATTENTION_BYTES)
-        return int((kept + max(passing)) * dtype_of(self.model.unet).itemsize / 4)
-
-    def _differentiated_halves(self, guidance: Guidance) -> int:
-        """How many of the unconditional and the conditional prediction keep what their gradients need."""
-        if RULES[guidance.rule].through_denoiser and guidance.rates:
-            return 1 if self.negative is None else 2
-        return 1 if guidance.prompt_rates else 0
-
-    def _clips(self, sampling: str) -> int:
-        """How many inputs ImageBind gets of one video."""
-        if self.frames == 1:
-            return 1
-        cut = CLIP_SAMPLINGS[sampling]
-        return cut.video.count_for(float(self.seconds)) * (1 if cut.crops == "squash" else 3)
+        return activation_bytes(self, batch, guidance)
 
     def checkpointable(self) -> list[nn.Module]:
         """Single layers, motion modules included, which diffusers' own checkpointing leaves out."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
-import textwrap
 
 import pytest
 
 from aligner.demo.random_models import load_random_imagebind, write_random_audioldm
 from aligner.imagebind import save_imagebind
 
+from . import checks_inside
+from .checks_inside import CHECKS
 from .client import PromptFailed
 from .install import python_for
 from .prompts import cosine, loaders, text_to_sound
@@ -41,7 +43,7 @@ def test_a_broken_file_is_an_error_that_names_it(comfyui: Server) -> None:
 
 def test_inputs_explain_themselves(comfyui: Server) -> None:
     ours = {name: node for name, node in comfyui.client.object_info().items() if name.startswith("SeeingHearing")}
-    assert len(ours) == 6
+    assert len(ours) == 12
     for name, node in ours.items():
         for group in ("required", "optional"):
             for input_name, (_, options, *_) in node["input"].get(group, {}).items():
@@ -49,80 +51,20 @@ def test_inputs_explain_themselves(comfyui: Server) -> None:
         assert node["description"] and all(node["output_tooltips"])
 
 
-def test_a_module_moved_in_inference_mode_is_mended(comfyui: Server) -> None:
-    run_inside(comfyui, """
-        hosting = importlib.import_module(pack + ".nodes.hosting")
-        network = torch.nn.Sequential(torch.nn.Conv1d(1, 2, 3), torch.nn.BatchNorm1d(2)).requires_grad_(False).eval()
-        with torch.inference_mode():
-            hosted = hosting.Hosted(torch.nn.Sequential(network))
-            network.to(torch.float64)  # what another node's offload does to a module in inference mode
-            assert network[0].weight.is_inference() and network[1].running_mean.is_inference()
-            before = network[0].weight.data_ptr()
-            hosting.load_on_device(hosted.patchers("0"))
-            with torch.inference_mode(False):
-                x = torch.ones(1, 1, 5, dtype=torch.float64, requires_grad=True)
-                network(x).sum().backward()
-        assert x.grad.abs().sum() > 0
-        assert network[0].weight.data_ptr() == before and not network[0].weight.requires_grad
-    """)
+@pytest.fixture(scope="module")
+def checks(comfyui: Server) -> dict[str, str | None]:
+    """How each of CHECKS went in this server's environment."""
+    command = [python_for(comfyui.comfyui), checks_inside.__file__, comfyui.folder / "custom_nodes", NODE_PACK]
+    # ComfyUI's folder on the path stands for being there, as its own main.py is.
+    environment = server_environment() | {"PYTHONPATH": str(comfyui.comfyui.folder)}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
 
 
-def test_images_of_every_kind_become_rgb(comfyui: Server) -> None:
-    run_inside(comfyui, """
-        convert = importlib.import_module(pack + ".nodes.convert")
-        with torch.inference_mode():
-            half = torch.rand(2, 5, 7, 3).half()
-            grey, clear = torch.rand(1, 5, 7, 1), torch.cat([torch.zeros(1, 5, 7, 3), torch.zeros(1, 5, 7, 1)], -1)
-            for image in (half, grey, clear, grey * 3 - 1):
-                pixels = convert.pixels(image)
-                assert pixels.shape == (len(image), 3, 5, 7) and pixels.dtype == torch.float32
-                assert 0 <= pixels.min() and pixels.max() <= 1
-            assert torch.equal(convert.pixels(clear), torch.ones(1, 3, 5, 7)), "what is transparent is white"
-            sound, rate = convert.waveform({"waveform": torch.rand(1, 6, 100).half(), "sample_rate": 48000})
-            assert sound.dtype == torch.float32 and (sound.shape, rate) == ((1, 6, 100), 48000)
-        def refused(convert, value):
-            try:
-                convert(value)
-            except ValueError as error:
-                return type(error).__name__ == "AlignerError"
-        for image in (torch.rand(1, 5, 7, 2), torch.rand(5, 7, 3), torch.zeros(1, 5, 7, 3, dtype=torch.uint8)):
-            assert refused(convert.pixels, image)
-        assert refused(convert.waveform, None)
-        for empty_or_flat in (torch.zeros(1, 2, 0), torch.zeros(9)):
-            assert refused(convert.waveform, {"waveform": empty_or_flat, "sample_rate": 16000})
-        for rate in (float("nan"), float("inf"), 0.0, -1.0):
-            assert refused(convert.exact_rate, rate)
-        for rounded in (23.976023976, 23.976, 23.98):
-            assert convert.exact_rate(rounded) == convert.Fraction(24000, 1001)
-        assert [convert.exact_rate(rate) for rate in (1.0, 4.0, 24.0, 12.5, 1000.0)] == [1, 4, 24, 12.5, 1000]
-    """)
-
-
-def test_nothing_heavy_is_imported_with_the_nodes(comfyui: Server) -> None:
-    run_inside(comfyui, """
-        import comfy.model_patcher, comfy_api.latest, folder_paths
-        before = set(sys.modules)
-        importlib.import_module(pack)
-        loaded = {name.split(".")[0] for name in set(sys.modules) - before}
-        assert not loaded & {"diffusers", "transformers", "open_clip", "torchaudio", "torchvision", "scipy"}, loaded
-    """)
-
-
-def run_inside(server: Server, body: str) -> None:
-    """Run Python in the server's environment, with ComfyUI and our nodes importable, as their package `pack`."""
-    script = f"""
-import importlib, sys, torch
-sys.argv[1:] = ["--cpu"]
-import comfy.options
-comfy.options.enable_args_parsing()
-sys.path.append({str(server.folder / "custom_nodes")!r})
-pack = {NODE_PACK!r}
-{textwrap.dedent(body)}
-print("all is well")
-"""
-    result = subprocess.run([python_for(server.comfyui), "-c", script], cwd=server.comfyui.folder,
-                            env=server_environment(), capture_output=True, text=True, timeout=300)
-    assert "all is well" in result.stdout, result.stderr
+@pytest.mark.parametrize("name", [check.__name__ for check in CHECKS])
+def test_inside_comfyui(checks: dict[str, str | None], name: str) -> None:
+    assert checks[name] is None, checks[name]
 
 
 def _choices(info: dict, node: str) -> list[str]:

@@ -114,7 +114,7 @@ def test_without_imagebind_it_is_plain_audioldm(comfyui: Server) -> None:
       "picture": node("EmptyImage", width=64, height=48, batch_size=1, color=255)}, "no video among the conditions"),
     ({"condition": condition(text="rain", weight=0.0)}, "every condition has weight 0"),
     ({"condition": condition()}, "nothing to encode"),
-    ({"sampler": sampler(denoise=0.5)}, "no latent"),
+    ({"sampler": sampler(denoise=0.5)}, "no audio latent"),
     ({"sampler": sampler(latent=["image latent", 0]),
       "image latent": node("EmptyLatentImage", width=64, height=64, batch_size=1)}, "shape"),
     ({"sampler": sampler(steps=2, guidance=["guidance", 0]), "guidance": guidance(start=0.9)}, "holds none"),

@@ -1,0 +1,70 @@
+"""How much memory a step of AnimateDiff takes beside the weights.
+
+Counted for Stable Diffusion 1.5 with AnimateDiff's second motion module and ImageBind's vision tower (see
+`benchmarks.video_memory`); what a run really takes varies with the kernels.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..guidance import RULES, Guidance
+from ..imagebind.clips import CLIP_SAMPLINGS
+from ..precision import dtype_of
+
+if TYPE_CHECKING:
+    from .animatediff import AnimateDiffDenoiser
+
+#: float32 activations of what comes and goes, in bytes. Per pixel of a video: a plain step of the U-Net. Per pixel of a
+#: picture: the plain decoder; and what flash attention takes for itself on its way back through the motion modules,
+#: which it pads, so that it does not matter how many frames there are.
+_STEP_BYTES, _DECODER_BYTES, _ATTENTION_BYTES = 525, 3450, 3200
+
+
+class _Keeping(NamedTuple):
+    """float32 activations that a backward pass needs, in bytes.
+
+    network: per pixel of a video, one half of classifier-free guidance. decoder: per pixel of a picture, since frames
+    are decoded one by one. clip: per input of ImageBind's vision tower.
+    """
+
+    network: float
+    decoder: float
+    clip: float
+
+
+#: All of it kept, or (True) recomputed layer by layer.
+_KEEPING = {False: _Keeping(network=10300, decoder=23300, clip=0.4 * 2**30),
+            True: _Keeping(network=890, decoder=9930, clip=0.06 * 2**30)}
+
+
+def activation_bytes(denoiser: AnimateDiffDenoiser, batch: int, guidance: Guidance | None = None) -> int:
+    """Of one step of so many videos, and of decoding the result."""
+    picture = math.prod(denoiser.shape[-2:]) * denoiser.model.compression**2
+    video = batch * denoiser.frames * picture
+    # What the U-Net keeps is there all the time; the rest comes and goes, one after the other.
+    kept, passing = 0, [video * _STEP_BYTES, picture * _DECODER_BYTES]
+    if guidance := guidance and guidance.of(denoiser.streams):
+        keeping, halves = _KEEPING[guidance.checkpointing], _differentiated_halves(denoiser, guidance)
+        kept = halves * video * keeping.network
+        glance = picture if denoiser.decoding == "exact" else picture / 4
+        passing += [glance * keeping.decoder, batch * _clips(denoiser, guidance.clips) * keeping.clip]
+        if halves:
+            passing.append(video * _STEP_BYTES + batch * picture * _ATTENTION_BYTES)
+    return int((kept + max(passing)) * dtype_of(denoiser.model.unet).itemsize / 4)
+
+
+def _differentiated_halves(denoiser: AnimateDiffDenoiser, guidance: Guidance) -> int:
+    """How many of the unconditional and the conditional prediction keep what their gradients need."""
+    if RULES[guidance.rule].through_denoiser and guidance.rates:
+        return 1 if denoiser.negative is None else 2
+    return 1 if guidance.prompt_rates else 0
+
+
+def _clips(denoiser: AnimateDiffDenoiser, sampling: str) -> int:
+    """How many inputs ImageBind gets of one video."""
+    if denoiser.frames == 1:
+        return 1
+    cut = CLIP_SAMPLINGS[sampling]
+    return cut.video.count_for(float(denoiser.seconds)) * (1 if cut.crops == "squash" else 3)

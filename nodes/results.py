@@ -1,0 +1,48 @@
+"""What a generation gives to other nodes."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+
+from comfy import model_management
+
+from ..aligner.generation import Generation
+from ..aligner.generators.animatediff import AnimateDiff
+from ..aligner.generators.audioldm import AudioLDMDenoiser
+from ..aligner.pictures import alignment_curve
+from ..aligner.tuned_prompts import TunedPrompt
+from .convert import image_output
+
+
+def curve(result: Generation, steps: int) -> torch.Tensor:
+    """IMAGE of how every pair's alignment rose; of an unguided run only the place where it ended."""
+    curves = result.curves or {pair: [(steps, float(score.mean()))] for pair, score in result.scores.items()}
+    return image_output(alignment_curve(curves, title="Alignment while sampling", y_label="cosine similarity"))
+
+
+def mean_score(result: Generation) -> float:
+    """The mean over the batch; not a number where nothing was compared."""
+    return math.nan if result.score is None else float(result.score.mean())
+
+
+def report(result: Generation) -> str:
+    """Every pair with its cosine similarity, a line each."""
+    return "\n".join(f"{pair}: {float(score.mean()):+.3f}" for pair, score in result.scores.items())
+
+
+def tuned_prompt(result: Generation, texts: Mapping[str, str]) -> TunedPrompt:
+    """The prompt embeddings as they ended, the first variation's."""
+    return TunedPrompt({stream: embedding[:1].cpu() for stream, embedding in result.prompts.items()}, texts)
+
+
+def sound_latent(latent: torch.Tensor, denoiser: AudioLDMDenoiser) -> dict:
+    """(B, C, T', F') -> LATENT, which remembers the length asked for."""
+    return {"samples": latent.to(model_management.intermediate_device()), "type": "audio",
+            "sound_samples": denoiser.samples}
+
+
+def video_latent(latent: torch.Tensor, model: AnimateDiff) -> dict:
+    """(1, C, F, h, w) -> LATENT as ComfyUI's own nodes for Stable Diffusion take it: (F, C, h, w), not scaled."""
+    samples = latent[0].transpose(0, 1).contiguous() / model.vae.config.scaling_factor
+    return {"samples": samples.to(model_management.intermediate_device())}

@@ -1,0 +1,45 @@
+"""What all samplers do: texts are read, then everything that samples shares the device."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ..aligner.conditions import Condition
+from ..aligner.encoding import prompt_conditions
+from ..aligner.generation import Generation, generate
+from ..aligner.generators.base import Denoiser, Streams
+from ..aligner.guidance import Guidance
+from ..aligner.sampling import Step
+from .hosting import Hosted, load_on_device
+
+#: The tower of ImageBind that looks at a stream.
+TOWERS = {"audio": "audio", "video": "vision"}
+TEXT_ENCODER = "text_encoder"
+
+
+def load_text_encoders(*models: Hosted) -> None:
+    """Prompts come first and by themselves: their encoders need not share the device with the sampling."""
+    load_on_device([patcher for model in models for patcher in model.patchers(TEXT_ENCODER)])
+
+
+def text_conditions(imagebind: Hosted | None, texts: Mapping[str, str], weight: float) -> list[Condition]:
+    """The prompts, by stream, as targets; none without ImageBind or weight."""
+    if imagebind is None or weight == 0 or not any(text.strip() for text in texts.values()):
+        return []
+    load_on_device(imagebind.patchers("text"))
+    return prompt_conditions(imagebind.model, texts, weight)
+
+
+def sample(denoiser: Denoiser, prompts: Streams, *models: Hosted, imagebind: Hosted | None,
+           conditions: Sequence[Condition], guidance: Guidance, steer: bool, seed: int,
+           on_step: Callable[[Step], None], batch: int = 1, between: float = 1.0,
+           latents: Callable[[], Streams | None] = lambda: None) -> Generation:
+    """Bring onto the device what this run needs, and sample. Without anything to compare it is plain sampling.
+
+    latents: made when the models are on the device. The rest: see `aligner.generation.generate`.
+    """
+    compared = bool(conditions) or len(denoiser.streams) > 1
+    towers = imagebind.patchers(*map(TOWERS.get, denoiser.streams)) if imagebind and compared else []
+    load_on_device([patcher for model in models for patcher in model.patchers_without(TEXT_ENCODER)] + towers,
+                   denoiser.activation_bytes(batch, guidance.of(denoiser.streams) if towers and steer else None))
+    return generate(denoiser, prompts, seed=seed, batch=batch, binder=imagebind and imagebind.model,
+                    conditions=conditions, between=between, guidance=guidance if compared else None, steer=steer,
+                    latents=latents(), on_step=on_step)

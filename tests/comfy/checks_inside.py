@@ -1,0 +1,108 @@
+"""Checks of our nodes' Python from within ComfyUI's. One process runs them all: it takes seconds to get there.
+
+Run by ComfyUI's Python as `checks_inside.py FOLDER PACK`, with ComfyUI importable and the package PACK in FOLDER.
+Prints a JSON object: each check's name, and how it failed or null.
+"""
+
+import importlib
+import json
+import sys
+import traceback
+
+HEAVY = {"diffusers", "transformers", "open_clip", "torchaudio", "torchvision", "scipy"}
+
+
+def nothing_heavy_is_imported_with_the_nodes(pack: str) -> None:
+    for theirs in ("comfy.model_patcher", "comfy_api.latest", "folder_paths"):
+        importlib.import_module(theirs)
+    before = set(sys.modules)
+    importlib.import_module(pack)
+    loaded = {name.split(".")[0] for name in set(sys.modules) - before}
+    assert not loaded & HEAVY, loaded & HEAVY
+
+
+def a_module_moved_in_inference_mode_is_mended(pack: str) -> None:
+    import torch
+
+    hosting = importlib.import_module(f"{pack}.nodes.hosting")
+    network = torch.nn.Sequential(torch.nn.Conv1d(1, 2, 3), torch.nn.BatchNorm1d(2)).requires_grad_(False).eval()
+    with torch.inference_mode():
+        hosted = hosting.Hosted(torch.nn.Sequential(network))
+        network.to(torch.float64)  # what another node's offload does to a module in inference mode
+        assert network[0].weight.is_inference() and network[1].running_mean.is_inference()
+        before = network[0].weight.data_ptr()
+        hosting.load_on_device(hosted.patchers("0"))
+        with torch.inference_mode(False):
+            x = torch.ones(1, 1, 5, dtype=torch.float64, requires_grad=True)
+            network(x).sum().backward()
+    assert x.grad.abs().sum() > 0
+    assert network[0].weight.data_ptr() == before and not network[0].weight.requires_grad
+
+
+def images_of_every_kind_become_rgb(pack: str) -> None:
+    import torch
+
+    convert = importlib.import_module(f"{pack}.nodes.convert")
+    with torch.inference_mode():
+        half = torch.rand(2, 5, 7, 3).half()
+        grey, clear = torch.rand(1, 5, 7, 1), torch.cat([torch.zeros(1, 5, 7, 3), torch.zeros(1, 5, 7, 1)], -1)
+        for image in (half, grey, clear, grey * 3 - 1):
+            pixels = convert.pixels(image)
+            assert pixels.shape == (len(image), 3, 5, 7) and pixels.dtype == torch.float32
+            assert 0 <= pixels.min() and pixels.max() <= 1
+        assert torch.equal(convert.pixels(clear), torch.ones(1, 3, 5, 7)), "what is transparent is white"
+    for image in (torch.rand(1, 5, 7, 2), torch.rand(5, 7, 3), torch.zeros(1, 5, 7, 3, dtype=torch.uint8)):
+        assert _refused(convert.pixels, image)
+
+
+def sounds_of_every_kind_become_float32(pack: str) -> None:
+    import torch
+
+    convert = importlib.import_module(f"{pack}.nodes.convert")
+    with torch.inference_mode():
+        sound, rate = convert.waveform({"waveform": torch.rand(1, 6, 100).half(), "sample_rate": 48000})
+        assert sound.dtype == torch.float32 and (sound.shape, rate) == ((1, 6, 100), 48000)
+    assert _refused(convert.waveform, None)
+    for empty_or_flat in (torch.zeros(1, 2, 0), torch.zeros(9)):
+        assert _refused(convert.waveform, {"waveform": empty_or_flat, "sample_rate": 16000})
+
+
+def frame_rates_are_told_from_their_rounded_figures(pack: str) -> None:
+    convert = importlib.import_module(f"{pack}.nodes.convert")
+    for rate in (float("nan"), float("inf"), 0.0, -1.0):
+        assert _refused(convert.exact_rate, rate)
+    for rounded in (23.976023976, 23.976, 23.98):
+        assert convert.exact_rate(rounded) == convert.Fraction(24000, 1001)
+    assert [convert.exact_rate(rate) for rate in (1.0, 4.0, 24.0, 12.5, 1000.0)] == [1, 4, 24, 12.5, 1000]
+
+
+CHECKS = (nothing_heavy_is_imported_with_the_nodes,  # first: the others import what they like
+          a_module_moved_in_inference_mode_is_mended, images_of_every_kind_become_rgb,
+          sounds_of_every_kind_become_float32, frame_rates_are_told_from_their_rounded_figures)
+
+
+def _refused(convert, value) -> bool:
+    try:
+        convert(value)
+    except ValueError as error:
+        return type(error).__name__ == "AlignerError"
+    return False
+
+
+def main() -> None:
+    folder, pack = sys.argv[1:]
+    sys.argv[1:] = ["--cpu"]
+    importlib.import_module("comfy.options").enable_args_parsing()
+    sys.path[0] = folder  # instead of this file's own, where some modules have names of ComfyUI's
+    failures = {}
+    for check in CHECKS:
+        try:
+            check(pack)
+            failures[check.__name__] = None
+        except Exception:
+            failures[check.__name__] = traceback.format_exc()
+    print(json.dumps(failures))
+
+
+if __name__ == "__main__":
+    main()
