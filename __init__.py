@@ -1,4 +1,4 @@
-"""Seeing & Hearing for ComfyUI: sound for pictures, steered by ImageBind while it is generated. No training."""
+"""Seeing & Hearing for ComfyUI: sound for pictures and pictures for sound, steered by ImageBind. No training."""
 
 from importlib.util import find_spec
 

@@ -52,8 +52,9 @@ class GuidedAnimateDiffSampler(io.ComfyNode):
                                tooltip="How much the prompt counts in guidance, beside the conditions. 0 leaves it to "
                                        "AnimateDiff alone."),
                 io.Combo.Input("decoding", options=list(DECODINGS), default="exact",
-                               tooltip="How ImageBind sees the frames while they form. half: at half the size, an "
-                                       "approximation that is faster. The result is always decoded exactly."),
+                               tooltip="How ImageBind sees the frames while they form. Approximations are faster and "
+                                       "smaller, half at half the size, taesd by the tiny decoder from Load "
+                                       "AnimateDiff. The result is always decoded exactly."),
                 io.Boolean.Input("guided", default=True,
                                  tooltip="Off samples without guidance and only scores the result: to see what "
                                          "guidance does."),

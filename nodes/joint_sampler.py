@@ -72,8 +72,9 @@ class JointSampler(io.ComfyNode):
                                tooltip="How much video and sound are drawn to each other. 0 leaves each to its "
                                        "prompt."),
                 io.Combo.Input("decoding", options=list(DECODINGS), default="exact",
-                               tooltip="How ImageBind sees the frames while they form. half: at half the size, an "
-                                       "approximation that is faster. The result is always decoded exactly."),
+                               tooltip="How ImageBind sees the frames while they form. Approximations are faster and "
+                                       "smaller, half at half the size, taesd by the tiny decoder from Load "
+                                       "AnimateDiff. The result is always decoded exactly."),
                 io.Boolean.Input("guided", default=True,
                                  tooltip="Off samples both without guidance and only scores the result: to see and "
                                          "hear what guidance does."),

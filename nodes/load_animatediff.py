@@ -8,7 +8,7 @@ from .add_lora import STRENGTH
 from .hosting import Hosted, precision_input, resolve_dtype
 from .model_folders import (
     DEMO, NONE, lora_names, lora_path, motion_lora_names, motion_lora_path, motion_module_names, motion_module_path,
-    stable_diffusion_names, stable_diffusion_path)
+    stable_diffusion_names, stable_diffusion_path, taesd_names, taesd_path)
 from .types import CATEGORY, AnimateDiffType, LorasType
 
 NO_MOTION = "none (pictures only)"
@@ -45,6 +45,9 @@ class LoadAnimateDiff(io.ComfyNode):
                 io.Float.Input("motion_lora_strength", tooltip="1 as it was trained, 0 not at all, below 0 the other "
                                                                "way round.", **STRENGTH),
                 precision_input(),
+                io.Combo.Input("taesd", options=taesd_names(),
+                               tooltip="TAESD's decoder, taesd_decoder from models/vae_approx, for samplers whose "
+                                       "decoding is set to taesd."),
                 LorasType.Input("loras", optional=True, tooltip="More LoRA, from Add LoRA; they are applied first."),
             ],
             outputs=[AnimateDiffType.Output(display_name="animatediff",
@@ -53,7 +56,7 @@ class LoadAnimateDiff(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, base, motion, lora, lora_strength, motion_lora, motion_lora_strength, precision,
+    def execute(cls, base, motion, lora, lora_strength, motion_lora, motion_lora_strength, precision, taesd,
                 loras=()) -> io.NodeOutput:
         chosen = list(loras)
         if lora != NONE:
@@ -62,12 +65,14 @@ class LoadAnimateDiff(io.ComfyNode):
             chosen.append(Lora(motion_lora_path(motion_lora), motion_lora_strength))
         dtype = resolve_dtype(precision)
         if DEMO in (base, motion):
-            return io.NodeOutput(Hosted(_demo(base, motion, chosen, dtype)))
+            return io.NodeOutput(Hosted(_demo(base, motion, chosen, taesd, dtype)))
         module = None if motion == NO_MOTION else motion_module_path(motion)
-        return io.NodeOutput(Hosted(load_animatediff(stable_diffusion_path(base), module, loras=chosen, dtype=dtype)))
+        tiny = None if taesd == NONE else taesd_path(taesd)
+        return io.NodeOutput(Hosted(load_animatediff(stable_diffusion_path(base), module, loras=chosen, taesd=tiny,
+                                                     dtype=dtype)))
 
 
-def _demo(base: str, motion: str, loras: list[Lora], dtype) -> AnimateDiff:
+def _demo(base: str, motion: str, loras: list[Lora], taesd: str, dtype) -> AnimateDiff:
     """Raises AlignerError where built-in and real weights are mixed, whose sizes differ."""
     if base != DEMO or motion not in (DEMO, NO_MOTION):
         raise AlignerError(f"The built-in demo model and real weights do not fit together: set both base and motion to "
@@ -75,4 +80,7 @@ def _demo(base: str, motion: str, loras: list[Lora], dtype) -> AnimateDiff:
     if loras:
         raise AlignerError("There is no LoRA for the built-in demo model. Choose a real base, or set lora to "
                            f"'{NONE}'.")
+    if taesd != NONE:
+        raise AlignerError("TAESD imitates real weights, not the built-in demo model. Choose a real base, or set taesd "
+                           f"to '{NONE}'.")
     return load_random_animatediff(motion=motion == DEMO, dtype=dtype)

@@ -10,7 +10,7 @@ IMAGEBIND, AUDIOLDM, TUNED_PROMPTS = "imagebind", "audioldm", "tuned_prompts"
 #: The names that AnimateDiff's other extensions use as well.
 MOTION_MODULES, MOTION_LORAS = "animatediff_models", "animatediff_motion_lora"
 #: ComfyUI's own.
-CHECKPOINTS, DIFFUSERS, LORAS = "checkpoints", "diffusers", "loras"
+CHECKPOINTS, DIFFUSERS, LORAS, VAE_APPROX = "checkpoints", "diffusers", "loras", "vae_approx"
 
 SAFETENSORS = ".safetensors"
 #: Of files with tensors by name.
@@ -85,6 +85,15 @@ def lora_path(name: str) -> Path:
 
 def motion_lora_path(name: str) -> Path:
     return _path(MOTION_LORAS if folder_paths.get_full_path(MOTION_LORAS, name) else LORAS, name)
+
+
+def taesd_names() -> list[str]:
+    """Decoders for latents of Stable Diffusion 1; the same folder holds encoders and those for other models."""
+    return [NONE, *(name for name in _files(VAE_APPROX, WEIGHTS) if Path(name).stem == "taesd_decoder")]
+
+
+def taesd_path(name: str) -> Path:
+    return _path(VAE_APPROX, name)
 
 
 def tuned_prompt_names() -> list[str]:

@@ -1,6 +1,11 @@
 """What all samplers do: texts are read, then everything that samples shares the device."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from comfy import model_management
+from comfy.model_patcher import ModelPatcher
 
 from ..aligner.conditions import Condition
 from ..aligner.encoding import prompt_conditions
@@ -38,8 +43,20 @@ def sample(denoiser: Denoiser, prompts: Streams, *models: Hosted, imagebind: Hos
     """
     compared = bool(conditions) or len(denoiser.streams) > 1
     towers = imagebind.patchers(*map(TOWERS.get, denoiser.streams)) if imagebind and compared else []
-    load_on_device([patcher for model in models for patcher in model.patchers_without(TEXT_ENCODER)] + towers,
-                   denoiser.activation_bytes(batch, guidance.of(denoiser.streams) if towers and steer else None))
+    parts = [patcher for model in models for patcher in model.patchers_without(TEXT_ENCODER)] + towers
+    if towers and steer:
+        guidance = affordable(denoiser, batch, guidance, parts)
+    load_on_device(parts, denoiser.activation_bytes(batch, guidance if towers and steer else None))
     return generate(denoiser, prompts, seed=seed, batch=batch, binder=imagebind and imagebind.model,
                     conditions=conditions, between=between, guidance=guidance if compared else None, steer=steer,
                     latents=latents(), on_step=on_step)
+
+
+def affordable(denoiser: Denoiser, batch: int, guidance: Guidance, parts: Sequence[ModelPatcher]) -> Guidance:
+    """Checkpointing gives the same result in less memory, and is switched on where the device is too small without."""
+    needed = sum(part.model_size() for part in parts) + denoiser.activation_bytes(batch, guidance)
+    if guidance.checkpointing or needed < model_management.get_total_memory(denoiser.device):
+        return guidance
+    logging.info("Seeing & Hearing: checkpointing is switched on, because without it this run would need about %.0f GiB.",
+                 needed / 2**30)
+    return replace(guidance, checkpointing=True)

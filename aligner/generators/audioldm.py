@@ -123,7 +123,7 @@ class AudioLDMDenoiser(DDIMDenoiser):
 
         Counted for the medium model with ImageBind's audio tower; what a run really takes varies with the kernels.
         """
-        per_second = _UNGUIDED_BYTES
+        guidance, per_second = guidance and guidance.of(self.streams), _UNGUIDED_BYTES
         if guidance and guidance.checkpointing:
             per_second = _CHECKPOINTED_BYTES
         elif guidance:

@@ -76,9 +76,29 @@ def frame_rates_are_told_from_their_rounded_figures(pack: str) -> None:
     assert [convert.exact_rate(rate) for rate in (1.0, 4.0, 24.0, 12.5, 1000.0)] == [1, 4, 24, 12.5, 1000]
 
 
+def checkpointing_is_switched_on_where_the_device_is_too_small(pack: str) -> None:
+    import torch
+
+    class Denoiser:
+        device = torch.device("cpu")
+
+        def __init__(self, needed: int):
+            self.needed = needed
+
+        def activation_bytes(self, batch: int, guidance) -> int:
+            return 2**20 if guidance.checkpointing else self.needed
+
+    sampling, guidance = importlib.import_module(f"{pack}.nodes.sampling"), importlib.import_module(
+        f"{pack}.aligner.guidance").Guidance(rates={"video": 0.02})
+    assert sampling.affordable(Denoiser(2**20), 1, guidance, []) is guidance
+    changed = sampling.affordable(Denoiser(2**60), 1, guidance, [])
+    assert changed.checkpointing and changed.rates == guidance.rates
+
+
 CHECKS = (nothing_heavy_is_imported_with_the_nodes,  # first: the others import what they like
           a_module_moved_in_inference_mode_is_mended, images_of_every_kind_become_rgb,
-          sounds_of_every_kind_become_float32, frame_rates_are_told_from_their_rounded_figures)
+          sounds_of_every_kind_become_float32, frame_rates_are_told_from_their_rounded_figures,
+          checkpointing_is_switched_on_where_the_device_is_too_small)
 
 
 def _refused(convert, value) -> bool:

@@ -37,7 +37,7 @@ def loaders(imagebind: str = DEMO, audioldm: str = DEMO) -> Prompt:
 
 def animatediff(**inputs: Any) -> Prompt:
     chosen = {"base": DEMO, "motion": DEMO, "lora": NONE, "lora_strength": 1.0, "motion_lora": NONE,
-              "motion_lora_strength": 1.0, "precision": "auto"}
+              "motion_lora_strength": 1.0, "precision": "auto", "taesd": NONE}
     return {"animatediff": node("SeeingHearingLoadAnimateDiff", **chosen | inputs)}
 
 

@@ -6,10 +6,11 @@ import shutil
 
 import pytest
 import torch
+from diffusers import AutoencoderTiny
 from safetensors.torch import save_file
 
 from aligner.demo.random_models import random_stable_diffusion, write_random_animatediff
-from aligner.generators.stable_diffusion import save_motion_module, save_single_file
+from aligner.generators.stable_diffusion import save_motion_module, save_single_file, save_taesd
 
 from .client import PromptFailed
 from .prompts import DEMO, NO_MOTION, NONE, animatediff, loaders, node, shown, video_sampler
@@ -17,6 +18,7 @@ from .server import Server
 
 LOADER, ADD_LORA = "SeeingHearingLoadAnimateDiff", "SeeingHearingLora"
 BASE, MOTION, LORA, MOTION_LORA = (f"{name}.safetensors" for name in ("base", "motion", "style", "zoom"))
+TAESD = "taesd_decoder.safetensors"
 LAYER = "down_blocks.0.{}.0.transformer_blocks.0.attn1.to_q"
 
 
@@ -35,6 +37,11 @@ def models(comfyui: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
     base, motion = write_random_animatediff(tmp_path_factory.mktemp("folders"), seed=5)
     shutil.copytree(base, folder / "diffusers" / "small-sd")
     shutil.copytree(motion, folder / "animatediff_models" / "small-motion")
+
+    (folder / "vae_approx").mkdir(exist_ok=True)
+    with torch.random.fork_rng():
+        save_taesd(folder / "vae_approx" / TAESD, AutoencoderTiny().decoder)
+    shutil.copy(folder / "vae_approx" / TAESD, folder / "vae_approx" / "taesd_encoder.safetensors")
 
     spatial, temporal = (LAYER.format(kind) for kind in ("attentions", "motion_modules"))
     save_file(lora(f"lora_unet_{spatial.replace('.', '_')}"), folder / "loras" / LORA)
@@ -62,6 +69,7 @@ def test_lists_hold_what_can_be_loaded(comfyui: Server) -> None:
     assert choices(comfyui, LOADER, "motion") == [DEMO, NO_MOTION, MOTION, "small-motion"]
     assert choices(comfyui, LOADER, "lora") == [NONE, "sdxl.safetensors", LORA]
     assert choices(comfyui, LOADER, "motion_lora") == [NONE, MOTION_LORA, "sdxl.safetensors", LORA]
+    assert choices(comfyui, LOADER, "taesd") == [NONE, TAESD]
 
 
 @pytest.mark.usefixtures("models")
@@ -87,6 +95,18 @@ def test_a_chain_of_lora_adds_up(comfyui: Server) -> None:
 
 
 @pytest.mark.usefixtures("models")
+def test_guidance_may_look_through_taesd(comfyui: Server) -> None:
+    def guided(decoding: str, taesd: str = TAESD) -> float:
+        sampler = video_sampler(frame_count=2, steps=3, decoding=decoding)
+        del sampler["inputs"]["conditions"]
+        return score(comfyui, {"sampler": sampler}, taesd=taesd)
+
+    assert guided("taesd") != guided("exact")
+    with pytest.raises(PromptFailed, match="needs TAESD's decoder"):
+        guided("taesd", NONE)
+
+
+@pytest.mark.usefixtures("models")
 @pytest.mark.parametrize("chosen, message", [
     ({"base": "sdxl.safetensors"}, "sdxl.safetensors is an SDXL checkpoint"),
     ({"base": MOTION}, "motion.safetensors is a motion module, not"),
@@ -95,6 +115,7 @@ def test_a_chain_of_lora_adds_up(comfyui: Server) -> None:
     ({"base": DEMO}, "do not fit together"),
     ({"motion": DEMO}, "do not fit together"),
     ({"base": DEMO, "motion": DEMO, "lora": LORA}, "no LoRA for the built-in demo model"),
+    ({"base": DEMO, "motion": DEMO, "taesd": TAESD}, "not the built-in demo model"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_a_mistaken_choice_is_an_error_that_names_it(comfyui: Server, chosen: dict, message: str) -> None:
     with pytest.raises(PromptFailed, match=message):
