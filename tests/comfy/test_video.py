@@ -35,6 +35,17 @@ def test_every_pair_rises_above_the_unguided_run(comfyui: Server) -> None:
         assert guided[pair] > unguided[pair] + 0.01, pair
 
 
+def test_the_papers_rule_differentiates_the_network_in_the_server(comfyui: Server) -> None:
+    """Its gradient passes through what ComfyUI moved and what was made in inference mode."""
+    rule = {"guidance": guidance(rule="paper", video_rate=30.0, start=0.0, checkpointing=True)}
+
+    def score(**inputs) -> float:
+        prompt = sound_to_video(steps=4, guidance=["guidance", 0], **inputs) | rule | shown("sampler", 4)
+        return float(comfyui.client.run(prompt)["shown"]["text"][0])
+
+    assert score(guided=True) > score(guided=False)
+
+
 def test_interrupt_ends_the_run_within_a_step_and_the_next_run_works(comfyui: Server) -> None:
     interrupted_and_run_again(comfyui.client, sound_to_video)
 
