@@ -1,4 +1,4 @@
-"""Same seed, same machine, same bits: also where a GPU would rather be a little faster."""
+"""Same seed, same machine, same bits: on the CPU always, on a GPU as far as its kernels go along."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ def repeatable(device: torch.device) -> Iterator[None]:
     """Choose deterministic kernels within the context and give the host its own settings back afterwards.
 
     The CPU is repeatable as it is. On a GPU the backward passes of attention and convolution are not by default.
-    Where PyTorch has no deterministic kernel it warns instead of failing.
+    Where PyTorch has no deterministic kernel it warns instead of failing. Two kinds of gradient are such: of flash
+    attention, which repeats itself only where a warning would not do, and of antialiased resizing.
     """
     if device.type == "cpu":
         yield

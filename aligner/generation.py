@@ -69,6 +69,7 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
                  if steering or comparable else None)
     if steering:
         steering.require_effect(denoiser.streams, denoiser.steps)
+        _require_reach(denoiser, steering, objective)
     # The noise is drawn on the CPU so that a seed means the same on every device.
     start = denoiser.start([torch.Generator("cpu").manual_seed(seed + k) for k in range(batch)], latents)
     curves: dict[str, Curve] = defaultdict(list)
@@ -105,6 +106,17 @@ def objective_of(denoiser: Denoiser, binder: ImageBind | None, conditions: Seque
     return Objective(lambda signal: signal.embed(binder, sampling),
                      {name: _on(denoiser.device, condition.embedding) for name, condition in targets.items()},
                      compared, settings.compare)
+
+
+def _require_reach(denoiser: Denoiser, guidance: Guidance, objective: Objective) -> None:
+    """Raise AlignerError unless some stream has a learning rate, is compared, and steps while guidance is on."""
+    stepping = {stream for index in guidance.window(denoiser.steps) for stream in denoiser.stepping(index)}
+    guided = {*guidance.rates, *guidance.prompt_rates}
+    if not guided & objective.compared & stepping:
+        raise AlignerError(f"Guidance moves nothing: it would move {' and '.join(sorted(guided))}, but compares "
+                           f"{' and '.join(sorted(objective.compared))}, and within its window "
+                           f"{' and '.join(sorted(stepping))} takes steps. Widen the window, raise denoise, compare what "
+                           "is guided, or turn guidance off.")
 
 
 def _on(device: torch.device, embedding: Embedding) -> Embedding:

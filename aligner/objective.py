@@ -56,9 +56,13 @@ class Objective:
     pairs: Sequence[Pair]
     compare: str = "mean"
 
+    @property
+    def compared(self) -> set[str]:
+        """The generated streams that some pair looks at."""
+        return {name for pair in self.pairs for name in (pair.stream, *([] if pair.given else [pair.target]))}
+
     def __call__(self, rendered: Mapping[str, Signal]) -> Alignment:
-        compared = {name for pair in self.pairs for name in (pair.stream, *([] if pair.given else [pair.target]))}
-        generated = {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
+        generated = {name: self.embed(signal) for name, signal in rendered.items() if name in self.compared}
         targets = {True: self.conditions, False: generated}
         distance = COMPARISONS[self.compare]
         distances = {pair: distance(generated[pair.stream], targets[pair.given][pair.target]) for pair in self.pairs}

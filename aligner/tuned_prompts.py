@@ -24,15 +24,20 @@ class TunedPrompt:
     embeddings: Streams
     texts: Mapping[str, str]
 
+    def require_streams(self, streams: tuple[str, ...]) -> TunedPrompt:
+        """The same; raises AlignerError if it was tuned for none of these streams."""
+        if not set(self.embeddings) & set(streams):
+            raise AlignerError(f"This tuned prompt is for {' and '.join(self.embeddings)}, but "
+                               f"{' and '.join(streams)} is generated here.")
+        return self
+
     def for_streams(self, streams: tuple[str, ...], like: Streams) -> Streams:
         """The embeddings of these streams; prompts of `like` where none was tuned.
 
         Raises AlignerError if no stream fits, or one was tuned for a generator with another prompt space.
         """
+        self.require_streams(streams)
         fitting = {name: tensor for name, tensor in self.embeddings.items() if name in streams}
-        if not fitting:
-            raise AlignerError(f"This tuned prompt is for {' and '.join(self.embeddings)}, but "
-                               f"{' and '.join(streams)} is generated here.")
         for name, tensor in fitting.items():
             if tensor.shape[1:] != like[name].shape[1:]:
                 raise AlignerError(f"This tuned prompt was made for another {name} model: its shape is "

@@ -56,7 +56,7 @@ def open_weights(path: Path) -> Iterator[WeightFile]:
     """
     if not path.is_file():
         raise CheckpointError(f"There is no weight file {path}.")
-    opened = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
+    opened = _safetensors(path) if path.suffix.lower() == ".safetensors" else _pickled(path)
     with opened as weights:
         yield weights
 
@@ -75,7 +75,7 @@ def save_weights(path: str | os.PathLike, state: Mapping[str, torch.Tensor], met
 
     state = {name: tensor.detach().contiguous() for name, tensor in state.items()}
     with written_whole(path) as partial:
-        if partial.suffix == ".safetensors":
+        if partial.suffix.lower() == ".safetensors":
             save_file(state, partial, metadata={"format": "pt", **metadata})
         else:
             torch.save(state, partial)

@@ -81,7 +81,7 @@ class GuidedAnimateDiffSampler(io.ComfyNode):
                 text_weight, decoding, guided, imagebind=None, conditions=(), guidance=None, latent=None, frames=None,
                 tuned_prompt=None) -> io.NodeOutput:
         model: AnimateDiff = animatediff.model
-        start = StartingVideo(model, latent, frames)
+        start = StartingVideo(model, latent, frames, denoise)
         guidance = guidance or Guidance(prompt_rates=AUDIO_TO_VIDEO.prompt_rates, checkpointing=True)
         load_text_encoders(animatediff)
         denoiser = model.denoiser(**start.size(frame_count, height, width), fps=exact_rate(fps), steps=steps, cfg=cfg,

@@ -107,7 +107,7 @@ class JointSampler(io.ComfyNode):
                 tuned_prompt=None) -> io.NodeOutput:
         seeing: AnimateDiff = animatediff.model
         hearing: AudioLDM = audioldm.model
-        start = StartingVideo(seeing, latent, frames)
+        start = StartingVideo(seeing, latent, frames, denoise)
         guidance = guidance or Guidance(prompt_rates=JOINT.prompt_rates, checkpointing=True)
         texts = {"video": prompt, "audio": audio_prompt if audio_prompt.strip() else prompt}
         load_text_encoders(animatediff, audioldm)

@@ -80,7 +80,7 @@ def motion_lora_names() -> list[str]:
 
 
 def lora_path(name: str) -> Path:
-    return _path(LORAS if folder_paths.get_full_path(LORAS, name) else MOTION_LORAS, name)
+    return _path(LORAS, name)
 
 
 def motion_lora_path(name: str) -> Path:

@@ -3,6 +3,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io, ui
 
+from ..aligner.errors import AlignerError
 from ..aligner.tuned_prompts import save_tuned_prompt
 from .model_folders import TUNED_PROMPTS
 from .types import CATEGORY, TunedPromptType
@@ -29,8 +30,10 @@ class SaveTunedPrompt(io.ComfyNode):
 
     @classmethod
     def execute(cls, tuned_prompt, filename_prefix) -> io.NodeOutput:
-        folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-            f"{TUNED_PROMPTS}/{filename_prefix}", folder_paths.get_output_directory())
+        if not filename_prefix.strip():
+            raise AlignerError("filename_prefix is empty. Give the beginning of a name.")
+        place = Path(folder_paths.get_output_directory()) / TUNED_PROMPTS
+        folder, name, counter, _, _ = folder_paths.get_save_image_path(filename_prefix, str(place))
         file = Path(folder) / f"{name}_{counter:05}_.safetensors"
         save_tuned_prompt(file, tuned_prompt)
-        return io.NodeOutput(tuned_prompt, ui=ui.PreviewText(f"{subfolder}/{file.name}"))
+        return io.NodeOutput(tuned_prompt, ui=ui.PreviewText(file.relative_to(place.parent).as_posix()))

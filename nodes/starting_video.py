@@ -41,12 +41,15 @@ def size_inputs() -> list:
 class StartingVideo:
     """A LATENT or an IMAGE batch, whichever is connected; at most one of them.
 
-    Raises AlignerError for both, and for a latent of something else.
+    Raises AlignerError for both, for a latent of something else, and for frames of which denoise keeps nothing.
     """
 
-    def __init__(self, model: AnimateDiff, latent: dict | None, frames: torch.Tensor | None):
+    def __init__(self, model: AnimateDiff, latent: dict | None, frames: torch.Tensor | None, denoise: float):
         if latent is not None and frames is not None:
             raise AlignerError("Both a latent and frames are connected. Disconnect one of them.")
+        if frames is not None and denoise == 1:
+            raise AlignerError("Frames are connected, but denoise 1 keeps nothing of them. Set denoise lower, for "
+                               "example to 0.6, or disconnect them.")
         self.model, self.frames = model, frames
         self.samples = None if latent is None else _samples(model, latent)
 

@@ -64,17 +64,33 @@ def check_request(options: Namespace, guidance: Guidance, *, steps: int, weights
 def check_outputs(options: Namespace, suffixes: tuple[str, ...], guidance: Guidance) -> None:
     """Raise MediaError if a result could not be written, and AlignerError if there will be none."""
     check_output(options.output, suffixes)
+    _require_inputs_kept(options)
     if options.curve:
         check_output(options.curve, (".png",))
         if options.unguided:
             raise AlignerError("Without guidance there is no alignment curve: leave --curve or --unguided out.")
-        if os.path.abspath(options.curve) == os.path.abspath(options.output):
+        if _same_file(options.curve, options.output):
             raise AlignerError(f"{options.curve} cannot be the result and its curve: give one of them another name.")
     if options.save_prompt:
         check_output(options.save_prompt, (".safetensors",))
         if options.unguided or not any(guidance.prompt_rates.values()):
             raise AlignerError("No prompt is tuned, so that --save-prompt has nothing to write: raise --prompt-rate, "
                                "and leave --unguided out.")
+
+
+def _require_inputs_kept(options: Namespace) -> None:
+    """Nothing that was read is lost; only v2a may write into its clip, whose pictures it keeps."""
+    read = {name: getattr(options, name) for name in ("clip", "sound", "picture", "init") if getattr(options, name, None)}
+    for written in filter(None, (options.output, options.curve, options.save_prompt)):
+        for name, path in read.items():
+            if _same_file(written, path) and not (name == "clip" and written == options.output):
+                raise AlignerError(f"{path} would be overwritten by the result: give the result another name.")
+
+
+def _same_file(one: str, other: str) -> bool:
+    if os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)
+    return os.path.abspath(one) == os.path.abspath(other)
 
 
 def check_output(path: str | Path, suffixes: tuple[str, ...]) -> None:

@@ -32,7 +32,7 @@ KINDS = {
                          ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*/config.json")),
                    "motion module such as v3_sd15_mm.ckpt", "animatediff_models"),
     "taesd": Kind(("vae_approx/taesd_decoder.safetensors", "vae_approx/taesd_decoder.pth"),
-                  "TAESD decoder, taesd_decoder.safetensors", "vae_approx"),
+                  "TAESD decoder such as taesd_decoder.safetensors", "vae_approx"),
 }
 INDEX_FILES = ("model_index.json", "config.json")
 

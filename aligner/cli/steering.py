@@ -40,9 +40,9 @@ def text_conditions(options: Namespace, binder: ImageBind, texts: Mapping[str, s
             *(text_condition(binder, text, weight=-1.0) for text in options.away_from)]
 
 
-def read_tuned_prompt(options: Namespace) -> TunedPrompt | None:
-    """The prompt embedding that the options name. Raises CheckpointError if there is none in the file."""
-    return load_tuned_prompt(options.tuned_prompt) if options.tuned_prompt else None
+def read_tuned_prompt(options: Namespace, *streams: str) -> TunedPrompt | None:
+    """The prompt embedding that the options name. Raises AlignerError if the file holds none for these streams."""
+    return load_tuned_prompt(options.tuned_prompt).require_streams(streams) if options.tuned_prompt else None
 
 
 def starting_prompts(embeddings: Streams, tuned: TunedPrompt | None) -> Streams:

@@ -28,6 +28,9 @@ STREAM = "video"
 MOTION_SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear",
                    "steps_offset": 1, "clip_sample": False, "timestep_spacing": "linspace"}
 
+#: What a base model's own config need not say, because not all samplers know of it: latents are never clipped.
+PICTURE_SCHEDULE = {"steps_offset": 1, "clip_sample": False, "set_alpha_to_one": False}
+
 #: How a frame is decoded for ImageBind while guidance looks at it. The others are approximations. "half": from a latent
 #: of half the size, a quarter of the work; ImageBind shrinks frames to 224 x 224 in any case. "taesd": by a tiny
 #: decoder that was trained to imitate the VAE's, which has to be loaded too.
@@ -45,8 +48,8 @@ class AnimateDiff(nn.Module):
         super().__init__()
         self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
         self.taesd = taesd
-        schedule = {**MOTION_SCHEDULE, "prediction_type": scheduler_config.get("prediction_type", "epsilon")}
-        self.scheduler_config = schedule if self.moves else dict(scheduler_config)
+        motion_schedule = {**MOTION_SCHEDULE, "prediction_type": scheduler_config.get("prediction_type", "epsilon")}
+        self.scheduler_config = motion_schedule if self.moves else {**PICTURE_SCHEDULE, **scheduler_config}
         self.eval().requires_grad_(False)
 
     @property
@@ -185,7 +188,7 @@ def require_frames(frames: int, longest: int) -> int:
                            "motion module, or ask for 1 frame.")
     if frames > longest:
         raise AlignerError(f"This motion module has positions for {longest} frames, not {frames}. Ask for at most "
-                           f"{longest}.")
+                           f"{longest}, or give as few.")
     return frames
 
 
@@ -199,6 +202,6 @@ def require_sides(height: int, width: int, compression: int = 8) -> None:
 
 def require_fps(fps: Fraction | float) -> Fraction:
     """A frame rate as a fraction; raises AlignerError if it is none."""
-    if not 0 < fps <= 1000:
-        raise AlignerError(f"The frame rate must be above 0 and at most 1000 frames per second, not {fps}.")
+    if not 0.001 <= fps <= 1000:
+        raise AlignerError(f"The frame rate must be between 0.001 and 1000 frames per second, not {fps}.")
     return Fraction(fps).limit_denominator(1001)

@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..errors import AlignerError, CheckpointError
+from ..errors import AlignerError
 from ..guidance import Guidance
 from ..precision import dtype_of, full_precision
 from ..signals import Sound
 from .base import Streams
 from .ddim import DDIMDenoiser, predicted
-from .folders import load_component, load_part, require_pipeline
+from .folders import load_component, load_part, require_pipeline, require_vocabulary
 
 STREAM = "audio"
 PIPELINE = "AudioLDMPipeline"
@@ -153,11 +153,7 @@ def load_audioldm(folder: str | Path, *, dtype: torch.dtype = torch.float32,
     components = {name: load_component(cls, folder, name, dtype, device) for name, cls in classes.items()}
     scheduler = load_part(DDIMScheduler, folder, "scheduler")
     tokenizer = load_part(RobertaTokenizerFast, folder, "tokenizer")
-    words = components["text_encoder"].config.vocab_size
-    if len(tokenizer) != words:
-        # Without its files a tokenizer loads all the same, and knows no word.
-        raise CheckpointError(f"{folder / 'tokenizer'} knows {len(tokenizer)} words, but the text encoder {words}. "
-                              "Files such as vocab.json are missing there or belong to another model.")
+    require_vocabulary(tokenizer, components["text_encoder"], folder / "tokenizer")
     return AudioLDM(**components, tokenizer=tokenizer, scheduler_config=scheduler.config)
 
 

@@ -26,6 +26,9 @@ class Denoiser(Protocol):
     steps: int
     device: torch.device
 
+    def stepping(self, index: int) -> tuple[str, ...]:
+        """The streams that take a step at an index."""
+
     def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
         """The latents of step 0, one sample of the batch per generator: noise, or clean latents with noise upon them
         where the denoiser was made to keep a part of them."""

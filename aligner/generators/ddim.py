@@ -57,6 +57,9 @@ class DDIMDenoiser(ABC):
     def streams(self) -> tuple[str, ...]:
         return (self.stream,)
 
+    def stepping(self, index: int) -> tuple[str, ...]:
+        return self.streams
+
     @property
     def device(self) -> torch.device:
         return self.model.device

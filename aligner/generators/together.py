@@ -33,6 +33,9 @@ class Together:
     def device(self) -> torch.device:
         return self.denoisers[0].device
 
+    def stepping(self, index: int) -> tuple[str, ...]:
+        return tuple(stream for denoiser, own in self._stepping(index) for stream in denoiser.stepping(own))
+
     def prompts(self, prompts: Mapping[str, Sequence[str]] | Sequence[str]) -> Streams:
         """The prompt embeddings: of the same texts for all streams, or of texts by stream."""
         return _merged(denoiser.prompts(prompts[denoiser.streams[0]] if isinstance(prompts, Mapping) else prompts)

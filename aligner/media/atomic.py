@@ -32,7 +32,10 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         raise MediaError(f"{path}: its folder cannot be created ({error.strerror}).") from error
     temporary = _beside(path)
     try:
+        temporary.touch()
+        usual_mode = temporary.stat().st_mode
         yield temporary
+        temporary.chmod(usual_mode)  # some libraries let nobody but the owner read what they write
         _move(temporary, path)
     except OSError as error:
         if error.filename and Path(error.filename) not in (temporary, path):

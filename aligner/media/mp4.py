@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from ..errors import MediaError
 from .container import Source, created, opened, reading, video_stream
-from .sound import LAYOUTS, checked_waveform, sound_packets
+from .sound import LAYOUTS, checked_waveform, sound_packets, to_mono
 from .timing import Timing
 
 if TYPE_CHECKING:
@@ -44,6 +44,17 @@ class Soundtrack:
 
     waveform: torch.Tensor
     sample_rate: int
+
+    @staticmethod
+    def converted(waveform: torch.Tensor, sample_rate: int, duration: Fraction) -> Soundtrack:
+        """As `fitted`, but of any sound: at the nearest rate of AAC, and as mono where it has too many channels."""
+        from av.codec import Codec
+        from torchaudio.functional import resample
+
+        if len(waveform) > len(LAYOUTS):
+            waveform = to_mono(waveform)
+        nearest = min(Codec("aac", "w").audio_rates, key=lambda rate: abs(rate - sample_rate))
+        return Soundtrack.fitted(resample(waveform, sample_rate, nearest), nearest, duration)
 
     @staticmethod
     def fitted(waveform: torch.Tensor, sample_rate: int, duration: Fraction) -> Soundtrack:

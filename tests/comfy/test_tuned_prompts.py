@@ -58,7 +58,7 @@ def test_a_sound_prompt_is_fed_back(comfyui: Server) -> None:
     assert score(comfyui.client, text_to_sound(guided=False, tuned_prompt=["first", 4]) | again, 2) != plain
 
 
-def test_a_prompt_of_another_model_is_an_error(comfyui: Server) -> None:
+def test_a_damaged_file_is_an_error_that_names_it(comfyui: Server) -> None:
     folder = comfyui.folder / "models" / "tuned_prompts"
     folder.mkdir(exist_ok=True)
     (folder / "broken.safetensors").write_bytes(b"nothing")
@@ -66,6 +66,19 @@ def test_a_prompt_of_another_model_is_an_error(comfyui: Server) -> None:
         comfyui.client.run(loaders() | animatediff() | {
             "load": node(LOAD, file="broken.safetensors"),
             "keep": node("SeeingHearingSaveTunedPrompt", tuned_prompt=["load", 0], filename_prefix="again")})
+
+
+def test_a_prompt_of_the_other_stream_is_an_error(comfyui: Server) -> None:
+    sound, video = text_to_sound(guided=False, tuned_prompt=["video sampler", 5]), sound_to_video(guided=False)
+    with pytest.raises(PromptFailed, match="is for video, but audio is generated"):
+        comfyui.client.run({**video, **sound, "video sampler": video["sampler"]})
+
+
+@pytest.mark.parametrize("prefix, message", [("", "filename_prefix is empty"), ("../up", "outside")])
+def test_prompts_are_saved_where_they_are_looked_for(comfyui: Server, prefix: str, message: str) -> None:
+    with pytest.raises(PromptFailed, match=message):
+        comfyui.client.run(text_to_sound(guided=False) | {
+            "save": node("SeeingHearingSaveTunedPrompt", tuned_prompt=["sampler", 4], filename_prefix=prefix)})
 
 
 def choices(client: Client) -> list[str]:

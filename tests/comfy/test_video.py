@@ -112,6 +112,11 @@ def test_a_refined_latent_keeps_what_denoise_leaves(comfyui: Server) -> None:
     assert (refined - first).abs().mean() < 0.5 * (other - first).abs().mean()
 
 
+def test_frames_of_which_nothing_would_be_kept_are_an_error(comfyui: Server) -> None:
+    with pytest.raises(PromptFailed, match="denoise 1 keeps nothing of them"):
+        comfyui.client.run(sound_to_video(frames=["scaled", 0], guided=False) | clip(2, 32, 32))
+
+
 def test_frames_decide_count_and_size(comfyui: Server) -> None:
     prompt = sound_to_video(frames=["scaled", 0], denoise=0.5, guided=False) | clip(5, 40, 24)
     files = saved(comfyui, comfyui.client.run(prompt))

@@ -30,8 +30,8 @@ EXPECTED = {
     "audio_to_video": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
     "image_to_audio": Expected(30, seconds=Fraction(5)),
     "joint_video_audio": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
-    # Of the video's 25 steps denoise leaves 15; the sound takes all of its 25.
     "video_to_audio": Expected(30, size=(180, 320), frames=96, seconds=Fraction(4)),
+    # Of the video's 25 steps denoise leaves 15; the sound takes all of its 25.
     "video_to_video_with_sound": Expected(25, size=(64, 112), frames=16, seconds=Fraction(16, 24)),
 }
 

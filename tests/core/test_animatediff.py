@@ -1,5 +1,7 @@
 """AnimateDiff in the guided loop: parity with diffusers, frugal decoding, prompt tuning, and what it refuses."""
 
+import json
+import shutil
 from fractions import Fraction
 
 import pytest
@@ -87,6 +89,17 @@ def test_the_schedule_is_the_one_of_motion_modules(animatediff, picture_model):
     assert scheduler.timesteps.tolist() == [999, 666, 333, 0]
     # Without motion modules it is the base model's own.
     assert picture_model.scheduler_config["beta_schedule"] == "scaled_linear"
+
+
+def test_a_picture_needs_no_schedule_of_ddim(animatediff_folders, tmp_path):
+    """Configs of other samplers do not say that latents are not clipped to -1..1."""
+    folder = shutil.copytree(animatediff_folders[0], tmp_path / "base")
+    config = {"_class_name": "EulerAncestralDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012,
+              "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
+    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(config))
+    scheduler = load_animatediff(folder).denoiser(frames=1, steps=4).scheduler
+    assert (scheduler.config.clip_sample, scheduler.config.steps_offset) == (False, 1)
+    assert scheduler.final_alpha_cumprod == scheduler.alphas_cumprod[0] and scheduler.config.beta_end == 0.012
 
 
 # --- frugal decoding ------------------------------------------------------------------------------------------------
@@ -264,6 +277,7 @@ def test_encoding_is_deterministic_and_fits_the_denoiser(animatediff, seeded):
     ({"height": 100}, "height must be a multiple of 8, not 100. Take 96"),
     ({"width": 0}, "width must be a multiple of 8"),
     ({"fps": 0}, "frame rate"),
+    ({"fps": 0.0001}, "frame rate"),
     ({"fps": float("nan")}, "frame rate"),
     ({"steps": 0}, "0 denoising steps"),
     ({"cfg": float("inf")}, "cfg"),

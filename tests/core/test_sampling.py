@@ -14,7 +14,7 @@ from aligner.generators.audioldm import load_audioldm
 from aligner.guidance import Guidance
 from aligner.imagebind.clips import CLIP_SAMPLINGS
 from aligner.imagebind.encode import Embedding, embed_text
-from aligner.sampling import sample
+from aligner.sampling import _descend, sample
 
 from .reference import network, paper_rule, released_rule
 
@@ -348,3 +348,11 @@ def test_checkpointing_gives_a_hosts_forward_back():
     with checkpointed([module, module]):
         assert torch.equal(module(torch.ones(1)), torch.full((1,), 2.0))
     assert module.forward is hook
+
+
+def test_gradients_too_small_for_half_precision_survive():
+    latent = torch.zeros(3, requires_grad=True)
+    optimiser = torch.optim.SGD([latent], lr=1.0)
+    loss = (latent.half().float() * 1e-8).sum(dim=0, keepdim=True)  # half precision ends at 6e-8
+    _descend(optimiser, loss, 0)
+    torch.testing.assert_close(latent.detach(), torch.full((3,), -1e-8), atol=0, rtol=0.01)

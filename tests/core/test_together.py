@@ -70,6 +70,7 @@ def test_a_resting_stream_keeps_its_latent_and_its_estimate(animatediff, audiold
     together, steps = _together(animatediff, audioldm, video_steps=2, audio_steps=6), []
     result = generate(together, together.prompts(["a dog"]), seed=0, binder=binder, conditions=[text_condition],
                       guidance=Guidance(start=0.0), on_step=steps.append)
+    assert not torch.equal(result.latents["video"], steps[-1].clean["video"])  # moved once, after its own last step
     estimates = [step.clean["video"] for step in steps]
     same = [torch.equal(before, after) for before, after in zip(estimates, estimates[1:])]
     assert same == [True, True, False, True, True]
@@ -132,14 +133,33 @@ def test_without_text_the_streams_follow_each_other(denoiser, binder, text_condi
     assert list(_guided(denoiser, binder, [Condition(text_condition.embedding, 0.0)]).scores) == PAIRS[:1]
 
 
-def test_without_the_pair_of_streams_each_follows_the_text(denoiser, binder, text_condition):
-    joint = _guided(denoiser, binder, [text_condition], between=0.0)
+@pytest.mark.parametrize("rule, rate", [("released", 0.05), ("paper", 30.0)])
+@pytest.mark.parametrize("steps", [(3, 5), (5, 3)])
+def test_without_the_pair_of_streams_each_is_steered_as_it_would_be_alone(exact_animatediff, exact_audioldm,
+                                                                          exact_binder, rule, rate, steps):
+    """A sum of losses has each one's gradient, and a resting stream does not move, whatever the other does."""
+    together, condition = _together(exact_animatediff, exact_audioldm, *steps), text_condition(exact_binder, "a dog")
+    settings = {"rule": rule, "rates": {"video": rate, "audio": rate}, "inner_steps": 2, "start": 0.0,
+                "prompt_rates": {"video": 0.02, "audio": 0.01}}
+    joint = _guided(together, exact_binder, [condition], batch=2, between=0.0, **settings)
     assert list(joint.scores) == PAIRS[1:]
-    for part in denoiser.denoisers:
+    for part in together.denoisers:
         stream, = part.streams
-        alone = _guided(part, binder, [text_condition], prompts=part.prompts(["a dog barks"]))
-        # A sum of losses has each one's gradient, and Adam leaves the streams apart.
-        torch.testing.assert_close(joint.latents[stream], alone.latents[stream], atol=1e-4, rtol=0)
+        alone = _guided(part, exact_binder, [condition], batch=2, prompts=part.prompts(["a dog barks"]), **settings)
+        torch.testing.assert_close(joint.latents[stream], alone.latents[stream], atol=1e-9, rtol=0)
+        torch.testing.assert_close(joint.prompts[stream], alone.prompts[stream], atol=1e-9, rtol=0)
+
+
+def test_guiding_only_what_nothing_compares_is_an_error(denoiser, binder, text_condition):
+    seen = replace(text_condition, streams=("video",))
+    with pytest.raises(AlignerError, match="would move audio, but compares video"):
+        _guided(denoiser, binder, [seen], between=0.0, rates={"audio": 0.1})
+
+
+def test_guiding_only_what_rests_in_the_window_is_an_error(animatediff, audioldm, binder, text_condition):
+    together = _together(animatediff, audioldm, 1, 6)
+    with pytest.raises(AlignerError, match="would move video.* and within its window audio takes steps"):
+        _guided(together, binder, [text_condition], rates={"video": 0.1})
 
 
 def test_nothing_to_compare_is_an_error(denoiser, binder):

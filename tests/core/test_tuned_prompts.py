@@ -20,6 +20,11 @@ def test_a_file_holds_embeddings_and_texts(tmp_path, prompt):
     assert all(torch.equal(loaded.embeddings[name], tensor) for name, tensor in prompt.embeddings.items())
 
 
+def test_a_suffix_in_capitals_is_the_same(tmp_path, prompt):
+    save_tuned_prompt(tmp_path / "P.SAFETENSORS", prompt)
+    assert load_tuned_prompt(tmp_path / "P.SAFETENSORS").texts == prompt.texts
+
+
 def test_loading_in_inference_mode_gives_ordinary_tensors(tmp_path, prompt):
     with torch.inference_mode():
         save_tuned_prompt(tmp_path / "p.safetensors", prompt)

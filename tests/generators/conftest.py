@@ -17,8 +17,8 @@ UNET = {"sample_size": 8, "block_out_channels": (16, 32), "layers_per_block": 2,
         "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"), "attention_head_dim": 4, "cross_attention_dim": 24}
 VAE = {"block_out_channels": (8, 16), "layers_per_block": 1, "norm_num_groups": 4, "latent_channels": 4,
        "down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
-TEXT = {"vocab_size": 64, "hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
-        "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+TEXT = {"vocab_size": 49408, "hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 49407}
 MOTION = {"block_out_channels": (16, 32), "motion_norm_num_groups": 8, "motion_max_seq_length": 12}
 
 

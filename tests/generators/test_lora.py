@@ -56,6 +56,8 @@ SPELLINGS = {
     "peft to_out": peft(f"unet.{SPATIAL}to_out.0", f"{SPATIAL}to_out.0.weight"),
     "peft text": peft(f"text_encoder.{LAYER}self_attn.q_proj", f"{LAYER}self_attn.q_proj.weight", "text_encoder"),
     "peft motion": peft(f"unet.{TEMPORAL}to_v", f"{TEMPORAL}to_v.weight"),
+    "peft text, one level less": peft("text_encoder.encoder.layers.1.self_attn.q_proj",
+                                      f"{LAYER}self_attn.q_proj.weight", "text_encoder"),
     "layers": dotted(f"unet.{SPATIAL}to_k.lora", f"{SPATIAL}to_k.weight"),
     "processors": dotted(f"unet.{SPATIAL}processor.to_k_lora", f"{SPATIAL}to_k.weight"),
     "processors to_out": dotted(f"unet.{SPATIAL}processor.to_out_lora", f"{SPATIAL}to_out.0.weight"),
@@ -252,10 +254,11 @@ def test_sdxl(tmp_path, load, address):
 
 
 @pytest.mark.parametrize("name, kind", [("hada_w1_a", "LoHa"), ("lokr_w1", "LoKr"), ("dora_scale", "DoRA"),
-                                        ("lora_magnitude_vector", "DoRA"), ("oft_blocks", "OFT")])
+                                        ("lora_magnitude_vector", "DoRA"), ("oft_blocks", "OFT"),
+                                        ("base_model.model.x", "LoRA in peft's own layout")])
 def test_kinds_that_are_not_supported(tmp_path, load, name, kind):
     state = {**pair(KOHYA), f"{KOHYA}.{name}": torch.zeros(2)}
-    refused(load, tmp_path, state, f"is a {kind}, which is not supported. Choose a plain LoRA")
+    refused(load, tmp_path, state, f"is a {kind}.* which is not supported. Choose a plain LoRA")
 
 
 def test_layers_of_another_model_are_listed(tmp_path, load):
@@ -267,6 +270,7 @@ def test_layers_of_another_model_are_listed(tmp_path, load):
     pair(KOHYA, down=(2, 48)), pair(KOHYA, up=(48, 2)), pair(KOHYA, up=(16, 3)), pair(KOHYA, up=(16,)),
     {f"{KOHYA}.lora_down.weight": torch.zeros(2, 24)}, {f"{KOHYA}.alpha": torch.zeros(())},
     {**pair(KOHYA, down=(2, 24)), f"{KOHYA}.alpha": torch.zeros(2)},
+    {**pair(KOHYA, down=(0, 24), up=(16, 0)), f"{KOHYA}.alpha": torch.ones(())},
     {**pair(KOHYA, down=(2, 24)), f"{KOHYA}.lora_mid.weight": torch.zeros(2, 2, 1, 1)},
     {**pair(KOHYA, down=(2, 24)), f"unet.{SPATIAL}to_k.lora_A.weight": torch.zeros(2, 24)}])
 def test_matrices_of_another_shape_or_without_partner(tmp_path, load, state):
@@ -277,6 +281,11 @@ def test_one_bad_layer_spoils_the_file_before_anything_is_merged(tmp_path, load,
     monkeypatch.setattr("aligner.generators.stable_diffusion.single_file.SingleFile.fill", None)
     good = pair(KOHYA, down=(2, 24))
     refused(load, tmp_path, {**good, **pair("lora_unet_extra")}, "missing here: lora_unet_extra")
+
+
+def test_values_that_are_no_numbers(tmp_path, load):
+    state = {name: torch.full_like(tensor, math.nan) for name, tensor in pair(KOHYA, down=(2, 24)).items()}
+    refused(load, tmp_path, state, "x.safetensors changes .* by NaN or infinite values")
 
 
 def test_motion_lora_needs_a_motion_module(tmp_path, base_file, load, normal):

@@ -224,6 +224,14 @@ def test_incomplete_folders(tmp_path, base_folder, base_file, motion_folder):
     refused(base_file, "mm cannot be loaded .*no file named diffusion_pytorch_model", tmp_path / "mm")
 
 
+def test_a_tokenizer_without_its_words(tmp_path, base_folder):
+    """It would load all the same, and every prompt would mean the same."""
+    shutil.copytree(base_folder, tmp_path / "x")
+    for name in ("vocab.json", "merges.txt", "tokenizer.json"):
+        (tmp_path / "x" / "tokenizer" / name).unlink(missing_ok=True)
+    refused(tmp_path / "x", "tokenizer (knows . words, but the text encoder 49408|cannot be loaded)")
+
+
 def test_folders_that_changed_places(base_folder, motion_folder, base_file):
     refused(motion_folder, "is a motion module, not a base model")
     refused(base_file, "is a base model, not a motion module", base_folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
@@ -110,3 +112,13 @@ def test_places_that_cannot_be_written_say_so(tmp_path, monkeypatch, name):
 def test_an_error_about_another_file_is_not_blamed_on_the_target(tmp_path):
     with pytest.raises(FileNotFoundError), written_whole(tmp_path / "out.wav"):
         open(tmp_path / "missing")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_a_file_is_as_readable_as_any_other(tmp_path):
+    """safetensors lets nobody but the owner read what it writes."""
+    (tmp_path / "usual").touch()
+    with written_whole(tmp_path / "private") as temporary:
+        temporary.unlink()
+        os.close(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600))
+    assert (tmp_path / "private").stat().st_mode == (tmp_path / "usual").stat().st_mode

@@ -6,6 +6,7 @@ from argparse import Namespace
 
 import torch
 
+from ...errors import AlignerError
 from ...generators.animatediff import STREAM, AnimateDiffDenoiser
 from ...generators.base import Streams
 from ..inputs import VideoShape, first_frames
@@ -14,6 +15,8 @@ from ..models import Models
 
 def needed_to_look(options: Namespace) -> list[str]:
     """The kinds of models that ImageBind's look at the frames needs besides the VAE."""
+    if options.taesd and options.decoding != "taesd":
+        raise AlignerError("--taesd is for --decoding taesd: add that, or leave --taesd out.")
     return ["taesd"] if options.decoding == "taesd" else []
 
 

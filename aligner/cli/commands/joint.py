@@ -46,7 +46,7 @@ def _checked_guidance(options: Namespace, texts: dict[str, str]) -> Guidance:
 
 def _video_and_sound(options: Namespace, files: ModelFiles, shape: VideoShape, texts: dict[str, str],
                      guidance: Guidance) -> Run:
-    init, tuned = read_init(options, shape), read_tuned_prompt(options)
+    init, tuned = read_init(options, shape), read_tuned_prompt(options, VIDEO, AUDIO)
     models = load_models(options, files)
     with models.on_device(*models.text_encoders):
         sound = models.audioldm.denoiser(seconds=shape.seconds, steps=_audio_steps(options), cfg=options.audio_cfg,

@@ -55,7 +55,7 @@ def _checked_guidance(options: Namespace, suffixes: tuple[str, ...]) -> Guidance
 
 def _sound_for(options: Namespace, condition: Callable[[ImageBind], Condition], seconds: Fraction | float,
                guidance: Guidance) -> Run:
-    tuned = read_tuned_prompt(options)
+    tuned = read_tuned_prompt(options, STREAM)
     models = load_models(options, find_models(options, "imagebind", "audioldm"))
     with models.on_device(models.binder.vision):
         conditions = [condition(models.binder)]

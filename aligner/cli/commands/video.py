@@ -27,7 +27,7 @@ def audio_to_video(options: Namespace) -> None:
     files = find_models(options, "imagebind", "base", "motion", *needed_to_look(options))
     shape = video_shape(options, built_in=files.built_in)
     sound = read_piece(options.sound, options.start, shape.seconds)
-    soundtrack = Soundtrack.fitted(*sound, shape.seconds)
+    soundtrack = Soundtrack.converted(*sound, shape.seconds)
     run = _pictures_for(options, files, sound, shape, guidance)
     frames = eight_bit(run.result.signals[STREAM].pixels[0]).permute(0, 2, 3, 1)
     write_video(options.output, frames, shape.fps, soundtrack.waveform, soundtrack.sample_rate)
@@ -57,7 +57,7 @@ def _checked_guidance(options: Namespace, suffixes: tuple[str, ...]) -> Guidance
 
 def _pictures_for(options: Namespace, files: ModelFiles, sound: tuple[torch.Tensor, int], shape: VideoShape,
                   guidance: Guidance) -> Run:
-    init, tuned = read_init(options, shape), read_tuned_prompt(options)
+    init, tuned = read_init(options, shape), read_tuned_prompt(options, STREAM)
     models = load_models(options, files)
     with models.on_device(models.binder.audio):
         conditions = [audio_condition(models.binder, *sound, options.condition_weight, clips=options.clips)]

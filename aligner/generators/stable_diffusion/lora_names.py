@@ -18,7 +18,8 @@ _ENDINGS = {
 }
 
 _UNSUPPORTED = {"hada_": "LoHa", "lokr_": "LoKr", "dora_scale": "DoRA", "lora_magnitude_vector": "DoRA",
-                "oft_": "OFT", "boft_": "BOFT"}
+                "oft_": "OFT", "boft_": "BOFT",
+                "base_model.model.": "LoRA in peft's own layout, whose scale stands in another file"}
 
 _SDXL = ("lora_te1_", "lora_te2_", "text_encoder_2.", "lora_unet_input_blocks_", "lora_unet_middle_block_",
          "lora_unet_output_blocks_")
@@ -42,8 +43,10 @@ def addresses(networks: Mapping[str, nn.Module]) -> dict[str, tuple[str, str]]:
         layer = name.removesuffix(".weight")
         found[f"unet.{layer}"] = found["lora_unet_" + layer.replace(".", "_")] = "unet", name
     for name in _matrices(networks["text_encoder"]):
-        layer = "text_model." + name.removesuffix(".weight").removeprefix("text_model.")
-        found[f"text_encoder.{layer}"] = found["lora_te_" + layer.replace(".", "_")] = "text_encoder", name
+        # Versions of transformers differ in whether there is a level called text_model.
+        short = name.removesuffix(".weight").removeprefix("text_model.")
+        for layer in (short, f"text_model.{short}"):
+            found[f"text_encoder.{layer}"] = found["lora_te_" + layer.replace(".", "_")] = "text_encoder", name
     return found
 
 

@@ -121,9 +121,10 @@ def _config(weights: WeightFile) -> dict:
     """A MotionAdapter's config, from the metadata or else from the names and shapes of the weights."""
     if CONFIG_METADATA in weights.metadata:
         try:
-            return dict(json.loads(weights.metadata[CONFIG_METADATA]))
-        except (ValueError, TypeError) as error:
-            raise CheckpointError(f"{weights.path}: its metadata are damaged ({error}). "
+            config = dict(json.loads(weights.metadata[CONFIG_METADATA]))
+            return config | {"block_out_channels": list(config["block_out_channels"])}
+        except (ValueError, TypeError, KeyError) as error:
+            raise CheckpointError(f"{weights.path}: its metadata are damaged ({error!r}). "
                                   "Download it again.") from error
     shapes, widths = weights.shapes, []
     while (name := _WIDTH.format(len(widths))) in shapes:
