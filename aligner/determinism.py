@@ -13,8 +13,8 @@ def repeatable(device: torch.device) -> Iterator[None]:
     """Choose deterministic kernels within the context and give the host its own settings back afterwards.
 
     The CPU is repeatable as it is. On a GPU the backward passes of attention and convolution are not by default.
-    Where PyTorch has no deterministic kernel it warns instead of failing. Two kinds of gradient are such: of flash
-    attention, which repeats itself only where a warning would not do, and of antialiased resizing.
+    Where PyTorch has no deterministic kernel it warns instead of failing. It has none for the gradient of antialiased
+    resizing, and the one of flash attention it chooses only if what cannot repeat itself is an error.
     """
     if device.type == "cpu":
         yield

@@ -27,7 +27,7 @@ def text_condition(binder: ImageBind, text: str, weight: float = 1.0) -> Conditi
 
 
 def prompt_conditions(binder: ImageBind, prompts: Mapping[str, str], weight: float = 1.0) -> list[Condition]:
-    """The prompts of streams as texts that steer these streams: one for all streams that share it, none if it is empty."""
+    """The prompts of streams as texts that steer them: one for all streams that share it, none if it is empty."""
     streams: dict[str, tuple[str, ...]] = {}
     for stream, prompt in prompts.items():
         if prompt.strip():

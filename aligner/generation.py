@@ -113,10 +113,10 @@ def _require_reach(denoiser: Denoiser, guidance: Guidance, objective: Objective)
     stepping = {stream for index in guidance.window(denoiser.steps) for stream in denoiser.stepping(index)}
     guided = {*guidance.rates, *guidance.prompt_rates}
     if not guided & objective.compared & stepping:
-        raise AlignerError(f"Guidance moves nothing: it would move {' and '.join(sorted(guided))}, but compares "
-                           f"{' and '.join(sorted(objective.compared))}, and within its window "
-                           f"{' and '.join(sorted(stepping))} takes steps. Widen the window, raise denoise, compare what "
-                           "is guided, or turn guidance off.")
+        raise AlignerError(f"Guidance moves nothing: it would move {' and '.join(sorted(guided))}, but compares only "
+                           f"{' and '.join(sorted(objective.compared))}, and steps within its window are taken only by "
+                           f"{' and '.join(sorted(stepping))}. Widen the window, raise denoise, compare what is "
+                           "guided, or turn guidance off.")
 
 
 def _on(device: torch.device, embedding: Embedding) -> Embedding:

@@ -62,7 +62,8 @@ class Objective:
         return {name for pair in self.pairs for name in (pair.stream, *([] if pair.given else [pair.target]))}
 
     def __call__(self, rendered: Mapping[str, Signal]) -> Alignment:
-        generated = {name: self.embed(signal) for name, signal in rendered.items() if name in self.compared}
+        compared = self.compared
+        generated = {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
         targets = {True: self.conditions, False: generated}
         distance = COMPARISONS[self.compare]
         distances = {pair: distance(generated[pair.stream], targets[pair.given][pair.target]) for pair in self.pairs}

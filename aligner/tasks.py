@@ -15,8 +15,8 @@ from .objective import Pair
 class Task:
     """What is generated, from what, in how many denoising steps (section 4.1 of the paper).
 
-    prompt_rates: the streams whose prompt is tuned by default. The paper tunes prompts for video (section 3.2.4) without
-    saying how fast: Adam at 0.01 moves an embedding, whose entries are about 1, by some tenths in 20 steps.
+    prompt_rates: the streams whose prompt is tuned by default. The paper tunes prompts for video (section 3.2.4)
+    without saying how fast: Adam at 0.01 moves an embedding, whose entries are about 1, by some tenths in 20 steps.
     """
 
     generates: tuple[str, ...]

@@ -121,8 +121,8 @@ def _latent_seconds(model: AudioLDM, latent: dict) -> Fraction:
     samples, asked = latent["samples"], latent.get("sound_samples", 0)
     channels, _, bins = model.latent_shape(1)
     if samples.ndim != 4 or (samples.shape[1], samples.shape[3]) != (channels, bins):
-        raise AlignerError(f"This latent has shape {tuple(samples.shape)}, but one of this model's sounds has (variations, "
-                           f"{channels}, time, {bins}). Use a latent from this node.")
+        raise AlignerError(f"This latent has shape {tuple(samples.shape)}, but one of this model's sounds has "
+                           f"(variations, {channels}, time, {bins}). Use a latent from this node.")
     # Other nodes cut and join latents without knowing what we wrote beside the samples.
     if not asked or model.latent_shape(asked)[1] != samples.shape[2]:
         asked = model.latent_samples(samples)

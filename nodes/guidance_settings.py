@@ -54,8 +54,8 @@ class GuidanceSettings(io.ComfyNode):
                                        "video or pictures. 0.01 is the paper's; 0 leaves it alone."),
                 io.Float.Input("video_prompt_rate", default=AUDIO_TO_VIDEO.prompt_rates["video"], min=0.0, max=10.0,
                                step=0.001, round=False, optional=True,
-                               tooltip="Guided prompt tuning for video, as in the paper, which does not say how "
-                                       "fast: how far its prompt's embedding moves. 0 is off, which is faster and needs less memory."),
+                               tooltip="Guided prompt tuning for video: how far its prompt's embedding moves. The "
+                                       "paper gives no figure. 0 is off, which is faster and needs less memory."),
             ],
             outputs=[GuidanceType.Output(display_name="guidance", tooltip="For a guided sampler.")],
         )

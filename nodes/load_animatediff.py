@@ -78,8 +78,8 @@ def _demo(base: str, motion: str, loras: list[Lora], taesd: str, dtype) -> Anima
         raise AlignerError(f"The built-in demo model and real weights do not fit together: set both base and motion to "
                            f"'{DEMO}', or neither of them.")
     if loras:
-        raise AlignerError("There is no LoRA for the built-in demo model. Choose a real base, or set lora and motion_lora "
-                           f"to '{NONE}' and disconnect Add LoRA.")
+        raise AlignerError("There is no LoRA for the built-in demo model. Choose a real base, or set lora and "
+                           f"motion_lora to '{NONE}' and disconnect Add LoRA.")
     if taesd != NONE:
         raise AlignerError("TAESD imitates real weights, not the built-in demo model. Choose a real base, or set taesd "
                            f"to '{NONE}'.")

@@ -25,7 +25,8 @@ class LoadImageBind(io.ComfyNode):
                                tooltip="A file from models/imagebind, or the small random model that is built in."),
                 precision_input(),
             ],
-            outputs=[ImageBindType.Output(display_name="imagebind", tooltip="For Encode Condition, Alignment Score and the samplers.")],
+            outputs=[ImageBindType.Output(display_name="imagebind", tooltip="For Encode Condition, Alignment Score and "
+                                                                            "the samplers.")],
         )
 
     @classmethod

@@ -55,8 +55,10 @@ def sample(denoiser: Denoiser, prompts: Streams, *models: Hosted, imagebind: Hos
 def affordable(denoiser: Denoiser, batch: int, guidance: Guidance, parts: Sequence[ModelPatcher]) -> Guidance:
     """Checkpointing gives the same result in less memory, and is switched on where the device is too small without."""
     needed = sum(part.model_size() for part in parts) + denoiser.activation_bytes(batch, guidance)
-    if guidance.checkpointing or needed < model_management.get_total_memory(denoiser.device):
+    # Of the device where the parts will be: most of them are still on the host.
+    room = model_management.get_total_memory(model_management.get_torch_device())
+    if guidance.checkpointing or needed + model_management.extra_reserved_memory() < room:
         return guidance
-    logging.info("Seeing & Hearing: checkpointing is switched on, because without it this run would need about %.0f GiB.",
-                 needed / 2**30)
+    logging.info("Seeing & Hearing: checkpointing is switched on, because without it this run would need about "
+                 "%.0f GiB.", needed / 2**30)
     return replace(guidance, checkpointing=True)

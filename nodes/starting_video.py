@@ -47,6 +47,7 @@ class StartingVideo:
     def __init__(self, model: AnimateDiff, latent: dict | None, frames: torch.Tensor | None, denoise: float):
         if latent is not None and frames is not None:
             raise AlignerError("Both a latent and frames are connected. Disconnect one of them.")
+        # An empty latent, though, is how ComfyUI's graphs say a size: with it denoise 1 means noise alone.
         if frames is not None and denoise == 1:
             raise AlignerError("Frames are connected, but denoise 1 keeps nothing of them. Set denoise lower, for "
                                "example to 0.6, or disconnect them.")

@@ -79,8 +79,10 @@ def check_outputs(options: Namespace, suffixes: tuple[str, ...], guidance: Guida
 
 
 def _require_inputs_kept(options: Namespace) -> None:
-    """Nothing that was read is lost; only v2a may write into its clip, whose pictures it keeps."""
-    read = {name: getattr(options, name) for name in ("clip", "sound", "picture", "init") if getattr(options, name, None)}
+    """No recording, picture or model that is read is overwritten. v2a may write into its own clip, whose pictures it
+    keeps, and a tuned prompt may be refined in place."""
+    names = ("clip", "sound", "picture", "init", "imagebind", "audioldm", "base", "motion", "taesd")
+    read = {name: path for name in names if (path := getattr(options, name, None)) and os.path.exists(path)}
     for written in filter(None, (options.output, options.curve, options.save_prompt)):
         for name, path in read.items():
             if _same_file(written, path) and not (name == "clip" and written == options.output):
@@ -88,9 +90,8 @@ def _require_inputs_kept(options: Namespace) -> None:
 
 
 def _same_file(one: str, other: str) -> bool:
-    if os.path.exists(one) and os.path.exists(other):
-        return os.path.samefile(one, other)
-    return os.path.abspath(one) == os.path.abspath(other)
+    first, second = (os.path.normcase(os.path.realpath(path)) for path in (one, other))
+    return first == second
 
 
 def check_output(path: str | Path, suffixes: tuple[str, ...]) -> None:

@@ -1,7 +1,8 @@
 """Draws the bundled example inputs, a bouncing ball: `python -m aligner.demo.make_example`.
 
 The ball falls and bounces ever lower as it crosses the picture: the sound it asks for has clear moments.
-The sound, in a file of its own, has those moments. Everything is made by formula, with soft edges, and comes out the same every time.
+The sound, in a file of its own, has those moments. Everything is made by formula, with soft edges, and comes out the
+same every time.
 """
 
 from __future__ import annotations

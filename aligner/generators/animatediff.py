@@ -28,7 +28,8 @@ STREAM = "video"
 MOTION_SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear",
                    "steps_offset": 1, "clip_sample": False, "timestep_spacing": "linspace"}
 
-#: What a base model's own config need not say, because not all samplers know of it: latents are never clipped.
+#: How Stable Diffusion 1.5 is sampled by DDIM, where a config for other samplers does not say: above all unclipped, as
+#: latents go beyond -1..1.
 PICTURE_SCHEDULE = {"steps_offset": 1, "clip_sample": False, "set_alpha_to_one": False}
 
 #: How a frame is decoded for ImageBind while guidance looks at it. The others are approximations. "half": from a latent
@@ -187,8 +188,8 @@ def require_frames(frames: int, longest: int) -> int:
         raise AlignerError(f"Without a motion module only single pictures can be made, not {frames} frames. Load a "
                            "motion module, or ask for 1 frame.")
     if frames > longest:
-        raise AlignerError(f"This motion module has positions for {longest} frames, not {frames}. Ask for at most "
-                           f"{longest}, or give as few.")
+        raise AlignerError(f"This motion module has positions for {longest} frames, not {frames}. Take no more "
+                           f"than {longest}.")
     return frames
 
 
@@ -202,6 +203,6 @@ def require_sides(height: int, width: int, compression: int = 8) -> None:
 
 def require_fps(fps: Fraction | float) -> Fraction:
     """A frame rate as a fraction; raises AlignerError if it is none."""
-    if not 0.001 <= fps <= 1000:
+    if not 0.001 <= fps <= 1000:  # slower ones would become 0 below
         raise AlignerError(f"The frame rate must be between 0.001 and 1000 frames per second, not {fps}.")
     return Fraction(fps).limit_denominator(1001)

@@ -153,7 +153,7 @@ def load_audioldm(folder: str | Path, *, dtype: torch.dtype = torch.float32,
     components = {name: load_component(cls, folder, name, dtype, device) for name, cls in classes.items()}
     scheduler = load_part(DDIMScheduler, folder, "scheduler")
     tokenizer = load_part(RobertaTokenizerFast, folder, "tokenizer")
-    require_vocabulary(tokenizer, components["text_encoder"], folder / "tokenizer")
+    require_vocabulary(tokenizer, components["text_encoder"].config.vocab_size, folder / "tokenizer")
     return AudioLDM(**components, tokenizer=tokenizer, scheduler_config=scheduler.config)
 
 

@@ -34,8 +34,8 @@ class DDIMDenoiser(ABC):
     A generator adds what its latents look like, how its network is called and how they are rendered.
 
     model: the generator's weights. stream: the stream's name. shape: of one sample's latent. steps: of the whole
-    schedule. cfg: scale of classifier-free guidance (arXiv 2207.12598); 1 or less turns it off. denoise: the part of the
-    schedule that is sampled; below 1 sampling starts from a given latent, of which the more is kept the lower it is.
+    schedule. cfg: scale of classifier-free guidance (arXiv 2207.12598); 1 or less turns it off. denoise: the part of
+    the schedule that is sampled; below 1 sampling starts from a given latent, of which the more is kept the lower it is.
 
     Raises AlignerError if one of these, or the noise schedule, cannot be sampled.
     """
@@ -105,7 +105,7 @@ class DDIMDenoiser(ABC):
 
     def _without_gradient(self, z: torch.Tensor, timestep: torch.Tensor, negative: torch.Tensor,
                           index: int) -> torch.Tensor:
-        """The unconditional half while only the prompt is tuned: it needs no graph, and is the same in all inner steps."""
+        """The unconditional half while only the prompt is tuned: without graph, and the same in all inner steps."""
         if self._unmoved is None or self._unmoved[:1] != (index,) or self._unmoved[1] is not z:
             with torch.no_grad():
                 self._unmoved = index, z, self.network(z, timestep, negative)

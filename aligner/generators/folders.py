@@ -77,12 +77,11 @@ def load_part(cls: type, folder: Path, name: str):
     return _read(folder / name, cls.from_pretrained, str(folder / name), local_files_only=True)
 
 
-def require_vocabulary(tokenizer, text_encoder: nn.Module, place: Path) -> None:
-    """Raise CheckpointError unless a tokenizer knows the words that the text encoder does.
+def require_vocabulary(tokenizer, words: int, place: Path) -> None:
+    """Raise CheckpointError unless a tokenizer knows as many words as its text encoder.
 
     Without its files a tokenizer loads all the same, and knows no word.
     """
-    words = text_encoder.config.vocab_size
     if len(tokenizer) != words:
         raise CheckpointError(f"{place} knows {len(tokenizer)} words, but the text encoder {words}. Files such as "
                               "vocab.json are missing there or belong to another model.")

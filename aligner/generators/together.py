@@ -34,7 +34,7 @@ class Together:
         return self.denoisers[0].device
 
     def stepping(self, index: int) -> tuple[str, ...]:
-        return tuple(stream for denoiser, own in self._stepping(index) for stream in denoiser.stepping(own))
+        return tuple(stream for denoiser, own in self._turns(index) for stream in denoiser.stepping(own))
 
     def prompts(self, prompts: Mapping[str, Sequence[str]] | Sequence[str]) -> Streams:
         """The prompt embeddings: of the same texts for all streams, or of texts by stream."""
@@ -53,13 +53,13 @@ class Together:
         return _merged(started(denoiser) for denoiser in self.denoisers)
 
     def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
-        return _merged(denoiser.predict(latents, prompts, own) for denoiser, own in self._stepping(index))
+        return _merged(denoiser.predict(latents, prompts, own) for denoiser, own in self._turns(index))
 
     def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
-        return _merged(denoiser.x0(latents, output, own) for denoiser, own in self._stepping(index))
+        return _merged(denoiser.x0(latents, output, own) for denoiser, own in self._turns(index))
 
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
-        return _merged(denoiser.step(latents, output, own) for denoiser, own in self._stepping(index))
+        return _merged(denoiser.step(latents, output, own) for denoiser, own in self._turns(index))
 
     def render(self, clean: Streams) -> dict[str, Signal]:
         return {name: signal for denoiser in self.denoisers for name, signal in denoiser.render(clean).items()}
@@ -70,7 +70,7 @@ class Together:
     def activation_bytes(self, batch: int, guidance: Guidance | None = None) -> int:
         return sum(denoiser.activation_bytes(batch, guidance) for denoiser in self.denoisers)
 
-    def _stepping(self, index: int) -> Iterator[tuple[Denoiser, int]]:
+    def _turns(self, index: int) -> Iterator[tuple[Denoiser, int]]:
         """The denoisers that take a step at an index, each with its own index."""
         for denoiser in self.denoisers:
             own = index * denoiser.steps // self.steps

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 
 from ..errors import AlignerError
-from ..precision import full_precision
+from ..resampling import resampled
 from .clips import Span
 from .towers import MEL_BINS, MEL_FRAMES
 
@@ -36,7 +35,7 @@ def audio_input(waveform: torch.Tensor, sample_rate: int, spans: Sequence[Span])
     Every clip loses its mean; what it lacks of 204 frames (2.055 s) is filled with zeros before normalising,
     as upstream. A clip may reach beyond the end of the sound, but one that starts there raises AlignerError.
     """
-    waveform = resampled(waveform, sample_rate)
+    waveform = resampled(waveform, sample_rate, SAMPLE_RATE)
     samples = waveform.shape[1]
     starts = [int(start * SAMPLE_RATE) for start, _ in spans]
     ends = [min(int(end * SAMPLE_RATE), samples) for _, end in spans]
@@ -49,19 +48,6 @@ def audio_input(waveform: torch.Tensor, sample_rate: int, spans: Sequence[Span])
     mel = fbank(clips.flatten(0, 1))[..., :MEL_FRAMES]
     mel = F.pad(mel, (0, MEL_FRAMES - mel.shape[-1]))
     return ((mel - MEAN) / STD).unflatten(0, clips.shape[:2]).unsqueeze(2)
-
-
-def resampled(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
-    """(B, n) at `sample_rate` Hz, 1,000 or more -> (B, m) at 16 kHz and at least float32."""
-    waveform = full_precision(waveform)
-    if sample_rate == SAMPLE_RATE:
-        return waveform
-    from torchaudio.functional import resample  # imports much; sound at 16 kHz does without
-
-    # Exact for all usual rates. An odd one, like 47,999 Hz, would need gigabytes of filters: there the pitch
-    # may be off by a millionth.
-    ratio = Fraction(sample_rate, SAMPLE_RATE).limit_denominator(1000)
-    return resample(waveform, ratio.numerator, ratio.denominator)
 
 
 def fbank(waveform: torch.Tensor) -> torch.Tensor:

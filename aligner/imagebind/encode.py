@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 
 from ..errors import AlignerError
-from .audio import LOWEST_RATE, SAMPLE_RATE, audio_input, resampled
+from ..resampling import resampled
+from .audio import LOWEST_RATE, SAMPLE_RATE, audio_input
 from .clips import ClipSampling, Span
 from .tokenizer import tokenize
 from .towers import ImageBind
@@ -88,7 +89,7 @@ def embed_audio(model: ImageBind, waveform: torch.Tensor, sample_rate: int, samp
         raise AlignerError(f"A sample rate must be at least {LOWEST_RATE} Hz, not {sample_rate}.")
     _require_finite("sound", waveform)
     with _graph_only_for(waveform):
-        waveform = resampled(waveform.to(model.audio.device), sample_rate)
+        waveform = resampled(waveform.to(model.audio.device), sample_rate, SAMPLE_RATE)
         spans = sampling.audio.spans(waveform.shape[1] / SAMPLE_RATE, count)
         inputs = audio_input(waveform, SAMPLE_RATE, spans)
         clips = model.audio(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])

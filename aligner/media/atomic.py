@@ -32,10 +32,10 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         raise MediaError(f"{path}: its folder cannot be created ({error.strerror}).") from error
     temporary = _beside(path)
     try:
-        temporary.touch()
-        usual_mode = temporary.stat().st_mode
+        usual_mode = _usual_mode(temporary)
         yield temporary
-        temporary.chmod(usual_mode)  # some libraries let nobody but the owner read what they write
+        if temporary.exists() and temporary.stat().st_mode != usual_mode:
+            temporary.chmod(usual_mode)  # some libraries let nobody but the owner read what they write
         _move(temporary, path)
     except OSError as error:
         if error.filename and Path(error.filename) not in (temporary, path):
@@ -68,6 +68,14 @@ def require_writable(path: str | os.PathLike) -> None:
         for folder in missing:
             with suppress(OSError):  # never made, or in use by somebody else by now
                 folder.rmdir()
+
+
+def _usual_mode(unused: Path) -> int:
+    """Who may read and write a new file here."""
+    unused.touch()
+    mode = unused.stat().st_mode
+    unused.unlink()
+    return mode
 
 
 def _beside(path: Path) -> Path:

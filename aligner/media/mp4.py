@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 
 from ..errors import MediaError
+from ..resampling import resampled
 from .container import Source, created, opened, reading, video_stream
 from .sound import LAYOUTS, checked_waveform, sound_packets, to_mono
 from .timing import Timing
@@ -48,19 +49,14 @@ class Soundtrack:
     @staticmethod
     def converted(waveform: torch.Tensor, sample_rate: int, duration: Fraction) -> Soundtrack:
         """As `fitted`, but of any sound: at the nearest rate of AAC, and as mono where it has too many channels."""
-        from av.codec import Codec
-        from torchaudio.functional import resample
-
         if len(waveform) > len(LAYOUTS):
             waveform = to_mono(waveform)
-        nearest = min(Codec("aac", "w").audio_rates, key=lambda rate: abs(rate - sample_rate))
-        return Soundtrack.fitted(resample(waveform, sample_rate, nearest), nearest, duration)
+        nearest = min(_aac_rates(), key=lambda rate: abs(rate - sample_rate))
+        return Soundtrack.fitted(resampled(waveform, sample_rate, nearest), nearest, duration)
 
     @staticmethod
     def fitted(waveform: torch.Tensor, sample_rate: int, duration: Fraction) -> Soundtrack:
-        from av.codec import Codec
-
-        rates = Codec("aac", "w").audio_rates
+        rates = _aac_rates()
         if sample_rate not in rates:
             raise MediaError(
                 f"MP4 sound cannot have {sample_rate} Hz: resample it to one of {sorted(rates)}."
@@ -77,6 +73,12 @@ class Soundtrack:
         )
         stream.bit_rate = channels * min(AAC_BITS_PER_SAMPLE * self.sample_rate, AAC_MOST_BITS_PER_SECOND)
         return sound_packets(stream, self.waveform)
+
+
+def _aac_rates() -> list[int]:
+    from av.codec import Codec
+
+    return Codec("aac", "w").audio_rates
 
 
 def copy_video(path: Path, source: Source, timing: Timing, sound: Soundtrack) -> None:

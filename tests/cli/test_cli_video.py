@@ -238,7 +238,8 @@ def test_sources_without_sound_are_refused(refused, clip):
     assert "nowhere.wav" in refused("a2v", "nowhere.wav", "-o", "out.mp4")
 
 
-@pytest.mark.parametrize("rate, channels, written", [(192000, 2, (96000, 2)), (6000, 1, (7350, 1))])
+@pytest.mark.parametrize("rate, channels, written", [(192000, 2, (96000, 2)), (6000, 1, (7350, 1)),
+                                                     (47999, 1, (48000, 1))])
 def test_a_sound_that_mp4_cannot_hold_is_converted(run, a2v, tmp_path, rate, channels, written):
     write_audio(tmp_path / "odd.wav", torch.rand(channels, rate) - 0.5, rate)
     _, _, *others = a2v

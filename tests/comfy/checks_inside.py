@@ -77,21 +77,26 @@ def frame_rates_are_told_from_their_rounded_figures(pack: str) -> None:
 
 
 def checkpointing_is_switched_on_where_the_device_is_too_small(pack: str) -> None:
-    import torch
+    sampling = importlib.import_module(f"{pack}.nodes.sampling")
+    guidance = importlib.import_module(f"{pack}.aligner.guidance").Guidance(rates={"video": 0.02})
+    device, management = object(), sampling.model_management
+    management.get_torch_device = lambda: device
+    management.get_total_memory = lambda asked: 24 * 2**30 if asked is device else 2**60  # the host has plenty
+    management.extra_reserved_memory = lambda: 2**30
+
+    class Part:
+        def model_size(self) -> int:
+            return 3 * 2**30
 
     class Denoiser:
-        device = torch.device("cpu")
-
-        def __init__(self, needed: int):
-            self.needed = needed
+        def __init__(self, gibibytes: int):
+            self.gibibytes = gibibytes
 
         def activation_bytes(self, batch: int, guidance) -> int:
-            return 2**20 if guidance.checkpointing else self.needed
+            return self.gibibytes * 2**30
 
-    sampling, guidance = importlib.import_module(f"{pack}.nodes.sampling"), importlib.import_module(
-        f"{pack}.aligner.guidance").Guidance(rates={"video": 0.02})
-    assert sampling.affordable(Denoiser(2**20), 1, guidance, []) is guidance
-    changed = sampling.affordable(Denoiser(2**60), 1, guidance, [])
+    assert sampling.affordable(Denoiser(19), 1, guidance, [Part()]) is guidance
+    changed = sampling.affordable(Denoiser(20), 1, guidance, [Part()])
     assert changed.checkpointing and changed.rates == guidance.rates
 
 

@@ -119,6 +119,12 @@ def test_a_file_is_as_readable_as_any_other(tmp_path):
     """safetensors lets nobody but the owner read what it writes."""
     (tmp_path / "usual").touch()
     with written_whole(tmp_path / "private") as temporary:
-        temporary.unlink()
         os.close(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600))
     assert (tmp_path / "private").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_a_block_that_writes_nothing_leaves_the_older_file(tmp_path):
+    (tmp_path / "x").write_bytes(b"an older result")
+    with pytest.raises(MediaError), written_whole(tmp_path / "x"):
+        pass
+    assert (tmp_path / "x").read_bytes() == b"an older result"

@@ -14,7 +14,10 @@ from ..models import Models
 
 
 def needed_to_look(options: Namespace) -> list[str]:
-    """The kinds of models that ImageBind's look at the frames needs besides the VAE."""
+    """The kinds of models that ImageBind's look at the frames needs besides the VAE.
+
+    Raises AlignerError for one that would not be used.
+    """
     if options.taesd and options.decoding != "taesd":
         raise AlignerError("--taesd is for --decoding taesd: add that, or leave --taesd out.")
     return ["taesd"] if options.decoding == "taesd" else []

@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..folders import require_vocabulary
 from .folder import open_folder
 from .lora import Lora, open_lora
 from .motion import open_motion, with_motion
@@ -58,7 +57,6 @@ def load_stable_diffusion(base: str | Path, motion: str | Path | None = None, *,
         source.require(networks)
         changes = [files.enter_context(open_lora(lora, networks)) for lora in loras]
         tokenizer = source.tokenizer()
-        require_vocabulary(tokenizer, networks["text_encoder"], source.path / "tokenizer")
         # A folder whose tokenizer does not name its limit would mean 1e30 tokens.
         positions = networks["text_encoder"].config.max_position_embeddings
         tokenizer.model_max_length = min(tokenizer.model_max_length, positions)

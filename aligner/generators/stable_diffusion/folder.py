@@ -12,8 +12,8 @@ from torch import nn
 from ...errors import CheckpointError
 from ...strict_loading import fill
 from ...weight_files import held_weights
-from ..folders import load_component, load_part, read_json, require_pipeline
-from .networks import COMPONENTS, network_class, settle
+from ..folders import load_component, load_part, read_json, require_pipeline, require_vocabulary
+from .networks import COMPONENTS, network_class, published_config, settle
 
 PIPELINE = "StableDiffusionPipeline"
 
@@ -31,7 +31,10 @@ class Folder:
     def tokenizer(self):
         from transformers import CLIPTokenizer
 
-        return load_part(CLIPTokenizer, self.path, "tokenizer")
+        tokenizer = load_part(CLIPTokenizer, self.path, "tokenizer")
+        words = self.configs["text_encoder"].get("vocab_size", published_config("text_encoder")["vocab_size"])
+        require_vocabulary(tokenizer, words, self.path / "tokenizer")
+        return tokenizer
 
     def require(self, networks: Mapping[str, nn.Module]) -> None:
         """The weights are compared with the configs while they are read, by `load_component`."""

@@ -70,12 +70,12 @@ class OpenLora:
             down, up, mid = (self._read(name, weight) for name in (change.down, change.up, change.mid))
             alpha = self.weights.take(change.alpha).item() if change.alpha else self.alphas.get(change.component)
             scale = self.strength * (1.0 if alpha is None else alpha / len(down))
-            product = scale * _product(down, up, mid).reshape(weight.shape)
-            if not product.isfinite().all():
-                raise CheckpointError(f"{self.weights.path} changes {change.weight} by NaN or infinite values. "
-                                      "Download it again, or lower its strength.")
+            changed = full_precision(weight) + scale * _product(down, up, mid).reshape(weight.shape)
             with torch.no_grad():
-                weight.copy_(full_precision(weight) + product)
+                weight.copy_(changed)
+            if not weight.isfinite().all():
+                raise CheckpointError(f"{self.weights.path} changes {change.weight} to NaN or infinite values. "
+                                      "Download it again, or lower its strength.")
 
     def _read(self, name: str | None, weight: torch.Tensor) -> torch.Tensor | None:
         if name is None:
@@ -147,9 +147,9 @@ def _without_place(path: Path, names: list[str], known: Mapping[str, object]) ->
 def _fits(weight: tuple[int, ...], shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Whether the product of the matrices has the shape of the weight."""
     down, up = shapes["down"], shapes["up"]
-    if min(len(down), len(up)) < 2 or math.prod(up[2:]) != 1 or math.prod(shapes.get("alpha", ())) != 1:
+    if min(len(down), len(up)) < 2 or down[0] == 0 or math.prod(up[2:]) != 1:
         return False
-    if down[0] == 0:
+    if math.prod(shapes.get("alpha", ())) != 1:
         return False
     if "mid" not in shapes:
         return up[1] == down[0] and (up[0], math.prod(down[1:])) == (weight[0], math.prod(weight[1:]))

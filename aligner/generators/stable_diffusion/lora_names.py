@@ -36,7 +36,7 @@ def split(name: str) -> tuple[str, str] | None:
 def addresses(networks: Mapping[str, nn.Module]) -> dict[str, tuple[str, str]]:
     """{address: (component, name of the weight)} of all matrices and kernels that a LoRA may change.
 
-    Each has two addresses: with dots, as diffusers spells them, and with kohya's underscores.
+    Each has an address with dots, as diffusers spells it, and one with kohya's underscores.
     """
     found = {}
     for name in _matrices(networks["unet"]):

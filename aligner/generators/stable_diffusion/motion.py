@@ -122,7 +122,8 @@ def _config(weights: WeightFile) -> dict:
     if CONFIG_METADATA in weights.metadata:
         try:
             config = dict(json.loads(weights.metadata[CONFIG_METADATA]))
-            return config | {"block_out_channels": list(config["block_out_channels"])}
+            config["block_out_channels"]  # without it the library would assume another model's sizes
+            return config
         except (ValueError, TypeError, KeyError) as error:
             raise CheckpointError(f"{weights.path}: its metadata are damaged ({error!r}). "
                                   "Download it again.") from error

@@ -22,8 +22,8 @@ def load_taesd(path: str | Path, *, dtype: torch.dtype = torch.float32,
                device: torch.device | str = "cpu") -> nn.Module:
     """A network that turns latents as the U-Net knows them, (n, 4, h, w), into pictures in -1..1.
 
-    path: taesd_decoder.safetensors or .pth, or a folder of diffusers with an AutoencoderTiny. TAESD for SDXL has the same
-    names and shapes and cannot be told from it; its pictures are wrong.
+    path: taesd_decoder.safetensors or .pth, or a folder of diffusers with an AutoencoderTiny. TAESD for SDXL has the
+    same names and shapes and cannot be told from it; its pictures are wrong.
     Raises CheckpointError for a file that holds anything else.
     """
     path = Path(path)
