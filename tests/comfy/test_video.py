@@ -149,12 +149,14 @@ def test_without_imagebind_it_is_plain_animatediff(comfyui: Server) -> None:
 
 @pytest.mark.parametrize("changes, message", [
     ({"sampler": video_sampler(width=60)}, "The width must be a multiple of 8, not 60"),
-    ({"sampler": video_sampler(frames=["scaled", 0]), **clip(2, 32, 30)}, "The height must be a multiple of 8, not 30"),
+    ({"sampler": video_sampler(frames=["scaled", 0], denoise=0.5), **clip(2, 32, 30)},
+     "The height must be a multiple of 8, not 30"),
     ({"sampler": video_sampler(frame_count=33)}, "positions for 32 frames, not 33"),
-    ({"sampler": video_sampler(frames=["scaled", 0]), **clip(40, 32, 32)}, "positions for 32 frames, not 40"),
+    ({"sampler": video_sampler(frames=["scaled", 0], denoise=0.5), **clip(40, 32, 32)},
+     "positions for 32 frames, not 40"),
     ({**animatediff(motion=NO_MOTION)}, "Without a motion module only single pictures"),
     ({"sampler": video_sampler(denoise=0.5)}, "no video latent is connected"),
-    ({"sampler": video_sampler(latent=["empty", 0], frames=["scaled", 0]), **clip(2, 32, 32),
+    ({"sampler": video_sampler(latent=["empty", 0], frames=["scaled", 0], denoise=0.5), **clip(2, 32, 32),
       "empty": node("EmptyLatentImage", width=32, height=32, batch_size=2)}, "Both a latent and frames"),
     ({"sampler": video_sampler(latent=["empty", 0]),
       "empty": node("EmptySD3LatentImage", width=32, height=32, batch_size=2)}, "has shape"),
