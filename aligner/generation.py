@@ -81,7 +81,7 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
         on_step(step)
 
     with repeatable(denoiser.device):
-        with _memory(denoiser, binder, steering):
+        with saving_memory(denoiser, binder, steering):
             clean, tuned = sample(denoiser, start, prompts, steering, objective, on_step=record)
         with torch.no_grad():
             signals = {name: signal.finished() for name, signal in denoiser.render(clean).items()}
@@ -145,7 +145,8 @@ def _repeated(tensors: Streams | None, batch: int, denoiser: Denoiser) -> Stream
             for name, tensor in tensors.items()}
 
 
-def _memory(denoiser: Denoiser, binder: ImageBind | None, guidance: Guidance | None) -> AbstractContextManager:
+def saving_memory(denoiser: Denoiser, binder: ImageBind | None, guidance: Guidance | None) -> AbstractContextManager:
+    """Within the context networks recompute activations where guidance asks for it."""
     if guidance is None or not guidance.checkpointing:
         return nullcontext()
     return checkpointed([*denoiser.checkpointable(), *binder.blocks()])

@@ -27,8 +27,8 @@ class Task:
 
 VIDEO_TO_AUDIO = Task(generates=("audio",), given=("video", "text"), steps=30)
 IMAGE_TO_AUDIO = Task(generates=("audio",), given=("image", "text"), steps=30)
+# A picture is a video of one frame.
 AUDIO_TO_VIDEO = Task(generates=("video",), given=("audio", "text"), steps=25, prompt_rates={"video": 0.01})
-AUDIO_TO_IMAGE = AUDIO_TO_VIDEO  # a picture is a video of one frame
 JOINT = Task(generates=("video", "audio"), given=("text",), steps=25, prompt_rates={"video": 0.01})
 
 

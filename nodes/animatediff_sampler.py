@@ -1,14 +1,15 @@
 from comfy_api.latest import io
 
-from ..aligner.generators.animatediff import DECODINGS, STREAM, AnimateDiff
+from ..aligner.generators.animatediff import STREAM, AnimateDiff
 from ..aligner.guidance import Guidance
 from ..aligner.tasks import AUDIO_TO_VIDEO
 from . import results
 from .convert import exact_rate, frames_output
 from .progress import Progress, middle_frame
 from .sampling import load_text_encoders, sample, text_conditions
-from .starting_video import StartingVideo, size_inputs, starting_inputs
+from .starting_video import StartingVideo
 from .types import CATEGORY, AnimateDiffType, ConditionsType, GuidanceType, ImageBindType, TunedPromptType
+from .video_inputs import decoding_input, size_inputs, starting_inputs
 
 
 class GuidedAnimateDiffSampler(io.ComfyNode):
@@ -51,10 +52,7 @@ class GuidedAnimateDiffSampler(io.ComfyNode):
                 io.Float.Input("text_weight", default=1.0, min=-10.0, max=10.0, step=0.05,
                                tooltip="How much the prompt counts in guidance, beside the conditions. 0 leaves it to "
                                        "AnimateDiff alone."),
-                io.Combo.Input("decoding", options=list(DECODINGS), default="exact",
-                               tooltip="How ImageBind sees the frames while they form. Approximations are faster and "
-                                       "smaller, half at half the size, taesd by the tiny decoder from Load "
-                                       "AnimateDiff. The result is always decoded exactly."),
+                decoding_input(),
                 io.Boolean.Input("guided", default=True,
                                  tooltip="Off samples without guidance and only scores the result: to see what "
                                          "guidance does."),

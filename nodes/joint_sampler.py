@@ -1,6 +1,6 @@
 from comfy_api.latest import io
 
-from ..aligner.generators.animatediff import DECODINGS, AnimateDiff
+from ..aligner.generators.animatediff import AnimateDiff
 from ..aligner.generators.audioldm import AudioLDM
 from ..aligner.generators.together import Together
 from ..aligner.guidance import Guidance
@@ -9,9 +9,10 @@ from . import results
 from .convert import audio_output, exact_rate, frames_output
 from .progress import Progress, middle_frame, sound_picture
 from .sampling import load_text_encoders, sample, text_conditions
-from .starting_video import StartingVideo, size_inputs, starting_inputs
+from .starting_video import StartingVideo
 from .types import (
     CATEGORY, AnimateDiffType, AudioLDMType, ConditionsType, GuidanceType, ImageBindType, TunedPromptType)
+from .video_inputs import decoding_input, size_inputs, starting_inputs
 
 
 class JointSampler(io.ComfyNode):
@@ -71,10 +72,7 @@ class JointSampler(io.ComfyNode):
                 io.Float.Input("pair_weight", default=1.0, min=-10.0, max=10.0, step=0.05,
                                tooltip="How much video and sound are drawn to each other. 0 leaves each to its "
                                        "prompt."),
-                io.Combo.Input("decoding", options=list(DECODINGS), default="exact",
-                               tooltip="How ImageBind sees the frames while they form. Approximations are faster and "
-                                       "smaller, half at half the size, taesd by the tiny decoder from Load "
-                                       "AnimateDiff. The result is always decoded exactly."),
+                decoding_input(),
                 io.Boolean.Input("guided", default=True,
                                  tooltip="Off samples both without guidance and only scores the result: to see and "
                                          "hear what guidance does."),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import AlignerError, MediaError
 from ..generation import require_seeds
-from ..generators.ddim import require_strength
+from ..generators import ddim
 from ..guidance import Guidance
 from ..media import require_writable
 
@@ -32,7 +32,7 @@ def steps_taken(options: Namespace) -> int:
     if options.init and options.denoise == 1:
         raise AlignerError("With --denoise 1 nothing is kept of --init. Choose a lower one, for example --denoise 0.6.")
     require_steps(options.steps)
-    return max(1, round(options.steps * options.denoise))
+    return ddim.steps_taken(options.steps, options.denoise)
 
 
 def require_steps(steps: int) -> int:
@@ -49,7 +49,7 @@ def check_request(options: Namespace, guidance: Guidance, *, steps: int, weights
     """
     require_steps(steps)
     require_seeds(options.seed)
-    require_strength(options.cfg)
+    ddim.require_strength(options.cfg)
     if not all(math.isfinite(weight) for weight in weights):
         raise AlignerError(f"Weights must be finite numbers, not {', '.join(map(str, weights))}.")
     if any(not text.strip() for text in options.away_from):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from contextlib import nullcontext
 
 import torch
 
-from ..checkpointing import checkpointed
 from ..decoding import gradient_cosine
-from ..generation import objective_of
+from ..generation import objective_of, saving_memory
 from ..generators.animatediff import STREAM
 from .steering import Run
 
@@ -18,9 +16,7 @@ def report_decoding(options: Namespace, run: Run) -> None:
     """Say how well the gradient through approximate decoding agrees with the exact one, on the finished video."""
     if options.decoding == "exact" or options.unguided:
         return
-    saving = nullcontext()
-    if run.guidance.checkpointing:
-        saving = checkpointed([*run.denoiser.checkpointable(), *run.models.binder.blocks()])
+    saving = saving_memory(run.denoiser, run.models.binder, run.guidance)
     with run.models.on_device(*run.models.sampling_parts), saving:
         objective = objective_of(run.denoiser, run.models.binder, run.conditions, between=run.between,
                                  guidance=run.guidance)

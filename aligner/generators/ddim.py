@@ -35,7 +35,8 @@ class DDIMDenoiser(ABC):
 
     model: the generator's weights. stream: the stream's name. shape: of one sample's latent. steps: of the whole
     schedule. cfg: scale of classifier-free guidance (arXiv 2207.12598); 1 or less turns it off. denoise: the part of
-    the schedule that is sampled; below 1 sampling starts from a given latent, of which the more is kept the lower it is.
+    the schedule that is sampled; below 1 sampling starts from a given latent, of which the more is kept the lower it
+    is.
 
     Raises AlignerError if one of these, or the noise schedule, cannot be sampled.
     """
@@ -46,9 +47,9 @@ class DDIMDenoiser(ABC):
     def __init__(self, model: LatentDiffusion, stream: str, shape: Sequence[int], *, steps: int, cfg: float,
                  negative_prompt: str, denoise: float):
         self.model, self.stream, self.shape = model, stream, tuple(shape)
-        self.cfg, self.denoise = require_strength(cfg), _part(denoise)
+        self.cfg, self.denoise = require_strength(cfg), require_part(denoise)
         self.scheduler = _scheduler(model.scheduler_config, steps)
-        self.timesteps = self.scheduler.timesteps[-max(1, round(steps * denoise)):]
+        self.timesteps = self.scheduler.timesteps[-steps_taken(steps, denoise):]
         self.steps = len(self.timesteps)
         self.negative = model.encode_prompts([negative_prompt]) if self.cfg > 1 else None
         self._unmoved: tuple[int, torch.Tensor, torch.Tensor] | None = None
@@ -136,10 +137,16 @@ def require_strength(cfg: float) -> float:
     return float(cfg)
 
 
-def _part(denoise: float) -> float:
+def require_part(denoise: float) -> float:
+    """The part of a schedule as it is; raises AlignerError if it is none."""
     if not 0 < denoise <= 1:
         raise AlignerError(f"denoise must be above 0 and at most 1, not {denoise}.")
     return float(denoise)
+
+
+def steps_taken(steps: int, denoise: float) -> int:
+    """How many of a schedule's steps are left of it."""
+    return max(1, round(steps * denoise))
 
 
 def _scheduler(config: dict, steps: int):

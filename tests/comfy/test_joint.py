@@ -7,9 +7,10 @@ import pytest
 from aligner.media import probe_video, read_audio
 
 from .client import PromptFailed
+from .interrupting import interrupted_and_run_again
 from .prompts import condition, cosines, guidance, joint, joint_sampler, node, sampler, shown
 from .server import Server
-from .test_video import STRONG, clip, interrupted_and_run_again, saved
+from .test_video import STRONG, clip, saved
 
 RUNS = 10
 TRIANGLE = ["video ~ generated audio", "video ~ text", "audio ~ text"]

@@ -6,7 +6,8 @@ import pytest
 
 from aligner.media import read_audio
 
-from .client import Event, PromptFailed
+from .client import PromptFailed
+from .interrupting import interrupted_and_run_again
 from .prompts import condition, cosine, guidance, loaders, node, sampler, scored, text_to_sound
 from .server import Server
 
@@ -31,19 +32,7 @@ def test_every_kind_of_guidance_runs(comfyui: Server, settings: dict) -> None:
 
 
 def test_interrupt_ends_the_run_within_a_step_and_the_next_run_works(comfyui: Server) -> None:
-    client = comfyui.client
-    prompt_id = client.queue(text_to_sound(steps=300, seed=11))
-
-    def well_under_way(event: Event) -> bool:
-        return event.type == "progress" and event.prompt_id == prompt_id and event.data["value"] == 70
-
-    client.wait_for(well_under_way)
-    client.interrupt()
-    entry = client.wait(prompt_id)
-    assert "execution_interrupted" in dict(entry["status"]["messages"])
-    # The step under way when the interrupt arrived may still be reported, and the one whose report it crossed.
-    assert client.events_of(prompt_id, "progress")[-1].data["value"] <= 72
-    assert "score" in client.run(text_to_sound(seed=12))
+    interrupted_and_run_again(comfyui.client, text_to_sound, steps=300, reached=70)
 
 
 def test_ten_runs_do_not_grow_memory(comfyui: Server) -> None:

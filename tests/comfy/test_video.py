@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from aligner.demo.random_models import load_random_animatediff
 from aligner.media import probe_video, read_audio, read_image
 
-from .client import Client, Event, PromptFailed, PromptRefused
+from .client import PromptFailed, PromptRefused
+from .interrupting import interrupted_and_run_again
 from .prompts import (EXAMPLE_VIDEO, NO_MOTION, animatediff, condition, cosines, guidance, node, shown, sound_to_video,
                       video_sampler)
 from .server import Server
@@ -48,22 +49,6 @@ def test_the_papers_rule_differentiates_the_network_in_the_server(comfyui: Serve
 
 def test_interrupt_ends_the_run_within_a_step_and_the_next_run_works(comfyui: Server) -> None:
     interrupted_and_run_again(comfyui.client, sound_to_video)
-
-
-def interrupted_and_run_again(client: Client, prompt) -> None:
-    """prompt: makes a prompt of the number of steps and the seed."""
-    prompt_id = client.queue(prompt(steps=100, seed=11))
-
-    def well_under_way(event: Event) -> bool:
-        return event.type == "progress" and event.prompt_id == prompt_id and event.data["value"] == 24
-
-    client.wait_for(well_under_way)
-    client.interrupt()
-    entry = client.wait(prompt_id)
-    assert "execution_interrupted" in dict(entry["status"]["messages"])
-    # The step under way when the interrupt arrived may still be reported, and the one whose report it crossed.
-    assert client.events_of(prompt_id, "progress")[-1].data["value"] <= 26
-    assert client.run(prompt(steps=4, seed=12))
 
 
 def test_frames_and_fps_chain_into_core_nodes(comfyui: Server) -> None:
