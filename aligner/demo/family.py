@@ -1,0 +1,50 @@
+"""The demo models: small, really trained, in the files and folders that the real ones come in.
+
+They know the eight events of `aligner.demo.world` and nothing else. `python -m aligner.demo.train` made them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ..generators.animatediff import AnimateDiff, load_animatediff
+from ..generators.audioldm import AudioLDM, load_audioldm
+from ..imagebind import ImageBind, load_imagebind
+from .judge import Judge, load_judge
+
+WEIGHTS = Path(__file__).with_name("weights")
+IMAGEBIND, AUDIOLDM = WEIGHTS / "imagebind.safetensors", WEIGHTS / "audioldm"
+STABLE_DIFFUSION, MOTION = WEIGHTS / "stable-diffusion", WEIGHTS / "motion-adapter"
+#: They only ever judge: no generation is steered by them.
+JUDGE, SECOND_IMAGEBIND = WEIGHTS / "judge.safetensors", WEIGHTS / "second-imagebind.safetensors"
+
+#: What the demo models were trained to make: 2 s of sound, 16 pictures of 64 x 64 pixels at 8 per second.
+SECONDS, FRAMES, SIDE, FPS = 2, 16, 64, 8
+
+
+def load_demo_imagebind(*, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> ImageBind:
+    """The binder."""
+    return load_imagebind(IMAGEBIND, dtype=dtype, device=device)
+
+
+def load_demo_audioldm(*, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> AudioLDM:
+    """The generator of sound."""
+    return load_audioldm(AUDIOLDM, dtype=dtype, device=device)
+
+
+def load_demo_animatediff(*, motion: bool = True, dtype: torch.dtype = torch.float32,
+                          device: torch.device | str = "cpu") -> AnimateDiff:
+    """The generator of video, or without motion of pictures."""
+    return load_animatediff(STABLE_DIFFUSION, MOTION if motion else None, dtype=dtype, device=device)
+
+
+def load_demo_judge() -> Judge:
+    """Tells events apart; see `aligner.demo.judge`."""
+    return load_judge(JUDGE)
+
+
+def load_second_imagebind() -> ImageBind:
+    """A binder of another size, seed and clips, by which results can be measured that the first one steered."""
+    return load_imagebind(SECOND_IMAGEBIND)

@@ -1,0 +1,99 @@
+"""The judge: networks of their own that say which event a sound or a video is, and that guidance never sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..strict_loading import fill, require_same
+from ..weight_files import open_weights, save_weights
+from .world import EVENTS
+
+FEATURES = 64
+_SCALE = 12.0
+_FFT, _HOP, _BANDS = 512, 160, 64
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """features: (B, 64) float32, before they are brought to length 1. logits: (B, 8), in the order of EVENTS."""
+
+    features: torch.Tensor
+    logits: torch.Tensor
+
+    @property
+    def events(self) -> torch.Tensor:
+        """(B,) int64: the likeliest event."""
+        return self.logits.argmax(dim=1)
+
+
+class Judge(nn.Module):
+    """Two small convolutional networks whose features meet in one space: a direction for each event."""
+
+    def __init__(self):
+        super().__init__()
+        self.sound = nn.Sequential(_Layer(nn.Conv2d, 1, 16), _Layer(nn.Conv2d, 16, 32), _Layer(nn.Conv2d, 32, 48),
+                                   _Layer(nn.Conv2d, 48, 64))
+        self.video = nn.Sequential(_Layer(nn.Conv3d, 3, 16, stride=(1, 2, 2)), _Layer(nn.Conv3d, 16, 32),
+                                   _Layer(nn.Conv3d, 32, 48), _Layer(nn.Conv3d, 48, 64, stride=(1, 2, 2)))
+        self.heard, self.seen = nn.Linear(128, FEATURES), nn.Linear(128, FEATURES)
+        self.directions = nn.Parameter(torch.empty(len(EVENTS), FEATURES))
+
+    def hear(self, waveforms: torch.Tensor) -> Verdict:
+        """(B, n) in -1..1 at 16 kHz, best 2 s."""
+        return self._verdict(self.heard(_mean_and_peak(self.sound(_bands(waveforms).unsqueeze(1)))))
+
+    def watch(self, frames: torch.Tensor) -> Verdict:
+        """(B, F, 3, H, W) in 0..1, best 16 frames at 8 per second; a picture is 16 frames that are the same."""
+        pixels = F.interpolate(frames.flatten(0, 1), size=(32, 32), mode="area").unflatten(0, frames.shape[:2])
+        return self._verdict(self.seen(_mean_and_peak(self.video(pixels.transpose(1, 2) * 2 - 1))))
+
+    def _verdict(self, features: torch.Tensor) -> Verdict:
+        return Verdict(features, _SCALE * F.normalize(features, dim=1) @ F.normalize(self.directions, dim=1).T)
+
+
+class _Layer(nn.Module):
+    """Convolution, norm, rectifier; half the size by default."""
+
+    def __init__(self, convolution: type[nn.Module], inputs: int, outputs: int, stride: int | tuple[int, ...] = 2):
+        super().__init__()
+        self.convolution = convolution(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.norm = nn.GroupNorm(8, outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.relu(self.norm(self.convolution(x)))
+
+
+def save_judge(judge: Judge, path: Path) -> None:
+    """Write a judge as a safetensors file, which appears when it is complete."""
+    save_weights(path, judge.state_dict(), {})
+
+
+@torch.inference_mode(False)
+def load_judge(path: Path) -> Judge:
+    """Read a judge, frozen, float32. Raises CheckpointError for anything else."""
+    with torch.device("meta"):
+        judge = Judge()
+    shapes = {name: tuple(weight.shape) for name, weight in judge.state_dict().items()}
+    with open_weights(path) as weights:
+        require_same(weights, shapes, kind="a judge", parts="the judge's networks")
+        fill(judge, {name: name for name in shapes}, weights, dtype=torch.float32, device="cpu")
+    return judge.eval()
+
+
+def _bands(waveforms: torch.Tensor) -> torch.Tensor:
+    """(B, n) -> log energies (B, 64, frames) in bands of equal width: not the scale that any generator works on."""
+    window = torch.hann_window(_FFT, device=waveforms.device)
+    spectrum = torch.stft(waveforms, _FFT, _HOP, window=window, return_complex=True)
+    energy = spectrum.real.square() + spectrum.imag.square()
+    bands = F.adaptive_avg_pool1d(energy.transpose(1, 2), _BANDS).transpose(1, 2)
+    return (bands + 1e-2).log() / 4
+
+
+def _mean_and_peak(maps: torch.Tensor) -> torch.Tensor:
+    flat = maps.flatten(2)
+    return torch.cat([flat.mean(dim=2), flat.amax(dim=2)], dim=1)
