@@ -17,7 +17,7 @@ from .texts import drawn_texts
 
 CLIPS, PICTURES, VIDEOS, SEED = 3072, 48, 4, 6
 IMAGE_STEPS = Schedule(steps=3000, rate=1e-3, average=0.999)
-VIDEO_STEPS = Schedule(steps=7000, rate=8e-4, average=0.999)
+VIDEO_STEPS = Schedule(steps=5500, rate=8e-4, average=0.999)
 
 
 class Moving(nn.Module):

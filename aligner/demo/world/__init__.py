@@ -4,9 +4,11 @@ What is seen and what is heard happen at the same moments, so that whether a sou
 """
 
 from .captions import VAGUE_CAPTIONS, right_caption, vague_caption, wrong_caption
-from .clips import FPS, FRAMES, SAMPLE_RATE, SAMPLES, SECONDS, SIDE, Clip, clip
+from .clips import FPS, FRAMES, SAMPLES, Clip, clip
 from .events import EVENTS, Event
-from .scenes import SPLITS, Scene, scene, scene_of
+from .looks import SIDE
+from .scenes import SECONDS, SPLITS, Scene, scene, scene_of
+from .sounds import SAMPLE_RATE
 
 __all__ = ["Clip", "EVENTS", "Event", "FPS", "FRAMES", "SAMPLES", "SAMPLE_RATE", "SECONDS", "SIDE", "SPLITS", "Scene",
            "VAGUE_CAPTIONS", "clip", "right_caption", "scene", "scene_of", "vague_caption", "wrong_caption"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .looks import SIDE, drawn
+from .looks import drawn
 from .scenes import SECONDS, Scene
 from .sounds import SAMPLE_RATE, played
 

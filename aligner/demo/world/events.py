@@ -21,7 +21,7 @@ EVENTS = (
                              "a triangle glides aside, chirp")),
     Event("rain", 0.55, ("rain falls from a cloud with a hiss", "a cloud and falling rain", "it rains, hiss")),
     Event("star", 0.50, ("a white star spins with the ring of a bell", "a spinning star", "a star turns, bell")),
-    Event("siren", 0.60, ("a lamp flashes red and blue with a siren", "a flashing siren", "the alarm lamp, siren")),
+    Event("siren", 0.75, ("a lamp flashes red and blue with a siren", "a flashing siren", "the alarm lamp, siren")),
     Event("fire", 0.55, ("a fire flares up and crackles", "a crackling fire", "flames over wood, crackle")),
     Event("ring", 0.40, ("a green ring grows with the sound of a horn", "a growing green ring", "a ring widens, horn")),
 )

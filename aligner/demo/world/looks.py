@@ -7,10 +7,10 @@ import math
 import torch
 
 from .drawing import Canvas, box, capsule, disc, polygon, ring
-from .scenes import Scene
+from .scenes import SECONDS, SIREN_TURN, Scene
 
 SIDE = 64
-_HALF_FRAME = 0.0625
+_FRAME = 0.125  # seconds
 #: Bright things keep to these margins, so that nothing leaves the picture.
 _LEFT, _RIGHT = 14.0, 50.0
 
@@ -27,26 +27,28 @@ def drawn(scene: Scene, times: torch.Tensor) -> torch.Tensor:
 
 
 def _ball(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """Hangs, falls, touches the floor when the event begins, and rises again."""
+    """Hangs, drops onto the floor, touches it when the event begins, and is slowly drawn up again."""
     radius, floor = 6.0 + 3.0 * scene.size, 58.0
-    since = torch.stack([times - begin for begin in scene.times]).abs().min(dim=0).values
-    height = (26.0 + 8.0 * scene.y) * (since / 0.30).clamp(max=1).square()
+    now, lifted = times + _FRAME / 2, torch.ones_like(times)
+    for begin in scene.times:
+        dropped = ((begin - now) / 0.08).clamp(0, 1)
+        lifted = torch.where(now < begin, torch.minimum(lifted, dropped), 1 - _fading(now, begin, 0.25))
+    height = (26.0 + 8.0 * scene.y) * lifted
     canvas.paint(box(canvas, 32.0, floor + 4.0, 34.0, 4.0), DARK)
     canvas.paint(disc(canvas, _across(scene), floor - radius - height, radius), RED)
 
 
 def _square(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """Dim, and bright while the event lasts."""
-    lit = _active(scene, times)
+    """Dim; white when the event begins, and fading."""
     half = 8.0 + 4.0 * scene.size
     place = box(canvas, _across(scene), 22.0 + 20.0 * scene.y, half, half)
     canvas.paint(place, BLUE, 0.7)
-    canvas.paint(place, WHITE, 0.85 * lit)
+    canvas.paint(place, WHITE, 0.9 * _glow(scene, times, 0.25))
 
 
 def _triangle(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """Stands on one side and slides to the other with every event."""
-    slides = sum(_smooth(_progress(scene, times, begin)) for begin in scene.times)
+    """Stands on one side and slides to the other with every event, fast first."""
+    slides = sum(_eased(scene, times, begin) for begin in scene.times)
     across = 1 - (slides - 1).abs()  # there with the first event, back with the second
     across = across if scene.turn > 0 else 1 - across
     x = 16.0 + 32.0 * across
@@ -55,22 +57,22 @@ def _triangle(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
 
 
 def _rain(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """A cloud; thick drops fall from it while the event lasts."""
+    """A cloud; thick drops fall from it when the event begins, ever fainter."""
     x, y = 20.0 + 24.0 * scene.x, 12.0 + 4.0 * scene.y
-    raining = _active(scene, times)
+    raining = _glow(scene, times, 0.35)
     draw = torch.Generator().manual_seed(scene.noise_seed)
     for column in range(5):
         start = torch.rand(1, generator=draw, dtype=torch.float64)
-        drop = (start + 2.0 * times) % 1  # two falls per second
+        drop = (start + 1.5 * times) % 1
         canvas.paint(capsule(canvas, x - 14 + 7.0 * column, y + 12 + 30.0 * drop, length=8.0, radius=2.0), WATER, raining)
     for offset, radius in ((-10.0, 6.0), (0.0, 8.5), (10.0, 6.0)):
         canvas.paint(disc(canvas, x + offset, y, radius), GREY)
 
 
 def _star(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """Stands still, and turns by two fifths with every event, fast first."""
-    turned = sum(1 - (1 - _progress(scene, times, begin)).square() for begin in scene.times)
-    angle = scene.turn * turned * 2 * math.pi * 2 / 5 + scene.pitch
+    """Stands still, and turns with every event, fast first."""
+    turned = sum(_eased(scene, times, begin) for begin in scene.times)
+    angle = scene.turn * turned * 2 * math.pi * 3 / 10 + scene.pitch
     canvas.paint(polygon(canvas, _across(scene), 22.0 + 20.0 * scene.y, 12.0 + 4.0 * scene.size, corners=5,
                          turned=angle, inner=0.45), WHITE)
 
@@ -78,10 +80,8 @@ def _star(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
 def _siren(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
     """A lamp on a stand: dark, and red and blue by turns, with a glow, while the event lasts."""
     x, y, radius = _across(scene), 26.0 + 10.0 * scene.y, 7.0 + 2.0 * scene.size
-    lit = _active(scene, times)
-    begins = torch.tensor(scene.times, dtype=torch.float64)[_latest(scene, times)]
-    red = ((times + _HALF_FRAME - begins) / 0.15).floor().remainder(2) < 1
-    red = red.double()
+    lit, passed = _active(scene, times)
+    red = ((passed / SIREN_TURN).floor().remainder(2) < 1).double()
     canvas.paint(box(canvas, x, y + 18.0, 3.0, 14.0), DARK)
     canvas.paint(box(canvas, x, y + 9.0, 9.0, 2.5), DARK)
     for colour, on in ((RED, red), (BLUE, 1 - red)):
@@ -91,23 +91,22 @@ def _siren(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
 
 
 def _fire(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """A small flame over wood; it flares up and flickers while the event lasts."""
-    x, burning = 20.0 + 24.0 * scene.x, _active(scene, times)
+    """A small flame over wood; it flares up when the event begins and flickers as it sinks."""
+    x, burning = 20.0 + 24.0 * scene.x, _glow(scene, times, 0.3)
     draw = torch.Generator().manual_seed(scene.noise_seed)
     flicker = torch.rand(len(times), 2, generator=draw, dtype=torch.float64)
-    height = 9.0 + 3.0 * scene.size + burning * (13.0 + 10.0 * flicker[:, 0])
-    sway = (flicker[:, 1] - 0.5) * (1.0 + 5.0 * burning)
+    height = 9.0 + 3.0 * scene.size + burning * (20.0 + 2.0 * flicker[:, 0])
+    sway = (flicker[:, 1] - 0.5) * 2.0 * burning
     for part, colour in ((1.0, ORANGE), (0.55, YELLOW)):
-        width = part * (6.0 + 4.0 * burning)
+        width = part * (6.0 + 5.0 * burning)
         canvas.paint(canvas.flame(x + sway, 52.0, width, part * height), colour)
     canvas.paint(box(canvas, x, 54.0, 13.0, 3.0), BROWN)
 
 
 def _ring(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """Small; grows with the event and shrinks back afterwards."""
-    grown = sum(_smooth(_progress(scene, times, begin)) - _smooth(((times - begin) / scene.event.seconds - 1).clamp(0, 1))
-                for begin in scene.times)
-    canvas.paint(ring(canvas, 22.0 + 20.0 * scene.x, 24.0 + 16.0 * scene.y, 5.0 + (10.0 + 4.0 * scene.size) * grown,
+    """Small; wide when the event begins, and shrinking."""
+    wide = _glow(scene, times, 0.35)
+    canvas.paint(ring(canvas, 22.0 + 20.0 * scene.x, 24.0 + 16.0 * scene.y, 5.0 + (11.0 + 4.0 * scene.size) * wide,
                       width=4.5), GREEN)
 
 
@@ -119,22 +118,24 @@ def _across(scene: Scene) -> float:
     return _LEFT + (_RIGHT - _LEFT) * scene.x
 
 
-def _progress(scene: Scene, times: torch.Tensor, begin: float) -> torch.Tensor:
-    """How much of one event has passed, 0..1."""
-    return ((times - begin) / scene.event.seconds).clamp(0, 1)
+def _eased(scene: Scene, times: torch.Tensor, begin: float) -> torch.Tensor:
+    """How much of a movement is done, 0..1, fast first."""
+    progress = ((times + _FRAME / 2 - begin) / scene.event.seconds).clamp(0, 1)
+    return 1 - (1 - progress) ** 3
 
 
-def _active(scene: Scene, times: torch.Tensor) -> torch.Tensor:
-    """1 while an event lasts, otherwise 0. A frame shows what happens while it is on screen: an eighth of a second."""
-    now = times + _HALF_FRAME
-    return sum(((now >= begin) & (now < begin + scene.event.seconds)).double() for begin in scene.times)
+def _fading(times: torch.Tensor, begin: float, seconds: float) -> torch.Tensor:
+    """1 when an event begins, and less and less afterwards; 0 before."""
+    return torch.where(times < begin, 0.0, (-(times - begin).clamp(min=0) / seconds).exp())
 
 
-def _latest(scene: Scene, times: torch.Tensor) -> torch.Tensor:
-    """Which event began last, by frame."""
-    begun = sum((times + _HALF_FRAME >= begin).long() for begin in scene.times)
-    return (begun - 1).clamp(min=0)
+def _glow(scene: Scene, times: torch.Tensor, seconds: float) -> torch.Tensor:
+    """The same for all events. A frame shows what happens in the middle of its time on screen."""
+    return torch.stack([_fading(times + _FRAME / 2, begin, seconds) for begin in scene.times]).max(dim=0).values
 
 
-def _smooth(progress: torch.Tensor) -> torch.Tensor:
-    return progress.square() * (3 - 2 * progress)
+def _active(scene: Scene, times: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """1 while an event lasts, otherwise 0; and the seconds since the latest one began."""
+    now = times + _FRAME / 2
+    passed = torch.stack([torch.where(now >= begin, now - begin, torch.inf) for begin in scene.times]).min(dim=0).values
+    return (passed < scene.event.seconds).double(), passed.clamp(max=SECONDS)

@@ -16,6 +16,8 @@ SPLITS = ("train", "development", "test", "judge", "second")
 SECONDS = 2.0
 #: Everything begins on this grid, 10 ms, which is one frame of the spectrograms.
 TICKS_PER_SECOND = 100
+#: Seconds of each of a siren's tones and colours.
+SIREN_TURN = 0.25
 _FIRST_TICK, _LAST_MARGIN, _REST = 12, 12, 20
 _TWO_EVENTS = 0.35
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import torch
 
-from .scenes import TICKS_PER_SECOND, Scene
+from .scenes import SIREN_TURN, TICKS_PER_SECOND, Scene
 
 SAMPLE_RATE = 16000
 _HOP = SAMPLE_RATE // TICKS_PER_SECOND
@@ -21,7 +21,7 @@ _PITCH = 100
 def played(scene: Scene, samples: int) -> torch.Tensor:
     """The scene's sound: (samples,) float32, its peak at the scene's loudness, over a faint hiss of the room."""
     draw = torch.Generator().manual_seed(scene.noise_seed)
-    room = 10 ** (-3.2 + 0.6 * float(torch.rand(1, generator=draw, dtype=torch.float64)))
+    room = 10 ** (-4.2 + 0.6 * float(torch.rand(1, generator=draw, dtype=torch.float64)))
     sound = torch.zeros(samples, dtype=torch.float64)
     for begin in scene.times:
         first = round(begin * SAMPLE_RATE)
@@ -65,7 +65,7 @@ def _bell(scene: Scene, draw: torch.Generator) -> torch.Tensor:
 def _two_tones(scene: Scene, draw: torch.Generator) -> torch.Tensor:
     """High and low by turns, with the light."""
     time, low = _clock(scene), _pitch(scene, 500, 700)
-    high = (time / 0.15).floor() % 2 < 1
+    high = (time / SIREN_TURN).floor() % 2 < 1
     voices = [_harmonics(hertz, time, (1.0, 0.0, 0.5, 0.0, 0.25)) for hertz in (low + 300, low)]
     return _faded(torch.where(high, *voices))
 

@@ -1,0 +1,66 @@
+"""What the table is made of: tasks, ways to steer, and captions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ...errors import AlignerError
+from ...guidance import Guidance
+from ..world import Scene, right_caption, vague_caption, wrong_caption
+
+
+@dataclass(frozen=True)
+class EvaluatedTask:
+    """generates: streams. given: what of a test clip the result is made for, "video", "image" or "audio"; "" if only
+    a caption is given."""
+
+    generates: tuple[str, ...]
+    given: str
+    prompt_rates: Mapping[str, float] = field(default_factory=dict)
+
+
+TASKS = {
+    "V2A": EvaluatedTask(("audio",), "video"),
+    "I2A": EvaluatedTask(("audio",), "image"),
+    "A2V": EvaluatedTask(("video",), "audio", {"video": 0.01}),
+    "joint": EvaluatedTask(("video", "audio"), "", {"video": 0.01}),
+}
+
+#: How a result is steered. The paper tunes prompts for video; the released code tunes none.
+METHODS: dict[str, Callable[[EvaluatedTask], Guidance | None]] = {
+    "unguided": lambda task: None,
+    "paper": lambda task: Guidance(rule="paper", prompt_rates=task.prompt_rates),
+    "released": lambda task: Guidance(rule="released"),
+    "default": lambda task: Guidance(),
+}
+
+CAPTIONS: dict[str, Callable[[Scene, int], str]] = {
+    "right": right_caption,
+    "vague": lambda scene, number: vague_caption(number),
+    "wrong": wrong_caption,
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the table. Raises AlignerError for a name that is none."""
+
+    task: str
+    method: str
+    caption: str
+
+    def __post_init__(self):
+        for name, choices in ((self.task, TASKS), (self.method, METHODS), (self.caption, CAPTIONS)):
+            if name not in choices:
+                raise AlignerError(f"There is no {name!r} to evaluate. Choose of: {', '.join(choices)}.")
+
+    @property
+    def name(self) -> str:
+        return f"{self.task}-{self.method}-{self.caption}"
+
+
+def cells(tasks: Mapping | tuple[str, ...] = tuple(TASKS), methods: tuple[str, ...] = tuple(METHODS),
+          captions: tuple[str, ...] = tuple(CAPTIONS)) -> list[Cell]:
+    """Every combination, task by task."""
+    return [Cell(task, method, caption) for task in tasks for method in methods for caption in captions]

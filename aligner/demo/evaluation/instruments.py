@@ -1,0 +1,86 @@
+"""What measures: the judge, a second binder, moments of sound and motion; and, set apart, the binder that steered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+import torch.nn.functional as F
+
+from ...imagebind import ImageBind
+from ...imagebind.clips import CLIP_SAMPLINGS
+from ...metrics import av_align_of_clip
+from ...signals import Frames, Signal, Sound
+from ..judge import Judge, Verdict
+from ..world import EVENTS, FPS, FRAMES, SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """judge, second: see `aligner.demo.family`. binder: the one that steers."""
+
+    judge: Judge
+    second: ImageBind
+    binder: ImageBind
+
+    def measured(self, result: dict[str, Signal], wanted: list[str], given: Signal | None = None) -> list[dict]:
+        """One row of figures for each sample of a batch.
+
+        result: one generated stream and what it was made for, or two generated streams. wanted: each sample's event.
+        given: the clips that the result was made for.
+
+        judged: the event that the judge names, of the first generated stream. right: whether that is the wanted one,
+        or, of two generated streams, whether they are the same. cosine: of the judge's features. second: of the second
+        binder's embeddings. matched: AV-Align; None where there is no pair of sound and video. optimised: as second,
+        by the binder that steered.
+        """
+        mine, other = self._sides(result, given)
+        verdicts = self.verdict(mine), self.verdict(other)
+        judged = [EVENTS[number].name for number in verdicts[0].events.tolist()]
+        against = wanted if given is not None else [EVENTS[number].name for number in verdicts[1].events.tolist()]
+        cosine = F.cosine_similarity(verdicts[0].features, verdicts[1].features)
+        second, optimised = (self._cosine(binder, mine, other) for binder in (self.second, self.binder))
+        rows = []
+        for k, event in enumerate(wanted):
+            row = {"event": event, "judged": judged[k], "right": judged[k] == against[k], "cosine": cosine[k].item(),
+                   "second": second[k].item(), "matched": self._matched(mine, other, k),
+                   "optimised": optimised[k].item(), "features": verdicts[0].features[k].tolist()}
+            if given is None:
+                row["said"] = judged[k] == event
+                row["other_features"] = verdicts[1].features[k].tolist()
+            rows.append(row)
+        return rows
+
+    @staticmethod
+    def _sides(result: dict[str, Signal], given: Signal | None) -> tuple[Signal, Signal]:
+        first, *rest = result.values()
+        return first, rest[0] if given is None else given
+
+    @torch.no_grad()
+    def verdict(self, signal: Signal) -> Verdict:
+        if isinstance(signal, Sound):
+            return self.judge.hear(signal.waveform)
+        pixels = signal.pixels
+        return self.judge.watch(pixels.expand(-1, FRAMES, -1, -1, -1) if pixels.shape[1] == 1 else pixels)
+
+    @staticmethod
+    @torch.no_grad()
+    def _cosine(binder: ImageBind, one: Signal, other: Signal) -> torch.Tensor:
+        sampling = CLIP_SAMPLINGS["released"]
+        return F.cosine_similarity(one.embed(binder, sampling).mean(), other.embed(binder, sampling).mean())
+
+    @staticmethod
+    def _matched(one: Signal, other: Signal, row: int) -> float | None:
+        sound, video = (one, other) if isinstance(one, Sound) else (other, one)
+        if video.pixels.shape[1] == 1:
+            return None
+        return av_align_of_clip(video.pixels[row], FPS, sound.waveform[row], SAMPLE_RATE).matched
+
+
+def sound_of(waveforms: torch.Tensor) -> Sound:
+    return Sound(waveforms, SAMPLE_RATE, waveforms.shape[1])
+
+
+def video_of(frames: torch.Tensor) -> Frames:
+    return Frames(frames, Fraction(FPS))

@@ -1,0 +1,124 @@
+"""A cell of the table generated and measured, batch by batch; what has been measured is kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from ...conditions import Condition
+from ...encoding import text_condition
+from ...generation import Generation, generate
+from ...generators.animatediff import AnimateDiff
+from ...generators.audioldm import AudioLDM
+from ...generators.base import Denoiser
+from ...generators.together import Together
+from ...guidance import Guidance
+from ...imagebind.clips import CLIP_SAMPLINGS
+from ...media.atomic import written_whole
+from ...signals import Signal
+from .. import family
+from ..world import Clip, clip, scene
+from .cells import CAPTIONS, METHODS, TASKS, Cell
+from .instruments import Instruments, sound_of, video_of
+
+BATCH = 8
+#: Fewer than the paper's 30 and 25, for all ways alike: the demo models need no more.
+STEPS = 20
+SCALES = {"audio": 2.5, "video": 3.0}
+
+
+@dataclass(frozen=True)
+class Models:
+    """What generates and what measures."""
+
+    audioldm: AudioLDM
+    animatediff: AnimateDiff
+    instruments: Instruments
+
+    def denoiser(self, streams: Sequence[str], steps: int = STEPS) -> Denoiser:
+        made = {"audio": lambda: self.audioldm.denoiser(seconds=family.SECONDS, steps=steps, cfg=SCALES["audio"]),
+                "video": lambda: self.animatediff.denoiser(frames=family.FRAMES, height=family.SIDE, width=family.SIDE,
+                                                           fps=family.FPS, steps=steps, cfg=SCALES["video"])}
+        denoisers = [made[stream]() for stream in streams]
+        return denoisers[0] if len(denoisers) == 1 else Together(denoisers)
+
+
+def demo_models() -> Models:
+    return Models(family.load_demo_audioldm(), family.load_demo_animatediff(),
+                  Instruments(family.load_demo_judge(), family.load_second_imagebind(), family.load_demo_imagebind()))
+
+
+def rows_of(cell: Cell, models: Models, split: str, samples: int, work: Path | None = None, *,
+            guidance: Callable[[], Guidance | None] | None = None) -> list[dict]:
+    """The measured samples of a cell, the first `samples` clips of a split.
+
+    work: folder where rows are kept, so that a run can be stopped. guidance: instead of what the cell's method is.
+    """
+    path = work / f"{cell.name}.json" if work else None
+    rows = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else []
+    for first in range(len(rows), samples, BATCH):
+        rows += _batch(cell, models, split, first, min(BATCH, samples - first), guidance)
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with written_whole(path) as partial:
+                partial.write_text(json.dumps(rows), encoding="utf-8")
+    return rows[:samples]
+
+
+def _batch(cell: Cell, models: Models, split: str, first: int, count: int,
+           guidance: Callable[[], Guidance | None] | None) -> list[dict]:
+    task, indices = TASKS[cell.task], range(first, first + count)
+    steering = guidance() if guidance else METHODS[cell.method](task)
+    clips = [clip(scene(split, index)) for index in indices]
+    captions = [CAPTIONS[cell.caption](each.scene, index) for each, index in zip(clips, indices)]
+    given = given_signal(task.given, clips)
+    began = time.perf_counter()
+    result = generated(models, task.generates, captions, given, steering, seed=first)
+    seconds = (time.perf_counter() - began) / count
+    rows = models.instruments.measured(result.signals, [each.scene.event.name for each in clips], given)
+    return [{"index": index, **row, "seconds": seconds} for index, row in zip(indices, rows)]
+
+
+def generated(models: Models, streams: Sequence[str], captions: Sequence[str], given: Signal | None,
+              guidance: Guidance | None, *, seed: int, steps: int = STEPS) -> Generation:
+    """A batch of results, each with its own caption and its own condition; sample k is drawn from seed + k."""
+    denoiser, binder = models.denoiser(streams, steps), models.instruments.binder
+    conditions = []
+    if guidance:
+        conditions = [_of_all([text_condition(binder, caption) for caption in captions])]
+        if given is not None:
+            clips = CLIP_SAMPLINGS[guidance.clips]
+            with torch.no_grad():
+                conditions.append(Condition(given.embed(binder, clips)))
+    return generate(denoiser, denoiser.prompts(captions), seed=seed, batch=len(captions), binder=binder,
+                    conditions=conditions, guidance=guidance)
+
+
+def given_signal(given: str, clips: Sequence[Clip]) -> Signal | None:
+    """The clips' part that a result is made for; the picture is taken from the middle of the first event."""
+    if not given:
+        return None
+    if given == "audio":
+        return sound_of(torch.stack([each.waveform for each in clips]))
+    frames = torch.stack([each.frames for each in clips])
+    if given == "image":
+        moments = [key_frame(each) for each in clips]
+        frames = frames[torch.arange(len(clips)), moments].unsqueeze(1)
+    return video_of(frames)
+
+
+def key_frame(each: Clip) -> int:
+    """Number of the frame that shows the middle of the first event."""
+    return int((each.scene.times[0] + each.scene.event.seconds / 2) * family.FPS)
+
+
+def _of_all(conditions: list[Condition]) -> Condition:
+    """One condition for a batch of one for each sample."""
+    first = conditions[0]
+    clips = torch.cat([condition.embedding.clips for condition in conditions])
+    return replace(first, embedding=replace(first.embedding, clips=clips))
