@@ -114,12 +114,16 @@ def add_guidance(command: ArgumentParser, rate: float, prompt_rate: float, *, ch
     group.add_argument("--compare", default="mean", choices=["mean", "per_clip"],
                        help="compare the means over clips, as in the paper, or each second with its own second, "
                             "which carries timing (default: %(default)s)")
-    group.add_argument("--clips", default="released", choices=["released", "upstream"],
-                       help="how recordings are cut into clips: as the authors' code or as ImageBind does "
-                            "(default: %(default)s)")
+    add_clips(group)
     group.add_argument("--checkpointing", action=BooleanOptionalAction, default=checkpointing,
                        help="recompute activations instead of keeping them: less memory, more time, the same result; "
                             f"{'on' if checkpointing else 'off'} unless you say otherwise")
+
+
+def add_clips(group) -> None:
+    group.add_argument("--clips", default="released", choices=["released", "upstream"],
+                       help="how recordings are cut into clips: as the authors' code or as ImageBind does "
+                            "(default: %(default)s)")
 
 
 def add_between(command: ArgumentParser) -> None:

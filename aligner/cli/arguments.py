@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from .argument_groups import (add_between, add_frames, add_guidance, add_joint_prompts, add_models, add_prompts,
-                              add_sampling, add_size, add_sound_sampling)
+from .argument_groups import (add_between, add_clips, add_frames, add_guidance, add_joint_prompts, add_models,
+                              add_prompts, add_sampling, add_size, add_sound_sampling)
 
 EXAMPLES = """examples:
   python -m aligner demo
@@ -24,6 +24,8 @@ EXAMPLES = """examples:
       a picture for a sound
   python -m aligner joint "waves break on a beach" -o out.mp4 --models ComfyUI/models
       video and sound from words, each steered by the other
+  python -m aligner score results --reference clips --models ComfyUI/models
+      how a folder of results measures up, by itself and against the files of the same name in another
 
 weights: MODELS is a folder such as ComfyUI/models with imagebind/ (imagebind_huge.pth or .safetensors), audioldm/ (an
 AudioLDM folder such as audioldm-m-full), checkpoints/ or diffusers/ (Stable Diffusion 1.5 or a model trained from it),
@@ -40,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
                                   "Hearing, arXiv 2402.17723). No training.",
                                   epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_v2a, _add_i2a, _add_a2v, _add_a2i, _add_joint, _add_demo):
+    for add in (_add_v2a, _add_i2a, _add_a2v, _add_a2i, _add_joint, _add_score, _add_demo):
         add(commands)
     return top
 
@@ -95,6 +97,22 @@ def _add_joint(commands) -> None:
     _add_video_sampling(command, result="video")
     add_between(command)
     add_sound_sampling(command)
+
+
+def _add_score(commands) -> None:
+    command = _command(commands, "score", "score", "measure a folder of results, by itself and against references")
+    command.add_argument("folder", metavar="DIR",
+                         help="the results: videos, with sound or without, sounds, pictures. A sound beside a video of "
+                              "the same name is taken for the video's")
+    command.add_argument("--reference", metavar="DIR",
+                         help="what the results should be like, or were made for, under the same names (suffixes may "
+                              "differ)")
+    command.add_argument("--captions", metavar="FILE.csv",
+                         help="texts to compare the results with: a table with the columns name and caption")
+    command.add_argument("--json", metavar="FILE.json", help="also write the figures, those of each file included")
+    command.add_argument("--seed", type=int, default=0, help="of the confidence intervals (default: %(default)s)")
+    add_clips(command)
+    add_models(command, "imagebind")
 
 
 def _add_demo(commands) -> None:

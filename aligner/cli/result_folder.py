@@ -1,0 +1,97 @@
+"""A folder of results: which of its files belong together, by their names, and the captions that describe them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import AlignerError, MediaError, listed
+from ..media import VideoInfo, probe_video
+
+#: What kind of file a suffix stands for. Whatever else lies in a folder is left aside.
+SUFFIXES = {
+    "video": (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".gif"),
+    "sound": (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif"),
+    "picture": (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"),
+}
+_KINDS = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
+
+
+@dataclass(frozen=True)
+class Result:
+    """The files of one name. sound: the file that holds it, a video's own if it has one; info: of the video."""
+
+    name: str
+    video: Path | None = None
+    sound: Path | None = None
+    picture: Path | None = None
+    info: VideoInfo | None = None
+
+
+def read_results(folder: str | Path, names: Iterable[str] | None = None) -> dict[str, Result]:
+    """What can be scored in a folder, not in those below it, by name without suffix, sorted; or only what has `names`.
+
+    A sound beside a video of the same name takes the place of the video's own. A picture beside a video or a sound of
+    its name is no result but its curve or spectrogram, and is left aside.
+
+    Raises AlignerError if the folder is missing or holds nothing, lacks one of the names, holds two files of one kind
+    under one of them, or one cannot be read.
+    """
+    files = _files_by_name(folder)
+    if names is not None:
+        require_names(names, files, str(folder))
+        files = {name: files[name] for name in names}
+    return {name: _result(name, paths) for name, paths in sorted(files.items())}
+
+
+def _files_by_name(folder: str | Path) -> dict[str, list[Path]]:
+    if not Path(folder).is_dir():
+        raise MediaError(f"{folder} is not a folder: name the one that holds the results.")
+    files: dict[str, list[Path]] = {}
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix.lower() in _KINDS and not path.name.startswith(".") and path.is_file():
+            files.setdefault(path.stem, []).append(path)
+    if not files:
+        raise MediaError(f"There is nothing to score in {folder}: no video, sound or picture. Folders inside it are "
+                         "not searched.")
+    return files
+
+
+def _result(name: str, paths: Iterable[Path]) -> Result:
+    kinds: dict[str, Path] = {}
+    for path in paths:
+        other = kinds.setdefault(_KINDS[path.suffix.lower()], path)
+        if other is not path:
+            raise MediaError(f"{other} and {path.name} share a name, so that it is not clear which is the result: move "
+                             "one of them elsewhere.")
+    video, sound, picture = (kinds.get(kind) for kind in SUFFIXES)
+    info = probe_video(video) if video else None
+    if sound is None and info and info.has_audio:
+        sound = video
+    return Result(name, video, sound, None if video or sound else picture, info)
+
+
+def read_captions(path: str | Path) -> dict[str, str]:
+    """The captions of a CSV file with the columns `name` (a result's, without suffix) and `caption`.
+
+    Raises MediaError if it is no such file.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise MediaError(f"{path} cannot be read as CSV in UTF-8 ({error}).") from error
+    captions = {row.get("name") or "": (row.get("caption") or "").strip() for row in rows}
+    if not captions or not all(captions) or not all(captions.values()):
+        raise MediaError(f"{path} must have the columns name and caption in its first line, and both in every other.")
+    return captions
+
+
+def require_names(wanted: Iterable[str], there: Mapping[str, object], place: str) -> None:
+    """Raise AlignerError, listing them, if some of the names wanted are not there."""
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise AlignerError(f"{place} has nothing of the same name, without suffix, as {listed(missing)}. Results and "
+                           "references are matched by name: rename them, or move these results elsewhere.")
