@@ -16,6 +16,10 @@ from .imagebind.clips import ClipSampling, frame_indices
 from .imagebind.encode import Embedding, embed_audio, embed_frames, embed_image
 
 
+#: How much of a video is decoded together: one frame of 256 x 256 pixels, whose latent has 32 x 32, or many small ones.
+_LATENT_PIXELS_AT_ONCE = 32 * 32
+
+
 class Signal(Protocol):
     """A rendered stream."""
 
@@ -84,12 +88,12 @@ class Frames:
 class LatentFrames:
     """A video that is decoded where it is looked at: latents (B, C, F, h, w).
 
-    decode: (1, C, h, w) -> (1, 3, H, W) in 0..1. glance: the same for ImageBind's eyes only, where an approximation
+    decode: (n, C, h, w) -> (n, 3, H, W) in 0..1. glance: the same for ImageBind's eyes only, where an approximation
     is allowed to be cheaper.
 
     ImageBind sees a few frames of each second, so that most of a video need not be decoded while it is steered. Frames
-    are decoded one by one, and once more in the backward pass: what a decoder keeps for the gradient of one picture of
-    512 x 512 already fills gigabytes.
+    are decoded one by one, unless they are small, and once more in the backward pass: what a decoder keeps for the
+    gradient of one picture of 512 x 512 already fills gigabytes.
     """
 
     latents: torch.Tensor
@@ -118,8 +122,10 @@ class LatentFrames:
     @staticmethod
     def _decoded(decode: Callable, latents: torch.Tensor) -> torch.Tensor:
         """(B, C, n, h, w) -> (B, n, 3, H, W)."""
-        return torch.stack([torch.cat([recomputed(decode, frame[None]) for frame in sample.unbind(1)])
-                            for sample in latents.unbind(0)])
+        frames = latents.transpose(1, 2).flatten(0, 1)
+        at_once = max(1, _LATENT_PIXELS_AT_ONCE // frames[0, 0].numel())
+        pictures = torch.cat([recomputed(decode, part) for part in frames.split(at_once)])
+        return pictures.unflatten(0, (len(latents), -1))
 
 
 def _embedded(look: Callable[[torch.Tensor], torch.Tensor], count: int, fps: Fraction, binder: ImageBind,

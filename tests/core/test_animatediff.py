@@ -8,6 +8,7 @@ import pytest
 import torch
 from diffusers import AnimateDiffPipeline, DDIMScheduler, MotionAdapter, StableDiffusionPipeline, UNet2DConditionModel
 
+from aligner import signals
 from aligner.checkpointing import checkpointed
 from aligner.demo.random_models import load_random_imagebind
 from aligner.encoding import audio_condition, text_condition
@@ -127,7 +128,12 @@ def test_frugal_decoding_has_the_gradient_of_decoding_everything(exact_animatedi
     torch.testing.assert_close(actual, expected, atol=1e-12, rtol=1e-6)
 
 
-def test_only_the_frames_that_imagebind_looks_at_are_decoded(animatediff, denoiser, binder, conditions, seeded):
+@pytest.mark.parametrize("at_once, calls", [(64, [(1, 4, 8, 8)] * 4), (2 * 64, [(2, 4, 8, 8)] * 2),
+                                            (32 * 32, [(4, 4, 8, 8)])])
+def test_only_the_frames_that_imagebind_looks_at_are_decoded(animatediff, binder, conditions, seeded, monkeypatch,
+                                                             at_once, calls):
+    """Large ones one by one, small ones together: two clips of a second, two frames each."""
+    monkeypatch.setattr(signals, "_LATENT_PIXELS_AT_ONCE", at_once)
     decoded = []
 
     def decode(latents):
@@ -136,11 +142,11 @@ def test_only_the_frames_that_imagebind_looks_at_are_decoded(animatediff, denois
 
     latents = torch.randn(1, 4, 16, 8, 8, generator=seeded).requires_grad_(True)
     loss = _loss(binder, conditions, LatentFrames(latents, Fraction(8), decode, decode))
-    assert decoded == [(1, 4, 8, 8)] * 4  # two clips of a second, two frames each
+    assert decoded == calls
     gradient, = torch.autograd.grad(loss, latents)
     looked_at = gradient.abs().amax(dim=(0, 1, 3, 4)) > 0
     assert looked_at.nonzero().flatten().tolist() == [0, 7, 8, 15]
-    assert len(decoded) == 8  # and once more on the way back
+    assert decoded == calls * 2  # once more on the way back
 
 
 def test_half_decoding_is_for_guidance_only(animatediff, prompts, binder, conditions):
