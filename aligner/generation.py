@@ -69,9 +69,11 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
                  if steering or comparable else None)
     if steering:
         steering.require_effect(denoiser.streams, denoiser.steps)
-        _require_reach(denoiser, steering, objective)
+        if steering.moves:
+            _require_reach(denoiser, steering, objective)
     # The noise is drawn on the CPU so that a seed means the same on every device.
-    start = denoiser.start([torch.Generator("cpu").manual_seed(seed + k) for k in range(batch)], latents)
+    generators = [torch.Generator("cpu").manual_seed(seed + k) for k in range(batch)]
+    start, *others = (denoiser.start(generators, latents) for _ in range(steering.candidates if steering else 1))
     curves: dict[str, Curve] = defaultdict(list)
 
     def record(step: Step) -> None:
@@ -82,7 +84,8 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
 
     with repeatable(denoiser.device):
         with saving_memory(denoiser, binder, steering):
-            clean, tuned = sample(denoiser, start, prompts, steering, objective, on_step=record)
+            clean, tuned = sample(denoiser, start, prompts, steering, objective, others=others,
+                                  generators=generators, on_step=record)
         with torch.no_grad():
             signals = {name: signal.finished() for name, signal in denoiser.render(clean).items()}
             scores = objective(signals).scores if objective else {}
@@ -103,7 +106,7 @@ def objective_of(denoiser: Denoiser, binder: ImageBind | None, conditions: Seque
         raise AlignerError("A condition was encoded with another ImageBind than the one that samples. Encode it again "
                            "with the same model.")
     sampling = CLIP_SAMPLINGS[settings.clips]
-    return Objective(lambda signal: signal.embed(binder, sampling),
+    return Objective(lambda signal, views: signal.embed(binder, sampling, views),
                      {name: _on(denoiser.device, condition.embedding) for name, condition in targets.items()},
                      compared, settings.compare)
 

@@ -10,6 +10,7 @@ import torch
 from .imagebind.encode import Embedding
 from .losses import COMPARISONS
 from .signals import Signal
+from .views import Views
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,11 @@ class Alignment:
 class Objective:
     """Sum over pairs of weight * F(e_x, e_y) (eq. 14 to 16 of the paper, and any other set of pairs).
 
-    embed turns a rendered stream into its embedding; conditions were embedded once, before sampling.
+    embed turns a rendered stream into its embedding, of an exact look or of randomised ones; conditions were embedded
+    once, before sampling.
     """
 
-    embed: Callable[[Signal], Embedding]
+    embed: Callable[[Signal, Views | None], Embedding]
     conditions: Mapping[str, Embedding]
     pairs: Sequence[Pair]
     compare: str = "mean"
@@ -61,9 +63,9 @@ class Objective:
         """The generated streams that some pair looks at."""
         return {name for pair in self.pairs for name in (pair.stream, *([] if pair.given else [pair.target]))}
 
-    def __call__(self, rendered: Mapping[str, Signal]) -> Alignment:
+    def __call__(self, rendered: Mapping[str, Signal], views: Views | None = None) -> Alignment:
         compared = self.compared
-        generated = {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
+        generated = {name: self.embed(signal, views) for name, signal in rendered.items() if name in compared}
         targets = {True: self.conditions, False: generated}
         distance = COMPARISONS[self.compare]
         distances = {pair: distance(generated[pair.stream], targets[pair.given][pair.target]) for pair in self.pairs}

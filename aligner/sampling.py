@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from .generators.base import Denoiser, Streams
 from .guidance import RULES, Guidance
 from .objective import Alignment, Objective
 from .signals import Signal
+from .views import Views
 
 #: Gradients of a cosine are tiny; half precision would flush them to zero on their way back. A power of two
 #: changes nothing else: it is divided out again before the update, exactly.
@@ -20,9 +21,14 @@ GRADIENT_SCALE = 2.0**10
 
 @dataclass(frozen=True)
 class Step:
-    """What one denoising step reports: its index, the clean estimate and, where guided, how well it aligns."""
+    """What one denoising step reports: its index, the clean estimate and, where guided, how well it aligns.
+
+    passed: the part of the run's steps that have been taken, above 0 and at most 1. Steps of candidates and repeated
+    ones count, so that an index may come more than once.
+    """
 
     index: int
+    passed: float
     clean: Streams
     rendered: dict[str, Signal] | None = None
     alignment: Alignment | None = None
@@ -30,52 +36,108 @@ class Step:
 
 @torch.inference_mode(False)
 def sample(denoiser: Denoiser, latents: Streams, prompts: Streams, guidance: Guidance | None = None,
-           objective: Objective | None = None, *,
+           objective: Objective | None = None, *, others: Sequence[Streams] = (),
+           generators: Sequence[torch.Generator] = (),
            on_step: Callable[[Step], None] = lambda step: None) -> tuple[Streams, Streams]:
     """Denoise, steered: algorithm 1 of the paper for any number of streams.
 
     latents: per stream the noisy latent that step 0 starts from. prompts: per stream the prompt embedding, shared by
     all steps and carried on when guidance tunes it. Without guidance this is plain sampling; with it, an objective is
-    needed. A stream that the denoiser leaves out of a step keeps its latent and its last clean estimate.
+    needed. A stream that the denoiser leaves out of a step keeps its latent and its last clean estimate. others: more
+    latents of step 0, of which guidance chooses. generators: one for each sample, of what guidance draws: views and
+    fresh noise.
 
     Returns the clean latents and the (tuned) prompt embeddings. Raises AlignerError if loss or gradient stop being
     finite; whatever on_step raises ends the run.
     """
-    window = guidance.window(denoiser.steps) if guidance else ()
-    z, y, clean = _copies(latents), _copies(prompts), {}
-    for i in range(denoiser.steps):
-        if i in window:
-            z, y, step = _guided_step(denoiser, z, y, clean, i, guidance, objective)
-        else:
-            with torch.no_grad():
-                output = denoiser.predict(z, y, i)
-                step = Step(i, clean | denoiser.x0(z, output, i))
-                z = z | denoiser.step(z, output, i)
-        clean = step.clean
-        on_step(step)
+    window = guidance.window(denoiser.steps) if guidance and guidance.moves else ()
+    views = Views(generators, guidance.views) if guidance and guidance.views else None
+    run = _Run(denoiser, on_step, _steps_in_all(denoiser.steps, guidance, len(others)))
+    z, y, clean, first = _copies(latents), _copies(prompts), {}, 0
+    if others:
+        first = guidance.choice(denoiser.steps)
+        z, clean = _best(run, [z, *map(_copies, others)], y, first, objective)
+    for i in range(first, denoiser.steps):
+        if i not in window:
+            z, clean = run.plain_step(z, y, clean, i)
+            continue
+        for repetition in range(guidance.recurrence):
+            if repetition:
+                z = z | denoiser.renoise(z, i, generators)
+            z, y, clean = _guided_step(run, z, y, clean, i, guidance, objective, views)
     return z, y
 
 
-def _guided_step(denoiser, z, y, clean, i, guidance, objective):
+def _steps_in_all(steps, guidance, others):
+    """How many steps are taken, those of candidates and repeated ones included."""
+    if guidance is None:
+        return steps
+    first = guidance.choice(steps) if others else 0
+    guided = sum(i >= first for i in guidance.window(steps)) if guidance.moves else 0
+    return steps + others * first + guided * (guidance.recurrence - 1)
+
+
+class _Run:
+    """A denoiser at work, and the count of the steps that it has taken."""
+
+    def __init__(self, denoiser: Denoiser, on_step: Callable[[Step], None], steps: int):
+        self.denoiser, self.on_step, self.steps, self.taken = denoiser, on_step, steps, 0
+
+    def report(self, index: int, clean: Streams, rendered=None, alignment=None) -> None:
+        self.taken += 1
+        self.on_step(Step(index, self.taken / self.steps, clean, rendered, alignment))
+
+    @torch.no_grad()
+    def plain_step(self, z: Streams, y: Streams, clean: Streams, i: int) -> tuple[Streams, Streams]:
+        output = self.denoiser.predict(z, y, i)
+        clean, z = clean | self.denoiser.x0(z, output, i), z | self.denoiser.step(z, output, i)
+        self.report(i, clean)
+        return z, clean
+
+
+@torch.no_grad()
+def _best(run, candidates, y, steps, objective):
+    """Of every sample the candidate whose clean estimate aligns best after some steps: its latents and estimate."""
+    best = None
+    for z in candidates:
+        clean = {}
+        for i in range(steps):
+            z, clean = run.plain_step(z, y, clean, i)
+        loss = objective(run.denoiser.render(clean)).loss
+        found = {**{("latent", name): tensor for name, tensor in z.items()},
+                 **{("clean", name): tensor for name, tensor in clean.items()}, ("loss", ""): loss}
+        best = found if best is None else _better(best, found)
+    return tuple({name: tensor for (part, name), tensor in best.items() if part == wanted}
+                 for wanted in ("latent", "clean"))
+
+
+def _better(best, found):
+    better = found["loss", ""] < best["loss", ""]
+    return {name: torch.where(better.view(-1, *[1] * (tensor.ndim - 1)), found[name], tensor)
+            for name, tensor in best.items()}
+
+
+def _guided_step(run, z, y, clean, i, guidance, objective, views):
     """One denoising step whose latents and prompts move down the gradient of the loss, inner_steps times."""
-    rule = RULES[guidance.rule]
+    denoiser, rule = run.denoiser, RULES[guidance.rule]
     y = _leaves(y, guidance.prompt_rates)
     if rule.placement == "before":
         z = _leaves(z, guidance.rates)
     output = _predict(denoiser, z, y, i, guidance)
     # After the step, the latent is z_{t-1} while prediction and noise level stay those of t, as in the released code.
     moved = z if rule.placement == "before" else _leaves(_step(denoiser, z, output, i), guidance.rates)
-    optimiser = _optimiser(rule, guidance, moved, y)
+    optimiser = _optimiser(rule, guidance, moved, y, denoiser.noise_levels(i) if rule.by_noise else {})
     for inner in range(guidance.inner_steps):
         if inner and guidance.needs_denoiser_gradient:
             output = _predict(denoiser, z, y, i, guidance)
         estimate = clean | denoiser.x0(moved, output, i)
         rendered = denoiser.render(estimate)
-        alignment = objective(rendered)
+        alignment = objective(rendered, views)
         _descend(optimiser, alignment.loss, i)
     z = z | (_step(denoiser, z, output, i) if rule.placement == "before" else moved)
-    rendered = {name: signal.detached() for name, signal in rendered.items()}
-    return _copies(z), _copies(y), Step(i, _copies(estimate), rendered, alignment.detached())
+    clean = _copies(estimate)
+    run.report(i, clean, {name: signal.detached() for name, signal in rendered.items()}, alignment.detached())
+    return _copies(z), _copies(y), clean
 
 
 def _predict(denoiser, z, y, i, guidance):
@@ -88,10 +150,10 @@ def _step(denoiser, z, output, i):
         return denoiser.step(z, output, i)
 
 
-def _optimiser(rule, guidance, latents, prompts):
-    groups = [{"params": [leaf], "lr": rates.get(name, 0.0)}
-              for leaves, rates in ((latents, guidance.rates), (prompts, guidance.prompt_rates))
-              for name, leaf in leaves.items()]
+def _optimiser(rule, guidance, latents, prompts, noise_levels):
+    groups = [{"params": [leaf], "lr": guidance.rates.get(name, 0.0) * noise_levels.get(name, 1.0)}
+              for name, leaf in latents.items()]
+    groups += [{"params": [leaf], "lr": guidance.prompt_rates.get(name, 0.0)} for name, leaf in prompts.items()]
     return rule.optimiser(groups)
 
 

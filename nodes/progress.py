@@ -34,7 +34,7 @@ class Progress:
         model_management.throw_exception_if_processing_interrupted()
         shown = step.rendered or step.index % max(self.steps // UNGUIDED_PREVIEWS, 1) == 0
         preview = ("JPEG", _stacked([picture(step) for picture in self.pictures]), PREVIEW_SIDE) if shown else None
-        self.bar.update_absolute(step.index + 1, self.steps, preview)
+        self.bar.update_absolute(round(step.passed * self.steps), self.steps, preview)
 
 
 def sound_picture(model: AudioLDM) -> Callable[[Step], Image.Image]:

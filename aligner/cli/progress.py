@@ -18,6 +18,6 @@ def progress_bar(steps: int, description: str = "sampling") -> Iterator[Callable
         def on_step(step: Step) -> None:
             if step.alignment:
                 bar.set_postfix(loss=f"{step.alignment.loss.mean().item():.3f}")
-            bar.update(step.index + 1 - bar.n)
+            bar.update(round(step.passed * steps) - bar.n)
 
         yield on_step

@@ -42,6 +42,12 @@ class Denoiser(Protocol):
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
         """The scheduler's step to the next, less noisy latents."""
 
+    def noise_levels(self, index: int) -> dict[str, float]:
+        """By stream the standard deviation of the noise in the latents before a step."""
+
+    def renoise(self, latents: Streams, index: int, generators: Sequence[torch.Generator]) -> Streams:
+        """The latents after a step with as much fresh noise as the step took away: latents before it."""
+
     def render(self, clean: Streams) -> dict[str, Signal]:
         """Clean latents as sound or frames, differentiable."""
 

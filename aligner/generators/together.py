@@ -61,6 +61,12 @@ class Together:
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
         return _merged(denoiser.step(latents, output, own) for denoiser, own in self._turns(index))
 
+    def noise_levels(self, index: int) -> dict[str, float]:
+        return _merged(denoiser.noise_levels(own) for denoiser, own in self._turns(index))
+
+    def renoise(self, latents: Streams, index: int, generators: Sequence[torch.Generator]) -> Streams:
+        return _merged(denoiser.renoise(latents, own, generators) for denoiser, own in self._turns(index))
+
     def render(self, clean: Streams) -> dict[str, Signal]:
         return {name: signal for denoiser in self.denoisers for name, signal in denoiser.render(clean).items()}
 

@@ -16,6 +16,8 @@ CLIP_FRAMES = 2
 PATCH_SIDE = 14
 MEL_BINS = 128
 MEL_FRAMES = 204
+#: How many patches the towers cut their input into.
+VISION_PATCHES, AUDIO_PATCHES = 16 * 16, 12 * 19
 TEXT_LENGTH = 77
 VOCABULARY = 49408
 MAX_SCALE = 100.0
@@ -66,7 +68,7 @@ class VisionTower(Tower):
 
     def __init__(self, config: TowerConfig, embed_dim: int):
         super().__init__(config, embed_dim)
-        tokens = 1 + (IMAGE_SIDE // PATCH_SIDE) ** 2
+        tokens = 1 + VISION_PATCHES
         self.patch_weight = nn.Parameter(torch.empty(config.width, 3, CLIP_FRAMES, PATCH_SIDE, PATCH_SIDE))
         self.class_token = nn.Parameter(torch.empty(1, 1, config.width))
         self.positions = nn.Parameter(torch.empty(1, tokens, config.width))
@@ -92,7 +94,7 @@ class AudioTower(Tower):
         self.patches = nn.Conv2d(1, config.width, kernel_size=16, stride=10, bias=False)
         self.patch_norm = nn.LayerNorm(config.width, eps=1e-5)
         self.class_token = nn.Parameter(torch.empty(1, 1, config.width))
-        self.positions = nn.Parameter(torch.empty(1, 1 + 12 * 19, config.width))
+        self.positions = nn.Parameter(torch.empty(1, 1 + AUDIO_PATCHES, config.width))
         self.log_scale = nn.Parameter(torch.empty(()))
 
     def forward(self, mel: torch.Tensor, keep: torch.Tensor | None = None) -> torch.Tensor:
@@ -152,7 +154,7 @@ def _kept(patches: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
     """(N or 1, L, width) -> (N, k, width): of each row the patches that `keep` (N, k) names; None: all."""
     if keep is None:
         return patches
-    index = keep.unsqueeze(-1).expand(-1, -1, patches.shape[2])
+    index = keep.to(patches.device).unsqueeze(-1).expand(-1, -1, patches.shape[2])
     return patches.expand(len(keep), -1, -1).gather(1, index)
 
 

@@ -162,3 +162,68 @@ def test_random_embeddings_differ_between_inputs(model, normal):
     assert cosine(model.audio, rising, normal(1, 1, 128, 204)) < 0.95
     assert cosine(model.vision, red, blue) < 0.95
     assert cosine(model.text, tokenize(["a dog"]), tokenize(["rain on a window"])) < 0.95
+
+
+#: How many patches a tower looks at; a part of them; and where an input may change without being in that part: the
+#: lower half of a picture, of which the upper eight of 16 rows are kept, and the end of a sound, of which the first
+#: nine of 19 patches of each of 12 rows are kept, each 16 frames long and 10 after the last.
+PATCHES = {"image": 256, "clip": 256, "sound": 12 * 19}
+PART = {"image": torch.arange(128), "clip": torch.arange(128),
+        "sound": (torch.arange(12)[:, None] * 19 + torch.arange(9)).flatten()}
+UNSEEN = {"image": (..., slice(112, None), slice(None)), "clip": (..., slice(112, None), slice(None)),
+          "sound": (..., slice(96, None))}
+
+
+def kept(kind: str, rows: int) -> torch.Tensor:
+    return PART[kind].expand(rows, -1)
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_keeping_all_patches_in_any_order_changes_nothing(kind, model, normal):
+    modality, shape = INPUTS[kind]
+    tower, x = getattr(model, modality), normal(*shape)
+    for order in (torch.arange(PATCHES[kind]), torch.arange(PATCHES[kind]).flip(0)):
+        torch.testing.assert_close(tower(x, keep=order.expand(len(x), -1)), tower(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_patches_that_are_not_kept_are_not_looked_at(kind, model, normal):
+    modality, shape = INPUTS[kind]
+    tower, x, keep = getattr(model, modality), normal(*shape), kept(kind, shape[0])
+    changed = x.clone()
+    changed[UNSEEN[kind]] += 5
+    assert torch.equal(tower(changed, keep=keep), tower(x, keep=keep))
+    assert (tower(changed) - tower(x)).abs().max() > 1e-3
+    assert (tower(x, keep=keep) - tower(x)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_only_kept_patches_get_a_gradient(kind, model, normal):
+    modality, shape = INPUTS[kind]
+    x = normal(*shape).requires_grad_()
+    getattr(model, modality)(x, keep=kept(kind, shape[0]))[:, 0].sum().backward()
+    unseen = torch.zeros(shape, dtype=torch.bool)
+    unseen[UNSEEN[kind]] = True
+    assert not x.grad[unseen].any()
+    assert (x.grad[~unseen] != 0).float().mean() > 0.98  # two of 128 mel bins lie in no patch
+
+
+@pytest.mark.parametrize("kind", ["clip", "sound"])
+def test_each_row_keeps_its_own_patches(kind, model, normal):
+    modality, shape = INPUTS[kind]
+    tower, x = getattr(model, modality), normal(*shape)[:2]
+    keep = torch.stack([PART[kind], PART[kind].flip(0) + 1])
+    alone = torch.cat([tower(x[k:k + 1], keep=keep[k:k + 1]) for k in range(2)])
+    torch.testing.assert_close(tower(x, keep=keep), alone, rtol=1e-4, atol=1e-5)
+    assert (tower(x, keep=keep)[1] - tower(x, keep=keep.flip(0))[1]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["clip", "sound"])
+def test_what_is_not_kept_costs_nothing(kind, model, normal):
+    modality, shape = INPUTS[kind]
+    costs = []
+    for keep in (kept(kind, shape[0]), None):
+        with FlopCounterMode(display=False) as counted:
+            getattr(model, modality)(normal(*shape), keep=keep)
+        costs.append(counted.get_total_flops())
+    assert costs[0] < 0.6 * costs[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import AlignerError
@@ -60,7 +60,7 @@ class Cell:
         return f"{self.task}-{self.method}-{self.caption}"
 
 
-def cells(tasks: Mapping | tuple[str, ...] = tuple(TASKS), methods: tuple[str, ...] = tuple(METHODS),
-          captions: tuple[str, ...] = tuple(CAPTIONS)) -> list[Cell]:
+def cells(tasks: Iterable[str] = tuple(TASKS), methods: Sequence[str] = tuple(METHODS),
+          captions: Sequence[str] = tuple(CAPTIONS)) -> list[Cell]:
     """Every combination, task by task."""
     return [Cell(task, method, caption) for task in tasks for method in methods for caption in captions]

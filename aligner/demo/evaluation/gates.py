@@ -25,7 +25,8 @@ def gates(models: Models, split: str, samples: int) -> dict:
     frames = torch.stack([each.frames for each in clips])
     sounds = torch.stack([each.waveform for each in clips])
     events = torch.tensor([EVENTS.index(each.scene.event) for each in clips])
-    vocoded, decoded = _in_batches(lambda s: revocoded(models, s), sounds), _in_batches(lambda f: redrawn(models, f), frames)
+    vocoded = _in_batches(lambda part: revocoded(models, part), sounds)
+    decoded = _in_batches(lambda part: redrawn(models, part), frames)
     judged = models.instruments.verdict
     return {
         "samples": samples, "split": split,
@@ -47,9 +48,9 @@ def failures(figures: dict) -> list[str]:
                for stream, by_event in figures["reconstruction"].items() for event, value in by_event.items()]
     checks += [(f"generation of {stream}", by_event["all"], LEAST["generation"])
                for stream, by_event in figures["generation"].items()]
-    failed = [f"{name}: {value:.3f}, asked {least}" for name, value, least in checks if value < least]
+    failed = [f"{name}: {value:.3f}, asked {least}" for name, value, least in checks if not value >= least]
     return failed + [f"level of {event}: {value:+.1f} dB" for event, value in figures["decibel"].items()
-                     if abs(value) > MOST_DECIBEL]
+                     if not abs(value) <= MOST_DECIBEL]
 
 
 @torch.no_grad()

@@ -31,9 +31,9 @@ class Instruments:
         given: the clips that the result was made for.
 
         judged: the event that the judge names, of the first generated stream. right: whether that is the wanted one,
-        or, of two generated streams, whether they are the same. cosine: of the judge's features. second: of the second
-        binder's embeddings. matched: AV-Align; None where there is no pair of sound and video. optimised: as second,
-        by the binder that steered.
+        or, of two generated streams, whether both are the same; said: whether it is the wanted one then. cosine: of the
+        judge's features. second: of the second binder's embeddings. matched: AV-Align; None where there is no pair of
+        sound and video. optimised: as second, by the binder that steered.
         """
         mine, other = self._sides(result, given)
         verdicts = self.verdict(mine), self.verdict(other)
@@ -48,7 +48,6 @@ class Instruments:
                    "optimised": optimised[k].item(), "features": verdicts[0].features[k].tolist()}
             if given is None:
                 row["said"] = judged[k] == event
-                row["other_features"] = verdicts[1].features[k].tolist()
             rows.append(row)
         return rows
 
@@ -59,6 +58,7 @@ class Instruments:
 
     @torch.no_grad()
     def verdict(self, signal: Signal) -> Verdict:
+        """What the judge says of a finished sound, video or picture."""
         if isinstance(signal, Sound):
             return self.judge.hear(signal.waveform)
         pixels = signal.pixels
@@ -79,8 +79,10 @@ class Instruments:
 
 
 def sound_of(waveforms: torch.Tensor) -> Sound:
+    """Clips' sounds (B, n) as they would be rendered."""
     return Sound(waveforms, SAMPLE_RATE, waveforms.shape[1])
 
 
 def video_of(frames: torch.Tensor) -> Frames:
+    """Clips' frames (B, F, 3, H, W) as they would be rendered."""
     return Frames(frames, Fraction(FPS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,63 +17,77 @@ from ...generators.animatediff import AnimateDiff
 from ...generators.audioldm import AudioLDM
 from ...generators.base import Denoiser
 from ...generators.together import Together
-from ...guidance import Guidance
+from ...guidance import RULES, Guidance
 from ...imagebind.clips import CLIP_SAMPLINGS
 from ...media.atomic import written_whole
 from ...signals import Signal
 from .. import family
-from ..world import Clip, clip, scene
+from ..world import FPS, FRAMES, SECONDS, SIDE, Clip, clip, scene
 from .cells import CAPTIONS, METHODS, TASKS, Cell
 from .instruments import Instruments, sound_of, video_of
 
 BATCH = 8
 #: Fewer than the paper's 30 and 25, for all ways alike: the demo models need no more.
 STEPS = 20
-SCALES = {"audio": 2.5, "video": 3.0}
+AUDIO_CFG = 2.5
 
 
 @dataclass(frozen=True)
 class Models:
-    """What generates and what measures."""
+    """What generates and what measures. fingerprint: of all their weights."""
 
     audioldm: AudioLDM
     animatediff: AnimateDiff
     instruments: Instruments
+    fingerprint: str
 
     def denoiser(self, streams: Sequence[str], steps: int = STEPS) -> Denoiser:
-        made = {"audio": lambda: self.audioldm.denoiser(seconds=family.SECONDS, steps=steps, cfg=SCALES["audio"]),
-                "video": lambda: self.animatediff.denoiser(frames=family.FRAMES, height=family.SIDE, width=family.SIDE,
-                                                           fps=family.FPS, steps=steps, cfg=SCALES["video"])}
+        made = {"audio": lambda: self.audioldm.denoiser(seconds=SECONDS, steps=steps, cfg=AUDIO_CFG),
+                "video": lambda: self.animatediff.denoiser(frames=FRAMES, height=SIDE, width=SIDE,
+                                                           fps=FPS, steps=steps, cfg=family.VIDEO_CFG)}
         denoisers = [made[stream]() for stream in streams]
         return denoisers[0] if len(denoisers) == 1 else Together(denoisers)
 
 
 def demo_models() -> Models:
+    """The built-in family and its instruments."""
     return Models(family.load_demo_audioldm(), family.load_demo_animatediff(),
-                  Instruments(family.load_demo_judge(), family.load_second_imagebind(), family.load_demo_imagebind()))
+                  Instruments(family.load_demo_judge(), family.load_second_imagebind(), family.load_demo_imagebind()),
+                  family.fingerprint())
 
 
-def rows_of(cell: Cell, models: Models, split: str, samples: int, work: Path | None = None, *,
-            guidance: Callable[[], Guidance | None] | None = None) -> list[dict]:
+def rows_of(cell: Cell, models: Models, split: str, samples: int, work: Path | None = None) -> list[dict]:
     """The measured samples of a cell, the first `samples` clips of a split.
 
-    work: folder where rows are kept, so that a run can be stopped. guidance: instead of what the cell's method is.
+    work: folder where rows are kept, so that a run can be stopped. Those of other models or settings are not used.
     """
-    path = work / f"{cell.name}.json" if work else None
-    rows = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else []
+    guidance, made_by = METHODS[cell.method](TASKS[cell.task]), settings_of(cell, models)
+    path = work / split / f"{cell.name}.json" if work else None
+    rows = _kept_rows(path, made_by)
     for first in range(len(rows), samples, BATCH):
         rows += _batch(cell, models, split, first, min(BATCH, samples - first), guidance)
         if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
             with written_whole(path) as partial:
-                partial.write_text(json.dumps(rows), encoding="utf-8")
+                partial.write_text(json.dumps({"made_by": made_by, "rows": rows}), encoding="utf-8")
     return rows[:samples]
 
 
-def _batch(cell: Cell, models: Models, split: str, first: int, count: int,
-           guidance: Callable[[], Guidance | None] | None) -> list[dict]:
+def settings_of(cell: Cell, models: Models) -> str:
+    """All that the rows of a cell depend on, in words that differ where it does."""
+    guidance = METHODS[cell.method](TASKS[cell.task])
+    rule = RULES[guidance.rule] if guidance else None
+    return f"{models.fingerprint} {guidance} {rule} {STEPS} {AUDIO_CFG} {family.VIDEO_CFG}"
+
+
+def _kept_rows(path: Path | None, made_by: str) -> list[dict]:
+    if path is None or not path.exists():
+        return []
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return found["rows"] if found["made_by"] == made_by else []
+
+
+def _batch(cell: Cell, models: Models, split: str, first: int, count: int, steering: Guidance | None) -> list[dict]:
     task, indices = TASKS[cell.task], range(first, first + count)
-    steering = guidance() if guidance else METHODS[cell.method](task)
     clips = [clip(scene(split, index)) for index in indices]
     captions = [CAPTIONS[cell.caption](each.scene, index) for each, index in zip(clips, indices)]
     given = given_signal(task.given, clips)
@@ -114,7 +128,7 @@ def given_signal(given: str, clips: Sequence[Clip]) -> Signal | None:
 
 def key_frame(each: Clip) -> int:
     """Number of the frame that shows the middle of the first event."""
-    return int((each.scene.times[0] + each.scene.event.seconds / 2) * family.FPS)
+    return int((each.scene.times[0] + each.scene.event.seconds / 2) * FPS)
 
 
 def _of_all(conditions: list[Condition]) -> Condition:

@@ -30,7 +30,8 @@ def summary(rows: Sequence[Mapping], real: torch.Tensor) -> dict:
 
 def gain(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str = "right") -> dict:
     """How much a figure differs from the baseline's on the same samples, with the interval of the difference."""
-    differences = torch.tensor([float(row[name]) - float(other[name]) for row, other in zip(rows, baseline, strict=True)])
+    differences = torch.tensor([float(row[name]) - float(other[name])
+                                for row, other in zip(rows, baseline, strict=True)])
     low, high = bootstrap_interval(differences)
     return {"mean": differences.mean().item(), "low": low, "high": high}
 

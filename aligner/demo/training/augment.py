@@ -1,4 +1,4 @@
-"""What a recording may suffer without becoming something else, so that networks do not learn the drawing's exactness."""
+"""What a recording may suffer without becoming something else: networks must not rely on the drawing's exactness."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def roughened_frames(frames: torch.Tensor, draw: torch.Generator) -> torch.Tenso
 
 
 def roughened_sounds(waveforms: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
-    """(B, n): louder or softer by up to 10 dB, some with hiss, some duller; each by itself."""
+    """(B, n): 12 dB softer to 4 dB louder, some with hiss, some duller; each by itself."""
     chance = torch.rand(4, len(waveforms), 1, generator=draw).to(waveforms.device)
     dull = F.avg_pool1d(F.pad(waveforms[:, None], (1, 1), mode="replicate"), 3, stride=1)[:, 0]
     waveforms = torch.where(chance[0] < 0.25, 0.5 * (waveforms + dull), waveforms)

@@ -33,14 +33,14 @@ _QUIET = len(EVENTS)
 
 def trained_binder(work: Path, device: str = "cpu") -> ImageBind:
     """The binder that guides."""
-    return _trained("binder", BINDER, "train", 4096, seed=11, schedule=Schedule(2400, 1.5e-3, average=0.998),
+    return _trained("binder", BINDER, "train", 4096, seed=11, schedule=Schedule(1600, 1.5e-3, average=0.997),
                     work=work, device=device)
 
 
 def trained_second_binder(work: Path, device: str = "cpu") -> ImageBind:
     """One of another size, seed and clips, that guidance never sees."""
     return _trained("second_binder", SECOND_BINDER, "second", 2048, seed=23,
-                    schedule=Schedule(1500, 2e-3, average=0.998), work=work, device=device)
+                    schedule=Schedule(1000, 2e-3, average=0.997), work=work, device=device)
 
 
 def _trained(name: str, config: ImageBindConfig, split: str, count: int, *, seed: int, schedule: Schedule, work: Path,

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
-from ...media.atomic import written_whole
-from ..world import EVENTS, FRAMES, SAMPLES, SIDE, Scene, clip, scene
+from ..world import EVENTS, Scene, clip, scene
+from .keeping import Tensors, kept
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Clips:
 
     def happening(self, rows: torch.Tensor, starts: torch.Tensor, seconds: float) -> torch.Tensor:
         """(len(rows),) bool: whether 0.1 s of an event, or more, lies within `seconds` from each start."""
-        return torch.tensor([any(min(begin + each.event.seconds, start + seconds) - max(begin, start) >= 0.1
+        return torch.tensor([any(min(begin + each.event.seconds, start + seconds) - max(begin, start) >= 0.1 - 1e-6
                                  for begin in each.times)
                              for each, start in zip([self.scenes[row] for row in rows.tolist()], starts.tolist())])
 
@@ -46,22 +45,10 @@ class Clips:
 def clips(split: str, count: int, work: Path) -> Clips:
     """The first `count` clips of a split. work: folder for the file that they are kept in."""
     scenes = [scene(split, index) for index in range(count)]
-    path = work / f"clips-{split}-{count}.pt"
-    if not path.exists():
-        _draw(scenes, path)
-    kept = torch.load(path, mmap=True, weights_only=True)
-    return Clips(kept["frames"], kept["waveforms"], scenes)
 
+    def drawn(rows: torch.Tensor) -> Tensors:
+        made = [clip(scenes[row]) for row in rows.tolist()]
+        return {"frames": torch.stack([(each.frames * 255).round().to(torch.uint8) for each in made]),
+                "waveforms": torch.stack([(each.waveform * 32767).round().to(torch.int16) for each in made])}
 
-def _draw(scenes: list[Scene], path: Path) -> None:
-    frames = torch.empty(len(scenes), FRAMES, 3, SIDE, SIDE, dtype=torch.uint8)
-    waveforms = torch.empty(len(scenes), SAMPLES, dtype=torch.int16)
-    for row, each in enumerate(tqdm(scenes, desc=path.stem, mininterval=5)):
-        made = clip(each)
-        frames[row] = (made.frames * 255).round().to(torch.uint8)
-        waveforms[row] = (made.waveform * 32767).round().to(torch.int16)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as partial:
-        torch.save({"frames": frames, "waveforms": waveforms}, partial)
-
-
+    return Clips(**kept(work / f"clips-{split}-{count}.pt", count, drawn), scenes=scenes)

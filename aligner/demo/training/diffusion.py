@@ -17,7 +17,7 @@ class Noising:
         self.scheduler, self.device = DDIMScheduler(**settings), device
 
     def loss(self, predict, clean: torch.Tensor, draw: torch.Generator) -> dict[str, torch.Tensor]:
-        """predict: (noisy, timesteps) -> v. clean: (B, ...). Also reports the error of the clean estimate at high noise."""
+        """predict: (noisy, timesteps) -> v. clean: (B, ...). "early": the error at high noise."""
         timesteps = torch.randint(self.scheduler.config.num_train_timesteps, (len(clean),), generator=draw)
         noise = torch.randn(clean.shape, generator=draw).to(self.device)
         timesteps, clean = timesteps.to(self.device), clean.to(self.device)

@@ -13,7 +13,7 @@ from .loop import Losses, Schedule, train
 from .sizes import IMAGE_VAE
 
 CLIPS, BATCH, SEED = 4096, 24, 1
-SCHEDULE = Schedule(steps=2400, rate=2e-3, average=0.998, weight_decay=0.0)
+SCHEDULE = Schedule(steps=3000, rate=2e-3, average=0.998, weight_decay=0.0)
 #: Nats count little beside pixels: just enough that latents have no holes between them.
 _KL_WEIGHT = 2e-5
 

@@ -17,7 +17,7 @@ def initialised(build: Callable[[], Model], seed: int) -> Model:
     A parameter that its class leaves empty, which is what custom ones do, is drawn from a normal distribution.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # of the CPU alone: other devices' are not put back
         model = build()
         for parameter in model.parameters(recurse=False):
             nn.init.normal_(parameter)

@@ -80,9 +80,10 @@ class _Run:
             if (self.step + 1) % _LOG_EVERY == 0:
                 progress.set_postfix(self._logged(sums))
                 sums = {}
-            if time.monotonic() - saved > _SAVE_EVERY_SECONDS:
-                self._save_state()
-                saved = time.monotonic()
+                # Only here, so that a run that goes on begins with a whole stretch of the log.
+                if time.monotonic() - saved > _SAVE_EVERY_SECONDS:
+                    self._save_state()
+                    saved = time.monotonic()
         with torch.no_grad():
             for parameter, average in zip(self.parameters, self.averages):
                 parameter.copy_(average)
@@ -125,6 +126,14 @@ class _Run:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.averages, self.step, self.seconds = state["averages"], state["step"], state["seconds"]
+        self._forget_later_lines()
+
+    def _forget_later_lines(self) -> None:
+        """Of the log: what came after the state comes again."""
+        lines = self.log.read_text(encoding="utf-8").splitlines(keepends=True) if self.log.exists() else []
+        with written_whole(self.log) as partial:
+            partial.write_bytes("".join(line for line in lines
+                                        if json.loads(line)["step"] <= self.step).encode("utf-8"))
 
 
 def _save(state: dict, path: Path) -> None:

@@ -18,7 +18,8 @@ def log_mel(waveform: torch.Tensor) -> torch.Tensor:
     padded = F.pad(waveform.unsqueeze(1), ((FFT - HOP) // 2,) * 2, mode="reflect").squeeze(1)
     spectrum = torch.stft(padded, FFT, HOP, FFT, window, center=False, return_complex=True)
     magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt()
-    return (magnitude.transpose(1, 2) @ filters).clamp(min=FLOOR).log()
+    with torch.autocast(waveform.device.type, enabled=False):  # bfloat16 has steps of 0.03 at the floor
+        return (magnitude.transpose(1, 2) @ filters).clamp(min=FLOOR).log()
 
 
 @lru_cache(maxsize=4)

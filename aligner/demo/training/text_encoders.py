@@ -1,4 +1,4 @@
-"""The generators' text encoders, taught to tell events apart and then frozen: beside a U-Net that learns they collapse."""
+"""The generators' text encoders, taught to tell events apart and then frozen: learning with a U-Net they collapse."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def trained_clap_text(work: Path, device: str = "cpu") -> tuple[nn.Module, Path,
     longest = CLAP_TEXT["max_position_embeddings"] - 2
     config = ClapTextConfig(vocab_size=write_clap_tokenizer(folder, longest), hidden_dropout_prob=0.0,
                             attention_probs_dropout_prob=0.0, **CLAP_TEXT)
-    model = initialised(lambda: _Classified(ClapTextModelWithProjection(config), config.projection_dim), SEED).to(device)
+    model = initialised(lambda: _Classified(ClapTextModelWithProjection(config), config.projection_dim), SEED)
+    model = model.to(device)
     tokens = RobertaTokenizerFast.from_pretrained(folder, local_files_only=True)(
         TEXTS, padding=True, return_tensors="pt").to(device)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 
 import torch
 
@@ -11,20 +10,16 @@ from ..world import EVENTS, VAGUE_CAPTIONS
 
 #: Shares of what a clip is called: rightly, vaguely; for the rest it goes without a word.
 _RIGHT, _VAGUE = 0.7, 0.2
+#: Of right texts, the share of whole captions, which is what most people write; the rest are single words.
+_WHOLE = 0.8
 
-_MERGES = 400
-
-
-def _words(captions: tuple[str, ...]) -> list[str]:
-    return [word for caption in captions for word in caption.replace(",", "").split()]
+_MOST_MERGES = 400
 
 
 def event_texts(number: int) -> list[str]:
-    """All that is said of an event: its captions, and every word that belongs to it alone, with and without article."""
-    own = EVENTS[number]
-    counts = Counter(word for event in EVENTS for word in set(_words(event.captions)))
-    words = [word for word in dict.fromkeys(_words(own.captions)) if counts[word] == 1]
-    return [*own.captions, *words, *(f"a {word}" for word in words)]
+    """All that is said of an event: its captions, and its words with and without an article."""
+    event = EVENTS[number]
+    return [*event.captions, *event.words, *(f"a {word}" for word in event.words)]
 
 
 #: Every text that training uses; which event it names, or how many events there are where it names none.
@@ -35,20 +30,20 @@ MEANT = torch.tensor([number for number in range(len(EVENTS)) for _ in event_tex
 
 def drawn_texts(events: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     """For events (B,) the rows of TEXTS that they are called by: (B,) int64."""
-    numbers = torch.rand(2, len(events), generator=draw).tolist()
-    return torch.tensor([_row(event, *pair) for event, *pair in zip(events.tolist(), *numbers)])
+    draws = torch.rand(3, len(events), generator=draw).tolist()
+    return torch.tensor([_row(*each) for each in zip(events.tolist(), *draws)])
 
 
-def _row(event: int, share: float, which: float) -> int:
-    if share < _RIGHT:
+def _row(event: int, kind: float, length: float, which: float) -> int:
+    if kind < _RIGHT:
         rows = (MEANT == event).nonzero()[:, 0].tolist()
         captions = len(EVENTS[event].captions)
-        # Whole captions are what most people write.
-        rows = rows[:captions] if which < 0.8 else rows[captions:]
-        return rows[int(which * 997) % len(rows)]
-    if share < _RIGHT + _VAGUE:
-        return len(TEXTS) - 1 - len(VAGUE_CAPTIONS) + int(which * len(VAGUE_CAPTIONS))
-    return len(TEXTS) - 1
+        rows = rows[:captions] if length < _WHOLE else rows[captions:]
+    elif kind < _RIGHT + _VAGUE:
+        rows = range(len(TEXTS) - 1 - len(VAGUE_CAPTIONS), len(TEXTS) - 1)
+    else:
+        rows = [len(TEXTS) - 1]
+    return rows[int(which * len(rows))]
 
 
 def merges(end_of_word: str) -> tuple[list[str], list[tuple[str, str]]]:
@@ -64,7 +59,10 @@ def merges(end_of_word: str) -> tuple[list[str], list[tuple[str, str]]]:
     spaces = pre_tokenizers.ByteLevel(add_prefix_space=False)
     splits = [pre_tokenizers.WhitespaceSplit(), spaces] if end_of_word else [spaces]
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(splits)
-    trainer = trainers.BpeTrainer(vocab_size=256 + _MERGES, initial_alphabet=alphabet, show_progress=False,
-                                  **suffix)
+    # Numbered beforehand: the trainer would number them as it meets them, which differs from run to run, and it breaks
+    # ties between pairs by these numbers.
+    last = [symbol + end_of_word for symbol in alphabet] if end_of_word else []
+    trainer = trainers.BpeTrainer(vocab_size=256 + len(last) + _MOST_MERGES, initial_alphabet=alphabet,
+                                  special_tokens=last, show_progress=False, **suffix)
     tokenizer.train_from_iterator(TEXTS, trainer)
     return alphabet, [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]

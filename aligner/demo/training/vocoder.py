@@ -12,6 +12,7 @@ from torch import nn
 from ..world import EVENTS
 from .data import Clips, clips
 from .initialise import initialised
+from .keeping import Tensors, kept
 from .loop import Losses, Schedule, train
 from .sizes import VOCODER
 from .spectrogram import HOP, log_mel
@@ -91,13 +92,9 @@ def _cut(x: torch.Tensor, starts: torch.Tensor, length: int) -> torch.Tensor:
     return torch.stack([row[start:start + length] for row, start in zip(x, starts.tolist())])
 
 
-@torch.no_grad()
 def _decoded_mels(vae: nn.Module, data: Clips, work: Path) -> torch.Tensor:
-    """(N, 200, 64) float16: every clip's spectrogram through the VAE, kept in a file."""
-    path = work / "decoded-mels.pt"
-    if not path.exists():
-        device = next(vae.parameters()).device
-        mels = [vae(log_mel(data.sounds(rows).to(device)).unsqueeze(1)).sample.squeeze(1).half().cpu()
-                for rows in torch.arange(len(data)).split(32)]
-        torch.save(torch.cat(mels), path)
-    return torch.load(path, mmap=True, weights_only=True)
+    """(N, 200, 64) float16: every clip's spectrogram through the VAE."""
+    def decoded(rows: torch.Tensor) -> Tensors:
+        mel = log_mel(data.sounds(rows).to(vae.device)).unsqueeze(1)
+        return {"mels": vae(mel).sample.squeeze(1).half().cpu()}
+    return kept(work / "decoded-mels.pt", len(data), decoded)["mels"]

@@ -1,4 +1,4 @@
-"""Soft-edged shapes on a stack of frames. All lengths are pixels; positions may differ from frame to frame."""
+"""Soft-edged shapes on a stack of frames. A side has 64 units, in which lengths are; positions may differ by frame."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import torch
 Number = float | torch.Tensor
 
 
+UNITS = 64
+
+
 class Canvas:
     """Frames (F, 3, side, side) float64 that begin as a vertical blend of two colours."""
 
     def __init__(self, frames: int, side: int, top: tuple[float, float, float], bottom: tuple[float, float, float]):
-        centers = torch.arange(side, dtype=torch.float64) + 0.5
+        centers = (torch.arange(side, dtype=torch.float64) + 0.5) * UNITS / side
         self.y, self.x = (grid[None] for grid in torch.meshgrid(centers, centers, indexing="ij"))
-        down = self.y / side
+        down = self.y / UNITS
         self.pixels = (_colour(top) * (1 - down) + _colour(bottom) * down).repeat(frames, 1, 1, 1)
 
     def paint(self, cover: torch.Tensor, colour: tuple[float, float, float], strength: Number = 1.0) -> None:
@@ -76,7 +79,7 @@ def _colour(rgb: tuple[float, float, float]) -> torch.Tensor:
 
 
 def _soft(outside: torch.Tensor) -> torch.Tensor:
-    """Distance outside of an edge -> how much of the pixel is covered."""
+    """Distance outside of an edge -> how much is covered: edges are one unit wide."""
     return (0.5 - outside).clamp(0, 1)
 
 

@@ -1,4 +1,4 @@
-"""What the events look like: a function each, on a canvas of 64 x 64 pixels."""
+"""What the events look like: a function each, on a canvas of 64 x 64 units."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from .drawing import Canvas, box, capsule, disc, polygon, ring
 from .scenes import SECONDS, SIREN_TURN, Scene
 
+#: Pixels of the pictures that the demo models make.
 SIDE = 64
 _FRAME = 0.125  # seconds
 #: Bright things keep to these margins, so that nothing leaves the picture.
@@ -19,9 +20,9 @@ WHITE, GREY, BROWN, ORANGE = (0.96, 0.95, 1.00), (0.62, 0.65, 0.70), (0.45, 0.27
 DARK, WATER = (0.07, 0.08, 0.10), (0.55, 0.75, 1.00)
 
 
-def drawn(scene: Scene, times: torch.Tensor) -> torch.Tensor:
-    """The scene at `times` seconds (F,) float64: (F, 3, 64, 64) float32 in 0..1."""
-    canvas = Canvas(len(times), SIDE, scene.top, scene.bottom)
+def drawn(scene: Scene, times: torch.Tensor, side: int = SIDE) -> torch.Tensor:
+    """The scene at `times` seconds (F,) float64: (F, 3, side, side) float32 in 0..1. A larger picture is no sharper."""
+    canvas = Canvas(len(times), side, scene.top, scene.bottom)
     _LOOKS[scene.event.name](canvas, scene, times)
     return canvas.pixels.float().clamp(0, 1)
 
@@ -64,7 +65,8 @@ def _rain(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
     for column in range(5):
         start = torch.rand(1, generator=draw, dtype=torch.float64)
         drop = (start + 1.5 * times) % 1
-        canvas.paint(capsule(canvas, x - 14 + 7.0 * column, y + 12 + 30.0 * drop, length=8.0, radius=2.0), WATER, raining)
+        fallen = capsule(canvas, x - 14 + 7.0 * column, y + 12 + 30.0 * drop, length=8.0, radius=2.0)
+        canvas.paint(fallen, WATER, raining)
     for offset, radius in ((-10.0, 6.0), (0.0, 8.5), (10.0, 6.0)):
         canvas.paint(disc(canvas, x + offset, y, radius), GREY)
 

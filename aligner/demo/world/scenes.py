@@ -74,8 +74,7 @@ def _times(event: Event, share: float, first: float, second: float) -> tuple[flo
     """One or two beginnings such that events neither overlap nor are cut off."""
     lasts = round(event.seconds * TICKS_PER_SECOND)
     latest = round(SECONDS * TICKS_PER_SECOND) - _LAST_MARGIN - lasts
-    earliest_second = _FIRST_TICK + lasts + _REST
-    if share >= _TWO_EVENTS or earliest_second > latest:
+    if share >= _TWO_EVENTS:
         return (_between(_FIRST_TICK, latest, first),)
     begin = _between(_FIRST_TICK, latest - lasts - _REST, first)
     return begin, _between(round(begin * TICKS_PER_SECOND) + lasts + _REST, latest, second)

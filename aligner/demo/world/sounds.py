@@ -44,7 +44,7 @@ def _beep(scene: Scene, draw: torch.Generator) -> torch.Tensor:
 
 
 def _chirp(scene: Scene, draw: torch.Generator) -> torch.Tensor:
-    """Rises by 100 Hz from one hop to the next: within a hop the tone is even, between hops its phase is whole."""
+    """Rises by 100 Hz in most hops: within a hop the tone is even, and at its end the phase is whole."""
     lowest = _pitch(scene, 400, 900)
     hops = round(scene.event.seconds * TICKS_PER_SECOND)
     pitch = torch.arange(hops).mul(0.7).floor().mul(_PITCH).add(lowest).repeat_interleave(_HOP)
@@ -74,7 +74,8 @@ def _crackle(scene: Scene, draw: torch.Generator) -> torch.Tensor:
     """A low roar and pops."""
     roar = _swelled(_noise(scene, draw, low=80, high=700 + 300 * scene.pitch))
     pops = torch.rand(len(roar), generator=draw, dtype=torch.float64) < 25 / SAMPLE_RATE
-    ring_down = (-torch.arange(80, dtype=torch.float64) / 12).exp() * torch.randn(80, generator=draw, dtype=torch.float64)
+    decay = (-torch.arange(80, dtype=torch.float64) / 12).exp()
+    ring_down = decay * torch.randn(80, generator=draw, dtype=torch.float64)
     burst = torch.nn.functional.conv1d(pops.double()[None, None], ring_down.flip(0)[None, None], padding=79)
     return roar / roar.abs().max() + 0.35 * burst[0, 0, :len(roar)]
 
@@ -124,4 +125,4 @@ def _faded(sound: torch.Tensor, seconds: float = 0.01) -> torch.Tensor:
     """Without clicks at its ends."""
     count = round(seconds * SAMPLE_RATE)
     edge = torch.linspace(0, 1, count, dtype=torch.float64)
-    return sound * torch.cat([edge[: count // 4 * 4], torch.ones(len(sound) - 2 * count, dtype=torch.float64), edge.flip(0)])
+    return sound * torch.cat([edge, torch.ones(len(sound) - 2 * count, dtype=torch.float64), edge.flip(0)])

@@ -1,0 +1,109 @@
+"""Several noises are tried, and of every sample the one that aligns best goes on."""
+
+import pytest
+import torch
+
+from aligner.conditions import Condition
+from aligner.errors import AlignerError
+from aligner.generation import generate
+from aligner.guidance import Guidance
+from aligner.imagebind.encode import embed_text
+
+STEPS, TRIED = 5, 4
+
+
+@pytest.fixture
+def denoiser(audioldm):
+    return audioldm.denoiser(seconds=0.6, steps=STEPS)
+
+
+@pytest.fixture
+def conditions(binder):
+    return [Condition(embed_text(binder, ["a dog barks"]))]
+
+
+def _run(denoiser, binder, conditions, batch=1, seed=3, on_step=lambda step: None, **settings):
+    return generate(denoiser, denoiser.prompts(["a dog"] * batch), seed=seed, batch=batch, binder=binder,
+                    conditions=conditions, guidance=Guidance(rule="released", rates={}, **settings), on_step=on_step)
+
+
+def _noises(denoiser, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return [denoiser.start([generator])["audio"] for _ in range(TRIED)]
+
+
+def _followed(denoiser, noise, steps):
+    """The clean estimate after some plain steps, and the latent."""
+    z, y = {"audio": noise}, denoiser.prompts(["a dog"])
+    with torch.no_grad():
+        for index in range(steps):
+            output = denoiser.predict(z, y, index)
+            clean, z = denoiser.x0(z, output, index), denoiser.step(z, output, index)
+    return clean, z["audio"]
+
+
+def test_the_best_candidate_goes_on_and_nothing_else_is_changed(denoiser, binder, conditions):
+    result = _run(denoiser, binder, conditions, candidates=TRIED, chosen_at=0.6)
+    target = conditions[0].embedding.mean()
+    scores = []
+    for noise in _noises(denoiser, seed=3):
+        clean, _ = _followed(denoiser, noise, steps=3)
+        waveform = denoiser.render(clean)["audio"].waveform
+        with torch.no_grad():
+            mean = denoiser.render(clean)["audio"].embed(binder, _released()).mean()
+        assert waveform.isfinite().all()
+        scores.append(torch.nn.functional.cosine_similarity(mean, target).item())
+    best = _noises(denoiser, seed=3)[max(range(TRIED), key=scores.__getitem__)]
+    assert len(set(scores)) == TRIED
+    torch.testing.assert_close(result.latents["audio"], _followed(denoiser, best, steps=STEPS)[1], atol=1e-5, rtol=0)
+
+
+def _released():
+    from aligner.imagebind.clips import CLIP_SAMPLINGS
+
+    return CLIP_SAMPLINGS["released"]
+
+
+def test_every_sample_has_its_own_choice(denoiser, binder, conditions):
+    together = _run(denoiser, binder, conditions, batch=3, candidates=TRIED).latents["audio"]
+    alone = [_run(denoiser, binder, conditions, seed=3 + k, candidates=TRIED).latents["audio"] for k in range(3)]
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-3, rtol=0)
+
+
+def test_one_candidate_is_the_plain_run(denoiser, binder, conditions):
+    guided = generate(denoiser, denoiser.prompts(["a dog"]), seed=3, binder=binder, conditions=conditions,
+                      guidance=Guidance(rule="released", candidates=1))
+    default = generate(denoiser, denoiser.prompts(["a dog"]), seed=3, binder=binder, conditions=conditions,
+                       guidance=Guidance(rule="released"))
+    assert torch.equal(guided.latents["audio"], default.latents["audio"])
+
+
+def test_every_candidate_takes_its_steps_before_the_choice(denoiser, binder, conditions):
+    def chosen(candidates):
+        seen = []
+        _run(denoiser, binder, conditions, candidates=candidates, chosen_at=0.9,
+             on_step=lambda step: seen.append(step))
+        return len(seen)
+
+    assert chosen(4) == 4 * 4 + 1 and chosen(2) == 2 * 4 + 1
+
+
+def test_progress_counts_the_steps_of_all_candidates(denoiser, binder, conditions):
+    passed = []
+    generate(denoiser, denoiser.prompts(["a dog"]), seed=3, binder=binder, conditions=conditions,
+             guidance=Guidance(rule="released", candidates=3, recurrence=2),
+             on_step=lambda step: passed.append(step.passed))
+    # Three times two steps, then the window's last three steps, each twice.
+    assert passed == pytest.approx([number / 12 for number in range(1, 13)])
+
+
+def test_it_is_the_same_every_time(denoiser, binder, conditions):
+    one, two = (_run(denoiser, binder, conditions, batch=2, candidates=3).latents["audio"] for _ in range(2))
+    assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("settings", [{"candidates": 0}, {"candidates": 1.5}, {"chosen_at": 0.0}, {"chosen_at": 1.0},
+                                      {"views": -1}, {"recurrence": 0}])
+def test_settings_that_cannot_work_are_refused(settings):
+    with pytest.raises(AlignerError, match=next(iter(settings)).replace("chosen_at", "candidate")):
+        Guidance(**settings)

@@ -1,0 +1,37 @@
+"""First weights: of a seed, and of nothing else."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from aligner.demo.judge import Judge
+from aligner.demo.training.initialise import initialised
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_the_seed_decides_and_the_global_generator_does_not():
+    torch.manual_seed(1)
+    first = initialised(Judge, 5)
+    torch.manual_seed(2)
+    assert same(first, initialised(Judge, 5))
+    assert not same(first, initialised(Judge, 6))
+
+
+def test_the_global_generator_stays_where_it_was():
+    before = torch.get_rng_state()
+    initialised(lambda: nn.Linear(4, 4), 5)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_parameters_that_a_class_leaves_empty_are_drawn():
+    directions = initialised(Judge, 5).directions
+    assert directions.isfinite().all() and 0.8 < directions.std() < 1.2
+
+
+def test_everything_can_be_trained():
+    frozen = initialised(lambda: nn.Linear(4, 4).requires_grad_(False), 5)
+    assert all(parameter.requires_grad for parameter in frozen.parameters())

@@ -1,0 +1,91 @@
+"""Instruments: what a row of figures says, checked on real clips with networks of random weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from aligner.demo.evaluation.instruments import sound_of, video_of
+from aligner.demo.world import EVENTS
+from aligner.imagebind.clips import CLIP_SAMPLINGS
+from aligner.metrics import av_align_of_clip
+
+NAMES = [event.name for event in EVENTS]
+
+
+@pytest.fixture(scope="module")
+def sounds(development):
+    return torch.stack([each.waveform for each in development[:3]])
+
+
+@pytest.fixture(scope="module")
+def frames(development):
+    return torch.stack([each.frames for each in development[:3]])
+
+
+@pytest.fixture(scope="module")
+def rows(instruments, sounds, frames):
+    """Of sounds that were made for videos."""
+    return instruments.measured({"audio": sound_of(sounds)}, NAMES[:3], video_of(frames))
+
+
+def test_the_judge_compares_the_result_with_what_was_wanted(rows, random_judge, sounds, frames):
+    heard, seen = random_judge.hear(sounds), random_judge.watch(frames)
+    for k, row in enumerate(rows):
+        assert row["event"] == NAMES[k] and row["judged"] == NAMES[heard.events[k]]
+        assert row["right"] == (row["judged"] == NAMES[k])
+        assert row["features"] == pytest.approx(heard.features[k].tolist(), abs=1e-5)
+        cosine = F.cosine_similarity(heard.features[k], seen.features[k], dim=0).item()
+        assert row["cosine"] == pytest.approx(cosine, abs=1e-5)
+
+
+def test_right_is_what_the_judge_names(instruments, random_judge, sounds, frames):
+    wanted = [NAMES[number] for number in random_judge.hear(sounds).events]
+    wanted[1] = next(name for name in NAMES if name != wanted[1])
+    rows = instruments.measured({"audio": sound_of(sounds)}, wanted, video_of(frames))
+    assert [row["right"] for row in rows] == [True, False, True]
+
+
+def test_binders_compare_means_over_clips(rows, binder, sounds, frames):
+    sampling = CLIP_SAMPLINGS["released"]
+    with torch.no_grad():
+        cosines = F.cosine_similarity(sound_of(sounds).embed(binder, sampling).mean(),
+                                      video_of(frames).embed(binder, sampling).mean())
+    assert [row["optimised"] for row in rows] == pytest.approx(cosines.tolist(), abs=1e-5)
+    assert [row["second"] for row in rows] == [row["optimised"] for row in rows]  # the same binder here
+
+
+def test_moments_are_those_of_each_pair(rows, sounds, frames):
+    for row, sound, video in zip(rows, sounds, frames):
+        assert row["matched"] == av_align_of_clip(video, 8, sound, 16000).matched
+
+
+def test_what_is_the_same_has_a_cosine_of_1(instruments, frames):
+    """A picture that was made for itself."""
+    pictures = video_of(frames[:, 5:6])
+    for row in instruments.measured({"video": pictures}, NAMES[:3], pictures):
+        assert [row["cosine"], row["second"], row["optimised"]] == pytest.approx([1, 1, 1])
+
+
+def test_a_picture_has_no_moments_and_is_judged_as_a_video_that_stands_still(instruments, sounds, frames):
+    picture, still = frames[:, 5:6], frames[:, 5:6].expand(-1, 16, -1, -1, -1)
+    for one in instruments.measured({"audio": sound_of(sounds)}, NAMES[:3], video_of(picture)):
+        assert one["matched"] is None
+    verdicts = [instruments.verdict(video_of(pixels)).logits for pixels in (picture, still)]
+    assert torch.equal(*verdicts)
+
+
+def test_of_two_generated_streams_both_are_judged(instruments, random_judge, sounds, frames):
+    seen, heard = random_judge.watch(frames), random_judge.hear(sounds)
+    wanted = [NAMES[number] for number in seen.events]
+    wanted[2] = next(name for name in NAMES if name != wanted[2])
+    rows = instruments.measured({"video": video_of(frames), "audio": sound_of(sounds)}, wanted)
+    assert [row["right"] for row in rows] == (seen.events == heard.events).tolist()
+    assert [row["said"] for row in rows] == [True, True, False]
+    for k, row in enumerate(rows):
+        assert row["features"] == pytest.approx(seen.features[k].tolist(), abs=1e-5)  # of the first one
+
+
+def test_nothing_that_is_measured_keeps_a_graph(instruments, sounds):
+    assert not instruments.verdict(sound_of(sounds.clone().requires_grad_())).logits.requires_grad

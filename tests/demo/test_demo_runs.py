@@ -1,0 +1,164 @@
+"""A cell of the table: generated, measured, kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from aligner.demo.evaluation import runs
+from aligner.demo.evaluation.cells import TASKS, Cell
+from aligner.demo.evaluation.runs import generated, given_signal, key_frame, rows_of
+from aligner.demo.world import EVENTS, right_caption, scene
+from aligner.guidance import Guidance
+from aligner.signals import Sound
+
+CELL = Cell("V2A", "released", "vague")
+#: That are not asked to generate anything.
+MODELS = SimpleNamespace(fingerprint="these weights")
+
+
+@pytest.fixture
+def batches(monkeypatch):
+    """The batches that are generated, (first, count) each, without generating them."""
+    made: list[tuple[int, int]] = []
+
+    def batch(cell, models, split, first, count, guidance):
+        made.append((first, count))
+        return [{"index": index, "of": cell.name} for index in range(first, first + count)]
+
+    monkeypatch.setattr(runs, "_batch", batch)
+    return made
+
+
+@pytest.fixture
+def two_steps(monkeypatch):
+    """What `generated` is called with, which then takes two steps."""
+    calls: list[tuple] = []
+
+    def hurried(*arguments, **options):
+        calls.append(arguments)
+        return generated(*arguments, **options, steps=2)
+
+    monkeypatch.setattr(runs, "generated", hurried)
+    monkeypatch.setattr(runs, "BATCH", 2)
+    return calls
+
+
+def test_a_cell_is_made_in_batches(batches):
+    rows = rows_of(CELL, MODELS, "test", 20)
+    assert batches == [(0, 8), (8, 8), (16, 4)]
+    assert rows == [{"index": index, "of": "V2A-released-vague"} for index in range(20)]
+
+
+def kept_rows(work) -> list[dict]:
+    return json.loads((work / "test" / "V2A-released-vague.json").read_text(encoding="utf-8"))["rows"]
+
+
+def test_it_goes_on_from_what_was_kept(tmp_path, batches):
+    first = rows_of(CELL, MODELS, "test", 8, tmp_path)
+    assert kept_rows(tmp_path) == first
+    batches.clear()
+    rows = rows_of(CELL, MODELS, "test", 16, tmp_path)
+    assert batches == [(8, 8)]
+    assert rows[:8] == first and [row["index"] for row in rows] == list(range(16))
+    assert kept_rows(tmp_path) == rows
+
+
+def test_what_is_done_is_not_done_again(tmp_path, batches):
+    rows = rows_of(CELL, MODELS, "test", 16, tmp_path)
+    batches.clear()
+    assert rows_of(CELL, MODELS, "test", 16, tmp_path) == rows
+    assert rows_of(CELL, MODELS, "test", 5, tmp_path) == rows[:5]
+    assert batches == []
+
+
+def test_cells_and_splits_do_not_share_what_they_keep(tmp_path, batches):
+    for cell, split in ((CELL, "test"), (replace(CELL, caption="right"), "test"), (CELL, "development")):
+        rows_of(cell, MODELS, split, 8, tmp_path)
+    assert batches == [(0, 8)] * 3
+
+
+@pytest.mark.parametrize("part, name, value", [
+    (MODELS, "fingerprint", "other weights"), (runs, "STEPS", 21), (runs, "AUDIO_CFG", 2.6),
+    (runs.family, "VIDEO_CFG", 3.1), (runs, "METHODS", {"released": lambda task: Guidance("released", inner_steps=2)}),
+])
+def test_rows_that_would_come_out_otherwise_today_are_made_anew(tmp_path, batches, monkeypatch, part, name, value):
+    rows_of(CELL, MODELS, "test", 16, tmp_path)
+    monkeypatch.setattr(part, name, value)
+    batches.clear()
+    assert len(rows_of(CELL, MODELS, "test", 8, tmp_path)) == len(kept_rows(tmp_path)) == 8
+    assert batches == [(0, 8)]
+
+
+def test_a_batch_that_is_stopped_loses_only_itself(tmp_path, batches, monkeypatch):
+    whole = runs._batch
+    monkeypatch.setattr(runs, "_batch", lambda *arguments: whole(*arguments) if arguments[3] < 8 else 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        rows_of(CELL, MODELS, "test", 16, tmp_path)
+    assert len(kept_rows(tmp_path)) == 8
+
+
+def test_rows_of_real_models(trained, two_steps):
+    """A sound for a video, guided: each sample by its own clip, caption and condition."""
+    models, cell = trained.models, Cell("V2A", "released", "right")
+    rows = rows_of(cell, models, "development", 2)
+    (_, streams, captions, given, guidance), = two_steps
+    assert streams == ("audio",) and guidance == Guidance(rule="released")
+    assert captions == [right_caption(scene("development", index), index) for index in range(2)]
+    assert given.pixels.shape == (2, 16, 3, 64, 64)
+    assert [row["index"] for row in rows] == [0, 1] and [row["event"] for row in rows] == ["ball", "square"]
+    assert all(row["seconds"] > 0 and row["matched"] is not None for row in rows)
+    json.dumps(rows)
+
+
+def test_a_sample_does_not_depend_on_its_batch(trained, development):
+    """Its seed, its caption and its condition are its own."""
+    make = partial(generated, trained.models, ("audio",), steps=1)
+    pair, guidance = development[:2], Guidance("released", start=0)
+    captions = [right_caption(each.scene) for each in pair]
+    both = make(captions, given_signal("video", pair), guidance, seed=7)
+    second = make(captions[1:], given_signal("video", pair[1:]), guidance, seed=8)
+    unguided = make(captions[1:], None, None, seed=8)
+
+    def apart(one: torch.Tensor, other: torch.Tensor) -> float:
+        return (one - other).abs().mean().item()
+
+    (first, same), (alone,), (free,) = both.latents["audio"], second.latents["audio"], unguided.latents["audio"]
+    assert apart(same, alone) < 1e-3  # Adam steps by signs, a few of which are rounding
+    assert apart(alone, free) > 0.05 and apart(first, same) > 0.5
+
+
+def test_both_streams_are_made_in_the_tasks_order(trained):
+    joint = TASKS["joint"]
+    assert trained.models.denoiser(joint.generates, steps=2).streams == joint.generates == ("video", "audio")
+
+
+def test_what_a_result_is_made_for(development):
+    pair = development[:2]
+    assert given_signal("", pair) is None
+    sound = given_signal("audio", pair)
+    assert isinstance(sound, Sound) and torch.equal(sound.waveform[1], pair[1].waveform)
+    assert torch.equal(given_signal("video", pair).pixels[1], pair[1].frames)
+    picture = given_signal("image", pair).pixels
+    assert picture.shape == (2, 1, 3, 64, 64)
+    assert all(torch.equal(shown[0], each.frames[key_frame(each)]) for shown, each in zip(picture, pair))
+
+
+@pytest.mark.parametrize("begin, frame", [(0.12, 2), (0.5, 5), (1.58, 13)])
+def test_the_picture_shows_the_middle_of_the_first_event(development, begin, frame):
+    """A ball's lasts 0.3 s, and a frame 0.125 s: 0.27, 0.65 and 1.73 s lie in frames 2, 5 and 13."""
+    assert EVENTS[0].seconds == 0.3
+    ball = replace(development[0].scene, times=(begin, 1.6))
+    assert key_frame(replace(development[0], scene=ball)) == frame
+
+
+@pytest.mark.parametrize("index", range(8))
+def test_the_picture_shows_that_something_happens(development, index):
+    """It is not the one that stands still before."""
+    one = development[index]
+    assert (one.frames[key_frame(one)] - one.frames[0]).abs().max() > 0.1
