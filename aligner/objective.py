@@ -64,8 +64,15 @@ class Objective:
         return {name for pair in self.pairs for name in (pair.stream, *([] if pair.given else [pair.target]))}
 
     def __call__(self, rendered: Mapping[str, Signal], views: Views | None = None) -> Alignment:
+        return self.alignment(self.embedded(rendered, views))
+
+    def embedded(self, rendered: Mapping[str, Signal], views: Views | None = None) -> dict[str, Embedding]:
+        """What the streams that are compared look or sound like."""
         compared = self.compared
-        generated = {name: self.embed(signal, views) for name, signal in rendered.items() if name in compared}
+        return {name: self.embed(signal, views) for name, signal in rendered.items() if name in compared}
+
+    def alignment(self, generated: Mapping[str, Embedding]) -> Alignment:
+        """How well embedded streams align with the conditions and with each other."""
         targets = {True: self.conditions, False: generated}
         distance = COMPARISONS[self.compare]
         distances = {pair: distance(generated[pair.stream], targets[pair.given][pair.target]) for pair in self.pairs}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 
@@ -97,24 +98,31 @@ class _Run:
 
 @torch.no_grad()
 def _best(run, candidates, y, steps, objective):
-    """Of every sample the candidate whose clean estimate aligns best after some steps: its latents and estimate."""
-    best = None
-    for z in candidates:
-        clean = {}
-        for i in range(steps):
-            z, clean = run.plain_step(z, y, clean, i)
-        loss = objective(run.denoiser.render(clean)).loss
-        found = {**{("latent", name): tensor for name, tensor in z.items()},
-                 **{("clean", name): tensor for name, tensor in clean.items()}, ("loss", ""): loss}
-        best = found if best is None else _better(best, found)
-    return tuple({name: tensor for (part, name), tensor in best.items() if part == wanted}
-                 for wanted in ("latent", "clean"))
+    """Follow candidates for some steps, and go on with those whose clean estimates align best, sample by sample.
+
+    Streams that do not depend on each other are chosen for each other: any candidate of one may meet any of another.
+    Returns latents and clean estimates.
+    """
+    followed = [_followed(run, z, y, steps) for z in candidates]
+    embedded = [objective.embedded(run.denoiser.render(clean)) for _, clean in followed]
+    couplings = run.denoiser.couplings
+    combinations = list(product(range(len(candidates)), repeat=len(couplings)))
+    losses = [objective.alignment({stream: embedded[candidate][stream] for group, candidate in zip(couplings, chosen)
+                                   for stream in group if stream in embedded[candidate]}).loss
+              for chosen in combinations]
+    # By sample and coupling the number of the candidate, (B, couplings).
+    chosen = torch.tensor(combinations)[torch.stack(losses).argmin(dim=0).cpu()]
+    number = {stream: chosen[:, k] for k, group in enumerate(couplings) for stream in group}
+    return tuple({stream: torch.stack([followed[candidate][part][stream][row]
+                                       for row, candidate in enumerate(numbers.tolist())])
+                  for stream, numbers in number.items()} for part in (0, 1))
 
 
-def _better(best, found):
-    better = found["loss", ""] < best["loss", ""]
-    return {name: torch.where(better.view(-1, *[1] * (tensor.ndim - 1)), found[name], tensor)
-            for name, tensor in best.items()}
+def _followed(run, z, y, steps):
+    clean = {}
+    for i in range(steps):
+        z, clean = run.plain_step(z, y, clean, i)
+    return z, clean
 
 
 def _guided_step(run, z, y, clean, i, guidance, objective, views):

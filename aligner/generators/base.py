@@ -20,9 +20,12 @@ class Denoiser(Protocol):
     It owns one or more streams. Every method takes and returns dicts keyed by stream, in float32, and the index of the
     denoising step, 0 to steps - 1. At a step that is not a stream's own, `predict`, `x0` and `step` leave that stream
     out of what they return; every stream takes part in step 0.
+
+    couplings: the streams, those together that depend on each other.
     """
 
     streams: tuple[str, ...]
+    couplings: tuple[tuple[str, ...], ...]
     steps: int
     device: torch.device
 

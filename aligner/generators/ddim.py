@@ -58,6 +58,10 @@ class DDIMDenoiser(ABC):
     def streams(self) -> tuple[str, ...]:
         return (self.stream,)
 
+    @property
+    def couplings(self) -> tuple[tuple[str, ...], ...]:
+        return (self.streams,)
+
     def stepping(self, index: int) -> tuple[str, ...]:
         return self.streams
 

@@ -27,6 +27,7 @@ class Together:
         self.streams = tuple(stream for denoiser in self.denoisers for stream in denoiser.streams)
         if len(set(self.streams)) < len(self.streams):
             raise AlignerError(f"Two generators of one stream cannot be stepped together: {', '.join(self.streams)}.")
+        self.couplings = tuple(group for denoiser in self.denoisers for group in denoiser.couplings)
         self.steps = max(denoiser.steps for denoiser in self.denoisers)
 
     @property

@@ -5,9 +5,11 @@ import torch
 
 from aligner.conditions import Condition
 from aligner.errors import AlignerError
-from aligner.generation import generate
+from aligner.generation import generate, objective_of
+from aligner.generators.together import Together
 from aligner.guidance import Guidance
 from aligner.imagebind.encode import embed_text
+from aligner.sampling import sample
 
 STEPS, TRIED = 5, 4
 
@@ -68,6 +70,31 @@ def test_every_sample_has_its_own_choice(denoiser, binder, conditions):
     together = _run(denoiser, binder, conditions, batch=3, candidates=TRIED).latents["audio"]
     alone = [_run(denoiser, binder, conditions, seed=3 + k, candidates=TRIED).latents["audio"] for k in range(3)]
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-3, rtol=0)
+
+
+def test_streams_are_chosen_for_each_other(audioldm, animatediff, binder):
+    """Two generators, three noises each: the pair that fits best is one of nine."""
+    couple = Together([animatediff.denoiser(frames=2, height=64, width=64, fps=4, steps=STEPS),
+                       audioldm.denoiser(seconds=0.5, steps=STEPS)])
+    assert couple.couplings == (("video",), ("audio",))
+    guidance = Guidance(rates={}, candidates=3, chosen_at=0.9)  # all but one of the steps
+    objective, prompts = objective_of(couple, binder, [], guidance=guidance), couple.prompts(["a dog", "a dog"])
+    starts = [couple.start([torch.Generator().manual_seed(2 * k + row) for row in range(2)]) for k in range(3)]
+    estimates = []
+    for start in starts:
+        cleans = []
+        sample(couple, start, prompts, on_step=lambda step: cleans.append(step.clean))
+        estimates.append(cleans[guidance.choice(STEPS) - 1])
+    with torch.no_grad():
+        losses = {(a, b): objective(couple.render({"video": estimates[a]["video"], "audio": estimates[b]["audio"]})).loss
+                  for a in range(3) for b in range(3)}
+    chosen, _ = sample(couple, starts[0], prompts, guidance, objective, others=starts[1:])
+    finals = [sample(couple, start, prompts)[0] for start in starts]
+    pairs = [min(losses, key=lambda pair: losses[pair][row].item()) for row in range(2)]
+    for row, pair in enumerate(pairs):
+        for name, candidate in zip(("video", "audio"), pair):
+            torch.testing.assert_close(chosen[name][row], finals[candidate][name][row], atol=1e-3, rtol=1e-4)
+    assert any(a != b for a, b in pairs), "other noises should have shown that streams are chosen apart"
 
 
 def test_one_candidate_is_the_plain_run(denoiser, binder, conditions):
