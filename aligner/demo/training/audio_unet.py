@@ -16,7 +16,7 @@ from .sizes import AUDIO_SCHEDULE, AUDIO_UNET
 from .texts import drawn_texts
 
 CLIPS, BATCH, SEED = 4096, 24, 5
-SCHEDULE = Schedule(steps=4500, rate=1e-3, average=0.999)
+SCHEDULE = Schedule(steps=3200, rate=1e-3, average=0.999)
 
 
 def trained_audio_unet(vae: nn.Module, texts: torch.Tensor, work: Path, device: str = "cpu") -> tuple[nn.Module, float]:

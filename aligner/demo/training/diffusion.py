@@ -16,9 +16,12 @@ class Noising:
 
         self.scheduler, self.device = DDIMScheduler(**settings), device
 
-    def loss(self, predict, clean: torch.Tensor, draw: torch.Generator) -> dict[str, torch.Tensor]:
-        """predict: (noisy, timesteps) -> v. clean: (B, ...). "early": the error at high noise."""
-        timesteps = torch.randint(self.scheduler.config.num_train_timesteps, (len(clean),), generator=draw)
+    def loss(self, predict, clean: torch.Tensor, draw: torch.Generator, *, upward: bool = False) -> dict:
+        """predict: (noisy, timesteps) -> v. clean: (B, ...). upward: the more noise, the more often, because what frames
+        have in common is decided there. "early": the error at high noise."""
+        share = torch.rand(len(clean), generator=draw)
+        share = share.sqrt() if upward else share
+        timesteps = (share * self.scheduler.config.num_train_timesteps).long()
         noise = torch.randn(clean.shape, generator=draw).to(self.device)
         timesteps, clean = timesteps.to(self.device), clean.to(self.device)
         noisy = self.scheduler.add_noise(clean, noise, timesteps)
