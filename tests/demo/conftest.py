@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from aligner.demo import family, train
 from aligner.demo.evaluation import table
@@ -33,6 +34,16 @@ PATHS = ("WEIGHTS", "IMAGEBIND", "AUDIOLDM", "STABLE_DIFFUSION", "MOTION", "JUDG
 def development():
     """The first 24 clips of the development split: three of each event."""
     return [clip(scene("development", index)) for index in range(24)]
+
+
+@pytest.fixture(scope="session")
+def sounds(development):
+    return torch.stack([each.waveform for each in development[:3]])
+
+
+@pytest.fixture(scope="session")
+def frames(development):
+    return torch.stack([each.frames for each in development[:3]])
 
 
 @pytest.fixture(scope="session", params=EVENTS, ids=lambda event: event.name)

@@ -15,16 +15,6 @@ NAMES = [event.name for event in EVENTS]
 
 
 @pytest.fixture(scope="module")
-def sounds(development):
-    return torch.stack([each.waveform for each in development[:3]])
-
-
-@pytest.fixture(scope="module")
-def frames(development):
-    return torch.stack([each.frames for each in development[:3]])
-
-
-@pytest.fixture(scope="module")
 def rows(instruments, sounds, frames):
     """Of sounds that were made for videos."""
     return instruments.measured({"audio": sound_of(sounds)}, NAMES[:3], video_of(frames))

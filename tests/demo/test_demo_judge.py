@@ -11,16 +11,6 @@ from aligner.errors import CheckpointError
 from aligner.weight_files import save_weights
 
 
-@pytest.fixture(scope="module")
-def sounds(development):
-    return torch.stack([each.waveform for each in development[:3]])
-
-
-@pytest.fixture(scope="module")
-def frames(development):
-    return torch.stack([each.frames for each in development[:3]])
-
-
 @pytest.fixture(params=["hear", "watch"])
 def asked(request, random_judge, sounds, frames):
     """How the judge is asked, and about what."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from ...conditions import Condition
-from ...encoding import text_condition
 from ...generation import Generation, generate
 from ...generators.animatediff import AnimateDiff
 from ...generators.audioldm import AudioLDM
 from ...generators.base import Denoiser
 from ...generators.together import Together
 from ...guidance import RULES, Guidance
+from ...imagebind import embed_text
 from ...imagebind.clips import CLIP_SAMPLINGS
 from ...media.atomic import written_whole
 from ...signals import Signal
@@ -104,7 +104,7 @@ def generated(models: Models, streams: Sequence[str], captions: Sequence[str], g
     denoiser, binder = models.denoiser(streams, steps), models.instruments.binder
     conditions = []
     if guidance:
-        conditions = [_of_all([text_condition(binder, caption) for caption in captions])]
+        conditions = [Condition(embed_text(binder, captions))]
         if given is not None:
             clips = CLIP_SAMPLINGS[guidance.clips]
             with torch.no_grad():
@@ -129,10 +129,3 @@ def given_signal(given: str, clips: Sequence[Clip]) -> Signal | None:
 def key_frame(each: Clip) -> int:
     """Number of the frame that shows the middle of the first event."""
     return int((each.scene.times[0] + each.scene.event.seconds / 2) * FPS)
-
-
-def _of_all(conditions: list[Condition]) -> Condition:
-    """One condition for a batch of one for each sample."""
-    first = conditions[0]
-    clips = torch.cat([condition.embedding.clips for condition in conditions])
-    return replace(first, embedding=replace(first.embedding, clips=clips))
