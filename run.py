@@ -148,9 +148,7 @@ def demo(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    python = prepare(LIBRARIES, TEST_TOOLS, TEST_REFERENCES)
-    # Each ComfyUI on this machine gets its environment now, so that no test has to wait for an installation.
-    return run(python, "-m", "tests.comfy.install") or run(python, "-m", "pytest", *arguments)
+    return run(prepare(LIBRARIES, TEST_TOOLS, TEST_REFERENCES), "-m", "pytest", *arguments)
 
 
 COMMANDS = {"demo": demo, "test": test}

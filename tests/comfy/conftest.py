@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from run import SetupError
 
-from .install import NOT_FOUND, find
+from .install import NOT_FOUND, find, python_for
 from .server import Server
 
 try:
@@ -21,6 +21,9 @@ def comfyui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """A running ComfyUI with this project's nodes."""
     if request.param is None:
         pytest.skip(NOT_FOUND)
+    # The first installation takes minutes, and who waits for it should see it.
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        python_for(request.param)
     with Server(request.param, tmp_path_factory.mktemp("comfyui")) as server:
         yield server
 

@@ -2,9 +2,8 @@
 
 A ComfyUI release pins its front end and its templates, so two releases cannot share one environment. What
 they share is large, though: PyTorch and the model libraries. So each gets a layer: a small virtual
-environment that sees the packages of the environment that runs the tests, and adds what is missing there.
-
-`python -m tests.comfy.install` prepares all of them; the fixture `comfyui` prepares those still missing.
+environment that sees the packages of the environment that runs the tests, and adds what is missing there. The
+fixture `comfyui` makes it when it is first needed.
 """
 
 from __future__ import annotations
@@ -117,19 +116,3 @@ def package(line: str) -> tuple[str, str]:
     """Name, as PEP 503 compares it, and version specifier of a requirement; empty if the line holds none."""
     match = re.match(r"([A-Za-z0-9][\w.-]*)\s*([<>=!~][^;#]*)?", line)
     return (re.sub(r"[-_.]+", "-", match[1]).lower(), match[2] or "") if match else ("", "")
-
-
-def main() -> None:
-    try:
-        installations = find()
-        for comfyui in installations:
-            python_for(comfyui)
-            print(f"ComfyUI {comfyui.version} in {comfyui.folder} is ready.", flush=True)
-        if not installations:
-            print(NOT_FOUND)
-    except SetupError as error:
-        sys.exit(f"\n{error}")
-
-
-if __name__ == "__main__":
-    main()
