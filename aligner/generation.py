@@ -33,7 +33,8 @@ class Generation:
 
     signals: per stream the rendered result, detached, exactly as long as asked for. latents, prompts: per stream the
     clean latents and the (tuned) prompt embeddings. curves: per pair the cosine at every guided step, averaged over
-    the batch. scores: per pair the cosine of the result itself (B,). score: one figure per sample (B,), weighted as
+    the batch; where a candidate was chosen and nothing moved, at the choice and at the end. tried: per pair the cosines
+    of all candidates at the choice. scores: per pair the cosine of the result itself (B,). score: one figure per sample (B,), weighted as
     the loss was; None where nothing was compared.
     """
 
@@ -41,6 +42,7 @@ class Generation:
     latents: Streams
     prompts: Streams
     curves: dict[str, Curve] = field(default_factory=dict)
+    tried: dict[str, Curve] = field(default_factory=dict)
     scores: dict[str, torch.Tensor] = field(default_factory=dict)
     score: torch.Tensor | None = None
 
@@ -73,23 +75,43 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
             _require_reach(denoiser, steering, objective)
     # The noise is drawn on the CPU so that a seed means the same on every device.
     generators = [torch.Generator("cpu").manual_seed(seed + k) for k in range(batch)]
-    start, *others = (denoiser.start(generators, latents) for _ in range(steering.candidates if steering else 1))
-    curves: dict[str, Curve] = defaultdict(list)
+    start, *others = _candidates(denoiser, generators, latents, steering)
+    curves, tried = defaultdict(list), defaultdict(list)
 
     def record(step: Step) -> None:
-        if step.alignment:
-            for label, score in step.alignment.scores.items():
-                curves[label].append((step.index + 1, score.mean().item()))
+        for points, alignments in ((curves, [step.alignment] if step.alignment else []), (tried, step.tried)):
+            for alignment in alignments:
+                _add_points(points, step.index + 1, alignment.scores)
         on_step(step)
 
     with repeatable(denoiser.device):
         with saving_memory(denoiser, binder, steering):
             clean, tuned = sample(denoiser, start, prompts, steering, objective, others=others,
-                                  generators=generators, on_step=record)
+                                  on_step=record)
         with torch.no_grad():
             signals = {name: signal.finished() for name, signal in denoiser.render(clean).items()}
             scores = objective(signals).scores if objective else {}
-    return Generation(signals, clean, tuned, dict(curves), scores, objective.overall(scores) if objective else None)
+    if tried and not steering.moves:
+        _add_points(curves, denoiser.steps, scores)
+    return Generation(signals, clean, tuned, dict(curves), dict(tried), scores,
+                      objective.overall(scores) if objective else None)
+
+
+def _add_points(curves: dict[str, Curve], step: int, scores: dict[str, torch.Tensor]) -> None:
+    for label, score in scores.items():
+        curves[label].append((step, score.mean().item()))
+
+
+def _candidates(denoiser: Denoiser, generators: Sequence[torch.Generator], latents: Streams | None,
+                guidance: Guidance | None) -> list[Streams]:
+    """The latents that sampling may start from; the first hold all streams, later ones those of which more are tried.
+
+    Streams that depend on each other are tried together.
+    """
+    number = {stream: guidance.candidates_of(group) if guidance else 1
+              for group in denoiser.couplings for stream in group}
+    noises = [denoiser.start(generators, latents) for _ in range(max(number.values()))]
+    return [{stream: noise for stream, noise in noises[k].items() if k < number[stream]} for k in range(len(noises))]
 
 
 def objective_of(denoiser: Denoiser, binder: ImageBind | None, conditions: Sequence[Condition], *,
@@ -106,7 +128,7 @@ def objective_of(denoiser: Denoiser, binder: ImageBind | None, conditions: Seque
         raise AlignerError("A condition was encoded with another ImageBind than the one that samples. Encode it again "
                            "with the same model.")
     sampling = CLIP_SAMPLINGS[settings.clips]
-    return Objective(lambda signal, views: signal.embed(binder, sampling, views),
+    return Objective(lambda signal: signal.embed(binder, sampling),
                      {name: _on(denoiser.device, condition.embedding) for name, condition in targets.items()},
                      compared, settings.compare)
 
@@ -150,6 +172,6 @@ def _repeated(tensors: Streams | None, batch: int, denoiser: Denoiser) -> Stream
 
 def saving_memory(denoiser: Denoiser, binder: ImageBind | None, guidance: Guidance | None) -> AbstractContextManager:
     """Within the context networks recompute activations where guidance asks for it."""
-    if guidance is None or not guidance.checkpointing:
+    if guidance is None or not (guidance.checkpointing and guidance.moves):
         return nullcontext()
     return checkpointed([*denoiser.checkpointable(), *binder.blocks()])

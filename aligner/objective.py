@@ -10,7 +10,6 @@ import torch
 from .imagebind.encode import Embedding
 from .losses import COMPARISONS
 from .signals import Signal
-from .views import Views
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,10 @@ class Alignment:
 class Objective:
     """Sum over pairs of weight * F(e_x, e_y) (eq. 14 to 16 of the paper, and any other set of pairs).
 
-    embed turns a rendered stream into its embedding, of an exact look or of randomised ones; conditions were embedded
-    once, before sampling.
+    embed turns a rendered stream into its embedding; conditions were embedded once, before sampling.
     """
 
-    embed: Callable[[Signal, Views | None], Embedding]
+    embed: Callable[[Signal], Embedding]
     conditions: Mapping[str, Embedding]
     pairs: Sequence[Pair]
     compare: str = "mean"
@@ -63,13 +61,13 @@ class Objective:
         """The generated streams that some pair looks at."""
         return {name for pair in self.pairs for name in (pair.stream, *([] if pair.given else [pair.target]))}
 
-    def __call__(self, rendered: Mapping[str, Signal], views: Views | None = None) -> Alignment:
-        return self.alignment(self.embedded(rendered, views))
+    def __call__(self, rendered: Mapping[str, Signal]) -> Alignment:
+        return self.alignment(self.embedded(rendered))
 
-    def embedded(self, rendered: Mapping[str, Signal], views: Views | None = None) -> dict[str, Embedding]:
+    def embedded(self, rendered: Mapping[str, Signal]) -> dict[str, Embedding]:
         """What the streams that are compared look or sound like."""
         compared = self.compared
-        return {name: self.embed(signal, views) for name, signal in rendered.items() if name in compared}
+        return {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
 
     def alignment(self, generated: Mapping[str, Embedding]) -> Alignment:
         """How well embedded streams align with the conditions and with each other."""

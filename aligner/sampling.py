@@ -13,7 +13,6 @@ from .generators.base import Denoiser, Streams
 from .guidance import RULES, Guidance
 from .objective import Alignment, Objective
 from .signals import Signal
-from .views import Views
 
 #: Gradients of a cosine are tiny; half precision would flush them to zero on their way back. A power of two
 #: changes nothing else: it is divided out again before the update, exactly.
@@ -22,10 +21,10 @@ GRADIENT_SCALE = 2.0**10
 
 @dataclass(frozen=True)
 class Step:
-    """What one denoising step reports: its index, the clean estimate and, where guided, how well it aligns.
+    """What one denoising step reports: its index, the clean estimate and, where it is compared, how well it aligns.
 
-    passed: the part of the run's steps that have been taken, above 0 and at most 1. Steps of candidates and repeated
-    ones count, so that an index may come more than once.
+    passed: the part of the run's steps that have been taken, above 0 and at most 1. Steps of candidates count, so that
+    an index may come more than once. tried: when a candidate was chosen, how well all of them align.
     """
 
     index: int
@@ -33,60 +32,53 @@ class Step:
     clean: Streams
     rendered: dict[str, Signal] | None = None
     alignment: Alignment | None = None
+    tried: Sequence[Alignment] = ()
 
 
 @torch.inference_mode(False)
 def sample(denoiser: Denoiser, latents: Streams, prompts: Streams, guidance: Guidance | None = None,
            objective: Objective | None = None, *, others: Sequence[Streams] = (),
-           generators: Sequence[torch.Generator] = (),
            on_step: Callable[[Step], None] = lambda step: None) -> tuple[Streams, Streams]:
     """Denoise, steered: algorithm 1 of the paper for any number of streams.
 
     latents: per stream the noisy latent that step 0 starts from. prompts: per stream the prompt embedding, shared by
     all steps and carried on when guidance tunes it. Without guidance this is plain sampling; with it, an objective is
     needed. A stream that the denoiser leaves out of a step keeps its latent and its last clean estimate. others: more
-    latents of step 0, of which guidance chooses. generators: one for each sample, of what guidance draws: views and
-    fresh noise.
+    latents of step 0, of which guidance chooses; each may hold only some streams.
 
     Returns the clean latents and the (tuned) prompt embeddings. Raises AlignerError if loss or gradient stop being
     finite; whatever on_step raises ends the run.
     """
     window = guidance.window(denoiser.steps) if guidance and guidance.moves else ()
-    views = Views(generators, guidance.views) if guidance and guidance.views else None
-    run = _Run(denoiser, on_step, _steps_in_all(denoiser.steps, guidance, len(others)))
+    tried = len(others) * guidance.choice(denoiser.steps) if others else 0
+    run = _Run(denoiser, on_step, denoiser.steps + tried)
     z, y, clean, first = _copies(latents), _copies(prompts), {}, 0
     if others:
         first = guidance.choice(denoiser.steps)
         z, clean = _best(run, [z, *map(_copies, others)], y, first, objective)
     for i in range(first, denoiser.steps):
-        if i not in window:
+        if i in window:
+            z, y, clean = _guided_step(run, z, y, clean, i, guidance, objective)
+        else:
             z, clean = run.plain_step(z, y, clean, i)
-            continue
-        for repetition in range(guidance.recurrence):
-            if repetition:
-                z = z | denoiser.renoise(z, i, generators)
-            z, y, clean = _guided_step(run, z, y, clean, i, guidance, objective, views)
     return z, y
-
-
-def _steps_in_all(steps, guidance, others):
-    """How many steps are taken, those of candidates and repeated ones included."""
-    if guidance is None:
-        return steps
-    first = guidance.choice(steps) if others else 0
-    guided = sum(i >= first for i in guidance.window(steps)) if guidance.moves else 0
-    return steps + others * first + guided * (guidance.recurrence - 1)
 
 
 class _Run:
     """A denoiser at work, and the count of the steps that it has taken."""
 
     def __init__(self, denoiser: Denoiser, on_step: Callable[[Step], None], steps: int):
-        self.denoiser, self.on_step, self.steps, self.taken = denoiser, on_step, steps, 0
+        self.denoiser, self.on_step, self.steps, self.taken, self.clean = denoiser, on_step, steps, 0, {}
 
     def report(self, index: int, clean: Streams, rendered=None, alignment=None) -> None:
         self.taken += 1
-        self.on_step(Step(index, self.taken / self.steps, clean, rendered, alignment))
+        # A candidate may lack a stream, of which the last estimate is still worth a look.
+        self.clean = self.clean | clean
+        self.on_step(Step(index, self.taken / self.steps, self.clean, rendered, alignment))
+
+    def report_choice(self, index: int, clean: Streams, tried: Sequence[Alignment], best: torch.Tensor) -> None:
+        """best: (B,) of each sample which of those that were tried."""
+        self.on_step(Step(index, self.taken / self.steps, clean, None, _picked(tried, best), tried))
 
     @torch.no_grad()
     def plain_step(self, z: Streams, y: Streams, clean: Streams, i: int) -> tuple[Streams, Streams]:
@@ -106,16 +98,28 @@ def _best(run, candidates, y, steps, objective):
     followed = [_followed(run, z, y, steps) for z in candidates]
     embedded = [objective.embedded(run.denoiser.render(clean)) for _, clean in followed]
     couplings = run.denoiser.couplings
-    combinations = list(product(range(len(candidates)), repeat=len(couplings)))
-    losses = [objective.alignment({stream: embedded[candidate][stream] for group, candidate in zip(couplings, chosen)
-                                   for stream in group if stream in embedded[candidate]}).loss
-              for chosen in combinations]
-    # By sample and coupling the number of the candidate, (B, couplings).
-    chosen = torch.tensor(combinations)[torch.stack(losses).argmin(dim=0).cpu()]
-    number = {stream: chosen[:, k] for k, group in enumerate(couplings) for stream in group}
-    return tuple({stream: torch.stack([followed[candidate][part][stream][row]
-                                       for row, candidate in enumerate(numbers.tolist())])
-                  for stream, numbers in number.items()} for part in (0, 1))
+    numbers = [[k for k, z in enumerate(candidates) if group[0] in z] for group in couplings]
+    combinations = list(product(*numbers))
+    tried = [objective.alignment({stream: embedded[candidate][stream] for group, candidate in zip(couplings, chosen)
+                                  for stream in group if stream in embedded[candidate]})
+             for chosen in combinations]
+    best = torch.stack([alignment.loss for alignment in tried]).argmin(dim=0).cpu()
+    of_stream = {stream: torch.tensor(combinations)[best, k] for k, group in enumerate(couplings) for stream in group}
+    z, clean = ({stream: torch.stack([followed[candidate][part][stream][row]
+                                      for row, candidate in enumerate(numbers.tolist())])
+                 for stream, numbers in of_stream.items()} for part in (0, 1))
+    run.report_choice(steps - 1, clean, tried, best)
+    return z, clean
+
+
+def _picked(alignments, rows):
+    """Of each sample the alignment that `rows` (B,) names."""
+    def picked(values):
+        return torch.stack(values).gather(0, rows.to(values[0].device)[None])[0]
+
+    return Alignment(picked([alignment.loss for alignment in alignments]),
+                     {label: picked([alignment.scores[label] for alignment in alignments])
+                      for label in alignments[0].scores})
 
 
 def _followed(run, z, y, steps):
@@ -125,7 +129,7 @@ def _followed(run, z, y, steps):
     return z, clean
 
 
-def _guided_step(run, z, y, clean, i, guidance, objective, views):
+def _guided_step(run, z, y, clean, i, guidance, objective):
     """One denoising step whose latents and prompts move down the gradient of the loss, inner_steps times."""
     denoiser, rule = run.denoiser, RULES[guidance.rule]
     y = _leaves(y, guidance.prompt_rates)
@@ -134,13 +138,13 @@ def _guided_step(run, z, y, clean, i, guidance, objective, views):
     output = _predict(denoiser, z, y, i, guidance)
     # After the step, the latent is z_{t-1} while prediction and noise level stay those of t, as in the released code.
     moved = z if rule.placement == "before" else _leaves(_step(denoiser, z, output, i), guidance.rates)
-    optimiser = _optimiser(rule, guidance, moved, y, denoiser.noise_levels(i) if rule.by_noise else {})
+    optimiser = _optimiser(rule, guidance, moved, y)
     for inner in range(guidance.inner_steps):
         if inner and guidance.needs_denoiser_gradient:
             output = _predict(denoiser, z, y, i, guidance)
         estimate = clean | denoiser.x0(moved, output, i)
         rendered = denoiser.render(estimate)
-        alignment = objective(rendered, views)
+        alignment = objective(rendered)
         _descend(optimiser, alignment.loss, i)
     z = z | (_step(denoiser, z, output, i) if rule.placement == "before" else moved)
     clean = _copies(estimate)
@@ -158,10 +162,10 @@ def _step(denoiser, z, output, i):
         return denoiser.step(z, output, i)
 
 
-def _optimiser(rule, guidance, latents, prompts, noise_levels):
-    groups = [{"params": [leaf], "lr": guidance.rates.get(name, 0.0) * noise_levels.get(name, 1.0)}
-              for name, leaf in latents.items()]
-    groups += [{"params": [leaf], "lr": guidance.prompt_rates.get(name, 0.0)} for name, leaf in prompts.items()]
+def _optimiser(rule, guidance, latents, prompts):
+    groups = [{"params": [leaf], "lr": rates.get(name, 0.0)}
+              for rates, leaves in ((guidance.rates, latents), (guidance.prompt_rates, prompts))
+              for name, leaf in leaves.items()]
     return rule.optimiser(groups)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
@@ -12,10 +12,8 @@ import torch
 from .checkpointing import recomputed
 from .errors import NOT_FINITE, AlignerError
 from .imagebind import ImageBind
-from .imagebind.clips import ClipSampling, Span, frame_indices
+from .imagebind.clips import ClipSampling, frame_indices
 from .imagebind.encode import Embedding, embed_audio, embed_frames, embed_image
-from .views import Views
-
 
 #: How much of a video is decoded together: one frame of 256 x 256 pixels, whose latent has 32 x 32, or many small ones.
 _LATENT_PIXELS_AT_ONCE = 32 * 32
@@ -24,11 +22,8 @@ _LATENT_PIXELS_AT_ONCE = 32 * 32
 class Signal(Protocol):
     """A rendered stream."""
 
-    def embed(self, binder: ImageBind, sampling: ClipSampling, views: Views | None = None) -> Embedding:
-        """The stream's embedding, with gradient where the stream has one; with views, the mean of randomised looks.
-
-        Raises AlignerError unless finite.
-        """
+    def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
+        """The stream's embedding, with gradient where the stream has one. Raises AlignerError unless finite."""
 
     def detached(self) -> Signal:
         """The same without its graph."""
@@ -49,13 +44,10 @@ class Sound:
     sample_rate: int
     samples: int
 
-    def embed(self, binder: ImageBind, sampling: ClipSampling, views: Views | None = None) -> Embedding:
+    def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
         _require_finite("sound", self.waveform)
         count = sampling.audio.count_for(self.samples / self.sample_rate)
-        if views is None:
-            return embed_audio(binder, self.waveform, self.sample_rate, sampling, count)
-        return _mean(embed_audio(binder, views.sound(self.waveform), self.sample_rate, sampling, count,
-                                 keep=views.patches) for _ in range(views.count))
+        return embed_audio(binder, self.waveform, self.sample_rate, sampling, count)
 
     def detached(self) -> Sound:
         return replace(self, waveform=self.waveform.detach())
@@ -76,9 +68,8 @@ class Frames:
     pixels: torch.Tensor
     fps: Fraction
 
-    def embed(self, binder: ImageBind, sampling: ClipSampling, views: Views | None = None) -> Embedding:
-        return _embedded(lambda indices: self.pixels[:, indices], self.pixels.shape[1], self.fps, binder, sampling,
-                         views)
+    def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
+        return _embedded(lambda indices: self.pixels[:, indices], self.pixels.shape[1], self.fps, binder, sampling)
 
     def detached(self) -> Frames:
         return replace(self, pixels=self.pixels.detach())
@@ -109,8 +100,8 @@ class LatentFrames:
     decode: Callable[[torch.Tensor], torch.Tensor]
     glance: Callable[[torch.Tensor], torch.Tensor]
 
-    def embed(self, binder: ImageBind, sampling: ClipSampling, views: Views | None = None) -> Embedding:
-        return _embedded(self._glimpses, self.latents.shape[2], self.fps, binder, sampling, views)
+    def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
+        return _embedded(self._glimpses, self.latents.shape[2], self.fps, binder, sampling)
 
     def detached(self) -> LatentFrames:
         return replace(self, latents=self.latents.detach())
@@ -137,40 +128,19 @@ class LatentFrames:
 
 
 def _embedded(look: Callable[[torch.Tensor], torch.Tensor], count: int, fps: Fraction, binder: ImageBind,
-              sampling: ClipSampling, views: Views | None) -> Embedding:
+              sampling: ClipSampling) -> Embedding:
     """The embedding of `count` frames at `fps`. look: indices (n,) -> those frames, (B, n, 3, H, W)."""
     if count == 1:
         pictures = look(torch.tensor([0]))[:, 0]
         _require_finite("picture", pictures)
-        if views is None:
-            return embed_image(binder, pictures)
-        return _mean(embed_image(binder, views.pictures(pictures), keep=views.patches) for _ in range(views.count))
+        return embed_image(binder, pictures)
     spans = sampling.video.spans(float(count / fps))
     indices = frame_indices(torch.arange(count, dtype=torch.float64) / float(fps), spans, sampling.frames_per_clip)
     needed, positions = indices.unique(return_inverse=True)
     frames = look(needed)
     _require_finite("video", frames)
-    return _batched(_glanced(binder, sample[None], positions, spans, sampling, views and views.of(k))
-                    for k, sample in enumerate(frames))
-
-
-def _glanced(binder: ImageBind, frames: torch.Tensor, positions: torch.Tensor, spans: Sequence[Span],
-             sampling: ClipSampling, views: Views | None) -> Embedding:
-    """The embedding of one sample's frames (1, n, 3, H, W)."""
-    if views is None:
-        return embed_frames(binder, frames[0], positions, spans, sampling)
-    return _mean(embed_frames(binder, views.pictures(frames)[0], positions, spans, sampling, keep=views.patches)
-                 for _ in range(views.count))
-
-
-def _mean(looks: Iterable[Embedding]) -> Embedding:
-    first, *others = looks
-    return replace(first, clips=torch.stack([first.clips, *(look.clips for look in others)]).mean(dim=0))
-
-
-def _batched(samples: Iterable[Embedding]) -> Embedding:
-    first, *others = samples
-    return replace(first, clips=torch.cat([first.clips, *(sample.clips for sample in others)]))
+    samples = [embed_frames(binder, sample, positions, spans, sampling) for sample in frames]
+    return replace(samples[0], clips=torch.cat([sample.clips for sample in samples]))
 
 
 def _require_finite(name: str, values: torch.Tensor) -> None:

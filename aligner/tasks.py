@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 
 from .conditions import Condition
@@ -13,23 +13,18 @@ from .objective import Pair
 
 @dataclass(frozen=True)
 class Task:
-    """What is generated, from what, in how many denoising steps (section 4.1 of the paper).
-
-    prompt_rates: the streams whose prompt is tuned by default. The paper tunes prompts for video (section 3.2.4)
-    without saying how fast: Adam at 0.01 moves an embedding, whose entries are about 1, by some tenths in 20 steps.
-    """
+    """What is generated, from what, in how many denoising steps (section 4.1 of the paper)."""
 
     generates: tuple[str, ...]
     given: tuple[str, ...]
     steps: int
-    prompt_rates: Mapping[str, float] = field(default_factory=dict)
 
 
 VIDEO_TO_AUDIO = Task(generates=("audio",), given=("video", "text"), steps=30)
 IMAGE_TO_AUDIO = Task(generates=("audio",), given=("image", "text"), steps=30)
 # A picture is a video of one frame.
-AUDIO_TO_VIDEO = Task(generates=("video",), given=("audio", "text"), steps=25, prompt_rates={"video": 0.01})
-JOINT = Task(generates=("video", "audio"), given=("text",), steps=25, prompt_rates={"video": 0.01})
+AUDIO_TO_VIDEO = Task(generates=("video",), given=("audio", "text"), steps=25)
+JOINT = Task(generates=("video", "audio"), given=("text",), steps=25)
 
 
 def pairs(streams: Iterable[str], conditions: Mapping[str, Condition], *, between: float = 1.0) -> list[Pair]:

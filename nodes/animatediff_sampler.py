@@ -1,7 +1,7 @@
 from comfy_api.latest import io
 
 from ..aligner.generators.animatediff import STREAM, AnimateDiff
-from ..aligner.guidance import Guidance
+from ..aligner.guidance import PROMPT_RATES, Guidance
 from ..aligner.tasks import AUDIO_TO_VIDEO
 from . import results
 from .convert import exact_rate, frames_output
@@ -37,8 +37,8 @@ class GuidedAnimateDiffSampler(io.ComfyNode):
                                       tooltip="A prompt embedding to start from, from another run or Load Tuned "
                                               "Prompt, instead of the prompt's own. The prompt still steers."),
                 io.String.Input("prompt", default="", multiline=True,
-                                tooltip="Describes the video. It prompts AnimateDiff, and with ImageBind connected it "
-                                        "also steers, as in the paper (see text_weight)."),
+                                tooltip="Describes the video. It prompts AnimateDiff, and steers as well as far as "
+                                        "text_weight says."),
                 io.String.Input("negative_prompt", default="", multiline=True, tooltip="What AnimateDiff should "
                                                                                        "avoid."),
                 io.Int.Input("seed", default=0, min=0, max=2**63 - 65, control_after_generate=True,
@@ -49,9 +49,9 @@ class GuidedAnimateDiffSampler(io.ComfyNode):
                                tooltip="How closely AnimateDiff follows its prompt. 7.5 is usual; 1 or less ignores "
                                        "the negative prompt and is twice as fast."),
                 *size_inputs(),
-                io.Float.Input("text_weight", default=1.0, min=-10.0, max=10.0, step=0.05,
+                io.Float.Input("text_weight", default=0.0, min=-10.0, max=10.0, step=0.05,
                                tooltip="How much the prompt counts in guidance, beside the conditions. 0 leaves it to "
-                                       "AnimateDiff alone."),
+                                       "AnimateDiff alone, which is best for search; 1 is the paper's."),
                 decoding_input(),
                 io.Boolean.Input("guided", default=True,
                                  tooltip="Off samples without guidance and only scores the result: to see what "
@@ -80,7 +80,7 @@ class GuidedAnimateDiffSampler(io.ComfyNode):
                 tuned_prompt=None) -> io.NodeOutput:
         model: AnimateDiff = animatediff.model
         start = StartingVideo(model, latent, frames, denoise)
-        guidance = guidance or Guidance(prompt_rates=AUDIO_TO_VIDEO.prompt_rates, checkpointing=True)
+        guidance = guidance or Guidance("released", prompt_rates=PROMPT_RATES, checkpointing=True)
         load_text_encoders(animatediff)
         denoiser = model.denoiser(**start.size(frame_count, height, width), fps=exact_rate(fps), steps=steps, cfg=cfg,
                                   negative_prompt=negative_prompt, denoise=denoise, decoding=decoding)

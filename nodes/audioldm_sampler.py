@@ -33,13 +33,14 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                                     tooltip="From Load ImageBind. Needed as soon as something steers."),
                 ConditionsType.Input("conditions", optional=True, tooltip="What to follow, from Encode Condition."),
                 GuidanceType.Input("guidance", optional=True,
-                                   tooltip="From Guidance Settings. Without it the defaults apply."),
+                                   tooltip="From Guidance Settings. Without it the rule of the released code "
+                                           "applies, with its settings."),
                 io.Latent.Input("latent", optional=True,
                                 tooltip="A latent from this node, to be refined: set denoise below 1. The sound gets "
                                         "its length."),
                 io.String.Input("prompt", default="", multiline=True,
-                                tooltip="Describes the sound. It prompts AudioLDM, and with ImageBind connected it "
-                                        "also steers, as in the paper (see text_weight)."),
+                                tooltip="Describes the sound. It prompts AudioLDM, and steers as well as far as "
+                                        "text_weight says."),
                 io.String.Input("negative_prompt", default="", multiline=True, tooltip="What AudioLDM should avoid."),
                 io.Int.Input("seed", default=0, min=0, max=2**63 - 65, control_after_generate=True,
                              tooltip="Same seed, same sound. Variation k uses seed + k."),
@@ -58,9 +59,9 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                 io.Float.Input("denoise", default=1.0, min=0.01, max=1.0, step=0.01,
                                tooltip="1 starts from noise. Below 1 a latent must be connected, of which the more is "
                                        "kept the lower this is."),
-                io.Float.Input("text_weight", default=1.0, min=-10.0, max=10.0, step=0.05,
+                io.Float.Input("text_weight", default=0.0, min=-10.0, max=10.0, step=0.05,
                                tooltip="How much the prompt counts in guidance, beside the conditions. 0 leaves it to "
-                                       "AudioLDM alone."),
+                                       "AudioLDM alone, which is best for search; 1 is the paper's."),
                 io.Boolean.Input("guided", default=True,
                                  tooltip="Off samples without guidance and only scores the result: to hear what "
                                          "guidance does."),
@@ -94,7 +95,7 @@ class GuidedAudioLDMSampler(io.ComfyNode):
             prompts = tuned_prompt.for_streams(denoiser.streams, prompts)
         conditions = [*conditions, *text_conditions(imagebind, {STREAM: prompt}, text_weight)]
         result = sample(denoiser, prompts, audioldm, imagebind=imagebind, conditions=conditions,
-                        guidance=guidance or Guidance(), steer=guided, seed=seed, batch=variations,
+                        guidance=guidance or Guidance("released"), steer=guided, seed=seed, batch=variations,
                         latents=lambda: {STREAM: latent["samples"]} if latent else None,
                         on_step=Progress(denoiser.steps, sound_picture(model)))
         sound = result.signals[STREAM]

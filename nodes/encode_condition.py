@@ -3,6 +3,7 @@ from dataclasses import replace
 from comfy_api.latest import io
 
 from ..aligner.errors import AlignerError
+from ..aligner.guidance import RULES
 from ..aligner.imagebind.clips import CLIP_SAMPLINGS
 from .encoding import encode
 from .types import CATEGORY, ConditionsType, ImageBindType
@@ -39,9 +40,10 @@ class EncodeCondition(io.ComfyNode):
                 io.Float.Input("weight", default=1.0, min=-10.0, max=10.0, step=0.05,
                                tooltip="How much these conditions count. 1 is usual, 0 switches them off, below 0 the "
                                        "result is pushed away from them."),
-                io.Combo.Input("clips", options=list(CLIP_SAMPLINGS), default="released",
-                               tooltip="How a recording is cut into clips: one per second as the method's authors do, "
-                                       "or as ImageBind's do (video 5 of 2 s, three crops; sound 3 of 2 s)."),
+                io.Combo.Input("clips", options=list(CLIP_SAMPLINGS), default=RULES["search"].clips,
+                               tooltip="How a recording is cut into clips: one per second as the method's authors do "
+                                       "(released), as ImageBind's do (upstream: video 5 of 2 s, three crops; sound 3 "
+                                       "of 2 s), or short ones of half a second, which tell moments apart."),
                 io.Combo.Input("streams", options=list(STREAMS), default="all", optional=True,
                                tooltip="What these conditions steer where video and sound are generated together."),
             ],

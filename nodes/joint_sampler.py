@@ -3,7 +3,7 @@ from comfy_api.latest import io
 from ..aligner.generators.animatediff import AnimateDiff
 from ..aligner.generators.audioldm import AudioLDM
 from ..aligner.generators.together import Together
-from ..aligner.guidance import Guidance
+from ..aligner.guidance import PROMPT_RATES, Guidance
 from ..aligner.tasks import JOINT
 from . import results
 from .convert import audio_output, exact_rate, frames_output
@@ -44,8 +44,8 @@ class JointSampler(io.ComfyNode):
                                               "instead of the prompts' own: for video, sound or both. The prompts "
                                               "still steer."),
                 io.String.Input("prompt", default="", multiline=True,
-                                tooltip="Describes video and sound. It prompts both generators and also steers, as in "
-                                        "the paper (see text_weight)."),
+                                tooltip="Describes video and sound. It prompts both generators, and steers as well "
+                                        "as far as text_weight says."),
                 io.String.Input("audio_prompt", default="", multiline=True,
                                 tooltip="Describes the sound, where it should have a prompt of its own. Empty: the "
                                         "same prompt."),
@@ -66,9 +66,9 @@ class JointSampler(io.ComfyNode):
                 io.Float.Input("audio_cfg", default=2.5, min=0.0, max=30.0, step=0.1,
                                tooltip="How closely AudioLDM follows its prompt. 2 to 4 is usual."),
                 *size_inputs(),
-                io.Float.Input("text_weight", default=1.0, min=-10.0, max=10.0, step=0.05,
+                io.Float.Input("text_weight", default=0.0, min=-10.0, max=10.0, step=0.05,
                                tooltip="How much the prompts count in guidance. 0 leaves them to the generators "
-                                       "alone."),
+                                       "alone, which is best for search; 1 is the paper's."),
                 io.Float.Input("pair_weight", default=1.0, min=-10.0, max=10.0, step=0.05,
                                tooltip="How much video and sound are drawn to each other. 0 leaves each to its "
                                        "prompt."),
@@ -106,7 +106,7 @@ class JointSampler(io.ComfyNode):
         seeing: AnimateDiff = animatediff.model
         hearing: AudioLDM = audioldm.model
         start = StartingVideo(seeing, latent, frames, denoise)
-        guidance = guidance or Guidance(prompt_rates=JOINT.prompt_rates, checkpointing=True)
+        guidance = guidance or Guidance("released", prompt_rates=PROMPT_RATES, checkpointing=True)
         texts = {"video": prompt, "audio": audio_prompt if audio_prompt.strip() else prompt}
         load_text_encoders(animatediff, audioldm)
         video = seeing.denoiser(**start.size(frame_count, height, width), fps=exact_rate(fps), steps=steps, cfg=cfg,

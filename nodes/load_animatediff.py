@@ -1,6 +1,6 @@
 from comfy_api.latest import io
 
-from ..aligner.demo.random_models import load_random_animatediff
+from ..aligner.demo.family import load_demo_animatediff
 from ..aligner.errors import AlignerError
 from ..aligner.generators.animatediff import AnimateDiff, load_animatediff
 from ..aligner.generators.stable_diffusion import Lora
@@ -24,12 +24,12 @@ class LoadAnimateDiff(io.ComfyNode):
             display_name="Load AnimateDiff",
             category=CATEGORY,
             description="Loads Stable Diffusion 1.5, or any checkpoint trained from it, with a motion module of "
-                        "AnimateDiff, which together make video. The built-in demo model is small and random: it makes "
-                        "noise.",
+                        "AnimateDiff, which together make video. The built-in demo model is a toy: it draws eight "
+                        "events, 64 x 64 pixels small.",
             inputs=[
                 io.Combo.Input("base", options=stable_diffusion_names(),
                                tooltip="A Stable Diffusion 1.5 checkpoint from models/checkpoints, a folder from "
-                                       "models/diffusers, or the small random model that is built in."),
+                                       "models/diffusers, or the toy that is built in."),
                 io.Combo.Input("motion", options=[DEMO, NO_MOTION, *motion_module_names()],
                                tooltip="A motion module for Stable Diffusion 1.5 from models/animatediff_models, file "
                                        "or folder. Without one the model makes single pictures. The built-in one fits "
@@ -83,4 +83,4 @@ def _demo(base: str, motion: str, loras: list[Lora], taesd: str, dtype) -> Anima
     if taesd != NONE:
         raise AlignerError("TAESD imitates real weights, not the built-in demo model. Choose a real base, or set taesd "
                            f"to '{NONE}'.")
-    return load_random_animatediff(motion=motion == DEMO, dtype=dtype)
+    return load_demo_animatediff(motion=motion == DEMO, dtype=dtype)

@@ -1,6 +1,6 @@
 from comfy_api.latest import io
 
-from ..aligner.demo.random_models import load_random_audioldm
+from ..aligner.demo.family import load_demo_audioldm
 from ..aligner.generators.audioldm import load_audioldm
 from .hosting import Hosted, precision_input, resolve_dtype
 from .model_folders import DEMO, audioldm_names, audioldm_path
@@ -18,11 +18,11 @@ class LoadAudioLDM(io.ComfyNode):
             category=CATEGORY,
             description="Loads AudioLDM, which makes sound from words. Put a folder as published (audioldm-s-full-v2, "
                         "audioldm-m-full, audioldm-l-full) into models/audioldm. Its weights are licensed "
-                        "CC BY-NC-SA 4.0: for non-commercial use only. The built-in demo model is small and random: "
-                        "it makes noise.",
+                        "CC BY-NC-SA 4.0: for non-commercial use only. The built-in demo model is a toy: it knows "
+                        "eight sounds of a drawn world, such as a bouncing ball's.",
             inputs=[
                 io.Combo.Input("model", options=audioldm_names(),
-                               tooltip="A folder from models/audioldm, or the small random model that is built in."),
+                               tooltip="A folder from models/audioldm, or the toy that is built in."),
                 precision_input(),
             ],
             outputs=[AudioLDMType.Output(display_name="audioldm", tooltip="For the Guided AudioLDM Sampler and the Joint "
@@ -33,5 +33,5 @@ class LoadAudioLDM(io.ComfyNode):
     def execute(cls, model, precision) -> io.NodeOutput:
         dtype = resolve_dtype(precision)
         if model == DEMO:
-            return io.NodeOutput(Hosted(load_random_audioldm(dtype=dtype)))
+            return io.NodeOutput(Hosted(load_demo_audioldm(dtype=dtype)))
         return io.NodeOutput(Hosted(load_audioldm(audioldm_path(model), dtype=dtype)))

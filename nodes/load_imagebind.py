@@ -1,6 +1,6 @@
 from comfy_api.latest import io
 
-from ..aligner.demo.random_models import load_random_imagebind
+from ..aligner.demo.family import load_demo_imagebind
 from ..aligner.imagebind import load_imagebind
 from .hosting import Hosted, precision_input, resolve_dtype
 from .model_folders import DEMO, imagebind_names, imagebind_path
@@ -18,11 +18,11 @@ class LoadImageBind(io.ComfyNode):
             category=CATEGORY,
             description="Loads ImageBind, which compares pictures, sounds and words. Put imagebind_huge.pth or "
                         ".safetensors into models/imagebind. Its weights are licensed CC BY-NC-SA 4.0: for "
-                        "non-commercial use only. The built-in demo model is small and random: what it steers is "
-                        "noise.",
+                        "non-commercial use only. The built-in demo model is a toy: it knows eight events of a drawn "
+                        "world.",
             inputs=[
                 io.Combo.Input("model", options=imagebind_names(),
-                               tooltip="A file from models/imagebind, or the small random model that is built in."),
+                               tooltip="A file from models/imagebind, or the toy that is built in."),
                 precision_input(),
             ],
             outputs=[ImageBindType.Output(display_name="imagebind", tooltip="For Encode Condition, Alignment Score and "
@@ -33,5 +33,5 @@ class LoadImageBind(io.ComfyNode):
     def execute(cls, model, precision) -> io.NodeOutput:
         dtype = resolve_dtype(precision)
         if model == DEMO:
-            return io.NodeOutput(Hosted(load_random_imagebind(dtype=dtype)))
+            return io.NodeOutput(Hosted(load_demo_imagebind(dtype=dtype)))
         return io.NodeOutput(Hosted(load_imagebind(imagebind_path(model), dtype=dtype)))

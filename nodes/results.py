@@ -16,9 +16,9 @@ from .convert import image_output
 
 
 def curve(result: Generation, steps: int) -> torch.Tensor:
-    """IMAGE of how every pair's alignment rose; of an unguided run only the place where it ended."""
+    """IMAGE of how every pair's alignment rose, and of candidates; of an unguided run only the place where it ended."""
     curves = result.curves or {pair: [(steps, float(score.mean()))] for pair, score in result.scores.items()}
-    return image_output(alignment_curve(curves, title="Alignment while sampling", y_label="cosine similarity"))
+    return image_output(alignment_curve(curves, result.tried))
 
 
 def mean_score(result: Generation) -> float:

@@ -57,7 +57,7 @@ def affordable(denoiser: Denoiser, batch: int, guidance: Guidance, parts: Sequen
     needed = sum(part.model_size() for part in parts) + denoiser.activation_bytes(batch, guidance)
     # Of the device where the parts will be: most of them are still on the host.
     room = model_management.get_total_memory(model_management.get_torch_device())
-    if guidance.checkpointing or needed + model_management.extra_reserved_memory() < room:
+    if guidance.checkpointing or not guidance.moves or needed + model_management.extra_reserved_memory() < room:
         return guidance
     logging.info("Seeing & Hearing: checkpointing is switched on, because without it this run would need about "
                  "%.0f GiB.", needed / 2**30)

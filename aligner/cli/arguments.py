@@ -30,8 +30,8 @@ EXAMPLES = """examples:
 weights: MODELS is a folder such as ComfyUI/models with imagebind/ (imagebind_huge.pth or .safetensors), audioldm/ (an
 AudioLDM folder such as audioldm-m-full), checkpoints/ or diffusers/ (Stable Diffusion 1.5 or a model trained from it),
 and animatediff_models/ (a motion module such as v3_sd15_mm.ckpt). Sound needs the first two, video the others and
-imagebind. ImageBind and AudioLDM are licensed for non-commercial use only. Without models, small built-in ones with
-random weights run: they show that everything works, and make noise.
+imagebind. ImageBind and AudioLDM are licensed for non-commercial use only. Without models, built-in
+toys run, which know eight events of a drawn world.
 """
 
 
@@ -137,10 +137,10 @@ def _add_output(command: argparse.ArgumentParser, kinds: str) -> None:
 def _add_sound_options(command: argparse.ArgumentParser, condition: str) -> None:
     add_prompts(command, condition=condition, result="sound", generator="AudioLDM")
     add_models(command, "imagebind", "audioldm")
-    add_sampling(command, result="sound", steps=30, cfg=2.5)
-    add_guidance(command, rate=0.1, prompt_rate=0.0, checkpointing=False)
+    add_sampling(command, result="sound", steps=30, cfg=2.5, cfg_default="2.5")
+    add_guidance(command, rate=0.1, prompt_rate=0.0, candidates=16, checkpointing=False)
 
 
 def _add_video_sampling(command: argparse.ArgumentParser, result: str) -> None:
-    add_sampling(command, result=result, steps=25, cfg=7.5)
-    add_guidance(command, rate=0.01, prompt_rate=0.01, checkpointing=True)
+    add_sampling(command, result=result, steps=25, cfg=None, cfg_default="7.5; 3 with the built-in models")
+    add_guidance(command, rate=0.01, prompt_rate=0.01, candidates=8, checkpointing=True)

@@ -11,16 +11,31 @@ from pathlib import Path
 from ..errors import AlignerError, MediaError
 from ..generation import require_seeds
 from ..generators import ddim
-from ..guidance import Guidance
+from ..guidance import RULES, Guidance
 from ..media import require_writable
 
 
-def guidance_of(options: Namespace, rates: Mapping[str, float], prompt_rates: Mapping[str, float]) -> Guidance:
-    """The guidance that the options describe. Raises AlignerError if they cannot work."""
-    start, end = options.window
-    return Guidance(rule=options.rule, rates=rates, prompt_rates=prompt_rates, inner_steps=options.inner_steps,
-                    start=start, end=end, compare=options.compare, clips=options.clips,
+def guidance_of(options: Namespace, *, rates: Mapping[str, float | None], prompt_rates: Mapping[str, float | None],
+                candidates: Mapping[str, int | None]) -> Guidance:
+    """The guidance that the options describe, which leave to the rule what is None. Raises AlignerError if they cannot
+    work."""
+    rule, (start, end) = RULES[options.rule], options.window
+    return Guidance(rule=options.rule, rates=_filled(rates, rule.rates),
+                    prompt_rates=_filled(prompt_rates, rule.prompt_rates),
+                    candidates=_filled(candidates, rule.candidates), chosen_at=options.chosen_at,
+                    inner_steps=options.inner_steps, start=start, end=end, compare=options.compare, clips=options.clips,
                     checkpointing=options.checkpointing)
+
+
+def _filled(asked: Mapping, usual: Mapping) -> dict:
+    """For every stream what is asked for, or what is usual, if there is either."""
+    chosen = {stream: usual.get(stream) if value is None else value for stream, value in asked.items()}
+    return {stream: value for stream, value in chosen.items() if value is not None}
+
+
+def text_weight_of(options: Namespace) -> float:
+    """How much prompts count beside the conditions."""
+    return RULES[options.rule].text_weight if options.text_weight is None else options.text_weight
 
 
 def steps_taken(options: Namespace) -> int:
@@ -49,13 +64,14 @@ def check_request(options: Namespace, guidance: Guidance, *, steps: int, weights
     """
     require_steps(steps)
     require_seeds(options.seed)
-    ddim.require_strength(options.cfg)
+    if options.cfg is not None:
+        ddim.require_strength(options.cfg)
     if not all(math.isfinite(weight) for weight in weights):
         raise AlignerError(f"Weights must be finite numbers, not {', '.join(map(str, weights))}.")
     if any(not text.strip() for text in options.away_from):
         raise AlignerError("--away-from needs a text.")
     if not options.unguided:
-        guidance.require_effect(guidance.rates, steps)
+        guidance.require_effect({*guidance.rates, *guidance.prompt_rates, *guidance.candidates}, steps)
         if not any(weights) and not options.away_from:
             raise AlignerError("Guidance has nothing to follow: every condition has weight 0. Give one another weight, "
                                "or say --unguided.")

@@ -14,7 +14,7 @@ from .steering import Run
 
 def report_decoding(options: Namespace, run: Run) -> None:
     """Say how well the gradient through approximate decoding agrees with the exact one, on the finished video."""
-    if options.decoding == "exact" or options.unguided:
+    if options.decoding == "exact" or options.unguided or not run.guidance.moves:
         return
     saving = saving_memory(run.denoiser, run.models.binder, run.guidance)
     with run.models.on_device(*run.models.sampling_parts), saving:

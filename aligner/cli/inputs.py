@@ -10,13 +10,15 @@ from fractions import Fraction
 import torch
 from torch.nn import functional
 
+from ..demo import world
+from ..demo.family import VIDEO_CFG
 from ..errors import AlignerError, MediaError
 from ..generators.animatediff import require_fps, require_frames, require_sides
 from ..generators.audioldm import require_samples
 from ..media import probe_video, read_audio, read_frames
 
-#: What Stable Diffusion 1.5 was trained for, and what the built-in models make quickly.
-SIDE, BUILT_IN_SIDE = 512, 128
+#: What Stable Diffusion 1.5 was trained for, and how it is usually told to follow its prompt.
+SIDE, CFG = 512, 7.5
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,20 @@ class VideoShape:
 
 def video_shape(options: Namespace, *, built_in: bool) -> VideoShape:
     """What the options ask for, with a sound as long. Raises AlignerError if no model could make it."""
-    width, height = options.size or ((BUILT_IN_SIDE if built_in else SIDE),) * 2
+    width, height = options.size or ((world.SIDE if built_in else SIDE),) * 2
     require_sides(height, width)
     # How many frames a motion module can make is known when it is loaded.
     frames = require_frames(options.frames, longest=options.frames)
     shape = VideoShape(frames, width, height, require_fps(options.fps))
     require_samples(shape.seconds)
     return shape
+
+
+def video_cfg(options: Namespace, *, built_in: bool) -> float:
+    """How closely the generator of pictures follows its prompt."""
+    if options.cfg is not None:
+        return options.cfg
+    return VIDEO_CFG if built_in else CFG
 
 
 def read_piece(source: str, start: float, seconds: Fraction | float | None = None) -> tuple[torch.Tensor, int]:

@@ -17,8 +17,9 @@ from ..placement import placed
 from ..precision import DTYPES
 from .model_files import ModelFiles
 
-DEMO_NOTICE = ("No --models given: running on small built-in models with RANDOM weights. They show that everything "
-               "works; what comes out is noise.")
+DEMO_NOTICE = ("No --models given: running on the built-in TOY models. They know eight events of a drawn world, such "
+               "as 'a red ball bounces with a thud', 2 s of sound and 16 frames of 64 x 64. For anything else see "
+               "'Real models' in the README.")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Models:
     """Loaded models. They wait on the host: each stage of the work brings to the device what it needs."""
 
     device: torch.device
+    built_in: bool
     binder: ImageBind
     audioldm: AudioLDM | None = None
     animatediff: AnimateDiff | None = None
@@ -58,8 +60,8 @@ def load_models(options: Namespace, files: ModelFiles) -> Models:
     dtype = DTYPES.get(options.dtype, torch.float32 if device.type == "cpu" else torch.float16)
     if files.built_in:
         print(DEMO_NOTICE)
-        return Models(device, **_built_in_models(files, dtype))
-    return Models(device, **_models_from_files(files, dtype))
+        return Models(device, True, **_built_in_models(files, dtype))
+    return Models(device, False, **_models_from_files(files, dtype))
 
 
 def _models_from_files(files: ModelFiles, dtype: torch.dtype) -> dict[str, nn.Module]:
@@ -73,14 +75,14 @@ def _models_from_files(files: ModelFiles, dtype: torch.dtype) -> dict[str, nn.Mo
 
 
 def _built_in_models(files: ModelFiles, dtype: torch.dtype) -> dict[str, nn.Module]:
-    from ..demo.random_models import load_random_animatediff, load_random_audioldm, load_random_imagebind
+    from ..demo.family import load_demo_animatediff, load_demo_audioldm, load_demo_imagebind
 
     models = {}
     if "base" in files.needed:
-        models["animatediff"] = load_random_animatediff(motion="motion" in files.needed, dtype=dtype)
+        models["animatediff"] = load_demo_animatediff(motion="motion" in files.needed, dtype=dtype)
     if "audioldm" in files.needed:
-        models["audioldm"] = load_random_audioldm(dtype=dtype)
-    return {**models, "binder": load_random_imagebind(dtype=dtype)}
+        models["audioldm"] = load_demo_audioldm(dtype=dtype)
+    return {**models, "binder": load_demo_imagebind(dtype=dtype)}
 
 
 def _device(name: str) -> torch.device:

@@ -39,4 +39,4 @@ def _tuned_prompt(run: Run, texts: Mapping[str, str]) -> TunedPrompt:
 def draw_curve(path: str | Path, result: Generation) -> None:
     """Write the alignment curve of a guided result as a picture."""
     with written_whole(path) as temporary:
-        alignment_curve(result.curves, title="Alignment while sampling", y_label="cosine similarity").save(temporary)
+        alignment_curve(result.curves, result.tried).save(temporary)

@@ -13,6 +13,7 @@ from ..generators.base import Denoiser, Streams
 from ..guidance import Guidance
 from ..imagebind import ImageBind
 from ..tuned_prompts import TunedPrompt, load_tuned_prompt
+from .checks import text_weight_of
 from .models import Models
 from .progress import progress_bar
 
@@ -31,12 +32,12 @@ class Run:
 
 def prompt_weights(options: Namespace, texts: Mapping[str, str]) -> list[float]:
     """The weights of prompts, by stream, as targets of guidance: an empty prompt is none."""
-    return [options.text_weight for text in texts.values() if text.strip()]
+    return [text_weight_of(options) for text in texts.values() if text.strip()]
 
 
 def text_conditions(options: Namespace, binder: ImageBind, texts: Mapping[str, str]) -> list[Condition]:
     """The prompts, by stream, as targets, and the texts to stay away from."""
-    return [*prompt_conditions(binder, texts, options.text_weight),
+    return [*prompt_conditions(binder, texts, text_weight_of(options)),
             *(text_condition(binder, text, weight=-1.0) for text in options.away_from)]
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-#: A silent clip of four seconds, one frame of it, and the sound that belongs to it.
+#: A silent clip of two seconds, one frame of it, and the sound that belongs to it.
 EXAMPLE_VIDEO = Path(__file__).parent / "example.mp4"
 EXAMPLE_IMAGE = Path(__file__).parent / "example.png"
 EXAMPLE_SOUND = Path(__file__).parent / "example.wav"

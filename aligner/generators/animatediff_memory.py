@@ -45,7 +45,8 @@ def activation_bytes(denoiser: AnimateDiffDenoiser, batch: int, guidance: Guidan
     video = batch * denoiser.frames * picture
     # What the U-Net keeps is there all the time; the rest comes and goes, one after the other.
     kept, passing = 0, [video * _STEP_BYTES, picture * _DECODER_BYTES]
-    if guidance := guidance and guidance.of(denoiser.streams):
+    # To choose among candidates takes no gradient, and what it looks at is no more than the result.
+    if (guidance := guidance and guidance.of(denoiser.streams)) and guidance.moves:
         keeping, halves = _KEEPING[guidance.checkpointing], _differentiated_halves(denoiser, guidance)
         kept = halves * video * keeping.network
         # TAESD takes less still than the VAE at half the size.

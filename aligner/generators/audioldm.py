@@ -124,9 +124,10 @@ class AudioLDMDenoiser(DDIMDenoiser):
         Counted for the medium model with ImageBind's audio tower; what a run really takes varies with the kernels.
         """
         guidance, per_second = guidance and guidance.of(self.streams), _UNGUIDED_BYTES
-        if guidance and guidance.checkpointing:
+        # To choose among candidates takes no gradient, and hears no more than the result.
+        if guidance and guidance.moves and guidance.checkpointing:
             per_second = _CHECKPOINTED_BYTES
-        elif guidance:
+        elif guidance and guidance.moves:
             per_second = _GUIDED_BYTES + guidance.needs_denoiser_gradient * _NETWORK_BYTES
         seconds = batch * self.samples / self.model.sample_rate
         return int(seconds * per_second * dtype_of(self.model.unet).itemsize / 4)

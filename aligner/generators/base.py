@@ -21,7 +21,8 @@ class Denoiser(Protocol):
     denoising step, 0 to steps - 1. At a step that is not a stream's own, `predict`, `x0` and `step` leave that stream
     out of what they return; every stream takes part in step 0.
 
-    couplings: the streams, those together that depend on each other.
+    couplings: the streams, those together that depend on each other. Latents may be given without one of these groups:
+    then it is left out as well.
     """
 
     streams: tuple[str, ...]
@@ -44,12 +45,6 @@ class Denoiser(Protocol):
 
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
         """The scheduler's step to the next, less noisy latents."""
-
-    def noise_levels(self, index: int) -> dict[str, float]:
-        """By stream the standard deviation of the noise in the latents before a step."""
-
-    def renoise(self, latents: Streams, index: int, generators: Sequence[torch.Generator]) -> Streams:
-        """The latents after a step with as much fresh noise as the step took away: latents before it."""
 
     def render(self, clean: Streams) -> dict[str, Signal]:
         """Clean latents as sound or frames, differentiable."""

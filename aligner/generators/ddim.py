@@ -117,28 +117,13 @@ class DDIMDenoiser(ABC):
         return self._unmoved[2]
 
     def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
-        a, b = x0_coefficients(self.scheduler.config.prediction_type, alpha_bar=self._alpha_bar(index))
+        alpha_bar = float(self.scheduler.alphas_cumprod[self.timesteps[index]])
+        a, b = x0_coefficients(self.scheduler.config.prediction_type, alpha_bar=alpha_bar)
         return {self.stream: a * latents[self.stream] + b * output[self.stream]}
 
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
         timestep = self.timesteps[index]
         return {self.stream: self.scheduler.step(output[self.stream], timestep, latents[self.stream]).prev_sample}
-
-    def noise_levels(self, index: int) -> dict[str, float]:
-        return {self.stream: (1 - self._alpha_bar(index)) ** 0.5}
-
-    def renoise(self, latents: Streams, index: int, generators: Sequence[torch.Generator]) -> Streams:
-        """One step of the forward process between the two noise levels (arXiv 2006.11239, eq. 2)."""
-        # Where DDIMScheduler.step arrives, which is not always the timestep that comes next.
-        stride = self.scheduler.config.num_train_timesteps // self.scheduler.num_inference_steps
-        earlier = int(self.timesteps[index]) - stride
-        after = self.scheduler.alphas_cumprod[earlier] if earlier >= 0 else self.scheduler.final_alpha_cumprod
-        kept, z = self._alpha_bar(index) / float(after), latents[self.stream]
-        noise = torch.stack([torch.randn(self.shape, generator=generator) for generator in generators]).to(z)
-        return {self.stream: kept**0.5 * z + (1 - kept) ** 0.5 * noise}
-
-    def _alpha_bar(self, index: int) -> float:
-        return float(self.scheduler.alphas_cumprod[self.timesteps[index]])
 
 
 def predicted(unet: nn.Module, latents: torch.Tensor, timestep: torch.Tensor,

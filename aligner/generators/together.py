@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -54,22 +54,16 @@ class Together:
         return _merged(started(denoiser) for denoiser in self.denoisers)
 
     def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
-        return _merged(denoiser.predict(latents, prompts, own) for denoiser, own in self._turns(index))
+        return _merged(denoiser.predict(latents, prompts, own) for denoiser, own in self._turns(index, latents))
 
     def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
-        return _merged(denoiser.x0(latents, output, own) for denoiser, own in self._turns(index))
+        return _merged(denoiser.x0(latents, output, own) for denoiser, own in self._turns(index, latents))
 
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
-        return _merged(denoiser.step(latents, output, own) for denoiser, own in self._turns(index))
-
-    def noise_levels(self, index: int) -> dict[str, float]:
-        return _merged(denoiser.noise_levels(own) for denoiser, own in self._turns(index))
-
-    def renoise(self, latents: Streams, index: int, generators: Sequence[torch.Generator]) -> Streams:
-        return _merged(denoiser.renoise(latents, own, generators) for denoiser, own in self._turns(index))
+        return _merged(denoiser.step(latents, output, own) for denoiser, own in self._turns(index, latents))
 
     def render(self, clean: Streams) -> dict[str, Signal]:
-        return {name: signal for denoiser in self.denoisers for name, signal in denoiser.render(clean).items()}
+        return {name: signal for denoiser in self._owners(clean) for name, signal in denoiser.render(clean).items()}
 
     def checkpointable(self) -> list[nn.Module]:
         return [module for denoiser in self.denoisers for module in denoiser.checkpointable()]
@@ -77,9 +71,14 @@ class Together:
     def activation_bytes(self, batch: int, guidance: Guidance | None = None) -> int:
         return sum(denoiser.activation_bytes(batch, guidance) for denoiser in self.denoisers)
 
-    def _turns(self, index: int) -> Iterator[tuple[Denoiser, int]]:
-        """The denoisers that take a step at an index, each with its own index."""
-        for denoiser in self.denoisers:
+    def _owners(self, streams: Iterable[str]) -> list[Denoiser]:
+        """The denoisers whose streams are given."""
+        given = set(streams)
+        return [denoiser for denoiser in self.denoisers if given.intersection(denoiser.streams)]
+
+    def _turns(self, index: int, streams: Iterable[str] | None = None) -> Iterator[tuple[Denoiser, int]]:
+        """The denoisers that take a step at an index, each with its own index: of these streams, or all."""
+        for denoiser in self._owners(self.streams if streams is None else streams):
             own = index * denoiser.steps // self.steps
             if index == 0 or own > (index - 1) * denoiser.steps // self.steps:
                 yield denoiser, own

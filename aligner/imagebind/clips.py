@@ -55,6 +55,8 @@ CLIP_SAMPLINGS = {
     "released": ClipSampling(video=Cut(1.0, None), audio=Cut(1.0, None), frames_per_clip=2, crops="squash"),
     # ImageBind's own data.py.
     "upstream": ClipSampling(video=Cut(2.0, 5), audio=Cut(2.0, 3), frames_per_clip=2, crops="three"),
+    # About as long as an event, so that it is heard in the clip in which it is seen, and not in the next.
+    "short": ClipSampling(video=Cut(0.5, None), audio=Cut(0.5, None), frames_per_clip=2, crops="squash"),
 }
 
 

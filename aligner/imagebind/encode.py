@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,12 +13,9 @@ from ..resampling import resampled
 from .audio import LOWEST_RATE, SAMPLE_RATE, audio_input
 from .clips import ClipSampling, Span
 from .tokenizer import tokenize
-from .towers import AUDIO_PATCHES, VISION_PATCHES, ImageBind
+from .towers import ImageBind
 from .vision import clip_input, image_input, unit_range
 
-
-#: Which patches a tower looks at: their number and the clips of each sample -> (B * clips, k) int64.
-Keep = Callable[[int, int], torch.Tensor]
 
 #: How many clips of a video the vision tower sees together.
 CLIPS_AT_ONCE = 16
@@ -50,8 +47,8 @@ def embed_text(model: ImageBind, texts: Sequence[str]) -> Embedding:
         return Embedding(model.text(tokenize(texts).to(model.text.device)).unsqueeze(1), None, "text")
 
 
-def embed_image(model: ImageBind, pixels: torch.Tensor, *, keep: Keep | None = None) -> Embedding:
-    """Embed pictures (B, 3, H, W): floats in 0..1 or uint8. keep: the patches looked at; None: all.
+def embed_image(model: ImageBind, pixels: torch.Tensor) -> Embedding:
+    """Embed pictures (B, 3, H, W): floats in 0..1 or uint8.
 
     The gradient flows to pixels that require it. Raises AlignerError for anything but finite RGB pictures.
     """
@@ -59,31 +56,31 @@ def embed_image(model: ImageBind, pixels: torch.Tensor, *, keep: Keep | None = N
     with _graph_only_for(pixels):
         pixels = unit_range(pixels.to(model.vision.device))
         _require_unit_range("pictures", pixels)
-        return Embedding(model.vision(image_input(pixels), _kept(keep, VISION_PATCHES, 1)).unsqueeze(1), None, "image")
+        return Embedding(model.vision(image_input(pixels)).unsqueeze(1), None, "image")
 
 
 def embed_frames(model: ImageBind, frames: torch.Tensor, indices: torch.Tensor, spans: Sequence[Span],
-                 sampling: ClipSampling, *, keep: Keep | None = None) -> Embedding:
+                 sampling: ClipSampling) -> Embedding:
     """Embed one video as clips: B = 1.
 
     frames: (N, 3, H, W), floats in 0..1 or uint8. indices: (S, T), the frames of each clip, T = 1 or 2 (see
-    `frame_indices`). spans: the S clips' times. keep: the patches looked at; None: all. The gradient flows to frames
-    that require it. Raises AlignerError for anything but finite RGB frames.
+    `frame_indices`). spans: the S clips' times. The gradient flows to frames that require it. Raises
+    AlignerError for anything but finite RGB frames.
     """
     _require_pictures("frames", frames)
     with _graph_only_for(frames):
         # A few clips at a time, so that memory does not grow with the video.
-        parts = [_embedded_clips(model, frames, chosen, sampling, keep) for chosen in indices.split(CLIPS_AT_ONCE)]
+        parts = [_embedded_clips(model, frames, chosen, sampling) for chosen in indices.split(CLIPS_AT_ONCE)]
         return Embedding(torch.cat(parts).unsqueeze(0), _in_seconds(spans), "video")
 
 
 def embed_audio(model: ImageBind, waveform: torch.Tensor, sample_rate: int, sampling: ClipSampling,
-                count: int | None = None, *, keep: Keep | None = None) -> Embedding:
+                count: int | None = None) -> Embedding:
     """Embed mono sounds (B, n) at `sample_rate` Hz as clips.
 
     count: how many clips, where the sound's own length should not decide: a vocoder returns a few samples too
-    many. keep: the patches listened to; None: all. The gradient flows to a waveform that requires it. Raises
-    AlignerError if there is no sound or it is not finite.
+    many. The gradient flows to a waveform that requires it. Raises AlignerError if there is no sound or it is
+    not finite.
     """
     if waveform.ndim != 2 or not waveform.numel() or not waveform.is_floating_point():
         raise AlignerError("Sound to embed must be floats of shape (sounds, samples) and not empty, but is "
@@ -95,8 +92,7 @@ def embed_audio(model: ImageBind, waveform: torch.Tensor, sample_rate: int, samp
         waveform = resampled(waveform.to(model.audio.device), sample_rate, SAMPLE_RATE)
         spans = sampling.audio.spans(waveform.shape[1] / SAMPLE_RATE, count)
         inputs = audio_input(waveform, SAMPLE_RATE, spans)
-        clips = model.audio(inputs.flatten(0, 1), _kept(keep, AUDIO_PATCHES, inputs.shape[1]))
-        clips = clips.unflatten(0, inputs.shape[:2])
+        clips = model.audio(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
         return Embedding(clips, _in_seconds(spans), "audio")
 
 
@@ -114,17 +110,12 @@ def _graph_only_for(x: torch.Tensor) -> Iterator[None]:
             yield
 
 
-def _embedded_clips(model: ImageBind, frames: torch.Tensor, indices: torch.Tensor, sampling: ClipSampling,
-                    keep: Keep | None) -> torch.Tensor:
+def _embedded_clips(model: ImageBind, frames: torch.Tensor, indices: torch.Tensor,
+                    sampling: ClipSampling) -> torch.Tensor:
     """(S, T) indices -> (S, D), each clip the mean over its crops."""
     # Clip by clip, so that only 224 x 224 pixels of each are ever held in float32 together.
     inputs = torch.cat([_clip_input(model, frames[chosen], sampling) for chosen in indices.to(frames.device)])
-    views = inputs.flatten(0, 1)
-    return model.vision(views, _kept(keep, VISION_PATCHES, len(views))).unflatten(0, inputs.shape[:2]).mean(dim=1)
-
-
-def _kept(keep: Keep | None, patches: int, clips: int) -> torch.Tensor | None:
-    return None if keep is None else keep(patches, clips)
+    return model.vision(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2]).mean(dim=1)
 
 
 def _clip_input(model: ImageBind, frames: torch.Tensor, sampling: ClipSampling) -> torch.Tensor:

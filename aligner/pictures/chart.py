@@ -23,6 +23,7 @@ SMALLEST = (320, 200)
 
 def alignment_curve(
     series: Mapping[str, Series],
+    marks: Mapping[str, Sequence[Point]] | None = None,
     *,
     title: str = "Alignment while sampling",
     y_label: str = "cosine similarity",
@@ -34,30 +35,33 @@ def alignment_curve(
     Args:
         series: under each name of the legend the values at steps 0, 1, 2, ..., or points (step, value). A
             value that is not finite interrupts its line.
+        marks: under some of these names single points (step, value), which no line joins.
         width, height: in pixels, at least 320 x 200; the lettering grows with them.
 
     Raises:
         AlignerError: too small a picture.
     """
-    lines = {name: _points(values) for name, values in series.items()}
+    lines, marks = {name: _points(values) for name, values in series.items()}, marks or {}
     if width < SMALLEST[0] or height < SMALLEST[1]:
         raise AlignerError(
             f"a chart needs at least {SMALLEST} pixels, but ({width}, {height}) were asked for."
         )
-    return _Chart(lines, width, height).drawn(title, y_label)
+    return _Chart(lines, marks, width, height).drawn(title, y_label)
 
 
 class _Chart:
     """Where the plot lies within the picture, and how values become places."""
 
-    def __init__(self, lines: Mapping[str, list[Point]], width: int, height: int) -> None:
-        self.lines, self.width, self.height = lines, width, height
+    def __init__(self, lines: Mapping[str, list[Point]], marks: Mapping[str, Sequence[Point]], width: int,
+                 height: int) -> None:
+        self.lines, self.marks, self.width, self.height = lines, marks, width, height
         # The size of the lettering is the measure of everything.
         self.unit = max(10, round(min(width / 60, height / 30)))
         self.text = ImageFont.load_default(self.unit)
         self.heading = ImageFont.load_default(round(1.4 * self.unit))
 
-        points = [point for line in lines.values() for stretch in _unbroken(line) for point in stretch]
+        points = [point for line in (*lines.values(), *marks.values()) for stretch in _unbroken(line)
+                  for point in stretch]
         steps, values = zip(*points or [(0.0, 0.0), (1.0, 1.0)])
         self.x_low, self.x_high = min(steps), max(max(steps), min(steps) + 1)
         self.y_ticks = _round_numbers(min(values), max(values), 5)
@@ -100,7 +104,9 @@ class _Chart:
         for tick in self.x_ticks:
             _line(canvas, [(self.x(tick), self.top), (self.x(tick), self.bottom)], GRID, 1)
         _line(canvas, [(self.left, self.bottom), (self.right, self.bottom)], INK, 1)
-        for colour, points in zip(cycle(LINE_COLOURS), self.lines.values()):
+        for colour, (name, points) in zip(cycle(LINE_COLOURS), self.lines.items()):
+            for mark in self.marks.get(name, ()):
+                _dot(canvas, (self.x(mark[0]), self.y(mark[1])), colour, self.unit / 6)
             for stretch in _unbroken(points):
                 places = [(self.x(step), self.y(value)) for step, value in stretch]
                 _line(canvas, places, colour, self.unit / 6)

@@ -49,7 +49,7 @@ def test_same_seed_same_bytes(run, tmp_path, clip, models):
 
 def test_without_models_it_says_that_it_makes_noise(run, tmp_path, clip, capsys):
     assert run("v2a", clip, "-o", tmp_path / "out.wav", *FEW_STEPS) == 0
-    assert "RANDOM" in capsys.readouterr().out
+    assert "TOY" in capsys.readouterr().out
 
 
 def test_demo_writes_video_and_curve_and_says_what_happened(run, tmp_path, capsys, monkeypatch):
@@ -59,11 +59,14 @@ def test_demo_writes_video_and_curve_and_says_what_happened(run, tmp_path, capsy
     output = tmp_path / "out" / "demo.mp4"
     assert run("demo", "-o", output) == 0
     printed = capsys.readouterr().out
-    assert "RANDOM" in printed and "unguided" in printed and "steered" in printed
+    assert "TOY" in printed and "unguided" in printed and "guided  " in printed
     assert probe_video(output).duration == probe_video(EXAMPLE_VIDEO).duration
     waveform, _ = read_audio(output)
     assert waveform.std() > 1e-3 and waveform.abs().max() < 1.0
     assert output.with_suffix(".png").is_file()
+    joint = output.with_stem("demo_joint")
+    assert probe_video(joint).duration == 2 and read_audio(joint)[0].std() > 1e-3
+    assert "The judge sees" in printed
 
 
 @pytest.mark.parametrize("name", ["hawk_silent_9s.mp4", "rain_drive_stereo_10s.mp4"])
@@ -92,7 +95,8 @@ def test_real_picture(run, real, tmp_path, models):
     (["v2a", EXAMPLE_VIDEO, "-o", "out.avi"], "out.avi"),
     (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "0"], "0 denoising steps"),
     (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "2000"], "1000 timesteps"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "3", "--window", "0.9", "1"], "holds none of the 3 steps"),
+    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "3", "--window", "0.9", "1", "--rule",
+      "released"], "holds none of the 3 steps"),
     (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--condition-weight", "0"], "every condition has weight 0"),
     (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--seed", "-1"], "seed"),
     (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--cfg", "nan"], "cfg"),
@@ -119,7 +123,7 @@ def test_ctrl_c_leaves_nothing_half_written(run, tmp_path, clip, models, capsys,
 
     monkeypatch.setattr(aligner.sampling, "_descend", interrupted)
     output = tmp_path / "result" / "out.mp4"
-    assert run("v2a", clip, "-o", output, "--models", models, *FEW_STEPS) == 130
+    assert run("v2a", clip, "-o", output, "--models", models, "--rule", "released", *FEW_STEPS) == 130
     assert "No half-written file" in capsys.readouterr().err
     assert not output.parent.exists() or not list(output.parent.iterdir())
 
@@ -154,7 +158,7 @@ def test_outputs_are_checked_before_the_work(run, tmp_path, clip, capsys, monkey
     assert run("v2a", clip, "-o", "folder.wav" if place == "folder" else place) == 1
     assert run("v2a", clip, "-o", "new/out.wav", "--curve", "file/curve.png") == 1
     captured = capsys.readouterr()
-    assert captured.err.count("aligner: ") == 2 and "step" not in captured.err and "RANDOM" not in captured.out
+    assert captured.err.count("aligner: ") == 2 and "step" not in captured.err and "TOY" not in captured.out
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -4,17 +4,21 @@ import pytest
 import torch
 
 from aligner.cli.arguments import parser
-from aligner.guidance import PAPER_RATES, Guidance
+from aligner.guidance import RULES, Guidance
 from aligner.media import probe_video, read_audio
 from aligner.tasks import JOINT
 from aligner.tuned_prompts import load_tuned_prompt
+
+
+#: As in the released code, with prompt tuning.
+GRADIENT = ("--rule", "released", "--text-weight", "1", "--prompt-rate", "0.01")
 
 
 @pytest.fixture
 def joint(models, tmp_path):
     """The arguments of a small run, half a second long, but for the prompt and what a test adds."""
     return ("joint", "-o", tmp_path / "out.mp4", "--models", models, "--frames", "4", "--size", "32", "32", "--steps",
-            "3", "--window", "0", "1")
+            "3", "--window", "0", "1", *GRADIENT)
 
 
 def targets(generation) -> list[tuple[float, tuple[str, ...] | None]]:
@@ -104,11 +108,16 @@ def test_tuned_prompts_of_both_streams(run, joint, generations, tmp_path):
     assert list(load_tuned_prompt(file).texts) == ["video"], "only what was tuned is saved"
 
 
-def test_defaults_are_the_papers():
+@pytest.mark.parametrize("rule", RULES)
+def test_defaults_are_the_rules_own(run, generations, models, tmp_path, rule):
     options = parser().parse_args(["joint", "waves", "-o", "out.mp4"])
     assert options.steps == JOINT.steps and options.audio_steps is None
-    assert {"video": options.rate, "audio": options.audio_rate} == PAPER_RATES
-    assert JOINT.prompt_rates == {"video": options.prompt_rate} and options.audio_prompt_rate == 0
+    assert run("joint", "waves", "-o", tmp_path / "out.mp4", "--models", models, "--frames", "2", "--size", "32", "32",
+               "--steps", "3", "--rule", rule, *(["--candidates", "2"] if rule == "search" else [])) == 0
+    (seen,) = generations
+    candidates = {"candidates": {"video": 2, "audio": 16}} if rule == "search" else {}
+    assert seen["guidance"] == Guidance(rule, checkpointing=True, **candidates)
+    assert targets(seen) == [(0.0 if rule == "search" else 1.0, ("video", "audio"))]
 
 
 def test_every_option_reaches_the_generation(run, joint, generations):
@@ -133,7 +142,9 @@ def test_every_option_reaches_the_generation(run, joint, generations):
     (["waves", "--audio-steps", "0"], "0 denoising steps"),
     (["waves", "--audio-cfg", "-2"], "cfg"),
     (["waves", "--audio-rate", "-2"], "audio latent"),
-    (["waves", "--rate", "0", "--audio-rate", "0", "--prompt-rate", "0"], "learning rates of video and audio"),
+    (["waves", "--rule", "released", "--rate", "0", "--audio-rate", "0"], "learning rates of"),
+    (["waves", "--candidates", "1", "--audio-candidates", "1"], "try several candidates"),
+    (["waves", "--audio-candidates", "-1"], "candidates for audio"),
     (["waves", "--frames", "100000", "--fps", "1"], "seconds of sound are too many"),
     (["waves", "--denoise", "0.5"], "name one with --init"),
     (["waves", "--size", "30", "32"], "multiple of 8"),

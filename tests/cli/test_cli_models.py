@@ -105,7 +105,7 @@ def test_only_what_a_stage_needs_is_on_the_device(models):
     parts = [part for model in (*generators, both.binder) for part in model.children()]
     assert {*both.text_encoders} == {both.binder.text, *(generator.text_encoder for generator in generators)}
     assert {*both.sampling_parts} == {*parts} - {*both.text_encoders}
-    sound, video = (Models(both.device, both.binder, **{kind: getattr(both, kind)})
+    sound, video = (Models(both.device, both.built_in, both.binder, **{kind: getattr(both, kind)})
                     for kind in ("audioldm", "animatediff"))
     assert both.binder.vision not in sound.sampling_parts and both.animatediff.unet not in sound.sampling_parts
     assert both.binder.audio not in video.sampling_parts and both.audioldm.unet not in video.sampling_parts

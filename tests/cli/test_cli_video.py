@@ -1,6 +1,7 @@
 """a2v and a2i, from files to files."""
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from aligner.cli.arguments import parser
 from aligner.cli.inputs import VideoShape, first_frames
 from aligner.generators.stable_diffusion import save_taesd
-from aligner.guidance import PAPER_RATES, Guidance
+from aligner.guidance import RULES, Guidance
 from aligner.media import probe_video, read_audio, read_image, write_audio, write_video
 from aligner.tasks import AUDIO_TO_VIDEO
 from aligner.tuned_prompts import load_tuned_prompt
@@ -73,7 +74,7 @@ def test_same_seed_same_bytes(run, a2v, tmp_path):
 
 
 def test_guidance_raises_every_pair_above_the_unguided_run(scores, a2v):
-    request = (*a2v, "--prompt", "birds", "--steps", "6", "--seed", "3")
+    request = (*a2v, "--prompt", "birds", "--steps", "6", "--seed", "3", "--rule", "released", "--text-weight", "1")
     unguided, guided = scores(*request, "--unguided"), scores(*request)
     assert list(guided) == list(unguided) == ["video ~ audio", "video ~ text"]
     assert all(guided[pair] > unguided[pair] for pair in guided)
@@ -113,10 +114,11 @@ def test_a_clip_is_shown_at_the_asked_rate_and_cropped_to_the_asked_size(tmp_pat
 @pytest.mark.parametrize("checkpointing", ["--checkpointing", "--no-checkpointing"])
 def test_half_decoding_says_how_well_its_gradient_led(run, a2v, capsys, checkpointing):
     cosine = r"decoding half: the gradient's cosine with the exact one is ([+-]\d\.\d+)"
-    assert run(*a2v, "--decoding", "half", checkpointing) == 0
+    assert run(*a2v, "--rule", "released", "--decoding", "half", checkpointing) == 0
     assert -1 < float(re.search(cosine, capsys.readouterr().out)[1]) < 1
-    assert run(*a2v, "--decoding", "half", "--unguided") == 0
-    assert run(*a2v, "--decoding", "exact") == 0
+    assert run(*a2v, "--rule", "released", "--decoding", "half", "--unguided") == 0
+    assert run(*a2v, "--rule", "released", "--decoding", "exact") == 0
+    assert run(*a2v, "--decoding", "half") == 0, "a search has no gradient"
     assert "cosine with the exact one" not in capsys.readouterr().out
 
 
@@ -140,11 +142,11 @@ def test_a_file_of_taesd_needs_its_decoding(run, a2v, tmp_path, capsys):
 def test_guidance_may_look_through_taesd(run, a2v, capsys, tmp_path):
     from diffusers import AutoencoderTiny
 
-    assert run(*a2v, "--decoding", "taesd") == 1
+    assert run(*a2v, "--rule", "released", "--decoding", "taesd") == 1
     assert "no TAESD decoder such as taesd_decoder.safetensors" in capsys.readouterr().err
     with torch.random.fork_rng():
         save_taesd(tmp_path / "taesd_decoder.safetensors", AutoencoderTiny().decoder)
-    assert run(*a2v, "--decoding", "taesd", "--taesd", tmp_path / "taesd_decoder.safetensors") == 0
+    assert run(*a2v, "--rule", "released", "--decoding", "taesd", "--taesd", tmp_path / "taesd_decoder.safetensors") == 0
     assert "decoding taesd: the gradient's cosine" in capsys.readouterr().out
 
 
@@ -152,11 +154,11 @@ def test_guidance_may_look_through_taesd(run, a2v, capsys, tmp_path):
 def test_audio_to_image_writes_a_picture(scores, generations, models, sound, tmp_path, suffix):
     output = tmp_path / f"out{suffix}"
     printed = scores("a2i", sound, "-o", output, "--models", models, "--size", "48", "32", "--prompt", "a siren",
-                     "--start", "0.5", "--seconds", "1.5", "--steps", "3", "--window", "0", "1")
+                     "--start", "0.5", "--seconds", "1.5", "--steps", "3", "--text-weight", "1")
     assert read_image(output).shape == (3, 32, 48) and read_image(output).std() > 0.01
     assert list(printed) == ["video ~ audio", "video ~ text"]
     (seen,) = generations
-    assert not seen["denoiser"].model.moves and len(seen["conditions"][0].embedding.spans) == 2
+    assert not seen["denoiser"].model.moves and len(seen["conditions"][0].embedding.spans) == 3
 
 
 def test_the_whole_sound_steers_a_picture(run, generations, models, sound, tmp_path):
@@ -167,14 +169,27 @@ def test_the_whole_sound_steers_a_picture(run, generations, models, sound, tmp_p
 
 def test_built_in_models_make_small_pictures(run, sound, tmp_path, capsys):
     assert run("a2i", sound, "-o", tmp_path / "out.png", "--steps", "2", "--window", "0", "1") == 0
-    assert "RANDOM" in capsys.readouterr().out and read_image(tmp_path / "out.png").shape == (3, 128, 128)
+    assert "TOY" in capsys.readouterr().out and read_image(tmp_path / "out.png").shape == (3, 64, 64)
 
 
-def test_defaults_are_the_papers():
+@pytest.mark.parametrize("rule", RULES)
+def test_defaults_are_the_rules_own(run, a2v, generations, rule):
     options = parser().parse_args(["a2v", "sound.wav", "-o", "out.mp4"])
-    assert (options.steps, options.rate) == (AUDIO_TO_VIDEO.steps, PAPER_RATES["video"])
-    assert {"video": options.prompt_rate} == AUDIO_TO_VIDEO.prompt_rates
-    assert options.checkpointing and options.decoding == "exact" and options.cfg == 7.5
+    assert options.steps == AUDIO_TO_VIDEO.steps and options.checkpointing and options.decoding == "exact"
+    assert run(*a2v, "--rule", rule, "--prompt", "birds") == 0
+    (seen,) = generations
+    own = Guidance(rule, start=0.0, checkpointing=True)
+    assert seen["guidance"] == replace(own, **{name: {"video": values["video"]} if "video" in values else {}
+                                               for name in ("rates", "prompt_rates", "candidates")
+                                               for values in [getattr(own, name)]})
+    assert [condition.weight for condition in seen["conditions"]] == [1.0, 0.0 if rule == "search" else 1.0]
+    assert seen["denoiser"].cfg == 7.5
+
+
+def test_the_more_candidates_the_better_the_fit(scores, a2v, tmp_path):
+    one = scores(*a2v, "--unguided")
+    many = scores(*a2v, "--candidates", "12", "--chosen-at", "0.7", "--curve", tmp_path / "curve.png")
+    assert many["video ~ audio"] > one["video ~ audio"] and (tmp_path / "curve.png").stat().st_size > 1000
 
 
 def test_every_option_reaches_the_generation(run, a2v, generations, clip):
@@ -206,8 +221,11 @@ def test_every_option_reaches_the_generation(run, a2v, generations, clip):
     (["--steps", "0"], "0 denoising steps"),
     (["--cfg", "-1"], "cfg"),
     (["--seed", "-1"], "seed"),
-    (["--window", "0.9", "1", "--steps", "3"], "holds none of the 3 steps"),
-    (["--rate", "0", "--prompt-rate", "0"], "learning rates of video"),
+    (["--window", "0.9", "1", "--steps", "3", "--rule", "paper"], "holds none of the 3 steps"),
+    (["--rate", "0", "--rule", "released"], "learning rates of video"),
+    (["--candidates", "1"], "try several candidates"),
+    (["--candidates", "0"], "candidates for video"),
+    (["--chosen-at", "1"], "between 0 and 1"),
     (["--condition-weight", "0", "--prompt", "birds", "--text-weight", "0"], "every condition has weight 0"),
     (["--condition-weight", "inf"], "finite"),
     (["--away-from", " "], "--away-from needs a text"),
@@ -274,6 +292,6 @@ def test_ctrl_c_leaves_nothing_half_written(run, a2v, tmp_path, capsys, monkeypa
         raise KeyboardInterrupt
 
     monkeypatch.setattr(aligner.sampling, "_descend", interrupted)
-    assert run(*a2v) == 130
+    assert run(*a2v, "--rule", "released") == 130
     assert "No half-written file" in capsys.readouterr().err
     assert not list(tmp_path.glob("*out*"))

@@ -28,11 +28,11 @@ class Expected:
 EXPECTED = {
     "audio_to_image": Expected(25, size=(64, 64)),
     "audio_to_video": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
-    "image_to_audio": Expected(30, seconds=Fraction(5)),
+    "image_to_audio": Expected(30, seconds=Fraction(2)),
     "joint_video_audio": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
-    "video_to_audio": Expected(30, size=(180, 320), frames=96, seconds=Fraction(4)),
+    "video_to_audio": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     # Of the video's 25 steps denoise leaves 15; the sound takes all of its 25.
-    "video_to_video_with_sound": Expected(25, size=(64, 112), frames=16, seconds=Fraction(16, 24)),
+    "video_to_video_with_sound": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
 }
 
 

@@ -98,30 +98,6 @@ def paper_rule(model, binder, z, y, negative, targets, *, steps, seconds, cfg=2.
     return z, y
 
 
-def robust_rule(model, binder, z, y, negative, targets, *, steps, seconds, generator, cfg=2.5, rate=0.1, first=0,
-                recurrence=1):
-    """Against the gradient through the network, as far as the noise is loud; then the step's noise added anew, and
-    once more. generator: of the fresh noise."""
-    scheduler = DDIMScheduler.from_config(model.scheduler_config)
-    scheduler.set_timesteps(steps)
-    for i, t in enumerate(scheduler.timesteps.tolist()):
-        alpha_bar = scheduler.alphas_cumprod[t].item()
-        for turn in range(recurrence if i >= first else 1):
-            if turn:
-                alpha_bar_before = scheduler.alphas_cumprod[max(t - 1000 // steps, 0)].item()
-                kept, fresh = alpha_bar / alpha_bar_before, torch.randn(z.shape[1:], generator=generator)
-                z = kept**0.5 * z + (1 - kept) ** 0.5 * fresh.to(z.dtype)
-            z = z.clone().requires_grad_(True)
-            noise = network(model, z, t, negative, y, cfg)
-            if i >= first:
-                z0 = (z - (1 - alpha_bar) ** 0.5 * noise) / alpha_bar**0.5
-                gradient, = torch.autograd.grad(alignment_loss(binder, waveform_of(model, z0), seconds, targets), z)
-                z = z - rate * (1 - alpha_bar) ** 0.5 * gradient / gradient.square().mean().sqrt()
-            with torch.no_grad():
-                z = scheduler.step(noise, t, z, eta=0.0).prev_sample
-    return z
-
-
 def video_network(model, z, t, negative, y, cfg):
     frames = z.shape[2]
     unconditional, conditional = (

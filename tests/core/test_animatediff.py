@@ -47,7 +47,7 @@ def conditions(binder):
 
 def _guided(denoiser, prompts, binder, conditions, seed=0, batch=1, **settings):
     return generate(denoiser, prompts, seed=seed, batch=batch, binder=binder, conditions=conditions,
-                    guidance=Guidance(**settings))
+                    guidance=Guidance(**{"rule": "released"} | settings))
 
 
 def _scores(result):
@@ -182,7 +182,7 @@ def test_checkpoints_wrap_the_motion_modules(denoiser):
 ], ids=["released", "per clip", "paper", "with prompt tuning"])
 def test_guidance_raises_the_score_of_every_pair(denoiser, prompts, binder, conditions, settings):
     unguided = generate(denoiser, prompts, seed=0, batch=SEEDS, binder=binder, conditions=conditions, steer=False,
-                        guidance=Guidance(**settings))
+                        guidance=Guidance(**{"rule": "released"} | settings))
     guided = _guided(denoiser, prompts, binder, conditions, batch=SEEDS, **settings)
     assert list(guided.scores) == ["video ~ audio", "video ~ text"]
     assert (_scores(guided) > _scores(unguided)).all()
@@ -241,8 +241,8 @@ def test_same_seed_same_bits(denoiser, prompts, binder, conditions):
 
 
 def test_variations_are_each_their_own_video(denoiser, prompts, binder, conditions):
-    both = generate(denoiser, prompts, seed=3, batch=2, binder=binder, conditions=conditions, guidance=Guidance())
-    second = generate(denoiser, prompts, seed=4, binder=binder, conditions=conditions, guidance=Guidance())
+    both = generate(denoiser, prompts, seed=3, batch=2, binder=binder, conditions=conditions, guidance=Guidance("released"))
+    second = generate(denoiser, prompts, seed=4, binder=binder, conditions=conditions, guidance=Guidance("released"))
     assert both.signals["video"].pixels.shape == (2, 8, 3, SIDE, SIDE)
     torch.testing.assert_close(both.signals["video"].pixels[1:], second.signals["video"].pixels, atol=1e-4, rtol=0)
 

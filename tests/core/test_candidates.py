@@ -1,9 +1,12 @@
 """Several noises are tried, and of every sample the one that aligns best goes on."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from aligner.conditions import Condition
+from aligner.encoding import text_condition
 from aligner.errors import AlignerError
 from aligner.generation import generate, objective_of
 from aligner.generators.together import Together
@@ -26,7 +29,7 @@ def conditions(binder):
 
 def _run(denoiser, binder, conditions, batch=1, seed=3, on_step=lambda step: None, **settings):
     return generate(denoiser, denoiser.prompts(["a dog"] * batch), seed=seed, batch=batch, binder=binder,
-                    conditions=conditions, guidance=Guidance(rule="released", rates={}, **settings), on_step=on_step)
+                    conditions=conditions, guidance=Guidance(**settings), on_step=on_step)
 
 
 def _noises(denoiser, seed):
@@ -45,7 +48,7 @@ def _followed(denoiser, noise, steps):
 
 
 def test_the_best_candidate_goes_on_and_nothing_else_is_changed(denoiser, binder, conditions):
-    result = _run(denoiser, binder, conditions, candidates=TRIED, chosen_at=0.6)
+    result = _run(denoiser, binder, conditions, candidates={"audio": TRIED}, chosen_at=0.6)
     target = conditions[0].embedding.mean()
     scores = []
     for noise in _noises(denoiser, seed=3):
@@ -67,8 +70,8 @@ def _released():
 
 
 def test_every_sample_has_its_own_choice(denoiser, binder, conditions):
-    together = _run(denoiser, binder, conditions, batch=3, candidates=TRIED).latents["audio"]
-    alone = [_run(denoiser, binder, conditions, seed=3 + k, candidates=TRIED).latents["audio"] for k in range(3)]
+    together = _run(denoiser, binder, conditions, batch=3, candidates={"audio": TRIED}).latents["audio"]
+    alone = [_run(denoiser, binder, conditions, seed=3 + k, candidates={"audio": TRIED}).latents["audio"] for k in range(3)]
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-3, rtol=0)
 
 
@@ -77,7 +80,7 @@ def test_streams_are_chosen_for_each_other(audioldm, animatediff, binder):
     couple = Together([animatediff.denoiser(frames=2, height=64, width=64, fps=4, steps=STEPS),
                        audioldm.denoiser(seconds=0.5, steps=STEPS)])
     assert couple.couplings == (("video",), ("audio",))
-    guidance = Guidance(rates={}, candidates=3, chosen_at=0.9)  # all but one of the steps
+    guidance = Guidance(candidates={"video": 3, "audio": 3}, chosen_at=0.9)  # all but one of the steps
     objective, prompts = objective_of(couple, binder, [], guidance=guidance), couple.prompts(["a dog", "a dog"])
     starts = [couple.start([torch.Generator().manual_seed(2 * k + row) for row in range(2)]) for k in range(3)]
     estimates = []
@@ -99,7 +102,7 @@ def test_streams_are_chosen_for_each_other(audioldm, animatediff, binder):
 
 def test_one_candidate_is_the_plain_run(denoiser, binder, conditions):
     guided = generate(denoiser, denoiser.prompts(["a dog"]), seed=3, binder=binder, conditions=conditions,
-                      guidance=Guidance(rule="released", candidates=1))
+                      guidance=Guidance(rule="released", candidates={"audio": 1}))
     default = generate(denoiser, denoiser.prompts(["a dog"]), seed=3, binder=binder, conditions=conditions,
                        guidance=Guidance(rule="released"))
     assert torch.equal(guided.latents["audio"], default.latents["audio"])
@@ -108,9 +111,9 @@ def test_one_candidate_is_the_plain_run(denoiser, binder, conditions):
 def test_every_candidate_takes_its_steps_before_the_choice(denoiser, binder, conditions):
     def chosen(candidates):
         seen = []
-        _run(denoiser, binder, conditions, candidates=candidates, chosen_at=0.9,
+        _run(denoiser, binder, conditions, candidates={"audio": candidates}, chosen_at=0.9,
              on_step=lambda step: seen.append(step))
-        return len(seen)
+        return len([step for step in seen if not step.tried])
 
     assert chosen(4) == 4 * 4 + 1 and chosen(2) == 2 * 4 + 1
 
@@ -118,19 +121,46 @@ def test_every_candidate_takes_its_steps_before_the_choice(denoiser, binder, con
 def test_progress_counts_the_steps_of_all_candidates(denoiser, binder, conditions):
     passed = []
     generate(denoiser, denoiser.prompts(["a dog"]), seed=3, binder=binder, conditions=conditions,
-             guidance=Guidance(rule="released", candidates=3, recurrence=2),
+             guidance=Guidance(rule="released", candidates={"audio": 3}, chosen_at=0.4),
              on_step=lambda step: passed.append(step.passed))
-    # Three times two steps, then the window's last three steps, each twice.
-    assert passed == pytest.approx([number / 12 for number in range(1, 13)])
+    # Three times two steps, the choice, which is no step, and the last three steps.
+    assert passed == pytest.approx([number / 9 for number in (1, 2, 3, 4, 5, 6, 6, 7, 8, 9)])
 
 
 def test_it_is_the_same_every_time(denoiser, binder, conditions):
-    one, two = (_run(denoiser, binder, conditions, batch=2, candidates=3).latents["audio"] for _ in range(2))
+    one, two = (_run(denoiser, binder, conditions, batch=2, candidates={"audio": 3}).latents["audio"] for _ in range(2))
     assert torch.equal(one, two)
 
 
-@pytest.mark.parametrize("settings", [{"candidates": 0}, {"candidates": 1.5}, {"chosen_at": 0.0}, {"chosen_at": 1.0},
-                                      {"views": -1}, {"recurrence": 0}])
+@pytest.mark.parametrize("settings", [{"candidates": {"audio": 0}}, {"candidates": {"audio": 1.5}}, {"chosen_at": 0.0},
+                                      {"chosen_at": 1.0}])
 def test_settings_that_cannot_work_are_refused(settings):
     with pytest.raises(AlignerError, match=next(iter(settings)).replace("chosen_at", "candidate")):
         Guidance(**settings)
+
+
+def test_only_what_is_tried_more_often_is_followed_more_often(audioldm, animatediff, binder):
+    """Five sounds and two clips: ten pairs, of which the best is taken."""
+    couple = Together([animatediff.denoiser(frames=2, height=64, width=64, fps=4, steps=STEPS),
+                       audioldm.denoiser(seconds=0.5, steps=STEPS)])
+    guidance, seen = Guidance(candidates={"video": 2, "audio": 5}, chosen_at=0.4), []
+    result = generate(couple, couple.prompts(["a dog"]), seed=1, binder=binder, guidance=guidance,
+                      on_step=lambda step: seen.append(step))
+    (choice,) = [step for step in seen if step.tried]
+    assert len(choice.tried) == 10 and len(seen) == 5 * 2 + 1 + 3
+    assert choice.alignment.loss == min(alignment.loss for alignment in choice.tried)
+    assert all(set(step.clean) == {"video", "audio"} for step in seen), "a preview would miss a stream"
+    (tried,), (curve,) = result.tried.values(), result.curves.values()
+    assert len(tried) == 10 and curve[0] in tried and [step for step, _ in curve] == [2, STEPS]
+    assert result.signals["video"].pixels.shape[1] == 2
+
+
+def test_the_same_sounds_are_tried_whatever_else_is(audioldm, animatediff, binder):
+    """A stream's noises do not depend on how many another stream tries."""
+    couple = Together([animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2),
+                       audioldm.denoiser(seconds=0.5, steps=2)])
+    target = [replace(text_condition(binder, "a dog barks"), streams=("audio",))]
+    sounds = [generate(couple, couple.prompts(["a dog"]), seed=1, binder=binder, between=0.0, conditions=target,
+                       guidance=Guidance(candidates={"audio": 4, "video": number})).latents["audio"]
+              for number in (1, 6)]
+    torch.testing.assert_close(*sounds)

@@ -44,8 +44,8 @@ def test_settings_that_cannot_work_name_themselves(settings, message):
 
 def test_rates_of_zero_everywhere_move_nothing():
     with pytest.raises(AlignerError, match="moves nothing"):
-        Guidance(rates={"audio": 0.0, "video": 0.1}).require_effect(["audio"], 10)
-    Guidance(rates={"audio": 0.0}, prompt_rates={"audio": 0.1}).require_effect(["audio"], 10)
+        Guidance("released", rates={"audio": 0.0, "video": 0.1}).require_effect(["audio"], 10)
+    Guidance("released", rates={"audio": 0.0}, prompt_rates={"audio": 0.1}).require_effect(["audio"], 10)
 
 
 def test_guidance_is_frozen():

@@ -38,7 +38,7 @@ def prompts(denoiser):
 
 def _guided(denoiser, binder, conditions, seed=0, batch=1, between=1.0, prompts=None, **settings):
     return generate(denoiser, prompts or denoiser.prompts(["a dog barks"]), seed=seed, batch=batch, binder=binder,
-                    conditions=conditions, between=between, guidance=Guidance(**settings))
+                    conditions=conditions, between=between, guidance=Guidance(**{"rule": "released"} | settings))
 
 
 # --- stepping -------------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_every_step_of_every_stream_is_taken_once_and_in_order(animatediff, audi
 def test_a_resting_stream_keeps_its_latent_and_its_estimate(animatediff, audioldm, binder, text_condition):
     together, steps = _together(animatediff, audioldm, video_steps=2, audio_steps=6), []
     result = generate(together, together.prompts(["a dog"]), seed=0, binder=binder, conditions=[text_condition],
-                      guidance=Guidance(start=0.0), on_step=steps.append)
+                      guidance=Guidance("released", start=0.0), on_step=steps.append)
     estimates = [step.clean["video"] for step in steps]
     same = [torch.equal(before, after) for before, after in zip(estimates, estimates[1:])]
     assert same == [True, True, False, True, True]
@@ -108,7 +108,7 @@ def test_joint_guidance_raises_every_pair_of_the_triangle(animatediff, audioldm,
     together = _together(animatediff, audioldm, *steps)
     settings = {"rates": {"video": 0.05, "audio": 0.1}, "prompt_rates": {"video": 0.02}}
     unguided = generate(together, together.prompts(["a dog barks"]), seed=0, batch=8, binder=binder,
-                        conditions=[text_condition], guidance=Guidance(**settings), steer=False)
+                        conditions=[text_condition], guidance=Guidance(**{"rule": "released"} | settings), steer=False)
     guided = _guided(together, binder, [text_condition], batch=8, **settings)
     assert list(guided.scores) == PAIRS
     for pair in PAIRS:
@@ -193,7 +193,7 @@ def test_video_to_video_with_a_new_sound(animatediff, audioldm, binder, text_con
     together = Together([video, audioldm.denoiser(seconds=video.seconds, steps=10)])
     clean = torch.randn(1, *video.shape, generator=seeded)
     result = generate(together, together.prompts(["a dog"]), seed=0, binder=binder, conditions=[text_condition],
-                      guidance=Guidance(), latents={"video": clean})
+                      guidance=Guidance("released"), latents={"video": clean})
     assert together.steps == 10 and video.steps == 3
     fresh = generate(together.denoisers[1], {"audio": together.prompts(["a dog"])["audio"]}, seed=0)
     assert result.latents["audio"].shape == fresh.latents["audio"].shape

@@ -7,6 +7,7 @@ import pytest
 from aligner.demo.evaluation.cells import CAPTIONS, METHODS, TASKS, Cell, cells
 from aligner.demo.world import EVENTS, VAGUE_CAPTIONS, scene
 from aligner.errors import AlignerError
+from aligner.guidance import Guidance
 
 
 def test_every_combination_is_a_cell_of_its_own():
@@ -30,14 +31,12 @@ def test_a_name_that_is_none_is_refused(names, wrong, right):
     assert wrong in str(caught.value) and right in str(caught.value)
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_what_methods_are(task):
-    steering = {name: method(TASKS[task]) for name, method in METHODS.items()}
-    assert steering["unguided"] is None
-    assert steering["paper"].rule == "paper" and steering["released"].rule == "released"
+def test_what_methods_are():
+    assert METHODS["unguided"] is None and METHODS["default"] == Guidance()
+    assert METHODS["paper"].rule == "paper" and METHODS["released"].rule == "released"
     # The paper tunes prompts where it makes videos, and the released code never does.
-    assert bool(steering["paper"].prompt_rates) == ("video" in TASKS[task].generates)
-    assert not steering["released"].prompt_rates
+    assert METHODS["paper"].prompt_rates == {"video": 0.01} and not METHODS["released"].prompt_rates
+    assert not METHODS["default"].moves and METHODS["released"].candidates == {}
 
 
 def test_what_captions_are():

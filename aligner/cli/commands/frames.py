@@ -9,7 +9,7 @@ import torch
 from ...errors import AlignerError
 from ...generators.animatediff import STREAM, AnimateDiffDenoiser
 from ...generators.base import Streams
-from ..inputs import VideoShape, first_frames
+from ..inputs import VideoShape, first_frames, video_cfg
 from ..models import Models
 
 
@@ -39,5 +39,6 @@ def encoded(models: Models, frames: torch.Tensor | None) -> Streams | None:
 def video_denoiser(options: Namespace, models: Models, shape: VideoShape) -> AnimateDiffDenoiser:
     """AnimateDiff made ready; its text encoder should be on the device. Raises AlignerError."""
     return models.animatediff.denoiser(frames=shape.frames, height=shape.height, width=shape.width, fps=shape.fps,
-                                       steps=options.steps, cfg=options.cfg, denoise=options.denoise,
-                                       negative_prompt=options.negative_prompt, decoding=options.decoding)
+                                       steps=options.steps, cfg=video_cfg(options, built_in=models.built_in),
+                                       denoise=options.denoise, negative_prompt=options.negative_prompt,
+                                       decoding=options.decoding)

@@ -35,8 +35,9 @@ def joint(options: Namespace) -> None:
 
 
 def _checked_guidance(options: Namespace, texts: dict[str, str]) -> Guidance:
-    guidance = guidance_of(options, {VIDEO: options.rate, AUDIO: options.audio_rate},
-                           {VIDEO: options.prompt_rate, AUDIO: options.audio_prompt_rate})
+    guidance = guidance_of(options, rates={VIDEO: options.rate, AUDIO: options.audio_rate},
+                           prompt_rates={VIDEO: options.prompt_rate, AUDIO: options.audio_prompt_rate},
+                           candidates={VIDEO: options.candidates, AUDIO: options.audio_candidates})
     require_strength(options.audio_cfg)
     check_request(options, guidance, steps=max(steps_taken(options), require_steps(_audio_steps(options))),
                   weights=[options.between, *prompt_weights(options, texts)])

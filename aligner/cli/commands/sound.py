@@ -28,7 +28,7 @@ def video_to_audio(options: Namespace) -> None:
     info = probe_video(options.clip)
 
     def condition(binder: ImageBind) -> Condition:
-        return video_condition(binder, options.clip, options.condition_weight, clips=options.clips, info=info)
+        return video_condition(binder, options.clip, options.condition_weight, clips=guidance.clips, info=info)
 
     _write(options, _sound_for(options, condition, info.duration, guidance))
 
@@ -46,7 +46,8 @@ def image_to_audio(options: Namespace) -> None:
 
 
 def _checked_guidance(options: Namespace, suffixes: tuple[str, ...]) -> Guidance:
-    guidance = guidance_of(options, {STREAM: options.rate}, {STREAM: options.prompt_rate})
+    guidance = guidance_of(options, rates={STREAM: options.rate}, prompt_rates={STREAM: options.prompt_rate},
+                           candidates={STREAM: options.candidates})
     check_request(options, guidance, steps=options.steps,
                   weights=[options.condition_weight, *prompt_weights(options, {STREAM: options.prompt})])
     check_outputs(options, suffixes, guidance)

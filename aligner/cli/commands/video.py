@@ -48,7 +48,8 @@ def audio_to_image(options: Namespace) -> None:
 
 
 def _checked_guidance(options: Namespace, suffixes: tuple[str, ...]) -> Guidance:
-    guidance = guidance_of(options, {STREAM: options.rate}, {STREAM: options.prompt_rate})
+    guidance = guidance_of(options, rates={STREAM: options.rate}, prompt_rates={STREAM: options.prompt_rate},
+                           candidates={STREAM: options.candidates})
     check_request(options, guidance, steps=steps_taken(options),
                   weights=[options.condition_weight, *prompt_weights(options, {STREAM: options.prompt})])
     check_outputs(options, suffixes, guidance)
@@ -60,7 +61,7 @@ def _pictures_for(options: Namespace, files: ModelFiles, sound: tuple[torch.Tens
     init, tuned = read_init(options, shape), read_tuned_prompt(options, STREAM)
     models = load_models(options, files)
     with models.on_device(models.binder.audio):
-        conditions = [audio_condition(models.binder, *sound, options.condition_weight, clips=options.clips)]
+        conditions = [audio_condition(models.binder, *sound, options.condition_weight, clips=guidance.clips)]
     with models.on_device(*models.text_encoders):
         denoiser = video_denoiser(options, models, shape)
         prompts = starting_prompts(denoiser.prompts([options.prompt]), tuned)

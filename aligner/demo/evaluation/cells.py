@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from ...errors import AlignerError
 from ...guidance import Guidance
@@ -17,22 +17,21 @@ class EvaluatedTask:
 
     generates: tuple[str, ...]
     given: str
-    prompt_rates: Mapping[str, float] = field(default_factory=dict)
 
 
 TASKS = {
     "V2A": EvaluatedTask(("audio",), "video"),
     "I2A": EvaluatedTask(("audio",), "image"),
-    "A2V": EvaluatedTask(("video",), "audio", {"video": 0.01}),
-    "joint": EvaluatedTask(("video", "audio"), "", {"video": 0.01}),
+    "A2V": EvaluatedTask(("video",), "audio"),
+    "joint": EvaluatedTask(("video", "audio"), ""),
 }
 
-#: How a result is steered. The paper tunes prompts for video; the released code tunes none.
-METHODS: dict[str, Callable[[EvaluatedTask], Guidance | None]] = {
-    "unguided": lambda task: None,
-    "paper": lambda task: Guidance(rule="paper", prompt_rates=task.prompt_rates),
-    "released": lambda task: Guidance(rule="released"),
-    "default": lambda task: Guidance(),
+#: How a result is steered.
+METHODS: dict[str, Guidance | None] = {
+    "unguided": None,
+    "paper": Guidance("paper"),
+    "released": Guidance("released"),
+    "default": Guidance(),
 }
 
 CAPTIONS: dict[str, Callable[[Scene, int], str]] = {

@@ -61,7 +61,7 @@ def rows_of(cell: Cell, models: Models, split: str, samples: int, work: Path | N
 
     work: folder where rows are kept, so that a run can be stopped. Those of other models or settings are not used.
     """
-    guidance, made_by = METHODS[cell.method](TASKS[cell.task]), settings_of(cell, models)
+    guidance, made_by = METHODS[cell.method], settings_of(cell, models)
     path = work / split / f"{cell.name}.json" if work else None
     rows = _kept_rows(path, made_by)
     for first in range(len(rows), samples, BATCH):
@@ -74,7 +74,7 @@ def rows_of(cell: Cell, models: Models, split: str, samples: int, work: Path | N
 
 def settings_of(cell: Cell, models: Models) -> str:
     """All that the rows of a cell depend on, in words that differ where it does."""
-    guidance = METHODS[cell.method](TASKS[cell.task])
+    guidance = METHODS[cell.method]
     rule = RULES[guidance.rule] if guidance else None
     return f"{models.fingerprint} {guidance} {rule} {STEPS} {AUDIO_CFG} {family.VIDEO_CFG}"
 
@@ -104,7 +104,7 @@ def generated(models: Models, streams: Sequence[str], captions: Sequence[str], g
     denoiser, binder = models.denoiser(streams, steps), models.instruments.binder
     conditions = []
     if guidance:
-        conditions = [Condition(embed_text(binder, captions))]
+        conditions = [Condition(embed_text(binder, captions), RULES[guidance.rule].text_weight)]
         if given is not None:
             clips = CLIP_SAMPLINGS[guidance.clips]
             with torch.no_grad():

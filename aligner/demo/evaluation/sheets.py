@@ -33,7 +33,7 @@ def results_sheet(models: Models, task: str, split: str, *, method: str = "defau
     given = given_signal(kind.given, clips)
     captions = [vague_caption(number) if kind.given else right_caption(each.scene, number)
                 for number, each in zip(numbers, clips)]
-    made = generated(models, kind.generates, captions, given, METHODS[method](kind), seed=1000 + seed).signals
+    made = generated(models, kind.generates, captions, given, METHODS[method], seed=1000 + seed).signals
     judged = {stream: _named(models, signal) for stream, signal in made.items()}
     rows = []
     for k, (each, caption) in enumerate(zip(clips, captions)):
