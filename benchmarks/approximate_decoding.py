@@ -44,7 +44,7 @@ def cosine(model: AnimateDiff, binder: ImageBind, latents: torch.Tensor, sound: 
     glance: the approximate decoder.
     """
     conditions = named([audio_condition(binder, *read_audio(sound)), text_condition(binder, PROMPT)])
-    objective = Objective(lambda signal, views: signal.embed(binder, CLIP_SAMPLINGS["released"], views),
+    objective = Objective(lambda signal: signal.embed(binder, CLIP_SAMPLINGS["released"]),
                           {name: condition.embedding for name, condition in conditions.items()},
                           pairs([STREAM], conditions))
     frames = LatentFrames(latents, FPS, model.decode, glance)

@@ -60,7 +60,7 @@ class OurStep:
         self.scene = scene
         video = frames_condition(scene.binder, scene.clips.flatten(0, 1), Fraction(CLIP_FRAMES))
         conditions = named([video, text_condition(scene.binder, PROMPT)])
-        self.objective = Objective(lambda signal, views: signal.embed(scene.binder, CLIPS, views),
+        self.objective = Objective(lambda signal: signal.embed(scene.binder, CLIPS),
                                    {name: condition.embedding for name, condition in conditions.items()},
                                    pairs(scene.denoiser.streams, conditions))
         self.guidance = Guidance(rule="released", rates={"audio": RATE}, start=0.0)

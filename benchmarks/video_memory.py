@@ -79,7 +79,7 @@ class NaiveStep:
 
 
 def _guided(**settings) -> Guidance:
-    return Guidance(rates=RATES, start=0.0, **settings)
+    return Guidance(**{"rule": "released", "rates": RATES, "prompt_rates": {}, "start": 0.0} | settings)
 
 
 STEPS = (

@@ -58,7 +58,7 @@ class VideoScene:
     def objective(self) -> Objective:
         """The paper's loss for audio-to-video, F(v, a) + F(v, p)."""
         sampling = CLIP_SAMPLINGS["released"]
-        return Objective(lambda signal, views: signal.embed(self.binder, sampling, views), self.conditions,
+        return Objective(lambda signal: signal.embed(self.binder, sampling), self.conditions,
                          [Pair(STREAM, name) for name in self.conditions])
 
     @property

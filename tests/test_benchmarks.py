@@ -13,7 +13,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from aligner.demo import EXAMPLE_SOUND, EXAMPLE_VIDEO
 from aligner.guidance import Guidance
-from benchmarks import approximate_decoding, fakes, video_memory
+from benchmarks import approximate_decoding, fakes, rules, video_memory
 from benchmarks.guided_step import OurStep, ReleasedStep, observed, require_same
 from benchmarks.measure import peak_bytes
 from benchmarks.scene import make_scene
@@ -160,9 +160,10 @@ def test_a_guided_step_at_full_size_fits_an_artists_card_and_the_estimate_knows(
 def test_estimates_of_a_videos_memory_keep_their_order(animatediff):
     def estimate(frames=16, decoding="exact", batch=1, **guidance):
         denoiser = animatediff.denoiser(frames=frames, decoding=decoding)
-        return denoiser.activation_bytes(batch, Guidance(**guidance) if guidance else None)
+        return denoiser.activation_bytes(batch, Guidance(**{"rule": "released"} | guidance) if guidance else None)
 
     tuned = {"prompt_rates": {"video": 0.01}}
+    assert estimate(rule="search") == estimate(), "a search takes no gradient"
     order = [estimate(), estimate(checkpointing=True), estimate(start=0.1), estimate(**tuned),
              estimate(rule="paper", **tuned)]
     assert order == sorted(set(order)) and order[0] > 0
@@ -186,3 +187,12 @@ def test_approximate_decoding_is_compared_on_a_videos_latents(animatediff, binde
     half, exact = (approximate_decoding.cosine(animatediff, binder, latents, EXAMPLE_SOUND, glance)
                    for glance in (animatediff.decode_half, animatediff.decode))
     assert -1 < half < 0.99 and exact > 1 - 1e-6
+
+
+def test_the_cost_of_every_rule_stands_beside_the_released_ones(capsys):
+    rules.main(["--tasks", "V2A", "--batch", "1", "--steps", "3", "--repetitions", "1"])
+    header, _, row = ([cell.strip() for cell in line.strip("|").split("|")]
+                      for line in capsys.readouterr().out.splitlines() if line.startswith("|"))
+    cells = dict(zip(header, row, strict=True))
+    assert cells["task"] == "V2A" and len(cells) == 5
+    assert all(float(cells[f"{name} / released"].split()[0]) > 0 for name in ("unguided", "paper", "default"))

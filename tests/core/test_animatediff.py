@@ -107,7 +107,7 @@ def test_a_picture_needs_no_schedule_of_ddim(animatediff_folders, tmp_path):
 
 def _loss(binder, conditions, signal):
     named = {"audio": conditions[0], "text": conditions[1]}
-    objective = Objective(lambda video, views: video.embed(binder, CLIP_SAMPLINGS["released"], views),
+    objective = Objective(lambda video: video.embed(binder, CLIP_SAMPLINGS["released"]),
                           {name: condition.embedding for name, condition in named.items()}, pairs(["video"], named))
     return objective({"video": signal}).loss.sum()
 
