@@ -57,7 +57,7 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
     prompts: per stream (1 or batch, ...). between: the weight of pairs of generated streams, where there are several.
     Variation k draws its noise from seed + k, so that any one of them can be made again alone. latents: clean latents
     (1 or batch, ...) for a denoiser that was made to keep a part of them. Without guidance, or with steer off, the
-    conditions only score the result, the latter by the comparison that guidance names.
+    conditions only score the result: by the paper's comparison, or by the one that guidance names.
 
     Raises AlignerError before any sampling if the conditions, the window, the seed or the latents leave nothing to do.
     """
@@ -120,7 +120,7 @@ def objective_of(denoiser: Denoiser, binder: ImageBind | None, conditions: Seque
 
     Raises AlignerError if that is nothing, or the conditions are not this binder's.
     """
-    settings, targets = guidance or Guidance(), named(conditions)
+    settings, targets = guidance or Guidance("released"), named(conditions)
     compared = pairs(denoiser.streams, targets, between=between)
     if binder is None:
         raise AlignerError("Conditions need ImageBind to compare with. Load it and connect it.")

@@ -30,8 +30,8 @@ def demo(options: Namespace) -> None:
     """demo: the same seed without and with guidance under the clip; video and sound from a prompt; the curve."""
     output = Path(options.output)
     joint, curve = output.with_stem(f"{output.stem}_joint"), output.with_suffix(".png")
-    for path in (output, joint, curve):
-        check_output(path, (path.suffix if path is curve else ".mp4",))
+    for path, suffix in ((output, ".mp4"), (joint, ".mp4"), (curve, ".png")):
+        check_output(path, (suffix,))
     print(NOTICE)
     binder, judge = family.load_demo_imagebind(), family.load_demo_judge()
     _video_to_audio(options.seed, binder, judge, output, curve)
@@ -44,13 +44,13 @@ def _video_to_audio(seed: int, binder: ImageBind, judge: Judge, output: Path, cu
     conditions = [video_condition(binder, EXAMPLE_VIDEO, clips=guidance.clips, info=info)]
     denoiser = family.load_demo_audioldm().denoiser(seconds=info.duration, steps=STEPS)
 
-    def run(guidance: Guidance | None, description: str) -> Generation:
+    def run(steer: bool, description: str) -> Generation:
         with progress_bar(STEPS, description) as on_step:
             return generate(denoiser, denoiser.prompts([VAGUE]), seed=seed, binder=binder, conditions=conditions,
-                            guidance=guidance, on_step=on_step)
+                            guidance=guidance, steer=steer, on_step=on_step)
 
     print(f"1. A sound for {EXAMPLE_VIDEO.name}, from the words \"{VAGUE}\"")
-    unguided, guided = run(None, "unguided"), run(guidance, "guided  ")
+    unguided, guided = run(False, "unguided"), run(True, "guided  ")
     sound = guided.signals["audio"]
     add_sound(EXAMPLE_VIDEO, output, sound.waveform, sound.sample_rate)
     draw_curve(curve, guided)

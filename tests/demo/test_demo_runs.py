@@ -40,11 +40,12 @@ def two_steps(monkeypatch):
     """What `generated` is called with, which then takes two steps."""
     calls: list[tuple] = []
 
-    def hurried(*arguments, **options):
+    def recorded(*arguments, **options):
         calls.append(arguments)
-        return generated(*arguments, **options, steps=2)
+        return generated(*arguments, **options)
 
-    monkeypatch.setattr(runs, "generated", hurried)
+    monkeypatch.setattr(runs, "generated", recorded)
+    monkeypatch.setattr(runs, "STEPS", 2)
     monkeypatch.setattr(runs, "BATCH", 2)
     return calls
 

@@ -92,7 +92,7 @@ def _batch(cell: Cell, models: Models, split: str, first: int, count: int, steer
     captions = [CAPTIONS[cell.caption](each.scene, index) for each, index in zip(clips, indices)]
     given = given_signal(task.given, clips)
     began = time.perf_counter()
-    result = generated(models, task.generates, captions, given, steering, seed=first)
+    result = generated(models, task.generates, captions, given, steering, seed=first, steps=STEPS)
     seconds = (time.perf_counter() - began) / count
     rows = models.instruments.measured(result.signals, [each.scene.event.name for each in clips], given)
     return [{"index": index, **row, "seconds": seconds} for index, row in zip(indices, rows)]
