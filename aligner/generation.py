@@ -75,7 +75,7 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
             _require_reach(denoiser, steering, objective)
     # The noise is drawn on the CPU so that a seed means the same on every device.
     generators = [torch.Generator("cpu").manual_seed(seed + k) for k in range(batch)]
-    start, *others = _candidates(denoiser, generators, latents, steering)
+    start, *others = _candidates(denoiser, generators, latents, _candidates_of(denoiser, steering, objective))
     curves, tried = defaultdict(list), defaultdict(list)
 
     def record(step: Step) -> None:
@@ -102,16 +102,19 @@ def _add_points(curves: dict[str, Curve], step: int, scores: dict[str, torch.Ten
         curves[label].append((step, score.mean().item()))
 
 
-def _candidates(denoiser: Denoiser, generators: Sequence[torch.Generator], latents: Streams | None,
-                guidance: Guidance | None) -> list[Streams]:
-    """The latents that sampling may start from; the first hold all streams, later ones those of which more are tried.
+def _candidates_of(denoiser: Denoiser, guidance: Guidance | None, objective: Objective | None) -> dict[str, int]:
+    """How many noises are tried for each stream. Streams that depend on each other are tried together, and those that
+    nothing compares need no choice."""
+    return {stream: guidance.candidates_of(group) if guidance and objective.compared.intersection(group) else 1
+            for group in denoiser.couplings for stream in group}
 
-    Streams that depend on each other are tried together.
-    """
-    number = {stream: guidance.candidates_of(group) if guidance else 1
-              for group in denoiser.couplings for stream in group}
-    noises = [denoiser.start(generators, latents) for _ in range(max(number.values()))]
-    return [{stream: noise for stream, noise in noises[k].items() if k < number[stream]} for k in range(len(noises))]
+
+def _candidates(denoiser: Denoiser, generators: Sequence[torch.Generator], latents: Streams | None,
+                numbers: dict[str, int]) -> list[Streams]:
+    """The latents that sampling may start from. The first hold all streams, later ones those of which more are
+    tried."""
+    noises = [denoiser.start(generators, latents) for _ in range(max(numbers.values()))]
+    return [{stream: noise for stream, noise in noises[k].items() if k < numbers[stream]} for k in range(len(noises))]
 
 
 def objective_of(denoiser: Denoiser, binder: ImageBind | None, conditions: Sequence[Condition], *,

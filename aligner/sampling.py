@@ -95,8 +95,11 @@ def _best(run, candidates, y, steps, objective):
     Streams that do not depend on each other are chosen for each other: any candidate of one may meet any of another.
     Returns latents and clean estimates.
     """
-    followed = [_followed(run, z, y, steps) for z in candidates]
-    embedded = [objective.embedded(run.denoiser.render(clean)) for _, clean in followed]
+    followed, embedded = [], []
+    for candidate in candidates:
+        followed.append(_followed(run, candidate, y, steps))
+        # One by one, so that whoever cancels waits for one candidate at most.
+        embedded.append(objective.embedded(run.denoiser.render(followed[-1][1])))
     couplings = run.denoiser.couplings
     numbers = [[k for k, z in enumerate(candidates) if group[0] in z] for group in couplings]
     combinations = list(product(*numbers))

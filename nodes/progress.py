@@ -16,8 +16,9 @@ from ..aligner.pictures import mel_picture, spectrogram
 from ..aligner.sampling import Step
 
 PREVIEW_SIDE = 512
-#: An unguided step is not rendered, and decoding it costs about as much as the step: so many previews are enough.
-UNGUIDED_PREVIEWS = 8
+#: A step without gradient is not rendered, and decoding it costs about as much as the step: of a run in which there is
+#: nothing else, so many previews are enough.
+PREVIEWS = 8
 
 
 class Progress:
@@ -28,11 +29,12 @@ class Progress:
 
     def __init__(self, steps: int, *pictures: Callable[[Step], Image.Image]):
         self.steps, self.pictures = steps, pictures
-        self.bar = ProgressBar(steps)
+        self.bar, self.previews = ProgressBar(steps), 0
 
     def __call__(self, step: Step) -> None:
         model_management.throw_exception_if_processing_interrupted()
-        shown = step.rendered or step.index % max(self.steps // UNGUIDED_PREVIEWS, 1) == 0
+        shown = step.rendered or step.passed * PREVIEWS >= self.previews
+        self.previews = int(step.passed * PREVIEWS) + 1
         preview = ("JPEG", _stacked([picture(step) for picture in self.pictures]), PREVIEW_SIDE) if shown else None
         self.bar.update_absolute(round(step.passed * self.steps), self.steps, preview)
 

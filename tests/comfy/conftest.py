@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Generator, Iterator
 
 import pytest
 from run import SetupError
 
+from aligner.demo.random_models import load_random_imagebind, write_random_animatediff, write_random_audioldm
+from aligner.imagebind import save_imagebind
+
+from .client import Prompt
 from .install import NOT_FOUND, find, python_for
+from .prompts import animatediff, loaders
 from .server import Server
 
 try:
@@ -26,6 +32,21 @@ def comfyui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         python_for(request.param)
     with Server(request.param, tmp_path_factory.mktemp("comfyui")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def random_models(comfyui: Server, tmp_path_factory: pytest.TempPathFactory) -> Prompt:
+    """Loaders of small models with random weights, which a gradient moves wherever it wants.
+
+    The trained ones give way to it little, which is what trained ones are for, and tells nothing of the gradient.
+    """
+    models, written = comfyui.folder / "models", tmp_path_factory.mktemp("random")
+    (models / "imagebind").mkdir(exist_ok=True)
+    save_imagebind(load_random_imagebind(), models / "imagebind" / "random.safetensors")
+    write_random_audioldm(models / "audioldm" / "audioldm-random")
+    for source, place in zip(write_random_animatediff(written), ("diffusers", "animatediff_models")):
+        shutil.copytree(source, models / place / "random")
+    return loaders("random.safetensors", "audioldm-random") | animatediff(base="random", motion="random")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -92,6 +92,13 @@ def joint(**inputs: Any) -> Prompt:
     return {**loaders(), **animatediff(), "sampler": joint_sampler(**inputs), **shown("sampler", 5)}
 
 
+def opening_values(server: Server, name: str) -> dict[str, Any]:
+    """The values of a new node's widgets."""
+    inputs = server.client.object_info()[name]["input"]
+    return {input_name: options["default"] for group in ("required", "optional")
+            for input_name, (_, options, *_) in inputs.get(group, {}).items() if "default" in options}
+
+
 def cosines(text: str) -> dict[str, float]:
     """A report, a line for each pair: 'video ~ text: +0.123'."""
     return {pair: float(value) for pair, value in (line.rsplit(":", 1) for line in text.splitlines())}

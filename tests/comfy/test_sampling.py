@@ -6,18 +6,35 @@ import pytest
 
 from aligner.media import read_audio
 
-from .client import PromptFailed
+from .client import Prompt, PromptFailed
 from .interrupting import interrupted_and_run_again
-from .prompts import condition, cosine, guidance, loaders, node, sampler, scored, text_to_sound
+from .prompts import condition, cosine, guidance, loaders, node, opening_values, sampler, scored, text_to_sound
 from .server import Server
 
 RUNS = 10
 
 
-def test_the_gradient_flows_and_raises_the_score(comfyui: Server) -> None:
-    unguided = cosine(comfyui.client.run(text_to_sound(guided=False)))
-    guided = cosine(comfyui.client.run(text_to_sound(guided=True)))
+def test_the_gradient_flows_and_raises_the_score(comfyui: Server, random_models: Prompt) -> None:
+    unguided, guided = (cosine(comfyui.client.run(text_to_sound(guided=guided) | random_models))
+                        for guided in (False, True))
     assert guided > unguided + 0.01
+
+
+def test_a_search_finds_what_fits(comfyui: Server) -> None:
+    """New nodes' own settings: every input that the page would fill in by itself is left out of none."""
+    search = {"guidance": guidance(**opening_values(comfyui, "SeeingHearingGuidanceSettings")),
+              "condition": condition(text="rain")}
+    unguided, guided = (cosine(comfyui.client.run(text_to_sound(guided=steer, guidance=["guidance", 0]) | search))
+                        for steer in (False, True))
+    assert guided > unguided + 0.2
+
+
+def test_a_search_is_interrupted_within_a_step(comfyui: Server) -> None:
+    def searching(**inputs) -> Prompt:
+        search = guidance(rule="search", candidates=50)
+        return text_to_sound(guidance=["guidance", 0], **inputs) | {"guidance": search}
+
+    interrupted_and_run_again(comfyui.client, searching)
 
 
 @pytest.mark.parametrize("settings", [
@@ -25,9 +42,9 @@ def test_the_gradient_flows_and_raises_the_score(comfyui: Server) -> None:
     {"prompt_rate": 0.01, "inner_steps": 2},
     {"checkpointing": True, "compare": "per_clip", "clips": "upstream"},
 ], ids=["paper", "prompt tuning", "checkpointing"])
-def test_every_kind_of_guidance_runs(comfyui: Server, settings: dict) -> None:
-    prompt = text_to_sound(guidance=["guidance", 0]) | {"guidance": guidance(**settings)}
-    unguided = cosine(comfyui.client.run(text_to_sound(guided=False)))
+def test_every_kind_of_guidance_runs(comfyui: Server, random_models: Prompt, settings: dict) -> None:
+    prompt = text_to_sound(guidance=["guidance", 0]) | random_models | {"guidance": guidance(**settings)}
+    unguided = cosine(comfyui.client.run(text_to_sound(guided=False) | random_models))
     assert cosine(comfyui.client.run(prompt)) > unguided
 
 
@@ -82,7 +99,7 @@ def test_a_trimmed_video_is_as_long_as_its_trim(comfyui: Server) -> None:
         pytest.skip("this ComfyUI cannot trim videos")
     prompt = loaders() | {
         "video": node("LoadVideo", file="seeing_and_hearing_example.mp4"),
-        "slice": node("Video Slice", video=["video", 0], start_time=1.0, duration=1.5, strict_duration=False),
+        "slice": node("Video Slice", video=["video", 0], start_time=0.25, duration=1.5, strict_duration=False),
         "condition": condition(video=["slice", 0]), "sampler": sampler(length="same as video"),
         "save": node("SaveAudio", audio=["sampler", 0], filename_prefix="trimmed")}
     (saved,) = comfyui.client.run(prompt)["save"]["audio"]

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from aligner.demo.random_models import load_random_animatediff
+from aligner.demo.family import load_demo_animatediff
 from aligner.media import probe_video, read_audio, read_image
 
-from .client import PromptFailed, PromptRefused
+from .client import Prompt, PromptFailed, PromptRefused
 from .interrupting import interrupted_and_run_again
 from .prompts import (EXAMPLE_VIDEO, NO_MOTION, animatediff, condition, cosines, guidance, node, shown, sound_to_video,
                       video_sampler)
@@ -21,13 +21,14 @@ from .server import Server
 STRONG = {"guidance": guidance(video_rate=0.1, video_prompt_rate=0.02, inner_steps=2, checkpointing=True)}
 
 
-def test_every_pair_rises_above_the_unguided_run(comfyui: Server) -> None:
+def test_every_pair_rises_above_the_unguided_run(comfyui: Server, random_models: Prompt) -> None:
     pairs = {"seen": condition(text="a ball bounces", conditions=["condition", 0]),
              "score": node("SeeingHearingAlignmentScore", imagebind=["imagebind", 0], conditions=["seen", 0],
                            image=["sampler", 0], fps=["sampler", 1], compare="mean", clips="released")}
 
     def run(**inputs) -> dict[str, float]:
-        outputs = comfyui.client.run(sound_to_video(steps=12, guidance=["guidance", 0], **inputs) | STRONG | pairs)
+        prompt = sound_to_video(steps=12, guidance=["guidance", 0], **inputs)
+        outputs = comfyui.client.run(prompt | random_models | STRONG | pairs)
         return cosines(outputs["score"]["text"][0])
 
     guided, unguided = run(guided=True), run(guided=False)
@@ -36,13 +37,14 @@ def test_every_pair_rises_above_the_unguided_run(comfyui: Server) -> None:
         assert guided[pair] > unguided[pair] + 0.01, pair
 
 
-def test_the_papers_rule_differentiates_the_network_in_the_server(comfyui: Server) -> None:
+def test_the_papers_rule_differentiates_the_network_in_the_server(comfyui: Server, random_models: Prompt) -> None:
     """Its gradient passes through what ComfyUI moved and what was made in inference mode."""
     rule = {"guidance": guidance(rule="paper", video_rate=30.0, start=0.0, checkpointing=True)}
 
     def score(**inputs) -> float:
-        prompt = sound_to_video(steps=4, guidance=["guidance", 0], **inputs) | rule | shown("sampler", 4)
-        return float(comfyui.client.run(prompt)["shown"]["text"][0])
+        prompt = sound_to_video(steps=4, guidance=["guidance", 0], **inputs)
+        outputs = comfyui.client.run(prompt | random_models | rule | shown("sampler", 4))
+        return float(outputs["shown"]["text"][0])
 
     assert score(guided=True) > score(guided=False)
 
@@ -70,7 +72,7 @@ def test_a_latent_goes_through_core_nodes_and_back_in(comfyui: Server) -> None:
         "keep": node("SaveLatent", samples=["sampler", 2], filename_prefix="latents/clip")}))
     (written,) = (comfyui.folder / "output" / "latents").glob("clip_*.latent")
     with torch.no_grad():  # a VAE takes ComfyUI's latents as they are
-        decoded = load_random_animatediff().vae.decode(load_file(written)["latent_tensor"][:1]).sample[0] / 2 + 0.5
+        decoded = load_demo_animatediff().vae.decode(load_file(written)["latent_tensor"][:1]).sample[0] / 2 + 0.5
     assert (decoded.clamp(0, 1) - read_image(first)).abs().max() < 1.5 / 255
     shutil.copy(written, comfyui.folder / "input" / "clip.latent")
     again = sound_to_video(latent=["bigger", 0], denoise=0.5, frame_count=1, width=512, height=512, guided=False) | {
@@ -137,8 +139,8 @@ def test_without_imagebind_it_is_plain_animatediff(comfyui: Server) -> None:
     ({"sampler": video_sampler(frames=["scaled", 0], denoise=0.5), **clip(2, 32, 30)},
      "The height must be a multiple of 8, not 30"),
     ({"sampler": video_sampler(frame_count=33)}, "positions for 32 frames, not 33"),
-    ({"sampler": video_sampler(frames=["scaled", 0], denoise=0.5), **clip(40, 32, 32)},
-     "positions for 32 frames, not 40"),
+    ({"sampler": video_sampler(frames=["many", 0], denoise=0.5), **clip(16, 32, 32),
+      "many": node("RepeatImageBatch", image=["scaled", 0], amount=3)}, "positions for 32 frames, not 48"),
     ({**animatediff(motion=NO_MOTION)}, "Without a motion module only single pictures"),
     ({"sampler": video_sampler(denoise=0.5)}, "no video latent is connected"),
     ({"sampler": video_sampler(latent=["empty", 0], frames=["scaled", 0], denoise=0.5), **clip(2, 32, 32),

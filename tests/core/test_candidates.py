@@ -164,3 +164,12 @@ def test_the_same_sounds_are_tried_whatever_else_is(audioldm, animatediff, binde
                        guidance=Guidance(candidates={"audio": 4, "video": number})).latents["audio"]
               for number in (1, 6)]
     torch.testing.assert_close(*sounds)
+
+
+def test_what_nothing_compares_is_not_tried_twice(audioldm, animatediff, binder):
+    couple = Together([animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2),
+                       audioldm.denoiser(seconds=0.5, steps=2)])
+    target, seen = [replace(text_condition(binder, "a dog barks"), streams=("audio",))], []
+    generate(couple, couple.prompts(["a dog"]), seed=1, binder=binder, between=0.0, conditions=target,
+             guidance=Guidance(candidates={"audio": 2, "video": 6}), on_step=seen.append)
+    assert [len(step.tried) for step in seen if step.tried] == [2]
