@@ -44,7 +44,8 @@ def image_condition(binder: ImageBind, pixels: torch.Tensor, weight: float = 1.0
 @torch.no_grad()
 def audio_condition(binder: ImageBind, waveform: torch.Tensor, sample_rate: int, weight: float = 1.0, *,
                     clips: str = "released") -> Condition:
-    """A sound, (channels, samples) nominally in -1..1. Channels are averaged."""
+    """A sound, (channels, samples) nominally in -1..1. Channels are averaged. clips: best as in `Guidance`, whose
+    default is "short"."""
     if waveform.ndim != 2 or not waveform.numel() or not waveform.is_floating_point():
         raise AlignerError("A sound must be floats of shape (channels, samples) and not empty, but it is "
                            f"{waveform.dtype} {tuple(waveform.shape)}.")

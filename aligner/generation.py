@@ -34,8 +34,8 @@ class Generation:
     signals: per stream the rendered result, detached, exactly as long as asked for. latents, prompts: per stream the
     clean latents and the (tuned) prompt embeddings. curves: per pair the cosine at every guided step, averaged over
     the batch; where a candidate was chosen and nothing moved, at the choice and at the end. tried: per pair the cosines
-    of all candidates at the choice. scores: per pair the cosine of the result itself (B,). score: one figure per sample (B,), weighted as
-    the loss was; None where nothing was compared.
+    of all candidates at the choice. scores: per pair the cosine of the result itself (B,). score: one figure per sample
+    (B,), weighted as the loss was; None where nothing was compared.
     """
 
     signals: dict[str, Signal]
@@ -71,8 +71,7 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
                  if steering or comparable else None)
     if steering:
         steering.require_effect(denoiser.streams, denoiser.steps)
-        if steering.moves:
-            _require_reach(denoiser, steering, objective)
+        _require_reach(denoiser, steering, objective)
     # The noise is drawn on the CPU so that a seed means the same on every device.
     generators = [torch.Generator("cpu").manual_seed(seed + k) for k in range(batch)]
     start, *others = _candidates(denoiser, generators, latents, _candidates_of(denoiser, steering, objective))
@@ -137,14 +136,25 @@ def objective_of(denoiser: Denoiser, binder: ImageBind | None, conditions: Seque
 
 
 def _require_reach(denoiser: Denoiser, guidance: Guidance, objective: Objective) -> None:
-    """Raise AlignerError unless some stream has a learning rate, is compared, and steps while guidance is on."""
-    stepping = {stream for index in guidance.window(denoiser.steps) for stream in denoiser.stepping(index)}
-    guided = {*guidance.rates, *guidance.prompt_rates}
+    """Raise AlignerError unless there is something to choose, or some stream has a learning rate, is compared, and
+    steps while guidance is on."""
+    tried = max(_candidates_of(denoiser, guidance, objective).values())
+    if tried > 1 and not guidance.moves:
+        return
+    # Until a candidate is chosen nothing moves.
+    first = guidance.choice(denoiser.steps) if tried > 1 else 0
+    indices = [index for index in guidance.window(denoiser.steps) if index >= first]
+    stepping = {stream for index in indices for stream in denoiser.stepping(index)}
+    guided = {*guidance.rates, *guidance.prompt_rates} or set(guidance.candidates)
     if not guided & objective.compared & stepping:
-        raise AlignerError(f"Guidance moves nothing: it would move {' and '.join(sorted(guided))}, but compares only "
-                           f"{' and '.join(sorted(objective.compared))}, and steps within its window are taken only by "
-                           f"{' and '.join(sorted(stepping))}. Widen the window, raise denoise, compare what is "
-                           "guided, or turn guidance off.")
+        raise AlignerError(f"Guidance moves nothing: it would move {_listed(guided)}, but compares only "
+                           f"{_listed(objective.compared)}, and steps within its window"
+                           f"{' and after the choice' if first else ''} are taken only by {_listed(stepping)}. Widen "
+                           "the window, choose earlier, raise denoise, compare what is guided, or turn guidance off.")
+
+
+def _listed(streams: set[str]) -> str:
+    return " and ".join(sorted(streams)) or "none"
 
 
 def _on(device: torch.device, embedding: Embedding) -> Embedding:

@@ -173,4 +173,4 @@ class Guidance:
         self.window(steps)
         if not any(rates.get(stream, 0) for rates in (self.rates, self.prompt_rates) for stream in streams):
             raise AlignerError(f"Guidance moves nothing: the learning rates of {' and '.join(streams)}, latent and "
-                               "prompt, are all 0. Raise one, try several candidates, or turn guidance off.")
+                               "prompt, are all 0. Try several candidates, raise a rate, or turn guidance off.")

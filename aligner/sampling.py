@@ -1,4 +1,5 @@
-"""The guided loop: diffusion sampling in which the alignment gradient moves latents and prompt embeddings."""
+"""The guided loop: diffusion sampling in which candidates are chosen, or the alignment gradient moves latents and
+prompt embeddings."""
 
 from __future__ import annotations
 
@@ -106,11 +107,14 @@ def _best(run, candidates, y, steps, objective):
     tried = [objective.alignment({stream: embedded[candidate][stream] for group, candidate in zip(couplings, chosen)
                                   for stream in group if stream in embedded[candidate]})
              for chosen in combinations]
-    best = torch.stack([alignment.loss for alignment in tried]).argmin(dim=0).cpu()
+    losses = torch.stack([alignment.loss for alignment in tried])
+    if not losses.isfinite().all():
+        raise AlignerError(f"How well a candidate aligns after step {steps} {NOT_FINITE}")
+    best = losses.argmin(dim=0).cpu()
     of_stream = {stream: torch.tensor(combinations)[best, k] for k, group in enumerate(couplings) for stream in group}
     z, clean = ({stream: torch.stack([followed[candidate][part][stream][row]
-                                      for row, candidate in enumerate(numbers.tolist())])
-                 for stream, numbers in of_stream.items()} for part in (0, 1))
+                                      for row, candidate in enumerate(chosen.tolist())])
+                 for stream, chosen in of_stream.items()} for part in (0, 1))
     run.report_choice(steps - 1, clean, tried, best)
     return z, clean
 

@@ -28,9 +28,9 @@ class AlignmentScore(io.ComfyNode):
                 io.Float.Input("fps", default=24.0, min=0.01, max=1000.0, step=0.001, round=False,
                                tooltip="Frames per second of a batch of images."),
                 io.Combo.Input("compare", options=list(COMPARISONS), default="mean",
-                               tooltip="mean: whole with whole. per_clip: each second with its own second."),
+                               tooltip="mean: whole with whole. per_clip: each clip with its own clip."),
                 io.Combo.Input("clips", options=list(CLIP_SAMPLINGS), default="released",
-                               tooltip="How recordings are cut into clips."),
+                               tooltip="How recordings are cut into clips; best as in Encode Condition."),
             ],
             outputs=[
                 io.Float.Output(display_name="score", tooltip="The mean over all pairs, weighted as the conditions."),

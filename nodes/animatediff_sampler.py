@@ -30,12 +30,14 @@ class GuidedAnimateDiffSampler(io.ComfyNode):
                                     tooltip="From Load ImageBind. Needed as soon as something steers."),
                 ConditionsType.Input("conditions", optional=True, tooltip="What to follow, from Encode Condition."),
                 GuidanceType.Input("guidance", optional=True,
-                                   tooltip="From Guidance Settings. Without it the paper's settings for video apply, "
-                                           "guided prompt tuning among them, with checkpointing."),
+                                   tooltip="From Guidance Settings. Without it the rule of the released code applies "
+                                           "with the paper's rates, guided prompt tuning and checkpointing; "
+                                           "text_weight 1 belongs to it."),
                 *starting_inputs(),
                 TunedPromptType.Input("tuned_prompt", optional=True,
                                       tooltip="A prompt embedding to start from, from another run or Load Tuned "
-                                              "Prompt, instead of the prompt's own. The prompt still steers."),
+                                              "Prompt, instead of the prompt's own. The prompt still "
+                                              "steers as far as text_weight says."),
                 io.String.Input("prompt", default="", multiline=True,
                                 tooltip="Describes the video. It prompts AnimateDiff, and steers as well as far as "
                                         "text_weight says."),

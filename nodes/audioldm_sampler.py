@@ -34,7 +34,7 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                 ConditionsType.Input("conditions", optional=True, tooltip="What to follow, from Encode Condition."),
                 GuidanceType.Input("guidance", optional=True,
                                    tooltip="From Guidance Settings. Without it the rule of the released code "
-                                           "applies, with its settings."),
+                                           "applies; text_weight 1 belongs to it."),
                 io.Latent.Input("latent", optional=True,
                                 tooltip="A latent from this node, to be refined: set denoise below 1. The sound gets "
                                         "its length."),
@@ -67,7 +67,8 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                                          "guidance does."),
                 TunedPromptType.Input("tuned_prompt", optional=True,
                                       tooltip="A prompt embedding to start from, from another run or Load Tuned "
-                                              "Prompt, instead of the prompt's own. The prompt still steers."),
+                                              "Prompt, instead of the prompt's own. The prompt still "
+                                              "steers as far as text_weight says."),
             ],
             outputs=[
                 io.Audio.Output(display_name="audio", tooltip="The sound, mono; variations are a batch."),

@@ -60,11 +60,11 @@ class GuidanceSettings(io.ComfyNode):
                                step=0.001, round=False, optional=True,
                                tooltip="Guided prompt tuning for video: how far its prompt's embedding moves. The "
                                        "paper gives no figure. 0 is off, which is faster and needs less memory."),
-                io.Int.Input("candidates", default=0, min=0, max=1000, optional=True,
+                io.Int.Input("candidates", default=0, min=0, max=64, optional=True,
                              tooltip="From how many noises a sound is chosen. 0: the rule's own number, "
                                      f"{RULES['search'].candidates['audio']} for search, 1 for the others. With "
                                      "those, the one that is chosen is then moved."),
-                io.Int.Input("video_candidates", default=0, min=0, max=1000, optional=True,
+                io.Int.Input("video_candidates", default=0, min=0, max=64, optional=True,
                              tooltip="From how many noises a video or picture is chosen. 0: the rule's own number, "
                                      f"{RULES['search'].candidates['video']} for search, 1 for the others."),
                 io.Float.Input("chosen_at", default=Guidance.chosen_at, min=0.05, max=0.95, step=0.05, optional=True,

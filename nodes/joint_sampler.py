@@ -36,13 +36,14 @@ class JointSampler(io.ComfyNode):
                                      tooltip="More to follow, from Encode Condition, whose streams says whether video, "
                                              "sound or both follow it."),
                 GuidanceType.Input("guidance", optional=True,
-                                   tooltip="From Guidance Settings. Without it the paper's settings apply, guided "
-                                           "prompt tuning for video among them, with checkpointing."),
+                                   tooltip="From Guidance Settings. Without it the rule of the released code applies "
+                                           "with the paper's rates, prompt tuning for video and checkpointing; "
+                                           "text_weight 1 belongs to it."),
                 *starting_inputs(),
                 TunedPromptType.Input("tuned_prompt", optional=True,
                                       tooltip="Prompt embeddings to start from, from another run or Load Tuned Prompt, "
                                               "instead of the prompts' own: for video, sound or both. The prompts "
-                                              "still steer."),
+                                              "still steer as far as text_weight says."),
                 io.String.Input("prompt", default="", multiline=True,
                                 tooltip="Describes video and sound. It prompts both generators, and steers as well "
                                         "as far as text_weight says."),

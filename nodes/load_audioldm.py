@@ -25,8 +25,9 @@ class LoadAudioLDM(io.ComfyNode):
                                tooltip="A folder from models/audioldm, or the toy that is built in."),
                 precision_input(),
             ],
-            outputs=[AudioLDMType.Output(display_name="audioldm", tooltip="For the Guided AudioLDM Sampler and the Joint "
-                                                                          "Video-Audio Sampler.")],
+            outputs=[AudioLDMType.Output(display_name="audioldm",
+                                         tooltip="For the Guided AudioLDM Sampler and the Joint Video-Audio "
+                                                 "Sampler.")],
         )
 
     @classmethod

@@ -12,8 +12,8 @@ EXAMPLES = """examples:
       video-to-audio on a built-in clip with built-in models: nothing to download
   python -m aligner v2a clip.mp4 -o out.mp4 --models ComfyUI/models --prompt "a hawk screams over a valley"
       a sound for a silent clip, as long as the clip
-  python -m aligner v2a clip.mp4 -o out.wav --models ComfyUI/models --compare per_clip --away-from "music"
-      each second of sound follows its own second of video, and stays away from music
+  python -m aligner v2a clip.mp4 -o out.wav --models ComfyUI/models --candidates 32 --away-from "music"
+      each moment of sound follows its own moment of video, and stays away from music
   python -m aligner i2a picture.jpg -o out.wav --seconds 5 --models ComfyUI/models
       five seconds of sound for a picture
   python -m aligner a2v birds.wav -o out.mp4 --models ComfyUI/models --prompt "birds on a branch"

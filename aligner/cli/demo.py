@@ -45,7 +45,7 @@ def _video_to_audio(seed: int, binder: ImageBind, judge: Judge, output: Path, cu
     denoiser = family.load_demo_audioldm().denoiser(seconds=info.duration, steps=STEPS)
 
     def run(steer: bool, description: str) -> Generation:
-        with progress_bar(STEPS, description) as on_step:
+        with progress_bar(description) as on_step:
             return generate(denoiser, denoiser.prompts([VAGUE]), seed=seed, binder=binder, conditions=conditions,
                             guidance=guidance, steer=steer, on_step=on_step)
 
@@ -66,7 +66,7 @@ def _joint(seed: int, binder: ImageBind, judge: Judge, output: Path) -> None:
                                                 fps=FPS, steps=STEPS, cfg=family.VIDEO_CFG),
         family.load_demo_audioldm().denoiser(seconds=SECONDS, steps=STEPS)])
     print(f"2. Video and sound from \"{PROMPT}\"")
-    with progress_bar(STEPS, "joint   ") as on_step:
+    with progress_bar("joint   ") as on_step:
         result = generate(denoiser, denoiser.prompts([PROMPT]), seed=seed, binder=binder, guidance=Guidance(),
                           on_step=on_step)
     video, sound = result.signals["video"], result.signals["audio"]

@@ -8,16 +8,20 @@ from contextlib import contextmanager
 from ..sampling import Step
 
 
+#: How many steps there are is known when the first has been taken: candidates take some of their own.
+FORMAT = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}, {remaining} left{postfix}"
+
+
 @contextmanager
-def progress_bar(steps: int, description: str = "sampling") -> Iterator[Callable[[Step], None]]:
+def progress_bar(description: str = "sampling") -> Iterator[Callable[[Step], None]]:
     """Yields the callback that a generation calls after every step."""
     from tqdm import tqdm
 
     # The delay keeps the bar off the screen when a request is refused before its first step.
-    with tqdm(total=steps, desc=description, unit="step", delay=0.01) as bar:
+    with tqdm(total=100, desc=description, delay=0.01, bar_format=FORMAT) as bar:
         def on_step(step: Step) -> None:
             if step.alignment:
                 bar.set_postfix(loss=f"{step.alignment.loss.mean().item():.3f}")
-            bar.update(round(step.passed * steps) - bar.n)
+            bar.update(100 * step.passed - bar.n)
 
         yield on_step

@@ -84,6 +84,9 @@ def read_captions(path: str | Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise MediaError(f"{path} cannot be read as CSV in UTF-8 ({error}).") from error
     captions = {row.get("name") or "": (row.get("caption") or "").strip() for row in rows}
+    if len(captions) < len(rows):
+        twice = next(name for name in captions if sum((row.get("name") or "") == name for row in rows) > 1)
+        raise MediaError(f"{path} has more than one caption for {twice!r}. Keep one of them.")
     if not captions or not all(captions) or not all(captions.values()):
         raise MediaError(f"{path} must have the columns name and caption in its first line, and both in every other.")
     return captions

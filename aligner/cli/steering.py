@@ -54,7 +54,7 @@ def starting_prompts(embeddings: Streams, tuned: TunedPrompt | None) -> Streams:
 def steered(options: Namespace, models: Models, denoiser: Denoiser, prompts: Streams, conditions: Sequence[Condition],
             guidance: Guidance, *, between: float = 1.0, latents: Streams | None = None) -> Run:
     """Sample with a progress bar, with only what samples on the device."""
-    with models.on_device(*models.sampling_parts), progress_bar(denoiser.steps) as on_step:
+    with models.on_device(*models.sampling_parts), progress_bar() as on_step:
         result = generate(denoiser, prompts, seed=options.seed, binder=models.binder, conditions=conditions,
                           between=between, guidance=guidance, steer=not options.unguided, latents=latents,
                           on_step=on_step)

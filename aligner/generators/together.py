@@ -43,15 +43,19 @@ class Together:
                        for denoiser in self.denoisers)
 
     def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
-        """Every stream starts from the same state of the generators, and so as it would alone with that seed."""
-        states = [generator.get_state() for generator in generators]
+        """Every stream starts from the same state of the generators, and so as it would alone with that seed.
 
-        def started(denoiser: Denoiser) -> Streams:
-            for generator, state in zip(generators, states):
-                generator.set_state(state)
-            return denoiser.start(generators, clean)
-
-        return _merged(started(denoiser) for denoiser in self.denoisers)
+        The generators end where the denoiser that draws the most leaves them, so that no stream is given any of these
+        numbers again.
+        """
+        states, latents, ends = [generator.get_state() for generator in generators], {}, {}
+        for denoiser in self.denoisers:
+            _restore(generators, states)
+            started = denoiser.start(generators, clean)
+            latents |= started
+            ends[sum(noise[0].numel() for noise in started.values())] = [each.get_state() for each in generators]
+        _restore(generators, ends[max(ends)])
+        return latents
 
     def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
         return _merged(denoiser.predict(latents, prompts, own) for denoiser, own in self._turns(index, latents))
@@ -82,6 +86,11 @@ class Together:
             own = index * denoiser.steps // self.steps
             if index == 0 or own > (index - 1) * denoiser.steps // self.steps:
                 yield denoiser, own
+
+
+def _restore(generators: Sequence[torch.Generator], states: Sequence[torch.Tensor]) -> None:
+    for generator, state in zip(generators, states):
+        generator.set_state(state)
 
 
 def _merged(parts: Iterator[Streams]) -> Streams:

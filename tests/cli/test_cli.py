@@ -47,7 +47,7 @@ def test_same_seed_same_bytes(run, tmp_path, clip, models):
     assert one == two != other
 
 
-def test_without_models_it_says_that_it_makes_noise(run, tmp_path, clip, capsys):
+def test_without_models_it_says_that_they_are_toys(run, tmp_path, clip, capsys):
     assert run("v2a", clip, "-o", tmp_path / "out.wav", *FEW_STEPS) == 0
     assert "TOY" in capsys.readouterr().out
 
@@ -158,7 +158,7 @@ def test_outputs_are_checked_before_the_work(run, tmp_path, clip, capsys, monkey
     assert run("v2a", clip, "-o", "folder.wav" if place == "folder" else place) == 1
     assert run("v2a", clip, "-o", "new/out.wav", "--curve", "file/curve.png") == 1
     captured = capsys.readouterr()
-    assert captured.err.count("aligner: ") == 2 and "step" not in captured.err and "TOY" not in captured.out
+    assert captured.err.count("aligner: ") == 2 and "left" not in captured.err and "TOY" not in captured.out
     assert sorted(tmp_path.rglob("*")) == before
 
 

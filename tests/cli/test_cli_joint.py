@@ -143,7 +143,7 @@ def test_every_option_reaches_the_generation(run, joint, generations):
     (["waves", "--audio-cfg", "-2"], "cfg"),
     (["waves", "--audio-rate", "-2"], "audio latent"),
     (["waves", "--rule", "released", "--rate", "0", "--audio-rate", "0"], "learning rates of"),
-    (["waves", "--candidates", "1", "--audio-candidates", "1"], "try several candidates"),
+    (["waves", "--candidates", "1", "--audio-candidates", "1"], "Try several candidates"),
     (["waves", "--audio-candidates", "-1"], "candidates for audio"),
     (["waves", "--frames", "100000", "--fps", "1"], "seconds of sound are too many"),
     (["waves", "--denoise", "0.5"], "name one with --init"),

@@ -175,6 +175,9 @@ def test_bad_input_ends_with_one_clear_line_and_no_file(refused, clips, tmp_path
 def test_captions_as_spreadsheets_write_them(tmp_path):
     (tmp_path / "captions.csv").write_text("id,name,caption\r\n1,a,Größe\r\n", encoding="utf-8-sig")
     assert read_captions(tmp_path / "captions.csv") == {"a": "Größe"}
+    (tmp_path / "captions.csv").write_text("name,caption\na,one\na,two\n")
+    with pytest.raises(MediaError, match="more than one caption for 'a'"):
+        read_captions(tmp_path / "captions.csv")
     (tmp_path / "captions.csv").write_text("name,caption\na,\n")
     with pytest.raises(AlignerError, match="both in every other"):
         read_captions(tmp_path / "captions.csv")

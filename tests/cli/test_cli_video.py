@@ -146,7 +146,8 @@ def test_guidance_may_look_through_taesd(run, a2v, capsys, tmp_path):
     assert "no TAESD decoder such as taesd_decoder.safetensors" in capsys.readouterr().err
     with torch.random.fork_rng():
         save_taesd(tmp_path / "taesd_decoder.safetensors", AutoencoderTiny().decoder)
-    assert run(*a2v, "--rule", "released", "--decoding", "taesd", "--taesd", tmp_path / "taesd_decoder.safetensors") == 0
+    taesd = tmp_path / "taesd_decoder.safetensors"
+    assert run(*a2v, "--rule", "released", "--decoding", "taesd", "--taesd", taesd) == 0
     assert "decoding taesd: the gradient's cosine" in capsys.readouterr().out
 
 
@@ -223,7 +224,7 @@ def test_every_option_reaches_the_generation(run, a2v, generations, clip):
     (["--seed", "-1"], "seed"),
     (["--window", "0.9", "1", "--steps", "3", "--rule", "paper"], "holds none of the 3 steps"),
     (["--rate", "0", "--rule", "released"], "learning rates of video"),
-    (["--candidates", "1"], "try several candidates"),
+    (["--candidates", "1"], "Try several candidates"),
     (["--candidates", "0"], "candidates for video"),
     (["--chosen-at", "1"], "between 0 and 1"),
     (["--condition-weight", "0", "--prompt", "birds", "--text-weight", "0"], "every condition has weight 0"),
@@ -285,13 +286,14 @@ def test_bad_requests_for_pictures(refused, sound, arguments, message):
     assert message in refused("a2i", sound, *arguments)
 
 
-def test_ctrl_c_leaves_nothing_half_written(run, a2v, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("rule, step", [("released", "_descend"), ("search", "_picked")])
+def test_ctrl_c_leaves_nothing_half_written(run, a2v, tmp_path, capsys, monkeypatch, rule, step):
     import aligner.sampling
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(aligner.sampling, "_descend", interrupted)
-    assert run(*a2v, "--rule", "released") == 130
+    monkeypatch.setattr(aligner.sampling, step, interrupted)
+    assert run(*a2v, "--rule", rule) == 130
     assert "No half-written file" in capsys.readouterr().err
     assert not list(tmp_path.glob("*out*"))

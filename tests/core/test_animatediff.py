@@ -241,7 +241,8 @@ def test_same_seed_same_bits(denoiser, prompts, binder, conditions):
 
 
 def test_variations_are_each_their_own_video(denoiser, prompts, binder, conditions):
-    both = generate(denoiser, prompts, seed=3, batch=2, binder=binder, conditions=conditions, guidance=Guidance("released"))
+    both = generate(denoiser, prompts, seed=3, batch=2, binder=binder, conditions=conditions,
+                    guidance=Guidance("released"))
     second = generate(denoiser, prompts, seed=4, binder=binder, conditions=conditions, guidance=Guidance("released"))
     assert both.signals["video"].pixels.shape == (2, 8, 3, SIDE, SIDE)
     torch.testing.assert_close(both.signals["video"].pixels[1:], second.signals["video"].pixels, atol=1e-4, rtol=0)

@@ -129,7 +129,8 @@ def test_a_schedule_that_cannot_be_sampled_is_refused(audioldm):
 def test_memory_estimates_keep_their_order(audioldm):
     denoiser = audioldm.denoiser(seconds=10, steps=2)
     plain, checkpointed, guided, tuned = (denoiser.activation_bytes(2, guidance) for guidance in (
-        None, Guidance("released", checkpointing=True), Guidance("released"), Guidance("released", prompt_rates={"audio": 0.1})))
+        None, Guidance("released", checkpointing=True), Guidance("released"),
+        Guidance("released", prompt_rates={"audio": 0.1})))
     assert 0 < plain < checkpointed < guided < tuned
     assert denoiser.activation_bytes(4) == 2 * plain
 

@@ -71,7 +71,8 @@ def _released():
 
 def test_every_sample_has_its_own_choice(denoiser, binder, conditions):
     together = _run(denoiser, binder, conditions, batch=3, candidates={"audio": TRIED}).latents["audio"]
-    alone = [_run(denoiser, binder, conditions, seed=3 + k, candidates={"audio": TRIED}).latents["audio"] for k in range(3)]
+    alone = [_run(denoiser, binder, conditions, seed=3 + k, candidates={"audio": TRIED}).latents["audio"]
+             for k in range(3)]
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-3, rtol=0)
 
 
@@ -89,7 +90,8 @@ def test_streams_are_chosen_for_each_other(audioldm, animatediff, binder):
         sample(couple, start, prompts, on_step=lambda step: cleans.append(step.clean))
         estimates.append(cleans[guidance.choice(STEPS) - 1])
     with torch.no_grad():
-        losses = {(a, b): objective(couple.render({"video": estimates[a]["video"], "audio": estimates[b]["audio"]})).loss
+        losses = {(a, b): objective(couple.render({"video": estimates[a]["video"],
+                                                   "audio": estimates[b]["audio"]})).loss
                   for a in range(3) for b in range(3)}
     chosen, _ = sample(couple, starts[0], prompts, guidance, objective, others=starts[1:])
     finals = [sample(couple, start, prompts)[0] for start in starts]
@@ -166,6 +168,20 @@ def test_the_same_sounds_are_tried_whatever_else_is(audioldm, animatediff, binde
     torch.testing.assert_close(*sounds)
 
 
+@pytest.mark.parametrize("order", [0, 1])
+def test_no_candidate_of_any_stream_has_another_ones_noise(audioldm, animatediff, order):
+    """The larger latent of a video would otherwise begin with what the last candidate ended with, moved along."""
+    denoisers = [animatediff.denoiser(frames=4, height=64, width=64, fps=2, steps=2),
+                 audioldm.denoiser(seconds=0.5, steps=2)]
+    couple, draw = Together(denoisers[::-1] if order else denoisers), [torch.Generator().manual_seed(7)]
+    noises = [couple.start(draw) for _ in range(3)]
+    for stream in couple.streams:
+        values = torch.cat([noise[stream].flatten() for noise in noises])
+        assert len(values.unique()) > 0.99 * len(values), stream
+    alone = denoisers[0].start([torch.Generator().manual_seed(7)])["video"]
+    assert torch.equal(noises[0]["video"], alone)
+
+
 def test_what_nothing_compares_is_not_tried_twice(audioldm, animatediff, binder):
     couple = Together([animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2),
                        audioldm.denoiser(seconds=0.5, steps=2)])
@@ -173,3 +189,33 @@ def test_what_nothing_compares_is_not_tried_twice(audioldm, animatediff, binder)
     generate(couple, couple.prompts(["a dog"]), seed=1, binder=binder, between=0.0, conditions=target,
              guidance=Guidance(candidates={"audio": 2, "video": 6}), on_step=seen.append)
     assert [len(step.tried) for step in seen if step.tried] == [2]
+
+
+def test_a_choice_that_nothing_compares_is_an_error(audioldm, animatediff, binder):
+    couple = Together([animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2),
+                       audioldm.denoiser(seconds=0.5, steps=2)])
+    target = [replace(text_condition(binder, "a dog barks"), streams=("audio",))]
+    with pytest.raises(AlignerError, match="would move video, but compares only audio"):
+        generate(couple, couple.prompts(["a dog"]), seed=1, binder=binder, between=0.0, conditions=target,
+                 guidance=Guidance(candidates={"video": 6}))
+
+
+def test_what_would_move_only_before_the_choice_is_an_error(denoiser, binder, conditions):
+    settings = {"rule": "released", "candidates": {"audio": 2}, "start": 0.0, "end": 0.4}
+    with pytest.raises(AlignerError, match="after the choice are taken only by none"):
+        _run(denoiser, binder, conditions, chosen_at=0.4, **settings)
+    _run(denoiser, binder, conditions, chosen_at=0.2, **settings)
+
+
+def test_a_candidate_that_is_not_finite_is_an_error_and_no_winner(denoiser, binder, conditions, monkeypatch):
+    from aligner import sampling
+
+    picked = sampling.Objective.alignment
+
+    def overflown(self, generated):
+        alignment = picked(self, generated)
+        return replace(alignment, loss=alignment.loss * float("nan"))
+
+    monkeypatch.setattr(sampling.Objective, "alignment", overflown)
+    with pytest.raises(AlignerError, match="not finite"):
+        _run(denoiser, binder, conditions, candidates={"audio": 2})

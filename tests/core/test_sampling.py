@@ -45,7 +45,8 @@ def _targets(conditions):
 
 
 def _guided(denoiser, prompts, binder, conditions, seed=5, **settings):
-    return generate(denoiser, prompts, seed=seed, binder=binder, conditions=conditions, guidance=Guidance(**{"rule": "released"} | settings))
+    return generate(denoiser, prompts, seed=seed, binder=binder, conditions=conditions,
+                    guidance=Guidance(**{"rule": "released"} | settings))
 
 
 def _start(denoiser, seed=5):
@@ -307,8 +308,8 @@ def test_comparison_and_clips_reach_the_loss(denoiser, prompts, binder, settings
     given = [video_condition(binder, EXAMPLE_VIDEO)]
     usual, other = (_guided(denoiser, prompts, binder, given, **changed) for changed in ({}, settings))
     assert (usual.latents["audio"] - other.latents["audio"]).abs().max() > 1e-3
-    unguided = generate(denoiser, prompts, seed=5, binder=binder, conditions=given, guidance=Guidance(**{"rule": "released"} | settings),
-                        steer=False)
+    unguided = generate(denoiser, prompts, seed=5, binder=binder, conditions=given,
+                        guidance=Guidance(**{"rule": "released"} | settings), steer=False)
     assert other.score > unguided.score
 
 
@@ -338,7 +339,8 @@ def test_what_a_step_reports_holds_no_graph(denoiser, prompts, binder, two_condi
 
 def test_unguided_without_weights_is_not_an_error(denoiser, prompts, binder, text_condition):
     off = Condition(text_condition.embedding, 0.0)
-    result = generate(denoiser, prompts, seed=5, binder=binder, conditions=[off], guidance=Guidance("released"), steer=False)
+    result = generate(denoiser, prompts, seed=5, binder=binder, conditions=[off],
+                      guidance=Guidance("released"), steer=False)
     assert result.score is None
 
 

@@ -1,4 +1,4 @@
-"""A small fixed slice of the table, in fewer steps: the default must beat no guidance by what so few samples can show."""
+"""A small fixed slice of the table, in fewer steps: the default must beat no guidance by what so few samples show."""
 
 import pytest
 

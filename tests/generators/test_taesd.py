@@ -50,7 +50,8 @@ def test_guidance_may_look_through_it(tmp_path, tiny, animatediff_folders, binde
     for decoding in ("exact", "taesd"):
         denoiser = model.denoiser(frames=2, height=64, width=64, steps=3, decoding=decoding)
         runs.append([generate(denoiser, denoiser.prompts(["a dog"]), seed=0, binder=binder, guidance=guidance,
-                              conditions=[text_condition(binder, "a dog")]) for guidance in (None, Guidance("released"))])
+                              conditions=[text_condition(binder, "a dog")])
+                     for guidance in (None, Guidance("released"))])
     (exact_plain, exact_guided), (tiny_plain, tiny_guided) = runs
     assert torch.equal(exact_plain.signals["video"].pixels, tiny_plain.signals["video"].pixels)
     assert not torch.equal(exact_guided.latents["video"], tiny_guided.latents["video"])

@@ -70,13 +70,19 @@ def write_cards(gates: dict) -> None:
 def _written(card: Card, logs: Path, gates: dict) -> str:
     size = sum(file.stat().st_size for place in card.files
                for file in ([place] if place.is_file() else place.rglob("*.safetensors"))) / 1e6
-    training = "\n".join(f"| {part} | {last['step']} | {last['seconds'] / 60:.0f} |"
-                         for part in card.parts for last in [_last_line(logs / f"{part}.jsonl")])
+    training = "\n".join(f"| {name} | {last['step']} | {last['seconds'] / 60:.0f} |"
+                         for part in card.parts for name in _trained(part, logs)
+                         for last in [_last_line(logs / f"{name}.jsonl")])
     return (f"# {card.title}\n\n{card.text}\n\n{_WORLD}\n\n"
             f"- Data: clips of `aligner.demo.world`, drawn and played by formula; no recording of anything.\n"
             f"- Size: {size:.1f} MB, fp16.\n- Licence: that of this project.\n"
             f"- Made by: `python -m aligner.demo.train`.\n\n"
-            f"| part | steps | minutes of one CPU core |\n|---|---|---|\n{training}\n{_measured(card, gates)}")
+            f"| part | steps | minutes on one core of a busy machine |\n|---|---|---|\n{training}\n{_measured(card, gates)}")
+
+
+def _trained(part: str, logs: Path) -> list[str]:
+    """The logs of a part: its own and, where it was trained on when the world had changed, a second one."""
+    return [part] + [name for name in [f"{part}_tuned"] if (logs / f"{name}.jsonl").exists()]
 
 
 def _measured(card: Card, gates: dict) -> str:
@@ -95,8 +101,8 @@ def _measured(card: Card, gates: dict) -> str:
                          f"{_percent(gates['generation'][stream]['all'])} |")
     if not lines:
         return ""
-    return (f"\nOn {gates['samples']} clips of the {gates['split']} split, by the demo judge:\n\n| | |\n|---|---|\n"
-            + "\n".join(lines) + "\n")
+    return (f"\nOn {gates['samples']} clips of the {gates['split']} split; what is named, the demo judge names:\n\n"
+            "| | |\n|---|---|\n" + "\n".join(lines) + "\n")
 
 
 def _last_line(log: Path) -> dict:

@@ -17,8 +17,8 @@ class Noising:
         self.scheduler, self.device = DDIMScheduler(**settings), device
 
     def loss(self, predict, clean: torch.Tensor, draw: torch.Generator, *, upward: bool = False) -> dict:
-        """predict: (noisy, timesteps) -> v. clean: (B, ...). upward: the more noise, the more often, because what frames
-        have in common is decided there. "early": the error at high noise."""
+        """predict: (noisy, timesteps) -> v. clean: (B, ...). upward: the more noise, the more often, because what
+        frames have in common is decided there. "early": the error at high noise."""
         share = torch.rand(len(clean), generator=draw)
         share = share.sqrt() if upward else share
         timesteps = (share * self.scheduler.config.num_train_timesteps).long()
