@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from aligner.cli.result_folder import read_captions, read_results
-from aligner.errors import AlignerError
+from aligner.errors import AlignerError, MediaError
 from aligner.media import write_audio, write_image, write_video
 from aligner.metrics import av_align_of_clip
 

@@ -77,7 +77,8 @@ def _written(card: Card, logs: Path, gates: dict) -> str:
             f"- Data: clips of `aligner.demo.world`, drawn and played by formula; no recording of anything.\n"
             f"- Size: {size:.1f} MB, fp16.\n- Licence: that of this project.\n"
             f"- Made by: `python -m aligner.demo.train`.\n\n"
-            f"| part | steps | minutes on one core of a busy machine |\n|---|---|---|\n{training}\n{_measured(card, gates)}")
+            f"| part | steps | minutes on one core of a busy machine |\n|---|---|---|\n{training}\n"
+            f"{_measured(card, gates)}")
 
 
 def _trained(part: str, logs: Path) -> list[str]:
