@@ -45,7 +45,8 @@ def written(tmp_path, monkeypatch):
 
 def measured(text: str) -> list[str]:
     """The rows below the sentence that says on what they were measured."""
-    _, found, rows = text.partition("\nOn 64 clips of the test split; what is named, the demo judge names:\n\n| | |\n|---|---|\n")
+    head = "\nOn 64 clips of the test split; what is named, the demo judge names:\n\n| | |\n|---|---|\n"
+    _, found, rows = text.partition(head)
     return rows.splitlines() if found else []
 
 

@@ -46,7 +46,7 @@ def test_the_error_is_measured_and_that_at_high_noise_by_itself(settings):
         seen.append(timesteps)
         return torch.zeros_like(noisy)
 
-    losses = Noising(settings, "cpu").loss(saying_nothing, torch.zeros(64, 8, 8, 8), torch.Generator().manual_seed(1))
+    losses = Noising(settings, "cpu").loss(saying_nothing, torch.zeros(512, 8, 8, 8), torch.Generator().manual_seed(1))
     kept, early = kept_variance(settings)[seen[0]], seen[0] > 800
     assert len(seen) == 1 and seen[0].min() >= 0 and early.any() and not early.all()
     assert losses["loss"].item() == pytest.approx(kept.mean().item(), rel=0.02)

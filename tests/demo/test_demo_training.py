@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from aligner import demo
 from aligner.demo.evaluation.runs import generated
 from aligner.demo.training import loop
+from aligner.demo.training.cards import LOGS
 from aligner.demo.training.diffusion import Noising
 from aligner.demo.training.sizes import AUDIO_SCHEDULE, BINDER, IMAGE_SCHEDULE, SECOND_BINDER
 from aligner.demo.training.text_encoders import trained_clap_text, trained_clip_text
@@ -43,11 +46,12 @@ def test_all_networks_are_there_in_half_precision(trained):
 
 def test_they_are_written_where_they_were_wanted(trained):
     assert not trained.built_in.exists()
-    assert {path.name for path in trained.weights.iterdir()} == {path.split("/")[0] for path in NETWORKS}
+    assert {path.name for path in trained.weights.iterdir()} == {path.split("/")[0] for path in NETWORKS} | {LOGS}
 
 
 def test_they_are_small_enough_to_come_with_the_code(trained):
-    assert sum(path.stat().st_size for path in trained.weights.rglob("*") if path.is_file()) < 25e6
+    for folder in (trained.weights, Path(demo.__file__).with_name("weights")):
+        assert sum(path.stat().st_size for path in folder.rglob("*.safetensors")) < 25e6
 
 
 def test_binders_are_two_of_different_sizes(trained):
