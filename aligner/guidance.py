@@ -62,6 +62,12 @@ RULES = {
 }
 
 
+def filled(asked: Mapping, usual: Mapping) -> dict:
+    """For every stream what is asked for; where that is None, what is usual, if anything is."""
+    chosen = {stream: usual.get(stream) if value is None else value for stream, value in asked.items()}
+    return {stream: value for stream, value in chosen.items() if value is not None}
+
+
 @dataclass(frozen=True)
 class Guidance:
     """Settings of the diffusion latent aligner.

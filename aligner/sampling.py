@@ -102,21 +102,34 @@ def _best(run, candidates, y, steps, objective):
         # One by one, so that whoever cancels waits for one candidate at most.
         embedded.append(objective.embedded(run.denoiser.render(followed[-1][1])))
     couplings = run.denoiser.couplings
-    numbers = [[k for k, z in enumerate(candidates) if group[0] in z] for group in couplings]
-    combinations = list(product(*numbers))
-    tried = [objective.alignment({stream: embedded[candidate][stream] for group, candidate in zip(couplings, chosen)
-                                  for stream in group if stream in embedded[candidate]})
-             for chosen in combinations]
-    losses = torch.stack([alignment.loss for alignment in tried])
-    if not losses.isfinite().all():
-        raise AlignerError(f"How well a candidate aligns after step {steps} {NOT_FINITE}")
-    best = losses.argmin(dim=0).cpu()
-    of_stream = {stream: torch.tensor(combinations)[best, k] for k, group in enumerate(couplings) for stream in group}
-    z, clean = ({stream: torch.stack([followed[candidate][part][stream][row]
-                                      for row, candidate in enumerate(chosen.tolist())])
-                 for stream, chosen in of_stream.items()} for part in (0, 1))
+    combinations = list(product(*([k for k, z in enumerate(candidates) if group[0] in z] for group in couplings)))
+    tried = [objective.alignment({stream: embedded[k][stream]
+                                  for stream, k in _by_stream(couplings, combination).items() if stream in embedded[k]})
+             for combination in combinations]
+    best = _lowest([alignment.loss for alignment in tried], steps)
+    chosen = _by_stream(couplings, torch.tensor(combinations)[best].T)
+    z, clean = (_rows_of(part, chosen) for part in zip(*followed))
     run.report_choice(steps - 1, clean, tried, best)
     return z, clean
+
+
+def _by_stream(couplings, values):
+    """What each group of coupled streams has, for each of its streams."""
+    return {stream: value for group, value in zip(couplings, values) for stream in group}
+
+
+def _lowest(losses, steps):
+    """(B,): of each sample the number of its lowest loss."""
+    losses = torch.stack(losses)
+    if not losses.isfinite().all():
+        raise AlignerError(f"How well a candidate aligns after step {steps} {NOT_FINITE}")
+    return losses.argmin(dim=0).cpu()
+
+
+def _rows_of(candidates, chosen):
+    """Streams whose sample b is that of candidate chosen[stream][b]."""
+    return {stream: torch.stack([candidates[k][stream][b] for b, k in enumerate(numbers.tolist())])
+            for stream, numbers in chosen.items()}
 
 
 def _picked(alignments, rows):

@@ -27,7 +27,7 @@ from aligner.objective import Objective
 from aligner.sampling import sample
 from aligner.tasks import pairs
 
-from .measure import interleaved_seconds, peak_bytes, seconds_of
+from .measure import interleaved_seconds, peak_bytes, ratio, seconds_of
 from .scene import PROMPT, SIZES, Scene, make_scene
 
 RATE = 0.1
@@ -197,18 +197,13 @@ def compare(size: str, seconds: float, repetitions: int, seed: int, device: torc
     times = interleaved_seconds(works, repetitions, device)
     parts = [network + gradient for network, gradient in zip(times["network"], times["gradient"])]
     return [size, f"{seconds:g} s", _milliseconds(times["released"]), _milliseconds(times["ours"]),
-            _ratio(times["released"], times["ours"]), _mebibytes(released_peak), _mebibytes(our_peak),
-            f"{released_peak / our_peak:.2f}", _milliseconds(parts), _ratio(times["ours"], parts),
+            ratio(times["released"], times["ours"]), _mebibytes(released_peak), _mebibytes(our_peak),
+            f"{released_peak / our_peak:.2f}", _milliseconds(parts), ratio(times["ours"], parts),
             _milliseconds([seconds_of(lambda: OurStep(scene), device)])]
 
 
 def _milliseconds(seconds: Sequence[float]) -> str:
     return f"{1000 * median(seconds):.0f} ms"
-
-
-def _ratio(numerators: Sequence[float], denominators: Sequence[float]) -> str:
-    ratios = [numerator / denominator for numerator, denominator in zip(numerators, denominators)]
-    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def _mebibytes(count: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -30,6 +31,12 @@ def seconds_of(work: Work, device: torch.device) -> float:
     work()
     _synchronise(device)
     return time.perf_counter() - start
+
+
+def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> str:
+    """Of two works that took turns: median (smallest to largest) of the repetitions' ratios."""
+    ratios = [numerator / denominator for numerator, denominator in zip(numerators, denominators)]
+    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def _synchronise(device: torch.device) -> None:

@@ -16,7 +16,7 @@ from aligner.demo.evaluation.runs import Models, demo_models, generated, given_s
 from aligner.demo.world import clip, scene, vague_caption
 from aligner.guidance import Guidance
 
-from .measure import interleaved_seconds
+from .measure import interleaved_seconds, ratio
 
 #: Of the first column: what the others are divided by.
 REFERENCE = "released"
@@ -32,13 +32,8 @@ def compare(models: Models, task: str, batch: int, steps: int, repetitions: int)
 
     times = interleaved_seconds({name: work(guidance) for name, guidance in METHODS.items()}, repetitions,
                                 torch.device("cpu"))
-    others = [_ratio(times[name], times[REFERENCE]) for name in METHODS if name != REFERENCE]
+    others = [ratio(times[name], times[REFERENCE]) for name in METHODS if name != REFERENCE]
     return [task, f"{median(times[REFERENCE]) / batch:.1f} s", *others]
-
-
-def _ratio(numerators: Sequence[float], denominators: Sequence[float]) -> str:
-    ratios = [numerator / denominator for numerator, denominator in zip(numerators, denominators)]
-    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,6 +1,6 @@
 from comfy_api.latest import io
 
-from ..aligner.guidance import PAPER_RATES, PROMPT_RATES, RULES, Guidance
+from ..aligner.guidance import PAPER_RATES, PROMPT_RATES, RULES, Guidance, filled
 from ..aligner.imagebind.clips import CLIP_SAMPLINGS
 from ..aligner.losses import COMPARISONS
 from .types import CATEGORY, GuidanceType
@@ -82,10 +82,9 @@ class GuidanceSettings(io.ComfyNode):
         if own.rates:
             settings |= {"rates": {"audio": learning_rate, "video": video_rate},
                          "prompt_rates": {"audio": prompt_rate, "video": video_prompt_rate}}
-        asked = {"audio": candidates, "video": video_candidates}
-        tried = {**own.candidates, **{stream: number for stream, number in asked.items() if number}}
-        return io.NodeOutput(Guidance(rule=rule, compare=_own_or(compare), clips=_own_or(clips), candidates=tried,
-                                      **settings))
+        asked = {"audio": candidates or None, "video": video_candidates or None}
+        return io.NodeOutput(Guidance(rule=rule, compare=_own_or(compare), clips=_own_or(clips),
+                                      candidates=filled(asked, own.candidates), **settings))
 
 
 def _own_or(choice: str) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import AlignerError, MediaError
 from ..generation import require_seeds
 from ..generators import ddim
-from ..guidance import RULES, Guidance
+from ..guidance import RULES, Guidance, filled
 from ..media import require_writable
 
 
@@ -20,17 +20,11 @@ def guidance_of(options: Namespace, *, rates: Mapping[str, float | None], prompt
     """The guidance that the options describe, which leave to the rule what is None. Raises AlignerError if they cannot
     work."""
     rule, (start, end) = RULES[options.rule], options.window
-    return Guidance(rule=options.rule, rates=_filled(rates, rule.rates),
-                    prompt_rates=_filled(prompt_rates, rule.prompt_rates),
-                    candidates=_filled(candidates, rule.candidates), chosen_at=options.chosen_at,
+    return Guidance(rule=options.rule, rates=filled(rates, rule.rates),
+                    prompt_rates=filled(prompt_rates, rule.prompt_rates),
+                    candidates=filled(candidates, rule.candidates), chosen_at=options.chosen_at,
                     inner_steps=options.inner_steps, start=start, end=end, compare=options.compare, clips=options.clips,
                     checkpointing=options.checkpointing)
-
-
-def _filled(asked: Mapping, usual: Mapping) -> dict:
-    """For every stream what is asked for, or what is usual, if there is either."""
-    chosen = {stream: usual.get(stream) if value is None else value for stream, value in asked.items()}
-    return {stream: value for stream, value in chosen.items() if value is not None}
 
 
 def text_weight_of(options: Namespace) -> float:
