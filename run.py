@@ -1,6 +1,6 @@
 """Set up this project's own Python environment, then run something in it.
 
-    python3 run.py demo [options]           video-to-audio on the bundled clip; writes out/demo.mp4
+    python3 run.py demo [options]           a sound for a clip, then a clip and its sound from words, into out/
     python3 run.py test [pytest options]    the test suite
 
 The environment is the folder .env beside this file. It is made on first use and completed when the
