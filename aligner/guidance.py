@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -106,7 +107,7 @@ class Guidance:
         self._require_choice("rule", RULES)
         for name in ("rates", "prompt_rates", "candidates", "compare", "clips"):
             if getattr(self, name) is None:
-                object.__setattr__(self, name, getattr(RULES[self.rule], name))
+                object.__setattr__(self, name, copy(getattr(RULES[self.rule], name)))
         self._require_choice("compare", COMPARISONS)
         self._require_choice("clips", CLIP_SAMPLINGS)
         for kind, rates in (("latent", self.rates), ("prompt", self.prompt_rates)):
@@ -176,7 +177,7 @@ class Guidance:
         streams = tuple(streams)
         if self.candidates_of(streams) > 1 and not self.moves:
             return
-        self.window(steps)
         if not any(rates.get(stream, 0) for rates in (self.rates, self.prompt_rates) for stream in streams):
             raise AlignerError(f"Guidance moves nothing: the learning rates of {' and '.join(streams)}, latent and "
                                "prompt, are all 0. Try several candidates, raise a rate, or turn guidance off.")
+        self.window(steps)

@@ -13,7 +13,7 @@ from .errors import NOT_FINITE, AlignerError
 from .generators.base import Denoiser, Streams
 from .guidance import RULES, Guidance
 from .objective import Alignment, Objective
-from .signals import Signal
+from .signals import Signal, Sound
 
 #: Gradients of a cosine are tiny; half precision would flush them to zero on their way back. A power of two
 #: changes nothing else: it is divided out again before the update, exactly.
@@ -94,19 +94,21 @@ def _best(run, candidates, y, steps, objective):
     """Follow candidates for some steps, and go on with those whose clean estimates align best, sample by sample.
 
     Streams that do not depend on each other are chosen for each other: any candidate of one may meet any of another.
-    Returns latents and clean estimates.
+    What is silent is passed over: it fits many a moment, and is no use to anyone. Returns latents and clean estimates.
     """
-    followed, embedded = [], []
+    followed, embedded, silent = [], [], []
     for candidate in candidates:
         followed.append(_followed(run, candidate, y, steps))
+        rendered = run.denoiser.render(followed[-1][1])
         # One by one, so that whoever cancels waits for one candidate at most.
-        embedded.append(objective.embedded(run.denoiser.render(followed[-1][1])))
+        embedded.append(objective.embedded(rendered))
+        silent.append({name: signal.silent for name, signal in rendered.items() if isinstance(signal, Sound)})
     couplings = run.denoiser.couplings
     combinations = list(product(*([k for k, z in enumerate(candidates) if group[0] in z] for group in couplings)))
-    tried = [objective.alignment({stream: embedded[k][stream]
-                                  for stream, k in _by_stream(couplings, combination).items() if stream in embedded[k]})
-             for combination in combinations]
-    best = _lowest([alignment.loss for alignment in tried], steps)
+    tried = [objective.alignment(_combined(embedded, couplings, each)) for each in combinations]
+    losses = torch.stack([alignment.loss for alignment in tried])
+    refused = [sum(_combined(silent, couplings, each).values(), torch.zeros_like(losses[0])) for each in combinations]
+    best = _lowest(losses, torch.stack(refused) > 0, steps)
     chosen = _by_stream(couplings, torch.tensor(combinations)[best].T)
     z, clean = (_rows_of(part, chosen) for part in zip(*followed))
     run.report_choice(steps - 1, clean, tried, best)
@@ -118,12 +120,17 @@ def _by_stream(couplings, values):
     return {stream: value for group, value in zip(couplings, values) for stream in group}
 
 
-def _lowest(losses, steps):
-    """(B,): of each sample the number of its lowest loss."""
-    losses = torch.stack(losses)
+def _combined(candidates, couplings, combination):
+    """What several candidates, one for each group of coupled streams, say of their streams."""
+    return {stream: candidates[k][stream] for stream, k in _by_stream(couplings, combination).items()
+            if stream in candidates[k]}
+
+
+def _lowest(losses, refused, steps):
+    """(B,): of each sample the number of its lowest loss; of those that are refused only if all are."""
     if not losses.isfinite().all():
         raise AlignerError(f"How well a candidate aligns after step {steps} {NOT_FINITE}")
-    return losses.argmin(dim=0).cpu()
+    return losses.masked_fill(refused & ~refused.all(dim=0), torch.inf).argmin(dim=0).cpu()
 
 
 def _rows_of(candidates, chosen):

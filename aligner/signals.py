@@ -18,6 +18,9 @@ from .imagebind.encode import Embedding, embed_audio, embed_frames, embed_image
 #: How much of a video is decoded together: one frame of 256 x 256 pixels, whose latent has 32 x 32, or many small ones.
 _LATENT_PIXELS_AT_ONCE = 32 * 32
 
+#: Root mean square of what nobody hears: 60 dB below full scale.
+_SILENCE = 1e-3
+
 
 class Signal(Protocol):
     """A rendered stream."""
@@ -59,6 +62,11 @@ class Sound:
     @property
     def seconds(self) -> float:
         return self.samples / self.sample_rate
+
+    @property
+    def silent(self) -> torch.Tensor:
+        """(B,) bool: whether there is nothing to hear, at less than -60 dB of full scale."""
+        return self.waveform.square().mean(dim=1).sqrt() < _SILENCE
 
 
 @dataclass(frozen=True)

@@ -117,17 +117,16 @@ def add_guidance(command: ArgumentParser, rate: float, prompt_rate: float, candi
                        help="start from a prompt embedding that --save-prompt wrote, instead of the prompt's own")
     group.add_argument("--save-prompt", metavar="FILE.safetensors", help="also write the tuned prompt embedding")
     group.add_argument("--inner-steps", type=int, default=1, metavar="N",
-                       help="updates per denoising step; not for --rule search (default: %(default)s)")
+                       help="updates per denoising step, where a rate moves something (default: %(default)s)")
     group.add_argument("--window", type=float, nargs=2, default=(0.2, 1.0), metavar=("START", "END"),
-                       help="the part of the steps in which something moves, as fractions; not for --rule search "
-                            "(default: 0.2 1.0)")
+                       help="the part of the steps in which a rate moves something, as fractions (default: 0.2 1.0)")
     group.add_argument("--compare", choices=["mean", "per_clip"],
                        help="compare the means over clips, as in the paper, or each clip with its own clip, which "
                             "carries timing (default: per_clip with --rule search, else mean)")
     add_clips(group, default=None, default_help="short with --rule search, else released")
     group.add_argument("--checkpointing", action=BooleanOptionalAction, default=checkpointing,
-                       help="recompute activations instead of keeping them: less memory, more time, the same result; "
-                            "not for --rule search; "
+                       help="where a rate moves something, recompute activations instead of keeping them: less memory, "
+                            "more time, the same result; "
                             f"{'on' if checkpointing else 'off'} unless you say otherwise")
 
 

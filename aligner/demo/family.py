@@ -52,7 +52,7 @@ def load_second_imagebind() -> ImageBind:
 
 
 def fingerprint() -> str:
-    """What distinguishes these weights from others: a digest of all their files."""
+    """What distinguishes these weights from others: a digest of them all, their configurations aside."""
     digest = hashlib.sha256()
     for path in sorted(WEIGHTS.rglob("*.safetensors")):
         digest.update(path.relative_to(WEIGHTS).as_posix().encode())

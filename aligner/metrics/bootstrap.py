@@ -17,7 +17,11 @@ class Interval(NamedTuple):
     high: float
 
 
-def bootstrap_interval(rows: torch.Tensor, statistic: Callable[[torch.Tensor], torch.Tensor | float] = torch.mean, *,
+def _mean(rows: torch.Tensor) -> torch.Tensor:
+    return rows.double().mean()
+
+
+def bootstrap_interval(rows: torch.Tensor, statistic: Callable[[torch.Tensor], torch.Tensor | float] = _mean, *,
                        level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
     """The percentile bootstrap interval of a statistic of samples (Efron 1979).
 

@@ -11,8 +11,10 @@ from aligner.errors import AlignerError
 from aligner.generation import generate, objective_of
 from aligner.generators.together import Together
 from aligner.guidance import Guidance
+from aligner.imagebind.clips import CLIP_SAMPLINGS
 from aligner.imagebind.encode import embed_text
 from aligner.sampling import sample
+from aligner.signals import Sound
 
 STEPS, TRIED = 5, 4
 
@@ -49,24 +51,17 @@ def _followed(denoiser, noise, steps):
 
 def test_the_best_candidate_goes_on_and_nothing_else_is_changed(denoiser, binder, conditions):
     result = _run(denoiser, binder, conditions, candidates={"audio": TRIED}, chosen_at=0.6)
-    target = conditions[0].embedding.mean()
-    scores = []
-    for noise in _noises(denoiser, seed=3):
+    noises, scores = _noises(denoiser, seed=3), []
+    for noise in noises:
         clean, _ = _followed(denoiser, noise, steps=3)
-        waveform = denoiser.render(clean)["audio"].waveform
         with torch.no_grad():
-            mean = denoiser.render(clean)["audio"].embed(binder, _released()).mean()
-        assert waveform.isfinite().all()
-        scores.append(torch.nn.functional.cosine_similarity(mean, target).item())
-    best = _noises(denoiser, seed=3)[max(range(TRIED), key=scores.__getitem__)]
+            embedding = denoiser.render(clean)["audio"].embed(binder, CLIP_SAMPLINGS["short"])
+        scores.append(torch.nn.functional.cosine_similarity(embedding.mean(), conditions[0].embedding.mean()).item())
     assert len(set(scores)) == TRIED
+    ((label, tried),) = result.tried.items()
+    assert [score for _, score in tried] == pytest.approx(scores, abs=1e-5), label
+    best = noises[max(range(TRIED), key=scores.__getitem__)]
     torch.testing.assert_close(result.latents["audio"], _followed(denoiser, best, steps=STEPS)[1], atol=1e-5, rtol=0)
-
-
-def _released():
-    from aligner.imagebind.clips import CLIP_SAMPLINGS
-
-    return CLIP_SAMPLINGS["released"]
 
 
 def test_every_sample_has_its_own_choice(denoiser, binder, conditions):
@@ -219,3 +214,19 @@ def test_a_candidate_that_is_not_finite_is_an_error_and_no_winner(denoiser, bind
     monkeypatch.setattr(sampling.Objective, "alignment", overflown)
     with pytest.raises(AlignerError, match="not finite"):
         _run(denoiser, binder, conditions, candidates={"audio": 2})
+
+
+def test_what_is_silent_is_passed_over(denoiser, binder, conditions, monkeypatch):
+    def chosen(silent):
+        calls, seen = iter(range(TRIED)), []
+        monkeypatch.setattr(Sound, "silent", property(lambda sound: torch.tensor([next(calls) in silent])))
+        _run(denoiser, binder, conditions, candidates={"audio": TRIED}, on_step=seen.append)
+        (choice,) = [step for step in seen if step.tried]
+        losses = torch.cat([alignment.loss for alignment in choice.tried])
+        assert choice.alignment.loss in losses
+        return losses.argsort().tolist(), losses.argsort()[losses.sort().values == choice.alignment.loss].item()
+
+    order, best = chosen(silent=())
+    assert best == order[0]
+    assert chosen(silent=order[:2]) == (order, order[2])
+    assert chosen(silent=range(TRIED)) == (order, best), "where nothing is heard at all, the best of it goes on"

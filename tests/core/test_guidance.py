@@ -1,7 +1,7 @@
 import pytest
 
 from aligner.errors import AlignerError
-from aligner.guidance import Guidance
+from aligner.guidance import RULES, Guidance
 
 
 def test_the_released_window_guides_the_last_23_of_30_steps():
@@ -51,3 +51,13 @@ def test_rates_of_zero_everywhere_move_nothing():
 def test_guidance_is_frozen():
     with pytest.raises(AttributeError):
         Guidance().inner_steps = 3
+
+
+def test_nothing_to_do_is_said_before_anything_about_the_window():
+    with pytest.raises(AlignerError, match="moves nothing"):
+        Guidance(candidates={"audio": 1}).require_effect(["audio"], steps=1)
+
+
+def test_what_a_rule_says_cannot_be_changed_by_accident():
+    Guidance().candidates["audio"] = 99
+    assert Guidance().candidates["audio"] == RULES["search"].candidates["audio"] != 99

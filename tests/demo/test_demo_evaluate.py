@@ -20,8 +20,8 @@ def measured(monkeypatch, few_resamples, instruments):
     def rows_of(cell, models, split, samples, work):
         asked.append((cell.name, split, samples, work))
         right = cell.method == "default"
-        return [{"right": right, "cosine": 0.1, "second": 0.2, "matched": None, "optimised": 0.3, "seconds": 1.0,
-                 "features": [float(index == k) for k in range(64)]} for index in range(samples)]
+        return [{"right": right, "silent": False, "cosine": 0.1, "second": 0.2, "matched": None, "optimised": 0.3,
+                 "seconds": 1.0, "features": [float(index == k) for k in range(64)]} for index in range(samples)]
 
     monkeypatch.setattr(evaluate, "rows_of", rows_of)
     monkeypatch.setattr(evaluate, "demo_models", lambda: Models(None, None, instruments, "random weights"))

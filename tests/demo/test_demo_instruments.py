@@ -69,12 +69,27 @@ def test_a_picture_has_no_moments_and_is_judged_as_a_video_that_stands_still(ins
 def test_of_two_generated_streams_both_are_judged(instruments, random_judge, sounds, frames):
     seen, heard = random_judge.watch(frames), random_judge.hear(sounds)
     wanted = [NAMES[number] for number in seen.events]
-    wanted[2] = next(name for name in NAMES if name != wanted[2])
     rows = instruments.measured({"video": video_of(frames), "audio": sound_of(sounds)}, wanted)
     assert [row["right"] for row in rows] == (seen.events == heard.events).tolist()
-    assert [row["said"] for row in rows] == [True, True, False]
     for k, row in enumerate(rows):
         assert row["features"] == pytest.approx(seen.features[k].tolist(), abs=1e-5)  # of the first one
+
+
+@pytest.mark.parametrize("streams", [("audio",), ("video", "audio")])
+def test_silence_is_never_right(instruments, random_judge, sounds, frames, streams):
+    sounds = sounds * torch.tensor([[1.0], [1e-5], [0.0]])
+    named = [NAMES[number] for number in random_judge.hear(sounds).events]
+    signals = {"audio": sound_of(sounds), "video": video_of(frames)}
+    rows = instruments.measured({stream: signals[stream] for stream in streams}, named,
+                                signals["video"] if len(streams) == 1 else None)
+    assert [row["silent"] for row in rows] == [False, True, True] and not any(row["right"] for row in rows[1:])
+    if len(streams) == 1:
+        assert rows[0]["right"], "what is heard still counts"
+
+
+def test_a_video_is_not_silent(instruments, sounds, frames):
+    rows = instruments.measured({"video": video_of(frames)}, NAMES[:3], sound_of(0 * sounds))
+    assert [row["silent"] for row in rows] == [False] * 3
 
 
 def test_nothing_that_is_measured_keeps_a_graph(instruments, sounds):

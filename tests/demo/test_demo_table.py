@@ -14,14 +14,14 @@ REAL = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 
 
 def rows(right: list[bool], features: torch.Tensor = REAL, matched: list | None = None, cosine: float = 0.5):
-    return [{"right": one, "cosine": cosine, "second": 0.1 * k, "matched": matched[k] if matched else None,
+    return [{"right": one, "silent": not one, "cosine": cosine, "second": 0.1 * k, "matched": matched[k] if matched else None,
              "optimised": 0.25, "seconds": 1.0 + k, "features": features[k].tolist()} for k, one in enumerate(right)]
 
 
 def test_means_and_intervals():
     figures = summary(rows([True, False, True, True], matched=[0.0, 1.0, 0.5, 0.5]), REAL)
     assert figures["samples"] == 4 and figures["seconds"] == 2.5
-    assert figures["right"]["mean"] == 0.75 and figures["matched"]["mean"] == 0.5
+    assert [figures[name]["mean"] for name in ("right", "silent", "matched")] == [0.75, 0.25, 0.5]
     assert figures["second"]["mean"] == pytest.approx(0.15)
     assert 0 <= figures["right"]["low"] < 0.75 < figures["right"]["high"] <= 1
     assert figures["cosine"] == {"mean": 0.5, "low": 0.5, "high": 0.5}  # all the same: no width

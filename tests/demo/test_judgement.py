@@ -83,6 +83,14 @@ def test_what_is_optimised_against_the_judge_is_caught_by_the_second_binder(mode
     assert second < (real["second"] + shuffled["second"]) / 2
 
 
+def test_silence_is_no_event(models, frames, clips):
+    """The judge takes it for a square."""
+    rows = models.instruments.measured({"audio": sound_of(torch.zeros(CLIPS, 32000))},
+                                       [each.scene.event.name for each in clips], video_of(frames))
+    assert any(row["judged"] == row["event"] for row in rows), "the judge should have been fooled"
+    assert all(row["silent"] for row in rows) and not any(row["right"] for row in rows)
+
+
 def test_the_binders_are_not_one_and_the_same(models, sounds):
     embeddings = [sound_of(sounds).embed(binder, CLIP_SAMPLINGS["released"]).mean()
                   for binder in (models.instruments.binder, models.instruments.second)]

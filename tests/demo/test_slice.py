@@ -7,9 +7,9 @@ from aligner.demo.evaluation.cells import Cell
 from aligner.demo.evaluation.runs import demo_models, rows_of
 
 SAMPLES, STEPS = 8, 10
-#: What so few samples support. If 1 of 8 is right by chance and the default on 60 to 70 % of all, 9 to 3 % of such slices
-#: would gain fewer than two; if it gained nothing, 12 % would gain two all the same. The samples are fixed, so that
-#: only the code can change the outcome.
+#: What so few samples support. If 1 of 8 is right by chance and the default on 60 to 70 % of all, 9 to 3 % of such
+#: slices would gain fewer than two; if it gained nothing, 12 % would gain two all the same. The samples are fixed, so
+#: that only the code can change the outcome.
 LEAST = 2
 
 

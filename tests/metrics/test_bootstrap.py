@@ -23,6 +23,11 @@ def test_every_resample_of_two_samples():
     assert bootstrap_interval(torch.tensor([False, True]), level=0.6) == pytest.approx((0, 1))
 
 
+def test_whole_numbers_have_a_mean_too():
+    counts = torch.tensor([1, 2, 3, 4])
+    assert bootstrap_interval(counts) == bootstrap_interval(counts.double())
+
+
 def test_same_seed_same_interval(seeded):
     values = torch.randn(30, generator=seeded)
     first = bootstrap_interval(values, seed=4)

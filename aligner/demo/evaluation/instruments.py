@@ -30,26 +30,25 @@ class Instruments:
         result: one generated stream and what it was made for, or two generated streams. wanted: each sample's event.
         given: the clips that the result was made for.
 
-        judged: the event that the judge names, of the first generated stream. right: whether that is the wanted one,
-        or, of two generated streams, whether both are the same; said: whether it is the wanted one then. cosine: of the
-        judge's features. second: of the second binder's embeddings. matched: AV-Align; None where there is no pair of
-        sound and video. optimised: as second, by the binder that steered.
+        judged: the event that the judge names, of the first generated stream. silent: whether a generated sound cannot
+        be heard; the judge, who knows nothing but events, gives it a name all the same. right: whether that is the
+        wanted one, or, of two generated streams, whether both are the same; never if silent. cosine: of the judge's
+        features. second: of the second binder's embeddings. matched: AV-Align; None where there is no pair of sound and
+        video. optimised: as second, by the binder that steered, over clips as in the released code.
         """
         mine, other = self._sides(result, given)
         verdicts = self.verdict(mine), self.verdict(other)
         judged = [EVENTS[number].name for number in verdicts[0].events.tolist()]
         against = wanted if given is not None else [EVENTS[number].name for number in verdicts[1].events.tolist()]
+        silent = [flag for signal in result.values() if isinstance(signal, Sound) for flag in signal.silent.tolist()]
+        silent = silent or [False] * len(wanted)
         cosine = F.cosine_similarity(verdicts[0].features, verdicts[1].features)
         second, optimised = (self._cosine(binder, mine, other) for binder in (self.second, self.binder))
-        rows = []
-        for k, event in enumerate(wanted):
-            row = {"event": event, "judged": judged[k], "right": judged[k] == against[k], "cosine": cosine[k].item(),
-                   "second": second[k].item(), "matched": self._matched(mine, other, k),
-                   "optimised": optimised[k].item(), "features": verdicts[0].features[k].tolist()}
-            if given is None:
-                row["said"] = judged[k] == event
-            rows.append(row)
-        return rows
+        return [{"event": event, "judged": judged[k], "silent": silent[k],
+                 "right": judged[k] == against[k] and not silent[k], "cosine": cosine[k].item(),
+                 "second": second[k].item(), "matched": self._matched(mine, other, k),
+                 "optimised": optimised[k].item(), "features": verdicts[0].features[k].tolist()}
+                for k, event in enumerate(wanted)]
 
     @staticmethod
     def _sides(result: dict[str, Signal], given: Signal | None) -> tuple[Signal, Signal]:

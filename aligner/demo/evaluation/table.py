@@ -11,7 +11,7 @@ from ...metrics import bootstrap_interval, frechet_distance
 from .cells import Cell
 
 #: Figures that guidance did not optimise, then the one that it did.
-FIGURES = ("right", "cosine", "second", "matched", "optimised")
+FIGURES = ("right", "silent", "cosine", "second", "matched", "optimised")
 HEADINGS = {"right": "judge: right", "cosine": "judge: cosine", "second": "2nd binder: cosine", "matched": "AV-Align",
             "frechet": "Fréchet", "seconds": "s / sample", "optimised": "*guiding binder*"}
 
