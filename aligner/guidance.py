@@ -49,11 +49,11 @@ class Rule:
 #: step is then taken with the prediction made before the update, which saves a second pass through the network in every
 #: step. It also tunes the prompts of video (eq. 17). "released": the authors' code, Adam on the latent after the
 #: scheduler's step, with the prediction of before it held fixed. "search": several noises are followed for a while, and
-#: the one goes on whose clean estimate aligns best (arXiv 2501.09732). Nothing is moved, so that nothing adversarial
-#: can be found, and no memory is needed for a gradient. Prompts do not count in the choice: all candidates follow the
-#: prompt already, and what it leaves open is up to the conditions. It is the default because a judge that none of these
-#: rules optimises hears and sees the most in its results (`aligner.demo.evaluate`). Where it is given learning rates,
-#: the latents that were chosen move on as in "released".
+#: the one goes on whose clean estimate aligns best (arXiv 2501.09732), of those that can be heard. Nothing is moved, so
+#: that nothing adversarial can be found, and no memory is needed for a gradient. Prompts do not count in the choice: all
+#: candidates follow the prompt already, and what it leaves open is up to the conditions. It is the default because a
+#: judge that none of these rules optimises hears and sees the most in its results (`aligner.demo.evaluate`). Where it is
+#: given learning rates, the latents that were chosen move on as in "released".
 RULES = {
     "search": Rule("after", through_denoiser=False, optimiser=torch.optim.Adam, rates={},
                    candidates={"audio": 16, "video": 8}, compare="per_clip", clips="short", text_weight=0.0),
