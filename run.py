@@ -148,7 +148,9 @@ def demo(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    return run(prepare(LIBRARIES, TEST_TOOLS, TEST_REFERENCES), "-m", "pytest", *arguments)
+    # Two at a time, each on one core: more would each hold PyTorch and the models in memory.
+    processes = ("--numprocesses", "2", "--dist", "loadgroup")
+    return run(prepare(LIBRARIES, TEST_TOOLS, TEST_REFERENCES), "-m", "pytest", *processes, *arguments)
 
 
 COMMANDS = {"demo": demo, "test": test}

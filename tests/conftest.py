@@ -13,6 +13,15 @@ from aligner.imagebind.encode import embed_text
 torch.set_num_threads(1)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What shares a ComfyUI server, or else a file's fixtures, is for one process."""
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        server = parameters.get("comfyui")
+        item.add_marker(pytest.mark.xdist_group(server.version if server else item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def audioldm_folder(tmp_path_factory):
     return write_random_audioldm(tmp_path_factory.mktemp("audioldm"), seed=1)
