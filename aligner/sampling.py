@@ -13,7 +13,7 @@ from .errors import NOT_FINITE, AlignerError
 from .generators.base import Denoiser, Streams
 from .guidance import RULES, Guidance
 from .objective import Alignment, Objective
-from .signals import Signal, Sound
+from .signals import Signal, silences
 
 #: Gradients of a cosine are tiny; half precision would flush them to zero on their way back. A power of two
 #: changes nothing else: it is divided out again before the update, exactly.
@@ -102,7 +102,7 @@ def _best(run, candidates, y, steps, objective):
         rendered = run.denoiser.render(followed[-1][1])
         # One by one, so that whoever cancels waits for one candidate at most.
         embedded.append(objective.embedded(rendered))
-        silent.append({name: signal.silent for name, signal in rendered.items() if isinstance(signal, Sound)})
+        silent.append(silences(rendered))
     couplings = run.denoiser.couplings
     combinations = list(product(*([k for k, z in enumerate(candidates) if group[0] in z] for group in couplings)))
     tried = [objective.alignment(_combined(embedded, couplings, each)) for each in combinations]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
@@ -133,6 +133,11 @@ class LatentFrames:
         at_once = max(1, _LATENT_PIXELS_AT_ONCE // frames[0, 0].numel())
         pictures = torch.cat([recomputed(decode, part) for part in frames.split(at_once)])
         return pictures.unflatten(0, (len(latents), -1))
+
+
+def silences(signals: Mapping[str, Signal]) -> dict[str, torch.Tensor]:
+    """Of every sound among these streams, (B,) bool: whether it is silent. Nothing else can be."""
+    return {name: signal.silent for name, signal in signals.items() if isinstance(signal, Sound)}
 
 
 def _embedded(look: Callable[[torch.Tensor], torch.Tensor], count: int, fps: Fraction, binder: ImageBind,

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from ...imagebind import ImageBind
 from ...imagebind.clips import CLIP_SAMPLINGS
 from ...metrics import av_align_of_clip
-from ...signals import Frames, Signal, Sound
+from ...signals import Frames, Signal, Sound, silences
 from ..judge import Judge, Verdict
 from ..world import EVENTS, FPS, FRAMES, SAMPLE_RATE
 
@@ -40,8 +40,7 @@ class Instruments:
         verdicts = self.verdict(mine), self.verdict(other)
         judged = [EVENTS[number].name for number in verdicts[0].events.tolist()]
         against = wanted if given is not None else [EVENTS[number].name for number in verdicts[1].events.tolist()]
-        silent = [flag for signal in result.values() if isinstance(signal, Sound) for flag in signal.silent.tolist()]
-        silent = silent or [False] * len(wanted)
+        silent = [flag for flags in silences(result).values() for flag in flags.tolist()] or [False] * len(wanted)
         cosine = F.cosine_similarity(verdicts[0].features, verdicts[1].features)
         second, optimised = (self._cosine(binder, mine, other) for binder in (self.second, self.binder))
         return [{"event": event, "judged": judged[k], "silent": silent[k],
