@@ -49,11 +49,11 @@ class Rule:
 #: step is then taken with the prediction made before the update, which saves a second pass through the network in every
 #: step. It also tunes the prompts of video (eq. 17). "released": the authors' code, Adam on the latent after the
 #: scheduler's step, with the prediction of before it held fixed. "search": several noises are followed for a while, and
-#: the one goes on whose clean estimate aligns best (arXiv 2501.09732), of those that can be heard. Nothing is moved, so
-#: that nothing adversarial can be found, and no memory is needed for a gradient. Prompts do not count in the choice: all
-#: candidates follow the prompt already, and what it leaves open is up to the conditions. It is the default because a
-#: judge that none of these rules optimises hears and sees the most in its results (`aligner.demo.evaluate`). Where it is
-#: given learning rates, the latents that were chosen move on as in "released".
+#: the one goes on whose clean estimate aligns best (arXiv 2501.09732), of those that can be heard by then. Nothing is
+#: moved, so that nothing adversarial can be found, and no memory is needed for a gradient. Prompts do not count in the
+#: choice: all candidates follow the prompt already, and what it leaves open is up to the conditions. It is the default
+#: because a judge that none of these rules optimises hears and sees the most in its results (`aligner.demo.evaluate`).
+#: Where it is given learning rates, the latents that were chosen move on as in "released".
 RULES = {
     "search": Rule("after", through_denoiser=False, optimiser=torch.optim.Adam, rates={},
                    candidates={"audio": 16, "video": 8}, compare="per_clip", clips="short", text_weight=0.0),
@@ -83,7 +83,8 @@ class Guidance:
     compare: a key of COMPARISONS, "mean" over clips as in the paper, or "per_clip", which carries timing. None: the
         rule's own.
     clips: a key of CLIP_SAMPLINGS, how recordings are cut into clips. None: the rule's own.
-    candidates: how many noises are tried for each stream; one that is not named has one. None: the rule's own.
+    candidates: how many noises are tried for each stream; one that is not named has one. None: the rule's own. A sound
+        that is silent when the choice is made is chosen only where all are.
         chosen_at: the part of the steps after which one is chosen, above 0 and below 1.
     checkpointing: recompute activations in the backward pass instead of keeping them: less memory, more time, the same
         result.

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 
 from .checkpointing import recomputed
 from .errors import NOT_FINITE, AlignerError
@@ -18,8 +19,8 @@ from .imagebind.encode import Embedding, embed_audio, embed_frames, embed_image
 #: How much of a video is decoded together: one frame of 256 x 256 pixels, whose latent has 32 x 32, or many small ones.
 _LATENT_PIXELS_AT_ONCE = 32 * 32
 
-#: Root mean square of what nobody hears: 60 dB below full scale.
-_SILENCE = 1e-3
+#: Root mean square of what nobody hears, 60 dB below full scale, and for how long a sound must be louder to be heard.
+_SILENCE, _HEARD_SECONDS = 1e-3, Fraction(1, 20)
 
 
 class Signal(Protocol):
@@ -65,8 +66,10 @@ class Sound:
 
     @property
     def silent(self) -> torch.Tensor:
-        """(B,) bool: whether there is nothing to hear, at less than -60 dB of full scale."""
-        return self.waveform.square().mean(dim=1).sqrt() < _SILENCE
+        """(B,) bool: whether there is nothing to hear: in its loudest 50 ms, less than -60 dB of full scale."""
+        window = max(1, min(round(self.sample_rate * _HEARD_SECONDS), self.waveform.shape[1]))
+        powers = F.avg_pool1d(self.waveform.square().unsqueeze(1), window, max(1, window // 2), ceil_mode=True)
+        return powers.amax(dim=(1, 2)).sqrt() < _SILENCE
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ class GuidanceSettings(io.ComfyNode):
                         "gradients, as the method's released code does or as the paper says.",
             inputs=[
                 io.Combo.Input("rule", options=list(RULES), default="search",
-                               tooltip="search: several noises are tried, and the one goes on whose result fits best; "
-                                       "nothing is moved, and learning rates do not count. released: Adam on the "
+                               tooltip="search: several noises are tried, and the one goes on whose result fits best "
+                                       "and is not silent; nothing is moved, and learning rates do not count. released: Adam on the "
                                        "latent after each step, as the authors' code does. paper: a plain gradient "
                                        "step before it, through the network; slower, and it wants much higher "
                                        "learning rates."),

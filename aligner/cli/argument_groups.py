@@ -105,7 +105,8 @@ def add_guidance(command: ArgumentParser, rate: float, prompt_rate: float, candi
                             "the paper's equations (a gradient step before it, through the network) (default: "
                             "%(default)s)")
     group.add_argument("--candidates", type=int, metavar="N",
-                       help=f"how many noises are tried (default: {candidates} with --rule search, else 1)")
+                       help=f"how many noises are tried; what is silent is passed over (default: {candidates} with "
+                            "--rule search, else 1)")
     group.add_argument("--chosen-at", type=float, default=0.4, metavar="PART",
                        help="the part of the steps after which one of them is chosen (default: %(default)s)")
     group.add_argument("--rate", type=float,

@@ -6,8 +6,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from ..demo import EXAMPLE_VIDEO, family
-from ..demo.judge import Judge, Verdict
-from ..demo.world import EVENTS, FPS, FRAMES, SECONDS, SIDE
+from ..demo.evaluation.instruments import names
+from ..demo.judge import Judge
+from ..demo.world import FPS, FRAMES, SECONDS, SIDE
 from ..encoding import video_condition
 from ..generation import Generation, generate
 from ..generators.together import Together
@@ -54,7 +55,7 @@ def _video_to_audio(seed: int, binder: ImageBind, judge: Judge, output: Path, cu
     sound = guided.signals["audio"]
     add_sound(EXAMPLE_VIDEO, output, sound.waveform, sound.sample_rate)
     draw_curve(curve, guided)
-    heard = [_named(judge.hear(result.signals["audio"].waveform)) for result in (unguided, guided)]
+    heard = [names(judge, result.signals["audio"])[0] for result in (unguided, guided)]
     print(f"   ImageBind's cosine with the clip: {unguided.score.item():+.2f} unguided, {guided.score.item():+.2f} "
           f"guided. A judge that guidance never sees hears: {heard[0]} unguided, {heard[1]} guided.\n"
           f"   Wrote {output} and {curve}.\n")
@@ -71,9 +72,5 @@ def _joint(seed: int, binder: ImageBind, judge: Judge, output: Path) -> None:
                           on_step=on_step)
     video, sound = result.signals["video"], result.signals["audio"]
     write_video(output, eight_bit(video.pixels[0]).permute(0, 2, 3, 1), video.fps, sound.waveform, sound.sample_rate)
-    print(f"   The judge sees {_named(judge.watch(video.pixels))} and hears {_named(judge.hear(sound.waveform))}.\n"
+    print(f"   The judge sees {names(judge, video)[0]} and hears {names(judge, sound)[0]}.\n"
           f"   Wrote {output}.")
-
-
-def _named(verdict: Verdict) -> str:
-    return EVENTS[verdict.events[0]].name

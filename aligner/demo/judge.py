@@ -30,6 +30,11 @@ class Verdict:
         """(B,) int64: the likeliest event."""
         return self.logits.argmax(dim=1)
 
+    @property
+    def names(self) -> list[str]:
+        """Their names."""
+        return [EVENTS[number].name for number in self.events.tolist()]
+
 
 class Judge(nn.Module):
     """Two small convolutional networks whose features meet in one space: a direction for each event."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Generator, Iterator
+from contextlib import redirect_stdout
 
 import pytest
 from run import SetupError
@@ -27,8 +29,10 @@ def comfyui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """A running ComfyUI with this project's nodes."""
     if request.param is None:
         pytest.skip(NOT_FOUND)
-    # The first installation takes minutes, and who waits for it should see it.
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+    # The first installation takes minutes, and who waits for it should see it. Of what the processes say among which
+    # tests are shared out, only this stream is heard.
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled(), redirect_stdout(sys.stderr):
         python_for(request.param)
     with Server(request.param, tmp_path_factory.mktemp("comfyui")) as server:
         yield server

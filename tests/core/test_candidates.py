@@ -13,7 +13,7 @@ from aligner.generators.together import Together
 from aligner.guidance import Guidance
 from aligner.imagebind.clips import CLIP_SAMPLINGS
 from aligner.imagebind.encode import embed_text
-from aligner.sampling import sample
+from aligner.sampling import _lowest, sample
 from aligner.signals import Sound
 
 STEPS, TRIED = 5, 4
@@ -214,6 +214,25 @@ def test_a_candidate_that_is_not_finite_is_an_error_and_no_winner(denoiser, bind
     monkeypatch.setattr(sampling.Objective, "alignment", overflown)
     with pytest.raises(AlignerError, match="not finite"):
         _run(denoiser, binder, conditions, candidates={"audio": 2})
+
+
+def test_of_what_is_refused_the_best_is_taken_only_where_all_are():
+    losses = torch.tensor([[0.3, 0.1], [0.1, 0.2], [0.2, 0.3]])
+    refused = torch.tensor([[True, True], [True, False], [True, False]])
+    assert _lowest(losses, refused, steps=1).tolist() == [1, 1]
+
+
+def test_a_silent_sound_loses_in_every_pair(animatediff, audioldm, binder, monkeypatch):
+    """Whatever video it is tried with."""
+    couple = Together([animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2),
+                       audioldm.denoiser(seconds=0.5, steps=2)])
+    silent, seen = iter([True, True, False]), []
+    monkeypatch.setattr(Sound, "silent", property(lambda sound: torch.tensor([next(silent)])))
+    generate(couple, couple.prompts(["a scene"]), seed=0, binder=binder, on_step=seen.append,
+             guidance=Guidance(candidates={"video": 2, "audio": 3}))
+    (choice,) = [step for step in seen if step.tried]
+    losses = torch.cat([alignment.loss for alignment in choice.tried]).reshape(2, 3)
+    assert choice.alignment.loss == losses[:, 2].min()
 
 
 def test_what_is_silent_is_passed_over(denoiser, binder, conditions, monkeypatch):

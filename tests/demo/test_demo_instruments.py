@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from aligner.demo.evaluation.instruments import sound_of, video_of
+from aligner.demo.evaluation.instruments import names, sound_of, video_of
 from aligner.demo.world import EVENTS
 from aligner.imagebind.clips import CLIP_SAMPLINGS
 from aligner.metrics import av_align_of_clip
@@ -85,6 +85,12 @@ def test_silence_is_never_right(instruments, random_judge, sounds, frames, strea
     assert [row["silent"] for row in rows] == [False, True, True] and not any(row["right"] for row in rows[1:])
     if len(streams) == 1:
         assert rows[0]["right"], "what is heard still counts"
+
+
+def test_a_silent_sound_is_named_silence(random_judge, sounds, frames):
+    quiet = sounds * torch.tensor([[1.0], [0.0], [1.0]])
+    heard, seen = names(random_judge, sound_of(quiet)), names(random_judge, video_of(frames))
+    assert heard[1] == "silence" and {heard[0], heard[2], *seen} <= set(NAMES)
 
 
 def test_a_video_is_not_silent(instruments, sounds, frames):

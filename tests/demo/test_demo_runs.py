@@ -86,7 +86,8 @@ def test_cells_and_splits_do_not_share_what_they_keep(tmp_path, batches):
 
 @pytest.mark.parametrize("part, name, value", [
     (MODELS, "fingerprint", "other weights"), (runs, "STEPS", 21), (runs, "AUDIO_CFG", 2.6),
-    (runs.family, "VIDEO_CFG", 3.1), (runs, "METHODS", {"released": Guidance("released", inner_steps=2)}),
+    (runs.family, "VIDEO_CFG", 3.1), (runs, "EDITION", 0),
+    (runs, "METHODS", {"released": Guidance("released", inner_steps=2)}),
 ])
 def test_rows_that_would_come_out_otherwise_today_are_made_anew(tmp_path, batches, monkeypatch, part, name, value):
     rows_of(CELL, MODELS, "test", 16, tmp_path)

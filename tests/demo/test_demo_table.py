@@ -15,7 +15,8 @@ REAL = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 
 def rows(right: list[bool], features: torch.Tensor = REAL, matched: list | None = None, cosine: float = 0.5):
     return [{"right": one, "silent": not one, "cosine": cosine, "second": 0.1 * k,
-             "matched": matched[k] if matched else None, "optimised": 0.25, "seconds": 1.0 + k, "features": features[k].tolist()} for k, one in enumerate(right)]
+             "matched": matched[k] if matched else None, "optimised": 0.25, "seconds": 1.0 + k,
+             "features": features[k].tolist()} for k, one in enumerate(right)]
 
 
 def test_means_and_intervals():

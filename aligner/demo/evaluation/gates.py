@@ -77,7 +77,7 @@ def zero_shot(models: Models, sounds: torch.Tensor, frames: torch.Tensor, events
 
 
 def timing(sounds: torch.Tensor, frames: torch.Tensor) -> dict[str, float]:
-    """AV-Align of real clips, and of sounds with every other clip's video: between these a result may be expected."""
+    """AV-Align of real clips, and of their sounds with every other clip's video, which is chance for such pairs."""
     heard = [audio_onsets(sound, SAMPLE_RATE) for sound in sounds]
     seen = [video_peaks(video, FPS) for video in frames]
     pairs = {"real": [], "shuffled": []}

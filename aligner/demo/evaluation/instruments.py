@@ -13,7 +13,7 @@ from ...imagebind.clips import CLIP_SAMPLINGS
 from ...metrics import av_align_of_clip
 from ...signals import Frames, Signal, Sound, silences
 from ..judge import Judge, Verdict
-from ..world import EVENTS, FPS, FRAMES, SAMPLE_RATE
+from ..world import FPS, FRAMES, SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Instruments:
         """
         mine, other = self._sides(result, given)
         verdicts = self.verdict(mine), self.verdict(other)
-        judged = [EVENTS[number].name for number in verdicts[0].events.tolist()]
-        against = wanted if given is not None else [EVENTS[number].name for number in verdicts[1].events.tolist()]
-        silent = [flag for flags in silences(result).values() for flag in flags.tolist()] or [False] * len(wanted)
+        judged, against = (verdict.names for verdict in verdicts)
+        against = against if given is None else wanted
+        silent = torch.stack([torch.zeros(len(wanted), dtype=torch.bool), *silences(result).values()]).any(0).tolist()
         cosine = F.cosine_similarity(verdicts[0].features, verdicts[1].features)
         second, optimised = (self._cosine(binder, mine, other) for binder in (self.second, self.binder))
         return [{"event": event, "judged": judged[k], "silent": silent[k],
@@ -54,13 +54,9 @@ class Instruments:
         first, *rest = result.values()
         return first, rest[0] if given is None else given
 
-    @torch.no_grad()
     def verdict(self, signal: Signal) -> Verdict:
         """What the judge says of a finished sound, video or picture."""
-        if isinstance(signal, Sound):
-            return self.judge.hear(signal.waveform)
-        pixels = signal.pixels
-        return self.judge.watch(pixels.expand(-1, FRAMES, -1, -1, -1) if pixels.shape[1] == 1 else pixels)
+        return verdict(self.judge, signal)
 
     @staticmethod
     @torch.no_grad()
@@ -74,6 +70,22 @@ class Instruments:
         if video.pixels.shape[1] == 1:
             return None
         return av_align_of_clip(video.pixels[row], FPS, sound.waveform[row], SAMPLE_RATE).matched
+
+
+@torch.no_grad()
+def verdict(judge: Judge, signal: Signal) -> Verdict:
+    """What a judge says of a finished sound, video or picture."""
+    if isinstance(signal, Sound):
+        return judge.hear(signal.waveform)
+    pixels = signal.pixels
+    return judge.watch(pixels.expand(-1, FRAMES, -1, -1, -1) if pixels.shape[1] == 1 else pixels)
+
+
+def names(judge: Judge, signal: Signal) -> list[str]:
+    """What a stranger is told of each sample of a finished signal: the event that a judge names, or silence."""
+    named = verdict(judge, signal).names
+    silent = signal.silent.tolist() if isinstance(signal, Sound) else [False] * len(named)
+    return ["silence" if unheard else name for name, unheard in zip(named, silent)]
 
 
 def sound_of(waveforms: torch.Tensor) -> Sound:

@@ -30,6 +30,8 @@ BATCH = 8
 #: Fewer than the paper's 30 and 25, for all ways alike: the demo models need no more.
 STEPS = 20
 AUDIO_CFG = 2.5
+#: To be raised when something changes what samples are like, or what is measured of them, that no setting tells of.
+EDITION = 2
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def settings_of(cell: Cell, models: Models) -> str:
     """All that the rows of a cell depend on, in words that differ where it does."""
     guidance = METHODS[cell.method]
     rule = RULES[guidance.rule] if guidance else None
-    return f"{models.fingerprint} {guidance} {rule} {STEPS} {AUDIO_CFG} {family.VIDEO_CFG}"
+    return f"{models.fingerprint} {guidance} {rule} {STEPS} {AUDIO_CFG} {family.VIDEO_CFG} edition {EDITION}"
 
 
 def _kept_rows(path: Path | None, made_by: str) -> list[dict]:

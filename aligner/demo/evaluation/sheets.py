@@ -9,11 +9,11 @@ from PIL import Image, ImageDraw
 
 from ...media.image import eight_bit
 from ...pictures.spectrogram import spectrogram
-from ...signals import Frames, Signal, Sound
+from ...signals import Frames, Sound
 from ..world import EVENTS, SAMPLE_RATE, clip, right_caption, scene, vague_caption
 from .cells import METHODS, TASKS
 from .gates import redrawn, revocoded
-from .instruments import sound_of, video_of
+from .instruments import names, sound_of, video_of
 from .runs import Models, generated, given_signal
 
 _CELL, _TEXT, _GAP = 64, 16, 6
@@ -34,10 +34,10 @@ def results_sheet(models: Models, task: str, split: str, *, method: str = "defau
     captions = [vague_caption(number) if kind.given else right_caption(each.scene, number)
                 for number, each in zip(numbers, clips)]
     made = generated(models, kind.generates, captions, given, METHODS[method], seed=1000 + seed).signals
-    judged = {stream: _named(models, signal) for stream, signal in made.items()}
+    judged = {stream: names(models.instruments.judge, signal) for stream, signal in made.items()}
     rows = []
     for k, (each, caption) in enumerate(zip(clips, captions)):
-        named = ", ".join(f"{stream}: {names[k]}" for stream, names in judged.items())
+        named = ", ".join(f"{stream}: {events[k]}" for stream, events in judged.items())
         shown = ([given] if given is not None else []) + list(made.values())
         rows.append(([_drawn(signal, k) for signal in shown],
                      f"{each.scene.event.name}, \"{caption}\" -> {named}, says the judge"))
@@ -55,14 +55,10 @@ def generation_sheet(models: Models, stream: str, split: str) -> Image.Image:
     else:
         real = torch.stack([each.frames for each in clips])
         shown = [video_of(real), video_of(redrawn(models, real)), made]
-    judged = _named(models, made)
+    judged = names(models.instruments.judge, made)
     return _sheet([([_drawn(signal, k) for signal in shown],
                     f"{caption}: real, reconstructed, generated; the judge: {judged[k]}")
                    for k, caption in enumerate(captions)])
-
-
-def _named(models: Models, signal: Signal) -> list[str]:
-    return [EVENTS[number].name for number in models.instruments.verdict(signal).events.tolist()]
 
 
 def _drawn(signal: Sound | Frames, row: int) -> Image.Image:
