@@ -23,10 +23,10 @@ class GuidanceSettings(io.ComfyNode):
             inputs=[
                 io.Combo.Input("rule", options=list(RULES), default="search",
                                tooltip="search: several noises are tried, and the one goes on whose result fits best "
-                                       "and is not silent; nothing is moved, and learning rates do not count. released: Adam on the "
-                                       "latent after each step, as the authors' code does. paper: a plain gradient "
-                                       "step before it, through the network; slower, and it wants much higher "
-                                       "learning rates."),
+                                       "and is not silent; nothing is moved, and learning rates do not count. "
+                                       "released: Adam on the latent after each step, as the authors' code does. "
+                                       "paper: a plain gradient step before it, through the network; slower, and it "
+                                       "wants much higher learning rates."),
                 io.Float.Input("learning_rate", default=PAPER_RATES["audio"], min=0.0, max=1000.0, step=0.001,
                                round=False,
                                tooltip="How far a sound's latent moves in each update. 0.1 is the paper's; 0.02 to "
