@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from .errors import AlignerError
 from .imagebind.encode import Embedding
+from .timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -16,13 +17,14 @@ class Condition:
     """An embedding that the result is drawn to (weight above 0) or pushed away from (weight below 0).
 
     A weight of 0 switches the condition off. duration: how many seconds the recording lasts, exactly, where it is one.
-    streams: which generated streams it steers; None: all of them.
+    streams: which generated streams it steers; None: all of them. timeline: when it counts; None: always.
     """
 
     embedding: Embedding
     weight: float = 1.0
     duration: Fraction | None = None
     streams: tuple[str, ...] | None = None
+    timeline: Timeline | None = None
 
     def __post_init__(self):
         if not math.isfinite(self.weight):
@@ -31,6 +33,11 @@ class Condition:
     def steers(self, stream: str) -> bool:
         """Whether it counts for a stream."""
         return self.weight != 0 and (self.streams is None or stream in self.streams)
+
+    @property
+    def target(self) -> Embedding:
+        """What a result is compared with: the embedding, at the times that it steers."""
+        return self.timeline.placed(self.embedding) if self.timeline else self.embedding
 
 
 def named(conditions: Iterable[Condition]) -> dict[str, Condition]:

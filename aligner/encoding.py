@@ -14,6 +14,7 @@ from .conditions import Condition
 from .errors import AlignerError
 from .imagebind import ImageBind, embed_audio, embed_frames, embed_image, embed_text
 from .imagebind.clips import CLIP_SAMPLINGS, ClipSampling, frame_indices
+from .masking import masked
 from .media import VideoInfo, probe_video, read_frames, to_mono
 from .precision import full_precision
 
@@ -36,9 +37,10 @@ def prompt_conditions(binder: ImageBind, prompts: Mapping[str, str], weight: flo
 
 
 @torch.no_grad()
-def image_condition(binder: ImageBind, pixels: torch.Tensor, weight: float = 1.0) -> Condition:
-    """A picture, (3, H, W) in 0..1."""
-    return Condition(embed_image(binder, pixels[None]), weight)
+def image_condition(binder: ImageBind, pixels: torch.Tensor, weight: float = 1.0, *,
+                    mask: torch.Tensor | None = None) -> Condition:
+    """A picture, (3, H, W) in 0..1. mask: see `masked`."""
+    return Condition(embed_image(binder, masked(pixels[None], mask, torch.tensor([0]), 1)), weight)
 
 
 @torch.no_grad()
@@ -55,27 +57,32 @@ def audio_condition(binder: ImageBind, waveform: torch.Tensor, sample_rate: int,
 
 @torch.no_grad()
 def frames_condition(binder: ImageBind, frames: torch.Tensor, fps: Fraction, weight: float = 1.0, *,
-                     clips: str = "released",
+                     clips: str = "released", mask: torch.Tensor | None = None,
                      to_pixels: Callable[[torch.Tensor], torch.Tensor] = lambda frames: frames) -> Condition:
     """A video in memory at a constant rate. A single frame counts as a picture.
 
     frames: (N, 3, H, W) in 0..1, or whatever to_pixels turns into that: it is only asked for the frames looked at.
+    mask: see `masked`.
     """
     if not fps > 0:
         raise AlignerError(f"The frame rate must be above 0, not {fps}.")
     times = torch.arange(len(frames), dtype=torch.float64) / float(fps)
-    return _video_condition(binder, lambda indices: to_pixels(frames[indices]), times, Fraction(len(frames)) / fps,
-                            weight, _sampling(clips))
+    return _video_condition(binder, lambda indices: masked(to_pixels(frames[indices]), mask, indices, len(frames)),
+                            times, Fraction(len(frames)) / fps, weight, _sampling(clips))
 
 
 @torch.no_grad()
 def video_condition(binder: ImageBind, source: str | Path | BinaryIO, weight: float = 1.0, *, clips: str = "released",
-                    info: VideoInfo | None = None) -> Condition:
-    """A video file, of which only the frames that the clips show are kept. info: what `probe_video` said of it."""
+                    mask: torch.Tensor | None = None, info: VideoInfo | None = None) -> Condition:
+    """A video file, of which only the frames that the clips show are kept.
+
+    mask: see `masked`. info: what `probe_video` said of it.
+    """
     info = info or probe_video(source)
 
     def read(indices: torch.Tensor) -> torch.Tensor:
-        return read_frames(source, indices.tolist()).permute(0, 3, 1, 2)
+        frames = read_frames(source, indices.tolist()).permute(0, 3, 1, 2)
+        return masked(frames, mask, indices, len(info.frame_times))
 
     return _video_condition(binder, read, info.frame_times, info.duration, weight, _sampling(clips))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from .imagebind.encode import Embedding
 from .losses import COMPARISONS
 from .signals import Signal
+from .timeline import Part, Timeline
 
 
 @dataclass(frozen=True)
@@ -17,17 +18,32 @@ class Pair:
     """One term of the loss, weight * F(stream, target).
 
     The target is a condition where `given`, else another generated stream. Names alone would not tell: sound may be
-    generated to fit a given sound.
+    generated to fit a given sound. timeline: when the pair counts; None: always.
     """
 
     stream: str
     target: str
     weight: float = 1.0
     given: bool = True
+    timeline: Timeline | None = None
 
     @property
     def label(self) -> str:
         return f"{self.stream} ~ {self.target}" if self.given else f"{self.stream} ~ generated {self.target}"
+
+    def strengths(self, generated: Embedding, within: Part | None = None) -> torch.Tensor | None:
+        """How much each clip of the generated stream counts, (S,), in a part of the result; None: all alike."""
+        if generated.spans is None or self.timeline is None and within is None:
+            return None
+        strengths = self.timeline.strengths(generated.spans) if self.timeline else torch.ones(len(generated.spans))
+        if within:
+            strengths *= torch.tensor([within.share(span) for span in generated.spans])
+        return strengths.to(generated.clips.device)
+
+    def weight_at(self, progress: float | None) -> float:
+        """The weight when a part of denoising has passed; None: of the finished result, where no schedule counts."""
+        scheduled = self.timeline is not None and progress is not None
+        return self.weight * self.timeline.schedule.at(progress) if scheduled else self.weight
 
 
 @dataclass(frozen=True)
@@ -35,13 +51,21 @@ class Alignment:
     """What one look at the rendered streams says.
 
     loss: (B,) the weighted sum of distances, with gradient; scores: per pair the cosine similarity (B,), detached.
+    weights: per pair how much it counted.
     """
 
     loss: torch.Tensor
     scores: dict[str, torch.Tensor]
+    weights: dict[str, float]
 
     def detached(self) -> Alignment:
-        return Alignment(self.loss.detach(), self.scores)
+        return replace(self, loss=self.loss.detach())
+
+    @property
+    def overall(self) -> torch.Tensor:
+        """One figure per sample, (B,): the cosines' mean, weighted as in the loss; -1..1, higher is better."""
+        total = sum(map(abs, self.weights.values()))
+        return sum(weight * self.scores[label] for label, weight in self.weights.items()) / total
 
 
 @dataclass(frozen=True)
@@ -61,23 +85,38 @@ class Objective:
         """The generated streams that some pair looks at."""
         return {name for pair in self.pairs for name in (pair.stream, *([] if pair.given else [pair.target]))}
 
-    def __call__(self, rendered: Mapping[str, Signal]) -> Alignment:
-        return self.alignment(self.embedded(rendered))
+    def __call__(self, rendered: Mapping[str, Signal], progress: float | None = None) -> Alignment:
+        return self.alignment(self.embedded(rendered), progress)
 
     def embedded(self, rendered: Mapping[str, Signal]) -> dict[str, Embedding]:
         """What the streams that are compared look or sound like."""
         compared = self.compared
         return {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
 
-    def alignment(self, generated: Mapping[str, Embedding]) -> Alignment:
-        """How well embedded streams align with the conditions and with each other."""
-        targets = {True: self.conditions, False: generated}
-        distance = COMPARISONS[self.compare]
-        distances = {pair: distance(generated[pair.stream], targets[pair.given][pair.target]) for pair in self.pairs}
-        loss = sum(pair.weight * value for pair, value in distances.items())
-        return Alignment(loss, {pair.label: 1.0 - value.detach() for pair, value in distances.items()})
+    def alignment(self, generated: Mapping[str, Embedding], progress: float | None = None,
+                  within: Part | None = None) -> Alignment:
+        """How well embedded streams align with the conditions and with each other.
 
-    def overall(self, scores: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """One figure per sample, (B,): the cosines' mean, weighted as in the loss; -1..1, higher is better."""
-        total = sum(abs(pair.weight) for pair in self.pairs)
-        return sum(pair.weight * scores[pair.label] for pair in self.pairs) / total
+        progress: the part of denoising that has passed, 0..1; None: the streams are finished. within: of which part of
+        the result, in seconds; None: of all of it.
+        """
+        loss, scores, weights = 0.0, {}, {}
+        for pair in self.pairs:
+            stream = generated[pair.stream]
+            strengths, weight = pair.strengths(stream, within), pair.weight_at(progress)
+            if strengths is not None:
+                # Every second counts alike: what steers half of the result weighs half as much.
+                weight *= strengths.mean().item()
+            distance = self._distance(pair, generated, strengths, within)
+            loss = loss + weight * distance
+            scores[pair.label], weights[pair.label] = 1.0 - distance.detach(), weight
+        return Alignment(loss, scores, weights)
+
+    def _distance(self, pair: Pair, generated: Mapping[str, Embedding], strengths: torch.Tensor | None,
+                  within: Part | None) -> torch.Tensor:
+        """(B,): of a pair that counts nowhere here it is that of all clips, which then weighs nothing."""
+        target = (self.conditions if pair.given else generated)[pair.target]
+        # Of another generated stream the same part is meant.
+        others = None if pair.given else pair.strengths(target, within)
+        return COMPARISONS[self.compare](generated[pair.stream], target, *(
+            each if each is not None and each.any() else None for each in (strengths, others)))

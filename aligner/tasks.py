@@ -39,7 +39,7 @@ def pairs(streams: Iterable[str], conditions: Mapping[str, Condition], *, betwee
     streams = tuple(streams)
     _require_known(streams, conditions)
     generated = [Pair(x, y, between, given=False) for x, y in combinations(streams, 2) if between]
-    given = [Pair(stream, name, condition.weight)
+    given = [Pair(stream, name, condition.weight, timeline=condition.timeline)
              for stream in streams for name, condition in conditions.items() if condition.steers(stream)]
     if not generated + given:
         raise AlignerError("Guidance has nothing to follow: " + (

@@ -1,0 +1,98 @@
+"""Which seconds of a condition steer which seconds of the result, and how much when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from .curves import ALWAYS, Curve
+from .errors import AlignerError
+from .imagebind.encode import Embedding
+
+
+@dataclass(frozen=True)
+class Part:
+    """From `start` to `end`, in seconds; an end of None is the end of the whole. Raises AlignerError if it is none."""
+
+    start: float = 0.0
+    end: float | None = None
+
+    def __post_init__(self):
+        if not (math.isfinite(self.start) and self.start >= 0 and self.until > self.start):
+            raise AlignerError(f"A part must start at 0 s or later and end after that, but {self.start:g} s to "
+                               f"{self.until:g} s does not.")
+
+    @property
+    def until(self) -> float:
+        """Its end, which may be infinite."""
+        return math.inf if self.end is None else self.end
+
+    def share(self, span: tuple[float, float]) -> float:
+        """How much of a span lies in it, 0 to 1."""
+        start, end = span
+        return max(0.0, min(end, self.until) - max(start, self.start)) / (end - start)
+
+    def holds(self, span: tuple[float, float]) -> bool:
+        """Whether the middle of a span lies in it."""
+        return self.start <= sum(span) / 2 < self.until
+
+    def __str__(self) -> str:
+        return f"{self.start:g} s to the end" if self.end is None else f"{self.start:g} s to {self.end:g} s"
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When a condition counts.
+
+    source: the part of the condition that steers. target: the part of the result that it steers; the first moment of
+    the one belongs to the first moment of the other, and time runs alike in both. strength: over the seconds of the
+    result. schedule: over denoising, 0 at its beginning and 1 at its end.
+    """
+
+    source: Part = Part()
+    target: Part = Part()
+    strength: Curve = ALWAYS
+    schedule: Curve = ALWAYS
+
+    def __post_init__(self):
+        for name in ("strength", "schedule"):
+            if getattr(self, name).empty:
+                raise AlignerError(f"The {name} of this timeline is 0 everywhere, so that its condition would never "
+                                   "count. Raise it somewhere.")
+
+    def placed(self, embedding: Embedding) -> Embedding:
+        """The clips of the source, at the times that they steer. What has no time (a text, a picture) stays as it is.
+
+        Raises AlignerError if the recording ends before the source begins.
+        """
+        if embedding.spans is None:
+            return embedding
+        chosen = [k for k, span in enumerate(embedding.spans) if self.source.holds(span)]
+        chosen = chosen or [k for k, span in enumerate(embedding.spans) if self.source.share(span)][:1]
+        if not chosen:
+            raise AlignerError(f"The {embedding.modality} of a condition ends at {embedding.spans[-1][1]:g} s, but of "
+                               f"it {self.source} should steer. Let the source begin earlier.")
+        shift = self.target.start - self.source.start
+        spans = tuple((embedding.spans[k][0] + shift, embedding.spans[k][1] + shift) for k in chosen)
+        return replace(embedding, clips=embedding.clips[:, chosen], spans=spans)
+
+    def strengths(self, spans: Sequence[tuple[float, float]]) -> torch.Tensor:
+        """How much it counts for clips of the result: (S,) float32, on the CPU."""
+        return torch.tensor([self._strength(span) for span in spans])
+
+    def _strength(self, span: tuple[float, float]) -> float:
+        """The mean over a span, of which what lies outside of the target has none."""
+        start, end = max(span[0], self.target.start), min(span[1], self.target.until)
+        return self.strength.mean(start, end) * self.target.share(span) if start < end else 0.0
+
+    def require_within(self, seconds: float) -> None:
+        """Raise AlignerError if a result of so many seconds is over before anything steers, or all strengths are 0."""
+        if self.target.start >= seconds:
+            raise AlignerError(f"A condition steers {self.target}, but the result lasts {float(seconds):g} s. Let it "
+                               "begin earlier, or make the result longer.")
+        if not self.strength.mean(self.target.start, min(float(seconds), self.target.until)):
+            raise AlignerError(f"A condition steers {self.target}, but all that time its strength is 0. Raise the "
+                               "curve there.")

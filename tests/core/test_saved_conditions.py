@@ -1,0 +1,44 @@
+"""Conditions from and to files."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+
+from aligner.conditions import Condition
+from aligner.curves import Curve
+from aligner.errors import AlignerError, CheckpointError
+from aligner.imagebind import Embedding
+from aligner.saved_conditions import load_conditions, save_conditions
+from aligner.timeline import Part, Timeline
+from aligner.weight_files import save_weights
+
+TIMELINE = Timeline(Part(0.5, 2.0), Part(1.0), Curve(((0.0, 1.0), (2.0, 0.5))), Curve(((0.0, 0.25),)))
+CONDITIONS = [
+    Condition(Embedding(torch.randn(1, 2, 8), ((0.0, 1.0), (0.5, 1.5)), "video"), -0.5, Fraction(30030, 1001),
+              ("audio",), TIMELINE),
+    Condition(Embedding(torch.randn(1, 1, 8), None, "text"))]
+
+
+def test_what_is_saved_is_loaded_as_it_was(tmp_path):
+    save_conditions(tmp_path / "some.safetensors", CONDITIONS)
+    for saved, loaded in zip(CONDITIONS, load_conditions(tmp_path / "some.safetensors"), strict=True):
+        assert torch.equal(saved.embedding.clips, loaded.embedding.clips)
+        for name in ("weight", "duration", "streams", "timeline"):
+            assert getattr(saved, name) == getattr(loaded, name), name
+        assert (saved.embedding.spans, saved.embedding.modality) == (loaded.embedding.spans, loaded.embedding.modality)
+
+
+@pytest.mark.parametrize("name, conditions, message", [
+    ("some.pt", CONDITIONS, "change the suffix"), ("some.safetensors", [], "no conditions to save")])
+def test_what_cannot_be_saved_is_an_error(tmp_path, name, conditions, message):
+    with pytest.raises(AlignerError, match=message):
+        save_conditions(tmp_path / name, conditions)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("metadata", [{}, {"conditions": "no"}, {"conditions": '[{"modality": "text"}]'}])
+def test_another_file_is_an_error(tmp_path, metadata):
+    save_weights(tmp_path / "other.safetensors", {"0": torch.zeros(1, 1, 8)}, metadata)
+    with pytest.raises(CheckpointError, match="does not hold conditions"):
+        load_conditions(tmp_path / "other.safetensors")

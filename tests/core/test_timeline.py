@@ -1,0 +1,156 @@
+"""Which seconds of a condition steer which seconds of the result."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from aligner.conditions import Condition
+from aligner.curves import Curve
+from aligner.errors import AlignerError
+from aligner.imagebind import Embedding
+from aligner.losses import COMPARISONS
+from aligner.objective import Objective, Pair
+from aligner.scoring import score
+from aligner.tasks import pairs
+from aligner.timeline import Part, Timeline
+
+#: Four clips of a second in four directions, and a result that lasts as long.
+SPANS = tuple((float(k), float(k + 1)) for k in range(4))
+RECORDING = Embedding(torch.eye(4)[None], SPANS, "video")
+
+
+def heard(*directions: int) -> Embedding:
+    """A result whose clips point in these directions."""
+    return Embedding(torch.eye(4)[list(directions)][None], SPANS[:len(directions)], "audio")
+
+
+def aligned(result: Embedding, *conditions: Condition, compare="per_clip", progress=None, within=None):
+    given = {str(k): condition for k, condition in enumerate(conditions)}
+    objective = Objective(lambda one: one, {name: each.target for name, each in given.items()},
+                          pairs(["audio"], given), compare)
+    return objective.alignment({"audio": result}, progress, within)
+
+
+def condition(timeline: Timeline | None = None, weight: float = 1.0, embedding: Embedding = RECORDING) -> Condition:
+    return Condition(embedding, weight, timeline=timeline)
+
+
+def test_a_part_of_the_condition_steers_another_part_of_the_result():
+    placed = condition(Timeline(source=Part(2.0, 4.0), target=Part(1.0)))
+    assert torch.equal(placed.target.clips, RECORDING.clips[:, 2:])
+    assert placed.target.spans == ((1.0, 2.0), (2.0, 3.0))
+    assert aligned(heard(0, 2, 3, 3), placed).scores["audio ~ 0"].item() == pytest.approx(1)
+    assert aligned(heard(0, 1, 1, 0), placed).scores["audio ~ 0"].item() == pytest.approx(0)
+
+
+def test_two_conditions_share_the_time():
+    first, second = (condition(Timeline(target=Part(*part)), embedding=heard(k, k, k, k))
+                     for k, part in enumerate([(0.0, 2.0), (2.0, None)]))
+    followed, swapped = aligned(heard(0, 0, 1, 1), first, second), aligned(heard(1, 1, 0, 0), first, second)
+    assert followed.loss.item() == pytest.approx(0) and followed.overall.item() == pytest.approx(1)
+    assert swapped.loss.item() == pytest.approx(1), "half of the time each"
+    assert swapped.weights == {"audio ~ 0": 0.5, "audio ~ 1": 0.5}
+
+
+@pytest.mark.parametrize("compare", list(COMPARISONS))
+def test_strength_is_how_much_each_second_counts(compare):
+    embedding = heard(0, 0, 0, 0)
+    falling = condition(Timeline(strength=Curve(((0.0, 1.0), (4.0, 0.0)))), embedding=embedding)
+    alignment = aligned(heard(0, 1, 1, 1), falling, compare=compare)
+    shares = torch.tensor([0.875, 0.625, 0.375, 0.125])
+    if compare == "per_clip":
+        wanted = shares[0] / shares.sum()
+    else:
+        wanted = torch.nn.functional.cosine_similarity(
+            torch.stack([shares[0], shares[1:].sum()]), torch.tensor([1.0, 0.0]), dim=0)
+    assert alignment.scores["audio ~ 0"].item() == pytest.approx(wanted.item())
+    assert alignment.weights["audio ~ 0"] == pytest.approx(0.5)
+    assert alignment.loss.item() == pytest.approx(0.5 * (1 - wanted.item()))
+
+
+def test_half_of_a_clip_counts_half():
+    half = condition(Timeline(target=Part(0.0, 1.5)), embedding=heard(0, 0, 0, 0))
+    assert aligned(heard(0, 1, 1, 1), half).scores["audio ~ 0"].item() == pytest.approx(1 / 1.5)
+
+
+def test_a_curve_that_ends_within_a_clip_still_counts():
+    early = condition(Timeline(strength=Curve(((0.0, 1.0), (0.4, 0.0)))), embedding=heard(0, 0, 0, 0))
+    alignment = aligned(heard(0, 1, 1, 1), early)
+    assert alignment.scores["audio ~ 0"].item() == pytest.approx(1)
+    assert alignment.weights["audio ~ 0"] == pytest.approx(0.2 / 4)
+
+
+def test_the_schedule_is_over_denoising_and_not_of_the_result():
+    fading = condition(Timeline(schedule=Curve(((0.0, 1.0), (1.0, 0.0)))), weight=2.0)
+    wrong = heard(3, 3, 3, 2)
+    whole = aligned(wrong, fading).loss
+    assert aligned(wrong, fading, progress=0.0).loss == whole > 0
+    assert aligned(wrong, fading, progress=0.75).loss.item() == pytest.approx(whole.item() / 4)
+    assert aligned(wrong, fading, progress=1.0).loss == 0
+
+
+def test_without_a_timeline_nothing_is_computed_otherwise():
+    result = Embedding(torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0)), SPANS, "audio")
+    for compare, distance in COMPARISONS.items():
+        assert torch.equal(aligned(result, condition(), compare=compare).loss, distance(result, RECORDING))
+
+
+def test_a_piece_of_the_result_is_compared_by_itself():
+    result = heard(0, 1, 0, 0)
+    first, last = (aligned(result, condition(), within=part) for part in (Part(0.0, 2.0), Part(2.0)))
+    assert first.loss.item() == pytest.approx(0) and last.loss.item() == pytest.approx(0.5)
+    assert last.scores["audio ~ 0"].item() == pytest.approx(0)
+
+
+def test_what_counts_nowhere_in_a_piece_weighs_nothing_there():
+    early = condition(Timeline(target=Part(0.0, 1.0)))
+    assert aligned(heard(3, 3, 3, 3), early, within=Part(2.0)).loss == 0
+
+
+def test_a_source_shorter_than_a_clip_is_the_clip_that_it_lies_in():
+    assert torch.equal(condition(Timeline(source=Part(2.1, 2.3))).target.clips, RECORDING.clips[:, 2:3])
+
+
+def test_a_picture_and_a_text_have_no_time_of_their_own():
+    text = Embedding(torch.eye(4)[None, :1], None, "text")
+    late = condition(Timeline(source=Part(7.0), target=Part(2.0)), embedding=text)
+    assert late.target is text
+    assert aligned(heard(1, 1, 0, 0), late).scores["audio ~ 0"].item() == pytest.approx(1)
+    picture = replace(text, modality="image")
+    assert aligned(picture, late).scores["audio ~ 0"].item() == pytest.approx(1)
+
+
+def test_generated_pairs_have_no_timeline_and_follow_pieces():
+    objective = Objective(lambda one: one, {}, [Pair("video", "audio", given=False)], "per_clip")
+    streams = {"video": heard(0, 1, 2, 3), "audio": heard(0, 1, 1, 1)}
+    assert objective.alignment(streams, within=Part(0.0, 2.0)).loss.item() == pytest.approx(0)
+    assert objective.alignment(streams, within=Part(2.0)).loss.item() == pytest.approx(0.5), "half of the time"
+
+
+def test_in_a_piece_generated_streams_are_both_meant_there():
+    objective = Objective(lambda one: one, {}, [Pair("video", "audio", given=False)], "mean")
+    streams = {"video": heard(0, 0, 1, 1), "audio": heard(0, 0, 2, 2)}
+    assert objective.alignment(streams, within=Part(0.0, 2.0)).loss.item() == pytest.approx(0)
+    assert objective.alignment(streams, within=Part(2.0)).loss.item() == pytest.approx(0.5)
+
+
+def test_scores_respect_timelines():
+    placed = condition(Timeline(source=Part(0.0, 1.0), target=Part(3.0)))
+    cosines, overall = score([Condition(heard(1, 1, 1, 0))], [placed], "per_clip")
+    assert cosines == {"audio ~ video": pytest.approx(1)} and overall == pytest.approx(1)
+    with pytest.raises(AlignerError, match="steers 3 s to the end, but the result lasts 2 s"):
+        score([Condition(heard(1, 1), duration=2)], [placed])
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: Part(-1.0), "must start at 0 s"), (lambda: Part(2.0, 2.0), "2 s to 2 s does not"),
+    (lambda: Timeline(strength=Curve(((0.0, 0.0),))), "strength of this timeline is 0 everywhere"),
+    (lambda: Timeline(schedule=Curve(((0.0, 0.0),))), "schedule of this timeline is 0 everywhere"),
+    (lambda: condition(Timeline(source=Part(4.5))).target, "ends at 4 s, but of it 4.5 s to the end should steer"),
+    (lambda: Timeline(target=Part(2.0), strength=Curve(((0.0, 1.0), (2.0, 0.0)))).require_within(4.0),
+     "steers 2 s to the end, but all that time its strength is 0"),
+    (lambda: Timeline(target=Part(5.0, 6.0)).require_within(4.0), "steers 5 s to 6 s, but the result lasts 4 s")])
+def test_a_timeline_that_cannot_be_is_an_error_that_says_why(make, message):
+    with pytest.raises(AlignerError, match=message):
+        make()
