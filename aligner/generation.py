@@ -69,6 +69,9 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
         binder and between and len(denoiser.streams) > 1)
     objective = (objective_of(denoiser, binder, conditions, between=between, guidance=guidance)
                  if steering or comparable else None)
+    for condition in conditions:
+        if condition.timeline and condition.weight:
+            condition.timeline.require_within(denoiser.seconds)
     if steering:
         steering.require_effect(denoiser.streams, denoiser.steps)
         _require_reach(denoiser, steering, objective)
@@ -89,11 +92,11 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
                                   on_step=record)
         with torch.no_grad():
             signals = {name: signal.finished() for name, signal in denoiser.render(clean).items()}
-            scores = objective(signals).scores if objective else {}
+            alignment = objective(signals) if objective else None
+    scores = alignment.scores if alignment else {}
     if tried and not steering.moves:
         _add_points(curves, denoiser.steps, scores)
-    return Generation(signals, clean, tuned, dict(curves), dict(tried), scores,
-                      objective.overall(scores) if objective else None)
+    return Generation(signals, clean, tuned, dict(curves), dict(tried), scores, alignment and alignment.overall)
 
 
 def _add_points(curves: dict[str, Curve], step: int, scores: dict[str, torch.Tensor]) -> None:
@@ -131,7 +134,8 @@ def objective_of(denoiser: Denoiser, binder: ImageBind | None, conditions: Seque
                            "with the same model.")
     sampling = CLIP_SAMPLINGS[settings.clips]
     return Objective(lambda signal: signal.embed(binder, sampling),
-                     {name: _on(denoiser.device, condition.embedding) for name, condition in targets.items()},
+                     {name: _on(denoiser.device, condition.target)
+                      for name, condition in targets.items() if condition.weight},
                      compared, settings.compare)
 
 
@@ -139,6 +143,10 @@ def _require_reach(denoiser: Denoiser, guidance: Guidance, objective: Objective)
     """Raise AlignerError unless there is something to choose, or some stream has a learning rate, is compared, and
     steps while guidance is on."""
     tried = max(_candidates_of(denoiser, guidance, objective).values())
+    chosen_at = guidance.choice(denoiser.steps) / denoiser.steps
+    if tried > 1 and not any(pair.weight_at(chosen_at) for pair in objective.pairs):
+        raise AlignerError(f"A candidate is chosen after {chosen_at:.0%} of denoising, but there the schedules of all "
+                           "conditions are 0. Raise one there, or choose at another moment.")
     if tried > 1 and not guidance.moves:
         return
     # Until a candidate is chosen nothing moves.

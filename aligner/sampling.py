@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import torch
 
+from . import candidates
 from .errors import NOT_FINITE, AlignerError
 from .generators.base import Denoiser, Streams
 from .guidance import RULES, Guidance
 from .objective import Alignment, Objective
-from .signals import Signal, silences
+from .signals import Signal
 
 #: Gradients of a cosine are tiny; half precision would flush them to zero on their way back. A power of two
 #: changes nothing else: it is divided out again before the update, exactly.
@@ -52,11 +52,11 @@ def sample(denoiser: Denoiser, latents: Streams, prompts: Streams, guidance: Gui
     """
     window = guidance.window(denoiser.steps) if guidance and guidance.moves else ()
     tried = len(others) * guidance.choice(denoiser.steps) if others else 0
-    run = _Run(denoiser, on_step, denoiser.steps + tried)
+    run = Run(denoiser, on_step, denoiser.steps + tried)
     z, y, clean, first = _copies(latents), _copies(prompts), {}, 0
     if others:
         first = guidance.choice(denoiser.steps)
-        z, clean = _best(run, [z, *map(_copies, others)], y, first, objective)
+        z, clean = candidates.best(run, [z, *map(_copies, others)], y, first, objective)
     for i in range(first, denoiser.steps):
         if i in window:
             z, y, clean = _guided_step(run, z, y, clean, i, guidance, objective)
@@ -65,7 +65,7 @@ def sample(denoiser: Denoiser, latents: Streams, prompts: Streams, guidance: Gui
     return z, y
 
 
-class _Run:
+class Run:
     """A denoiser at work, and the count of the steps that it has taken."""
 
     def __init__(self, denoiser: Denoiser, on_step: Callable[[Step], None], steps: int):
@@ -77,9 +77,9 @@ class _Run:
         self.clean = self.clean | clean
         self.on_step(Step(index, self.taken / self.steps, self.clean, rendered, alignment))
 
-    def report_choice(self, index: int, clean: Streams, tried: Sequence[Alignment], best: torch.Tensor) -> None:
-        """best: (B,) of each sample which of those that were tried."""
-        self.on_step(Step(index, self.taken / self.steps, clean, None, _picked(tried, best), tried))
+    def report_choice(self, index: int, clean: Streams, alignment: Alignment, tried: Sequence[Alignment]) -> None:
+        """alignment: of what was chosen. tried: of all that it was chosen from."""
+        self.on_step(Step(index, self.taken / self.steps, clean, None, alignment, tried))
 
     @torch.no_grad()
     def plain_step(self, z: Streams, y: Streams, clean: Streams, i: int) -> tuple[Streams, Streams]:
@@ -87,73 +87,6 @@ class _Run:
         clean, z = clean | self.denoiser.x0(z, output, i), z | self.denoiser.step(z, output, i)
         self.report(i, clean)
         return z, clean
-
-
-@torch.no_grad()
-def _best(run, candidates, y, steps, objective):
-    """Follow candidates for some steps, and go on with those whose clean estimates align best, sample by sample.
-
-    Streams that do not depend on each other are chosen for each other: any candidate of one may meet any of another.
-    What is silent is passed over: it fits many a moment, and is no use to anyone. Returns latents and clean estimates.
-    """
-    followed, embedded, silent = [], [], []
-    for candidate in candidates:
-        followed.append(_followed(run, candidate, y, steps))
-        rendered = run.denoiser.render(followed[-1][1])
-        # One by one, so that whoever cancels waits for one candidate at most.
-        embedded.append(objective.embedded(rendered))
-        silent.append(silences(rendered))
-    couplings = run.denoiser.couplings
-    combinations = list(product(*([k for k, z in enumerate(candidates) if group[0] in z] for group in couplings)))
-    tried = [objective.alignment(_combined(embedded, couplings, each)) for each in combinations]
-    losses = torch.stack([alignment.loss for alignment in tried])
-    refused = [sum(_combined(silent, couplings, each).values(), torch.zeros_like(losses[0])) for each in combinations]
-    best = _lowest(losses, torch.stack(refused) > 0, steps)
-    chosen = _by_stream(couplings, torch.tensor(combinations)[best].T)
-    z, clean = (_rows_of(part, chosen) for part in zip(*followed))
-    run.report_choice(steps - 1, clean, tried, best)
-    return z, clean
-
-
-def _by_stream(couplings, values):
-    """What each group of coupled streams has, for each of its streams."""
-    return {stream: value for group, value in zip(couplings, values) for stream in group}
-
-
-def _combined(candidates, couplings, combination):
-    """What several candidates, one for each group of coupled streams, say of their streams."""
-    return {stream: candidates[k][stream] for stream, k in _by_stream(couplings, combination).items()
-            if stream in candidates[k]}
-
-
-def _lowest(losses, refused, steps):
-    """(B,): of each sample the number of its lowest loss; of those that are refused only if all are."""
-    if not losses.isfinite().all():
-        raise AlignerError(f"How well a candidate aligns after step {steps} {NOT_FINITE}")
-    return losses.masked_fill(refused & ~refused.all(dim=0), torch.inf).argmin(dim=0).cpu()
-
-
-def _rows_of(candidates, chosen):
-    """Streams whose sample b is that of candidate chosen[stream][b]."""
-    return {stream: torch.stack([candidates[k][stream][b] for b, k in enumerate(numbers.tolist())])
-            for stream, numbers in chosen.items()}
-
-
-def _picked(alignments, rows):
-    """Of each sample the alignment that `rows` (B,) names."""
-    def picked(values):
-        return torch.stack(values).gather(0, rows.to(values[0].device)[None])[0]
-
-    return Alignment(picked([alignment.loss for alignment in alignments]),
-                     {label: picked([alignment.scores[label] for alignment in alignments])
-                      for label in alignments[0].scores})
-
-
-def _followed(run, z, y, steps):
-    clean = {}
-    for i in range(steps):
-        z, clean = run.plain_step(z, y, clean, i)
-    return z, clean
 
 
 def _guided_step(run, z, y, clean, i, guidance, objective):
@@ -171,7 +104,7 @@ def _guided_step(run, z, y, clean, i, guidance, objective):
             output = _predict(denoiser, z, y, i, guidance)
         estimate = clean | denoiser.x0(moved, output, i)
         rendered = denoiser.render(estimate)
-        alignment = objective(rendered)
+        alignment = objective(rendered, i / denoiser.steps)
         _descend(optimiser, alignment.loss, i)
     z = z | (_step(denoiser, z, output, i) if rule.placement == "before" else moved)
     clean = _copies(estimate)

@@ -15,9 +15,12 @@ from .errors import NOT_FINITE, AlignerError
 from .imagebind import ImageBind
 from .imagebind.clips import ClipSampling, frame_indices
 from .imagebind.encode import Embedding, embed_audio, embed_frames, embed_image
+from .timeline import Part
 
 #: How much of a video is decoded together: one frame of 256 x 256 pixels, whose latent has 32 x 32, or many small ones.
 _LATENT_PIXELS_AT_ONCE = 32 * 32
+#: How many frames of a result are on the device together.
+_FRAMES_AT_ONCE = 32
 
 #: Root mean square of what nobody hears, 60 dB below full scale, and for how long a sound must be louder to be heard.
 _SILENCE, _HEARD_SECONDS = 1e-3, Fraction(1, 20)
@@ -41,17 +44,19 @@ class Sound:
     """Mono sound: waveform (B, n) float32, nominally -1..1, of which the first `samples` were asked for.
 
     A vocoder returns a few samples more than asked. Guidance hears them all, as the released code does; the number
-    of clips follows from what was asked for, so that a 10 s sound never becomes eleven clips.
+    of clips follows from what was asked for, so that a 10 s sound never becomes eleven clips. clips_at_once: how many
+    of them ImageBind hears together, where the sound may be long; None: all.
     """
 
     waveform: torch.Tensor
     sample_rate: int
     samples: int
+    clips_at_once: int | None = None
 
     def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
         _require_finite("sound", self.waveform)
         count = sampling.audio.count_for(self.samples / self.sample_rate)
-        return embed_audio(binder, self.waveform, self.sample_rate, sampling, count)
+        return embed_audio(binder, self.waveform, self.sample_rate, sampling, count, self.clips_at_once)
 
     def detached(self) -> Sound:
         return replace(self, waveform=self.waveform.detach())
@@ -63,6 +68,12 @@ class Sound:
     @property
     def seconds(self) -> float:
         return self.samples / self.sample_rate
+
+    def part(self, part: Part) -> Sound:
+        """The samples of a part of it."""
+        start, end = (None if second is None else round(second * self.sample_rate) for second in (part.start, part.end))
+        waveform = self.waveform[:, start:end]
+        return replace(self, waveform=waveform, samples=min(waveform.shape[1], self.samples - start))
 
     @property
     def silent(self) -> torch.Tensor:
@@ -119,7 +130,9 @@ class LatentFrames:
 
     @torch.no_grad()
     def finished(self) -> Frames:
-        return Frames(self._decoded(self.decode, self.latents), self.fps).finished()
+        # A few at a time onto the host: of a long video all frames may be more than the device holds.
+        parts = [self._decoded(self.decode, part).cpu() for part in self.latents.split(_FRAMES_AT_ONCE, dim=2)]
+        return Frames(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), self.fps).finished()
 
     @torch.no_grad()
     def frame(self, index: int) -> torch.Tensor:
@@ -138,9 +151,9 @@ class LatentFrames:
         return pictures.unflatten(0, (len(latents), -1))
 
 
-def silences(signals: Mapping[str, Signal]) -> dict[str, torch.Tensor]:
-    """Of every sound among these streams, (B,) bool: whether it is silent. Nothing else can be."""
-    return {name: signal.silent for name, signal in signals.items() if isinstance(signal, Sound)}
+def silences(signals: Mapping[str, Signal], within: Part = Part()) -> dict[str, torch.Tensor]:
+    """Of every sound among these streams, (B,) bool: whether a part of it is silent. Nothing else can be."""
+    return {name: signal.part(within).silent for name, signal in signals.items() if isinstance(signal, Sound)}
 
 
 def _embedded(look: Callable[[torch.Tensor], torch.Tensor], count: int, fps: Fraction, binder: ImageBind,

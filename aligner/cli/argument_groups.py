@@ -74,7 +74,10 @@ def add_size(command: ArgumentParser):
 def add_frames(command: ArgumentParser) -> None:
     group = add_size(command)
     group.add_argument("--frames", type=int, default=16,
-                       help="how many frames; motion modules make at most 24 or 32 (default: %(default)s)")
+                       help="how many frames (default: %(default)s)")
+    group.add_argument("--frames-at-once", type=int, metavar="N",
+                       help="make a longer video in overlapping windows of N frames (default: 16 where there are more "
+                            "frames than the 24 or 32 that motion modules know, else all together)")
     group.add_argument("--fps", type=float, default=8.0,
                        help="frames per second: the video lasts FRAMES / FPS seconds (default: %(default)g)")
     group.add_argument("--init", metavar="VIDEO",
@@ -135,6 +138,13 @@ def add_clips(group, default: str | None = "released", default_help: str = "rele
     group.add_argument("--clips", default=default, choices=["released", "upstream", "short"],
                        help="how recordings are cut into clips: of a second, as in the authors' code, of two, as "
                             f"ImageBind does, or of half a second, which tells moments apart (default: {default_help})")
+
+
+def add_seconds_at_once(command: ArgumentParser) -> None:
+    group = command.add_argument_group("long sounds")
+    group.add_argument("--seconds-at-once", type=float, metavar="SECONDS",
+                       help="make a longer sound in overlapping windows of so many seconds, in memory that does not "
+                            "grow with its length; AudioLDM was trained on 10 (default: all together)")
 
 
 def add_between(command: ArgumentParser) -> None:

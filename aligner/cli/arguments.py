@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .argument_groups import (add_between, add_clips, add_frames, add_guidance, add_joint_prompts, add_models,
-                              add_prompts, add_sampling, add_size, add_sound_sampling)
+                              add_prompts, add_sampling, add_seconds_at_once, add_size, add_sound_sampling)
 
 EXAMPLES = """examples:
   python -m aligner demo
@@ -84,7 +84,8 @@ def _add_a2i(commands) -> None:
     add_prompts(command, condition="sound", result="picture", generator="Stable Diffusion")
     add_models(command, "imagebind", "base", "taesd")
     add_size(command)
-    command.set_defaults(frames=1, fps=1.0, init=None, denoise=1.0)  # a picture is a video of one frame
+    # A picture is a video of one frame.
+    command.set_defaults(frames=1, frames_at_once=None, fps=1.0, init=None, denoise=1.0)
     _add_video_sampling(command, result="picture")
 
 
@@ -97,6 +98,7 @@ def _add_joint(commands) -> None:
     _add_video_sampling(command, result="video")
     add_between(command)
     add_sound_sampling(command)
+    add_seconds_at_once(command)
 
 
 def _add_score(commands) -> None:
@@ -139,6 +141,7 @@ def _add_sound_options(command: argparse.ArgumentParser, condition: str) -> None
     add_models(command, "imagebind", "audioldm")
     add_sampling(command, result="sound", steps=30, cfg=2.5, cfg_default="2.5")
     add_guidance(command, rate=0.1, prompt_rate=0.0, candidates=16, checkpointing=False)
+    add_seconds_at_once(command)
 
 
 def _add_video_sampling(command: argparse.ArgumentParser, result: str) -> None:

@@ -39,8 +39,7 @@ def video_shape(options: Namespace, *, built_in: bool) -> VideoShape:
     """What the options ask for, with a sound as long. Raises AlignerError if no model could make it."""
     width, height = options.size or ((world.SIDE if built_in else SIDE),) * 2
     require_sides(height, width)
-    # How many frames a motion module can make is known when it is loaded.
-    frames = require_frames(options.frames, longest=options.frames)
+    frames = require_frames(options.frames)
     shape = VideoShape(frames, width, height, require_fps(options.fps))
     require_samples(shape.seconds)
     return shape

@@ -13,6 +13,7 @@ import torch
 from ..generators.animatediff import AnimateDiff, load_animatediff
 from ..generators.audioldm import AudioLDM, load_audioldm
 from ..imagebind import ImageBind, load_imagebind
+from .captioner import DemoCaptioner
 from .judge import Judge, load_judge
 
 WEIGHTS = Path(__file__).with_name("weights")
@@ -21,6 +22,9 @@ STABLE_DIFFUSION, MOTION = WEIGHTS / "stable-diffusion", WEIGHTS / "motion-adapt
 #: They only ever judge: no generation is steered by them.
 JUDGE, SECOND_IMAGEBIND = WEIGHTS / "judge.safetensors", WEIGHTS / "second-imagebind.safetensors"
 
+#: Below it magnitudes are silence to the demo's AudioLDM: 50 dB under a full tone. Without so high a floor a quarter of
+#: what its small VAE has to tell would be the room's hiss.
+MEL_FLOOR = 0.01
 #: What suits the video model: it was trained on few words and needs less emphasis on them than Stable Diffusion.
 VIDEO_CFG = 3.0
 
@@ -32,13 +36,18 @@ def load_demo_imagebind(*, dtype: torch.dtype = torch.float32, device: torch.dev
 
 def load_demo_audioldm(*, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> AudioLDM:
     """The generator of sound."""
-    return load_audioldm(AUDIOLDM, dtype=dtype, device=device)
+    return load_audioldm(AUDIOLDM, dtype=dtype, device=device, mel_floor=MEL_FLOOR)
 
 
 def load_demo_animatediff(*, motion: bool = True, dtype: torch.dtype = torch.float32,
                           device: torch.device | str = "cpu") -> AnimateDiff:
     """The generator of video, or without motion of pictures."""
     return load_animatediff(STABLE_DIFFUSION, MOTION if motion else None, dtype=dtype, device=device)
+
+
+def load_demo_captioner(*, dtype: torch.dtype = torch.float32) -> DemoCaptioner:
+    """What stands in for a captioner."""
+    return DemoCaptioner(load_demo_imagebind(dtype=dtype))
 
 
 def load_demo_judge() -> Judge:

@@ -18,6 +18,7 @@ from ..signals import LatentFrames
 from .animatediff_memory import activation_bytes
 from .base import Streams
 from .ddim import DDIMDenoiser, predicted
+from .windows import Windows
 
 if TYPE_CHECKING:
     from .stable_diffusion import Lora
@@ -36,6 +37,9 @@ PICTURE_SCHEDULE = {"steps_offset": 1, "clip_sample": False, "set_alpha_to_one":
 #: of half the size, a quarter of the work; ImageBind shrinks frames to 224 x 224 in any case. "taesd": by a tiny
 #: decoder that was trained to imitate the VAE's, which has to be loaded too.
 DECODINGS = ("exact", "half", "taesd")
+
+#: How many frames motion modules were trained with, and the fewest of which neighbouring windows share some.
+WINDOW, SHORTEST_WINDOW = 16, 4
 
 
 class AnimateDiff(nn.Module):
@@ -102,10 +106,10 @@ class AnimateDiff(nn.Module):
 
     def denoiser(self, *, frames: int = 16, height: int = 512, width: int = 512, fps: Fraction | int = 8,
                  steps: int = 25, cfg: float = 7.5, negative_prompt: str = "", denoise: float = 1.0,
-                 decoding: str = "exact") -> AnimateDiffDenoiser:
+                 decoding: str = "exact", window: int | None = None) -> AnimateDiffDenoiser:
         """Make ready for one run; see AnimateDiffDenoiser."""
         return AnimateDiffDenoiser(self, frames=frames, height=height, width=width, fps=fps, steps=steps, cfg=cfg,
-                                   negative_prompt=negative_prompt, denoise=denoise, decoding=decoding)
+                                   negative_prompt=negative_prompt, denoise=denoise, decoding=decoding, window=window)
 
 
 class AnimateDiffDenoiser(DDIMDenoiser):
@@ -113,6 +117,8 @@ class AnimateDiffDenoiser(DDIMDenoiser):
 
     frames: 1 makes a picture. height, width: in pixels. fps: frames per second, which decides what is heard with what.
     cfg: 7.5 is usual. decoding: one of DECODINGS, for guidance only; the result is always decoded exactly.
+    window: frames; a longer video is made in overlapping windows of so many, which is the context that slides over it.
+    None: in one piece, unless it is longer than the motion modules know; then in windows of WINDOW.
 
     Raises AlignerError for sizes that the model cannot make; the rest: see DDIMDenoiser.
     """
@@ -120,8 +126,8 @@ class AnimateDiffDenoiser(DDIMDenoiser):
     halves_apart = True
 
     def __init__(self, model: AnimateDiff, *, frames: int, height: int, width: int, fps: Fraction | int, steps: int,
-                 cfg: float, negative_prompt: str, denoise: float, decoding: str):
-        require_frames(frames, model.longest)
+                 cfg: float, negative_prompt: str, denoise: float, decoding: str, window: int | None):
+        require_frames(frames, model.moves)
         require_sides(height, width, model.compression)
         if decoding not in DECODINGS:
             raise AlignerError(f"Unknown decoding {decoding!r}. Choose one of: {', '.join(DECODINGS)}.")
@@ -130,7 +136,8 @@ class AnimateDiffDenoiser(DDIMDenoiser):
                                "decoding.")
         self.frames, self.fps, self.decoding = frames, require_fps(fps), decoding
         shape = (model.unet.config.in_channels, frames, height // model.compression, width // model.compression)
-        super().__init__(model, STREAM, shape, steps=steps, cfg=cfg, negative_prompt=negative_prompt, denoise=denoise)
+        super().__init__(model, STREAM, shape, steps=steps, cfg=cfg, negative_prompt=negative_prompt, denoise=denoise,
+                         windows=_windows(model, frames, window))
 
     @property
     def seconds(self) -> Fraction:
@@ -180,16 +187,24 @@ def _unit_range(pictures: torch.Tensor) -> torch.Tensor:
     return (full_precision(pictures) / 2 + 0.5).clamp(0, 1)
 
 
-def require_frames(frames: int, longest: int) -> int:
-    """A number of frames as it is; raises AlignerError if it is none or more than the motion modules know."""
+def _windows(model: AnimateDiff, frames: int, window: int | None) -> Windows | None:
+    """Windows of which neighbours share a quarter. Raises AlignerError for some that the motion modules cannot make."""
+    if not model.moves or window is None and frames <= model.longest:
+        return None
+    window = min(WINDOW, model.longest) if window is None else window
+    if not SHORTEST_WINDOW <= window <= model.longest:
+        raise AlignerError(f"This model can look at {SHORTEST_WINDOW} to {model.longest} frames at once, not {window}. "
+                           f"{WINDOW} is what motion modules were trained with.")
+    return Windows(window, window // 4)
+
+
+def require_frames(frames: int, moves: bool = True) -> int:
+    """A number of frames as it is; raises AlignerError if it is none, or more than one where nothing moves."""
     if frames < 1:
         raise AlignerError(f"A video needs at least 1 frame, not {frames}.")
-    if frames > longest == 1:
+    if frames > 1 and not moves:
         raise AlignerError(f"Without a motion module only single pictures can be made, not {frames} frames. Load a "
                            "motion module, or ask for 1 frame.")
-    if frames > longest:
-        raise AlignerError(f"This motion module has positions for {longest} frames, not {frames}. Take no more "
-                           f"than {longest}.")
     return frames
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..guidance import RULES, Guidance
 from ..imagebind.clips import CLIP_SAMPLINGS
+from ..imagebind.encode import CLIPS_AT_ONCE
 from ..precision import dtype_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ _KEEPING = {False: _Keeping(network=10300, decoder=23300, clip=0.4 * 2**30),
 def activation_bytes(denoiser: AnimateDiffDenoiser, batch: int, guidance: Guidance | None = None) -> int:
     """Of one step of so many videos, and of decoding the result."""
     picture = math.prod(denoiser.shape[-2:]) * denoiser.model.compression**2
-    video = batch * denoiser.frames * picture
+    # Windows come and go one after the other.
+    at_once = min(denoiser.frames, denoiser.windows.length) if denoiser.windows else denoiser.frames
+    video = batch * at_once * picture
     # What the U-Net keeps is there all the time; the rest comes and goes, one after the other.
     kept, passing = 0, [video * _STEP_BYTES, picture * _DECODER_BYTES]
     # To choose among candidates takes no gradient, and what it looks at is no more than the result.
@@ -65,8 +68,8 @@ def _differentiated_halves(denoiser: AnimateDiffDenoiser, guidance: Guidance) ->
 
 
 def _clips(denoiser: AnimateDiffDenoiser, sampling: str) -> int:
-    """How many inputs ImageBind gets of one video."""
+    """How many inputs ImageBind gets of one video at once."""
     if denoiser.frames == 1:
         return 1
     cut = CLIP_SAMPLINGS[sampling]
-    return cut.video.count_for(float(denoiser.seconds)) * (1 if cut.crops == "squash" else 3)
+    return min(cut.video.count_for(float(denoiser.seconds)), CLIPS_AT_ONCE) * (1 if cut.crops == "squash" else 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import Protocol
 
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from ..guidance import Guidance
 from ..signals import Signal
+from ..timeline import Part
 
 Streams = dict[str, torch.Tensor]
 
@@ -22,13 +24,16 @@ class Denoiser(Protocol):
     out of what they return; every stream takes part in step 0.
 
     couplings: the streams, those together that depend on each other. Latents may be given without one of these groups:
-    then it is left out as well.
+    then it is left out as well. The third dimension of every latent is time: seconds is how long it lasts, and pieces
+    are the parts of it that are far enough from each other to be chosen by themselves, in order; one where it is short.
     """
 
     streams: tuple[str, ...]
     couplings: tuple[tuple[str, ...], ...]
     steps: int
     device: torch.device
+    seconds: Fraction
+    pieces: tuple[Part, ...]
 
     def stepping(self, index: int) -> tuple[str, ...]:
         """The streams that take a step at an index."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Protocol
 
 import torch
@@ -12,7 +13,9 @@ from torch import nn
 
 from ..errors import AlignerError
 from ..precision import dtype_of, full_precision
+from ..timeline import Part
 from .base import Streams, x0_coefficients
+from .windows import Windows
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 
@@ -36,7 +39,7 @@ class DDIMDenoiser(ABC):
     model: the generator's weights. stream: the stream's name. shape: of one sample's latent. steps: of the whole
     schedule. cfg: scale of classifier-free guidance (arXiv 2207.12598); 1 or less turns it off. denoise: the part of
     the schedule that is sampled; below 1 sampling starts from a given latent, of which the more is kept the lower it
-    is.
+    is. windows: of latent frames, in which a long latent is predicted and chosen; None: in one piece.
 
     Raises AlignerError if one of these, or the noise schedule, cannot be sampled.
     """
@@ -45,8 +48,8 @@ class DDIMDenoiser(ABC):
     halves_apart = False
 
     def __init__(self, model: LatentDiffusion, stream: str, shape: Sequence[int], *, steps: int, cfg: float,
-                 negative_prompt: str, denoise: float):
-        self.model, self.stream, self.shape = model, stream, tuple(shape)
+                 negative_prompt: str, denoise: float, windows: Windows | None = None):
+        self.model, self.stream, self.shape, self.windows = model, stream, tuple(shape), windows
         self.cfg, self.denoise = require_strength(cfg), require_part(denoise)
         self.scheduler = _scheduler(model.scheduler_config, steps)
         self.timesteps = self.scheduler.timesteps[-steps_taken(steps, denoise):]
@@ -64,6 +67,20 @@ class DDIMDenoiser(ABC):
 
     def stepping(self, index: int) -> tuple[str, ...]:
         return self.streams
+
+    @property
+    @abstractmethod
+    def seconds(self) -> Fraction:
+        """How long the result lasts."""
+
+    @property
+    def pieces(self) -> tuple[Part, ...]:
+        pieces = self.windows.pieces(self.shape[1]) if self.windows else []
+        if len(pieces) < 2:
+            return (Part(),)
+        second = self.shape[1] / self.seconds
+        ends = [float(end / second) for _, end in pieces[:-1]]
+        return tuple(Part(start, end) for start, end in zip([0.0, *ends], [*ends, None]))
 
     @property
     def device(self) -> torch.device:
@@ -92,19 +109,26 @@ class DDIMDenoiser(ABC):
             raise AlignerError(f"denoise below 1 keeps a part of a latent, but no {self.stream} latent is connected.")
         return {self.stream: self.scheduler.add_noise(given, noise, self.timesteps[:1])}
 
+    def noised(self, clean: Streams, noise: Streams, index: int) -> Streams:
+        """Clean latents with as much noise upon them as there is when step `index` begins (eq. 2); none in the end."""
+        if index == self.steps:
+            return clean
+        return {name: self.scheduler.add_noise(latent, noise[name], self.timesteps[index:index + 1])
+                for name, latent in clean.items()}
+
     def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
         z, y = latents[self.stream], prompts[self.stream]
         timestep = self.timesteps[index].to(z.device)
         if self.negative is None:
-            return {self.stream: self.network(z, timestep, y)}
+            return {self.stream: self._predicted(z, timestep, y)}
         negative = self.negative.to(y.device).expand_as(y)
         if y.requires_grad and not z.requires_grad:
             unconditional = self._without_gradient(z, timestep, negative, index)
-            conditional = self.network(z, timestep, y)
+            conditional = self._predicted(z, timestep, y)
         elif self.halves_apart:
-            unconditional, conditional = self.network(z, timestep, negative), self.network(z, timestep, y)
+            unconditional, conditional = self._predicted(z, timestep, negative), self._predicted(z, timestep, y)
         else:
-            both = self.network(torch.cat([z, z]), timestep, torch.cat([negative, y]))
+            both = self._predicted(torch.cat([z, z]), timestep, torch.cat([negative, y]))
             unconditional, conditional = both.chunk(2)
         return {self.stream: unconditional + self.cfg * (conditional - unconditional)}
 
@@ -113,8 +137,13 @@ class DDIMDenoiser(ABC):
         """The unconditional half while only the prompt is tuned: without graph, and the same in all inner steps."""
         if self._unmoved is None or self._unmoved[:1] != (index,) or self._unmoved[1] is not z:
             with torch.no_grad():
-                self._unmoved = index, z, self.network(z, timestep, negative)
+                self._unmoved = index, z, self._predicted(z, timestep, negative)
         return self._unmoved[2]
+
+    def _predicted(self, z: torch.Tensor, timestep: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
+        if self.windows is None:
+            return self.network(z, timestep, prompts)
+        return self.windows.over(z, lambda part: self.network(part, timestep, prompts))
 
     def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
         alpha_bar = float(self.scheduler.alphas_cumprod[self.timesteps[index]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 
 import torch
 from torch import nn
@@ -29,10 +30,16 @@ class Together:
             raise AlignerError(f"Two generators of one stream cannot be stepped together: {', '.join(self.streams)}.")
         self.couplings = tuple(group for denoiser in self.denoisers for group in denoiser.couplings)
         self.steps = max(denoiser.steps for denoiser in self.denoisers)
+        # What is chosen piece by piece is chosen for all streams alike: as finely as the coarsest of them.
+        self.pieces = min((denoiser.pieces for denoiser in self.denoisers), key=len)
 
     @property
     def device(self) -> torch.device:
         return self.denoisers[0].device
+
+    @property
+    def seconds(self) -> Fraction:
+        return max(denoiser.seconds for denoiser in self.denoisers)
 
     def stepping(self, index: int) -> tuple[str, ...]:
         return tuple(stream for denoiser, own in self._turns(index) for stream in denoiser.stepping(own))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 
 import torch
 
+from ..checkpointing import recomputed
 from ..errors import AlignerError
 from ..resampling import resampled
 from .audio import LOWEST_RATE, SAMPLE_RATE, audio_input
@@ -34,9 +38,11 @@ class Embedding:
     spans: tuple[tuple[float, float], ...] | None
     modality: str
 
-    def mean(self) -> torch.Tensor:
-        """(B, D): the mean over clips, which is what ImageBind compares."""
-        return self.clips.mean(dim=1)
+    def mean(self, strengths: torch.Tensor | None = None) -> torch.Tensor:
+        """(B, D): the mean over clips, which is what ImageBind compares. strengths: (S,), how much each counts."""
+        if strengths is None:
+            return self.clips.mean(dim=1)
+        return (self.clips * strengths[:, None]).sum(dim=1) / strengths.sum()
 
 
 def embed_text(model: ImageBind, texts: Sequence[str]) -> Embedding:
@@ -69,18 +75,20 @@ def embed_frames(model: ImageBind, frames: torch.Tensor, indices: torch.Tensor, 
     """
     _require_pictures("frames", frames)
     with _graph_only_for(frames):
-        # A few clips at a time, so that memory does not grow with the video.
-        parts = [_embedded_clips(model, frames, chosen, sampling) for chosen in indices.split(CLIPS_AT_ONCE)]
+        # A few clips at a time, of a long video once more in the backward pass, so that memory does not grow with it.
+        look = _embedded_clips if len(indices) <= CLIPS_AT_ONCE else partial(recomputed, _embedded_clips)
+        parts = [look(model, frames, chosen, sampling) for chosen in indices.split(CLIPS_AT_ONCE)]
         return Embedding(torch.cat(parts).unsqueeze(0), _in_seconds(spans), "video")
 
 
 def embed_audio(model: ImageBind, waveform: torch.Tensor, sample_rate: int, sampling: ClipSampling,
-                count: int | None = None) -> Embedding:
+                count: int | None = None, at_once: int | None = None) -> Embedding:
     """Embed mono sounds (B, n) at `sample_rate` Hz as clips.
 
     count: how many clips, where the sound's own length should not decide: a vocoder returns a few samples too
-    many. The gradient flows to a waveform that requires it. Raises AlignerError if there is no sound or it is
-    not finite.
+    many. at_once: how many clips of each sound are heard together, and once more in a backward pass, so that memory
+    does not grow with the length; None: all of them. The gradient flows to a waveform that requires it. Raises
+    AlignerError if there is no sound or it is not finite.
     """
     if waveform.ndim != 2 or not waveform.numel() or not waveform.is_floating_point():
         raise AlignerError("Sound to embed must be floats of shape (sounds, samples) and not empty, but is "
@@ -91,9 +99,25 @@ def embed_audio(model: ImageBind, waveform: torch.Tensor, sample_rate: int, samp
     with _graph_only_for(waveform):
         waveform = resampled(waveform.to(model.audio.device), sample_rate, SAMPLE_RATE)
         spans = sampling.audio.spans(waveform.shape[1] / SAMPLE_RATE, count)
-        inputs = audio_input(waveform, SAMPLE_RATE, spans)
-        clips = model.audio(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
+        if at_once is None:
+            clips = _heard(model, waveform, spans)
+        else:
+            clips = torch.cat([recomputed(_heard, model, *_stretch(waveform, spans[first:first + at_once]))
+                               for first in range(0, len(spans), at_once)], dim=1)
         return Embedding(clips, _in_seconds(spans), "audio")
+
+
+def _stretch(waveform: torch.Tensor, spans: Sequence[Span]) -> tuple[torch.Tensor, list[Span]]:
+    """The samples that neighbouring clips lie in, and the clips' times in them: the gradient of each is as short."""
+    begin, end = int(spans[0][0] * SAMPLE_RATE), math.ceil(spans[-1][1] * SAMPLE_RATE)
+    earlier = Fraction(begin, SAMPLE_RATE)
+    return waveform[:, begin:end], [(start - earlier, stop - earlier) for start, stop in spans]
+
+
+def _heard(model: ImageBind, waveform: torch.Tensor, spans: Sequence[Span]) -> torch.Tensor:
+    """(B, n) at 16 kHz -> (B, S, D)."""
+    inputs = audio_input(waveform, SAMPLE_RATE, spans)
+    return model.audio(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
 
 
 @contextmanager
@@ -141,8 +165,8 @@ def _require_unit_range(name: str, pixels: torch.Tensor) -> None:
     _require_finite(name, pixels)
     # Resampled pictures overshoot a little; 0..255 is something else.
     if pixels.max() > 2:
-        raise AlignerError(f"The {name} to embed must lie in 0..1, but reach {pixels.max().item():.0f}. Divide floats in "
-                           "0..255 by 255, or pass uint8.")
+        raise AlignerError(f"The {name} to embed must lie in 0..1, but reach {pixels.max().item():.0f}. Divide floats "
+                           "in 0..255 by 255, or pass uint8.")
 
 
 def _require_finite(name: str, values: torch.Tensor) -> None:

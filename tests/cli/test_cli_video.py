@@ -214,7 +214,7 @@ def test_every_option_reaches_the_generation(run, a2v, generations, clip):
 @pytest.mark.parametrize("arguments, message", [
     (["--frames", "0"], "at least 1 frame"),
     (["--frames", "100000", "--fps", "1"], "seconds of sound are too many"),
-    (["--frames", "33", "--models", ...], "positions for 32 frames, not 33"),
+    (["--frames", "40", "--frames-at-once", "33", "--models", ...], "look at 4 to 32 frames at once, not 33"),
     (["--size", "60", "32"], "width must be a multiple of 8, not 60. Take 64"),
     (["--size", "32", "-8"], "height must be a multiple of 8"),
     (["--fps", "0"], "frame rate"),

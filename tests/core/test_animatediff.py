@@ -279,7 +279,8 @@ def test_encoding_is_deterministic_and_fits_the_denoiser(animatediff, seeded):
 # --- what cannot be made --------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("settings, message", [
-    ({"frames": 33}, "positions for 32 frames, not 33"),
+    ({"frames": 40, "window": 33}, "4 to 32 frames at once, not 33"),
+    ({"window": 3}, "4 to 32 frames at once, not 3"),
     ({"frames": 0}, "at least 1 frame"),
     ({"height": 100}, "height must be a multiple of 8, not 100. Take 96"),
     ({"width": 0}, "width must be a multiple of 8"),
@@ -296,7 +297,20 @@ def test_what_cannot_be_made_is_named(animatediff, settings, message):
         animatediff.denoiser(**settings)
 
 
+def test_more_frames_than_the_motion_modules_know_are_made_in_windows(animatediff, prompts):
+    denoiser = animatediff.denoiser(frames=40, height=32, width=32, steps=1)
+    assert denoiser.windows.length == 16 and len(denoiser.pieces) == 3
+    assert animatediff.denoiser(frames=32).windows is None
+    assert generate(denoiser, prompts, seed=0).signals["video"].pixels.shape == (1, 40, 3, 32, 32)
+
+
+def test_windows_take_less_memory_than_the_whole(animatediff):
+    windowed, whole = (animatediff.denoiser(frames=32, window=window) for window in (16, None))
+    assert windowed.activation_bytes(1) < whole.activation_bytes(1)
+
+
 def test_without_motion_modules_only_pictures_can_be_made(picture_model):
+    assert picture_model.denoiser(frames=1, window=16).windows is None
     with pytest.raises(AlignerError, match="single pictures"):
         picture_model.denoiser(frames=2)
 

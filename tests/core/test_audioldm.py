@@ -278,3 +278,37 @@ def _as_pytorch_bin(folder):
         torch.save(load_file(path), path.with_name(path.name.replace("model.safetensors", "model.bin")
                                                    if path.name.startswith("diffusion") else "pytorch_model.bin"))
         path.unlink()
+
+
+def test_a_long_sound_in_windows_is_as_long_as_asked(audioldm):
+    denoiser = audioldm.denoiser(seconds=5.01, steps=2, window=2.0)
+    sound = generate(denoiser, denoiser.prompts(["a dog barks"]), seed=0).signals["audio"]
+    assert sound.waveform.shape == (1, round(5.01 * 16000)) and len(denoiser.pieces) > 2
+    assert denoiser.activation_bytes(1) < audioldm.denoiser(seconds=5.01, steps=2).activation_bytes(1)
+
+
+@pytest.mark.parametrize("window", [0.5, -1.0, float("nan")])
+def test_windows_that_are_too_short_are_named(audioldm, window):
+    with pytest.raises(AlignerError, match="A window must last 2 s or longer"):
+        audioldm.denoiser(seconds=5, steps=2, window=window)
+
+
+def test_a_long_sound_is_encoded_in_windows(audioldm, monkeypatch):
+    from aligner.generators import audioldm as module
+
+    sound = 0.1 * torch.randn(1, 8 * 16000, generator=torch.Generator().manual_seed(0))
+    whole = audioldm.encode(sound)
+    monkeypatch.setattr(module, "ENCODED_TOGETHER", 4.0)
+    seen, encode = [], audioldm.vae.encode
+    monkeypatch.setattr(audioldm.vae, "encode", lambda mel: seen.append(mel.shape[2]) or encode(mel))
+    parts = audioldm.encode(sound)
+    assert len(seen) > 1 and max(seen) <= 4 * 100 and parts.shape == whole.shape
+    assert (parts - whole).abs().mean() < 0.2 * whole.std()
+
+
+def test_what_is_encoded_decodes_to_a_sound_of_its_length(audioldm):
+    """The length of a mel frame, to the next latent frame; whatever the weights."""
+    for samples in (500, 16000, 20001):
+        latent = audioldm.encode(0.1 * torch.randn(2, samples, generator=torch.Generator().manual_seed(0)))
+        assert latent.shape == (2, *audioldm.latent_shape(max(samples, 1024))) and latent.dtype == torch.float32
+        assert audioldm.vocode(audioldm.decode(latent)).shape[1] >= samples

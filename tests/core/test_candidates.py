@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from aligner.candidates import _lowest
 from aligner.conditions import Condition
 from aligner.encoding import text_condition
 from aligner.errors import AlignerError
@@ -13,7 +14,8 @@ from aligner.generators.together import Together
 from aligner.guidance import Guidance
 from aligner.imagebind.clips import CLIP_SAMPLINGS
 from aligner.imagebind.encode import embed_text
-from aligner.sampling import _lowest, sample
+from aligner.objective import Objective
+from aligner.sampling import sample
 from aligner.signals import Sound
 
 STEPS, TRIED = 5, 4
@@ -203,15 +205,12 @@ def test_what_would_move_only_before_the_choice_is_an_error(denoiser, binder, co
 
 
 def test_a_candidate_that_is_not_finite_is_an_error_and_no_winner(denoiser, binder, conditions, monkeypatch):
-    from aligner import sampling
+    alignment = Objective.alignment
 
-    picked = sampling.Objective.alignment
+    def overflown(self, *arguments):
+        return replace(found := alignment(self, *arguments), loss=found.loss * float("nan"))
 
-    def overflown(self, generated):
-        alignment = picked(self, generated)
-        return replace(alignment, loss=alignment.loss * float("nan"))
-
-    monkeypatch.setattr(sampling.Objective, "alignment", overflown)
+    monkeypatch.setattr(Objective, "alignment", overflown)
     with pytest.raises(AlignerError, match="not finite"):
         _run(denoiser, binder, conditions, candidates={"audio": 2})
 
@@ -249,3 +248,29 @@ def test_what_is_silent_is_passed_over(denoiser, binder, conditions, monkeypatch
     assert best == order[0]
     assert chosen(silent=order[:2]) == (order, order[2])
     assert chosen(silent=range(TRIED)) == (order, best), "where nothing is heard at all, the best of it goes on"
+
+
+def test_of_a_long_sound_every_piece_is_chosen_by_itself(audioldm, binder, conditions):
+    """Spliced of several noises, each for a piece of the time, and at least as near as any of them."""
+    denoiser = audioldm.denoiser(seconds=6, steps=STEPS, window=2.0)
+    assert len(denoiser.pieces) > 2
+    seen = []
+    _run(denoiser, binder, conditions, candidates={"audio": TRIED}, chosen_at=0.2, on_step=seen.append)
+    (choice,) = [step for step in seen if step.tried]
+    followed = [step.clean["audio"] for step in seen if step.index == 0 and not step.tried][:TRIED]
+    second, picked = followed[0].shape[2] / float(denoiser.seconds), []
+    for part in denoiser.pieces:
+        piece = slice(round(part.start * second), None if part.end is None else round(part.end * second))
+        same = [k for k, each in enumerate(followed)
+                if torch.equal(each[:, :, piece], choice.clean["audio"][:, :, piece])]
+        assert len(same) == 1
+        picked += same
+    assert len(set(picked)) > 1, "of one noise alone it would be a choice of the whole"
+    assert len(choice.tried) == TRIED
+
+
+def test_a_short_sound_in_windows_is_as_in_one_piece(audioldm, binder, conditions):
+    whole, windowed = (_run(audioldm.denoiser(seconds=1.5, steps=STEPS, window=window), binder, conditions,
+                            candidates={"audio": 2}) for window in (None, 2.0))
+    assert torch.equal(whole.signals["audio"].waveform, windowed.signals["audio"].waveform)
+    assert torch.equal(whole.score, windowed.score)

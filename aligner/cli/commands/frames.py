@@ -41,4 +41,4 @@ def video_denoiser(options: Namespace, models: Models, shape: VideoShape) -> Ani
     return models.animatediff.denoiser(frames=shape.frames, height=shape.height, width=shape.width, fps=shape.fps,
                                        steps=options.steps, cfg=video_cfg(options, built_in=models.built_in),
                                        denoise=options.denoise, negative_prompt=options.negative_prompt,
-                                       decoding=options.decoding)
+                                       decoding=options.decoding, window=options.frames_at_once)

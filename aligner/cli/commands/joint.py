@@ -39,6 +39,7 @@ def _checked_guidance(options: Namespace, texts: dict[str, str]) -> Guidance:
                            prompt_rates={VIDEO: options.prompt_rate, AUDIO: options.audio_prompt_rate},
                            candidates={VIDEO: options.candidates, AUDIO: options.audio_candidates})
     require_strength(options.audio_cfg)
+    audioldm.require_window(options.seconds_at_once)
     check_request(options, guidance, steps=max(steps_taken(options), require_steps(_audio_steps(options))),
                   weights=[options.between, *prompt_weights(options, texts)])
     check_outputs(options, (".mp4",), guidance)
@@ -51,7 +52,8 @@ def _video_and_sound(options: Namespace, files: ModelFiles, shape: VideoShape, t
     models = load_models(options, files)
     with models.on_device(*models.text_encoders):
         sound = models.audioldm.denoiser(seconds=shape.seconds, steps=_audio_steps(options), cfg=options.audio_cfg,
-                                         negative_prompt=options.audio_negative_prompt)
+                                         negative_prompt=options.audio_negative_prompt,
+                                         window=options.seconds_at_once)
         denoiser = Together([video_denoiser(options, models, shape), sound])
         prompts = starting_prompts(denoiser.prompts({stream: [text] for stream, text in texts.items()}), tuned)
         conditions = text_conditions(options, models.binder, texts)

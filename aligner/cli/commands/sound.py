@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...conditions import Condition
 from ...encoding import image_condition, video_condition
-from ...generators.audioldm import STREAM, require_samples
+from ...generators.audioldm import STREAM, require_samples, require_window
 from ...guidance import Guidance
 from ...imagebind import ImageBind
 from ...media import add_sound, probe_video, read_image, write_audio
@@ -50,6 +50,7 @@ def _checked_guidance(options: Namespace, suffixes: tuple[str, ...]) -> Guidance
                            candidates={STREAM: options.candidates})
     check_request(options, guidance, steps=options.steps,
                   weights=[options.condition_weight, *prompt_weights(options, {STREAM: options.prompt})])
+    require_window(options.seconds_at_once)
     check_outputs(options, suffixes, guidance)
     return guidance
 
@@ -62,7 +63,7 @@ def _sound_for(options: Namespace, condition: Callable[[ImageBind], Condition], 
         conditions = [condition(models.binder)]
     with models.on_device(*models.text_encoders):
         denoiser = models.audioldm.denoiser(seconds=seconds, steps=options.steps, cfg=options.cfg,
-                                            negative_prompt=options.negative_prompt)
+                                            negative_prompt=options.negative_prompt, window=options.seconds_at_once)
         prompts = starting_prompts(denoiser.prompts([options.prompt]), tuned)
         conditions += text_conditions(options, models.binder, {STREAM: options.prompt})
     return steered(options, models, denoiser, prompts, conditions, guidance)

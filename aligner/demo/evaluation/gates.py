@@ -12,7 +12,6 @@ from ...imagebind import embed_text
 from ...imagebind.clips import CLIP_SAMPLINGS
 from ...metrics import audio_onsets, av_align, video_peaks
 from ...signals import Signal
-from ..training.spectrogram import log_mel
 from ..world import EVENTS, FPS, SAMPLE_RATE, clip, right_caption, scene
 from .instruments import sound_of, video_of
 from .runs import BATCH, Models, generated
@@ -91,8 +90,7 @@ def timing(sounds: torch.Tensor, frames: torch.Tensor) -> dict[str, float]:
 def revocoded(models: Models, sounds: torch.Tensor) -> torch.Tensor:
     """Sounds through the VAE and the vocoder, without noise."""
     model = models.audioldm
-    latents = model.vae.encode(log_mel(sounds).unsqueeze(1)).latent_dist.mode() * model.vae.config.scaling_factor
-    return model.vocode(model.decode(latents))[:, :sounds.shape[1]]
+    return model.vocode(model.decode(model.encode(sounds)))[:, :sounds.shape[1]]
 
 
 @torch.no_grad()

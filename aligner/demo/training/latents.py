@@ -7,15 +7,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ...generators.log_mel import log_mel
+from ..family import MEL_FLOOR
 from .data import Clips
 from .keeping import Tensors, kept
-from .spectrogram import log_mel
 
 
 def audio_latents(vae: nn.Module, data: Clips, work: Path) -> tuple[torch.Tensor, float]:
     """((N, 8, 25, 8) float32, the scaling factor that brought them there)."""
     def encoded(rows: torch.Tensor) -> Tensors:
-        mel = log_mel(data.sounds(rows).to(vae.device)).unsqueeze(1)
+        mel = log_mel(data.sounds(rows).to(vae.device), MEL_FLOOR).unsqueeze(1)
         return {"latents": vae.encode(mel).latent_dist.mean.cpu()}
     return _scaled(kept(work / "audio-latents.pt", len(data), encoded))
 

@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ...generators.log_mel import log_mel
+from ..family import MEL_FLOOR
 from .data import clips
 from .image_vae import start_certain
 from .initialise import initialised
 from .loop import Losses, Schedule, train
 from .sizes import MEL_VAE
-from .spectrogram import FLOOR, log_mel
 
 CLIPS, BATCH, SEED = 4096, 8, 2
 SCHEDULE = Schedule(steps=3000, rate=2e-3, average=0.998, weight_decay=0.0)
@@ -29,12 +30,12 @@ def trained_mel_vae(work: Path, device: str = "cpu", bf16: bool = False) -> nn.M
 
     def losses(draw: torch.Generator, passed: float) -> Losses:
         rows = torch.randint(len(data), (BATCH,), generator=draw)
-        mel = log_mel(data.sounds(rows).to(device)).unsqueeze(1)
+        mel = log_mel(data.sounds(rows).to(device), MEL_FLOOR).unsqueeze(1)
         heard = vae.encode(mel).latent_dist
         noise = torch.randn(heard.mean.shape, generator=draw).to(device)
         made = vae.decode(heard.mean + heard.std * noise).sample.float()
         # Most of a clip is silence, which must not outvote the event.
-        sounding = 1 + 4 * (mel > mel.new_tensor(FLOOR).log() + 0.3)
+        sounding = 1 + 4 * (mel > mel.new_tensor(MEL_FLOOR).log() + 0.3)
         error = (sounding * ((made - mel).abs() + 0.5 * (made - mel).square())).mean()
         level = F.l1_loss(_level(made), _level(mel))
         divergence = heard.kl().mean()
@@ -47,4 +48,4 @@ def trained_mel_vae(work: Path, device: str = "cpu", bf16: bool = False) -> nn.M
 
 def _level(mel: torch.Tensor) -> torch.Tensor:
     """(B, 1, T, 64) -> log of the mean energy in patches of 80 ms x 8 bins: noise has a level, but no exact shape."""
-    return F.avg_pool2d((2 * mel).exp(), 8).add(FLOOR**2).log() / 2
+    return F.avg_pool2d((2 * mel).exp(), 8).add(MEL_FLOOR**2).log() / 2

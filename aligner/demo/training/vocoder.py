@@ -9,13 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ...generators.log_mel import HOP, log_mel
+from ..family import MEL_FLOOR
 from ..world import EVENTS
 from .data import Clips, clips
 from .initialise import initialised
 from .keeping import Tensors, kept
 from .loop import Losses, Schedule, train
 from .sizes import VOCODER
-from .spectrogram import HOP, log_mel
 
 CLIPS, BATCH, SEED = 4096, 16, 3
 SCHEDULE = Schedule(steps=4000, rate=2e-3, average=0.998, weight_decay=0.0)
@@ -40,7 +41,7 @@ def trained_vocoder(vae: nn.Module, work: Path, device: str = "cpu", bf16: bool 
         rows = torch.randint(len(data), (BATCH,), generator=draw)
         starts = _starts(data, rows, draw)
         sounds = _cut(data.sounds(rows), starts * HOP, _CROP * HOP).to(device)
-        real = _cut(log_mel(data.sounds(rows)), starts, _CROP)
+        real = _cut(log_mel(data.sounds(rows), MEL_FLOOR), starts, _CROP)
         through_vae = torch.rand(BATCH, 1, 1, generator=draw) < 0.3 + 0.4 * passed
         mel = torch.where(through_vae, _cut(decoded[rows].float(), starts, _CROP), real).to(device)
         made = vocoder(mel).float()[:, :sounds.shape[1]]
@@ -95,6 +96,6 @@ def _cut(x: torch.Tensor, starts: torch.Tensor, length: int) -> torch.Tensor:
 def _decoded_mels(vae: nn.Module, data: Clips, work: Path) -> torch.Tensor:
     """(N, 200, 64) float16: every clip's spectrogram through the VAE."""
     def decoded(rows: torch.Tensor) -> Tensors:
-        mel = log_mel(data.sounds(rows).to(vae.device)).unsqueeze(1)
+        mel = log_mel(data.sounds(rows).to(vae.device), MEL_FLOOR).unsqueeze(1)
         return {"mels": vae(mel).sample.squeeze(1).half().cpu()}
     return kept(work / "decoded-mels.pt", len(data), decoded)["mels"]

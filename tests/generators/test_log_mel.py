@@ -1,4 +1,4 @@
-"""Log-mel spectrograms of the demo's AudioLDM."""
+"""The log-mel spectrograms that AudioLDM works on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from aligner.demo.training.spectrogram import FLOOR, log_mel
+from aligner.generators.log_mel import FLOOR, log_mel
 
 TIME = torch.arange(32000) / 16000
 

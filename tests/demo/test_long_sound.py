@@ -1,0 +1,96 @@
+"""A minute of sound on the built-in models: no seams to be heard, and no more memory than ten seconds take."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from run import ROOT
+
+from aligner.demo import family
+from aligner.demo.world import SECONDS
+from aligner.generation import generate
+from aligner.generators.log_mel import log_mel
+
+MINUTE, RATE = 60, 16000
+BLOCK = 800  # samples, 50 ms
+
+#: A program: the most memory that a guided run of so many seconds has taken, in bytes; a search, then a gradient.
+PEAK = """
+import sys, torch
+from aligner.conditions import Condition
+from aligner.demo import family
+from aligner.generation import generate
+from aligner.guidance import Guidance
+from aligner.imagebind import embed_text
+from psutil import Process
+torch.set_num_threads(1)
+binder, model = family.load_demo_imagebind(), family.load_demo_audioldm()
+conditions, process, peak = [Condition(embed_text(binder, ["rain falls"]))], Process(), 0
+def watch(step):
+    global peak
+    peak = max(peak, process.memory_info().rss)
+for settings in ({"candidates": {"audio": 2}}, {"rule": "released", "start": 0.0}):
+    denoiser = model.denoiser(seconds=float(sys.argv[1]), steps=1, window=2.0)
+    generate(denoiser, denoiser.prompts(["a scene"]), seed=0, binder=binder, conditions=conditions,
+             guidance=Guidance(**settings), on_step=watch)
+    watch(None)
+try:
+    from resource import RUSAGE_SELF, getrusage
+    peak = max(peak, getrusage(RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+except ImportError:
+    pass
+print(peak)
+"""
+
+
+@pytest.fixture(scope="module")
+def minute():
+    """(60 s of sound, the samples at which one window hands over to the next)."""
+    model = family.load_demo_audioldm()
+    denoiser = model.denoiser(seconds=MINUTE, steps=6, window=SECONDS)
+    sound = generate(denoiser, denoiser.prompts(["a fire flares up and crackles"]), seed=0).signals["audio"]
+    edges = {round(part.start * RATE) for part in denoiser.pieces[1:]}
+    spans = denoiser.windows.spans(denoiser.shape[1])
+    edges |= {edge * model.compression * model.hop for span in spans for edge in span} - {0}
+    return sound.waveform[0], sorted(edge for edge in edges if BLOCK < edge < MINUTE * RATE - BLOCK)
+
+
+def test_it_is_a_minute_of_sound(minute):
+    waveform, edges = minute
+    assert waveform.shape == (MINUTE * RATE,) and len(edges) > 60
+    levels = waveform.unfold(0, 5 * RATE, 5 * RATE).square().mean(dim=1).sqrt()
+    assert levels.min() > 1e-2 and waveform.abs().max() < 1  # the toys pause for a second at most now and then
+
+
+@pytest.mark.parametrize("jump", ["level", "spectrum"])
+def test_seams_cannot_be_told_from_other_moments(minute, jump):
+    """What changes within 100 ms, where windows meet and everywhere else."""
+    waveform, edges = minute
+    everywhere = torch.arange(BLOCK, len(waveform) - BLOCK, BLOCK // 2)
+    near = torch.stack([(everywhere - edge).abs() for edge in edges]).amin(dim=0) < 2 * BLOCK
+    at_seams, elsewhere = _jumps(waveform, torch.tensor(edges), jump), _jumps(waveform, everywhere[~near], jump)
+    assert len(elsewhere) > 200
+    for quantile, slack in ((0.5, 1.25), (0.95, 1.25)):
+        assert at_seams.quantile(quantile) <= slack * elsewhere.quantile(quantile), quantile
+
+
+def _jumps(waveform: torch.Tensor, places: torch.Tensor, kind: str) -> torch.Tensor:
+    """How much the 50 ms before a sample differ from those after it: in decibels, or in log-mel energies."""
+    before, after = (torch.stack([waveform[start:start + BLOCK] for start in (places + shift).tolist()])
+                     for shift in (-BLOCK, 0))
+    if kind == "level":
+        return (20 * (before.square().mean(1).sqrt() / after.square().mean(1).sqrt()).log10()).abs()
+    return (log_mel(before, 0.01).mean(dim=1) - log_mel(after, 0.01).mean(dim=1)).square().mean(dim=1).sqrt()
+
+
+def test_memory_does_not_grow_with_the_length():
+    # glibc keeps what it is given back, unless every tensor is a piece of memory of its own.
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    ten, sixty = (int(subprocess.run([sys.executable, "-c", PEAK, str(seconds)], cwd=ROOT, check=True, timeout=300,
+                                     capture_output=True, text=True, env=environment).stdout)
+                  for seconds in (10, MINUTE))
+    assert sixty < 1.1 * ten, f"{sixty / 2**20:.0f} MiB for a minute, {ten / 2**20:.0f} MiB for ten seconds"
