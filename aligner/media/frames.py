@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 
-def read_frames(source: Source, indices: Sequence[int]) -> torch.Tensor:
+def read_frames(source: Source, indices: Sequence[int], *, longest_side: int | None = None) -> torch.Tensor:
     """The frames with the given numbers, counted from 0 in the order of presentation.
 
     The file is decoded up to the last frame asked for: clips are spread over a whole video, so that seeking
@@ -25,6 +25,7 @@ def read_frames(source: Source, indices: Sequence[int]) -> torch.Tensor:
 
     Args:
         indices: any order, repetitions welcome; an entry per row of the result.
+        longest_side: frames that are larger are scaled down to it, in pixels.
 
     Returns:
         uint8 (len(indices), H, W, 3) RGB, turned as displayed. Frames that differ in size from the
@@ -44,7 +45,8 @@ def read_frames(source: Source, indices: Sequence[int]) -> torch.Tensor:
     with closing(decoded_frames(source)) as frames:
         for number, frame in enumerate(frames):
             if number == 0:
-                width, height, rotation = frame.width, frame.height, clockwise_rotation(frame)
+                width, height = _shrunk(frame.width, frame.height, longest_side)
+                rotation = clockwise_rotation(frame)
                 size = (width, height) if rotation in (90, 270) else (height, width)
                 result = torch.empty((len(indices), *size, 3), dtype=torch.uint8)
             if number in rows:
@@ -52,6 +54,11 @@ def read_frames(source: Source, indices: Sequence[int]) -> torch.Tensor:
             if number == last:
                 return result
     raise MediaError(f"{describe(source)} has {number + 1} frames, but number {last} (from 0) was asked for.")
+
+
+def _shrunk(width: int, height: int, longest_side: int | None) -> tuple[int, int]:
+    scale = min(1.0, (longest_side or max(width, height)) / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def upright(frame: VideoFrame, width: int, height: int, rotation: int) -> torch.Tensor:

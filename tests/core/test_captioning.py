@@ -1,0 +1,113 @@
+"""Words for pictures and sounds, by small models with random weights in the layout of the hub."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from aligner.captioning import load_captioner
+from aligner.errors import AlignerError, CheckpointError
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
+PICTURE = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
+SOUND = 0.1 * torch.randn(16000, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory) -> Path:
+    """BLIP, which describes without being asked."""
+    from transformers import (BertTokenizerFast, BlipConfig, BlipForConditionalGeneration, BlipImageProcessor,
+                              BlipProcessor)
+
+    folder = tmp_path_factory.mktemp("blip")
+    torch.manual_seed(0)
+    tower = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = BlipConfig(
+        text_config={**tower, "vocab_size": len(WORDS), "projection_dim": 8, "max_position_embeddings": 64,
+                     "encoder_hidden_size": 16, "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0,
+                     "sep_token_id": 3},
+        vision_config={**tower, "image_size": 32, "patch_size": 16}, projection_dim=8)
+    BlipForConditionalGeneration(config).save_pretrained(folder)
+    (folder / "vocab.txt").write_text("\n".join(WORDS), encoding="utf-8")
+    BlipProcessor(BlipImageProcessor(size={"height": 32, "width": 32}),
+                  BertTokenizerFast(str(folder / "vocab.txt"))).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hearing(tmp_path_factory) -> Path:
+    """Whisper, which fine-tuned writes captions."""
+    from transformers import (WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration,
+                              WhisperProcessor, WhisperTokenizer)
+
+    folder = tmp_path_factory.mktemp("whisper")
+    torch.manual_seed(0)
+    letters = {letter: number for number, letter in enumerate([*"abcdefgh", "<|endoftext|>"])}
+    (folder / "vocab.json").write_text(json.dumps(letters), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
+    config = WhisperConfig(
+        vocab_size=len(letters), d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, num_mel_bins=8, max_source_positions=50,
+        max_target_positions=32, pad_token_id=8, bos_token_id=8, eos_token_id=8, decoder_start_token_id=8,
+        suppress_tokens=None, begin_suppress_tokens=None)
+    WhisperForConditionalGeneration(config).save_pretrained(folder)
+    WhisperProcessor(WhisperFeatureExtractor(feature_size=8, chunk_length=1),
+                     WhisperTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))).save_pretrained(folder)
+    return folder
+
+
+def test_a_picture_is_described_always_alike(seeing):
+    captioner = load_captioner(seeing)
+    assert captioner.sees and not captioner.hears
+    caption = captioner.of_picture(PICTURE, longest=6)
+    assert caption and caption == captioner.of_picture(PICTURE, longest=6)
+    assert set(caption.replace(" ", "")) <= set("abcdefghijklmnopqrstuvwxyz")
+    assert len(captioner.of_picture(PICTURE, longest=20)) > len(caption)
+
+
+def test_a_sound_of_any_rate_is_described(hearing):
+    captioner = load_captioner(hearing)
+    assert captioner.hears and not captioner.sees
+    caption = captioner.of_sound(SOUND, 16000, longest=6)
+    assert caption and caption == captioner.of_sound(SOUND, 16000, longest=6)
+    assert isinstance(captioner.of_sound(SOUND[:4000], 8000, longest=6), str)
+
+
+def test_half_precision(seeing):
+    captioner = load_captioner(seeing, dtype=torch.bfloat16)
+    assert captioner.of_picture(PICTURE, longest=4)
+
+
+def test_each_is_told_what_it_cannot(seeing, hearing):
+    with pytest.raises(AlignerError, match="captions pictures, not sounds"):
+        load_captioner(seeing).of_sound(SOUND, 16000)
+    with pytest.raises(AlignerError, match="captions sounds, not pictures"):
+        load_captioner(hearing).of_picture(PICTURE)
+
+
+def broken(folder: Path, place: Path, change) -> Path:
+    shutil.copytree(folder, place / "broken")
+    change(place / "broken")
+    return place / "broken"
+
+
+def named(architecture: str):
+    def change(folder: Path) -> None:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        (folder / "config.json").write_text(json.dumps({**config, "architectures": [architecture]}), encoding="utf-8")
+    return change
+
+
+@pytest.mark.parametrize("change, message", [
+    (named("SomebodysOwnModel"), "holds SomebodysOwnModel, which this version"), (named("pipeline"), "holds pipeline"),
+    (lambda folder: (folder / "model.safetensors").write_bytes(b"no"), "cannot be loaded"),
+    (lambda folder: (folder / "config.json").unlink(), "cannot be read as JSON"),
+    (lambda folder: (folder / "preprocessor_config.json").unlink(missing_ok=True) or
+     (folder / "processor_config.json").unlink(missing_ok=True), "broken")])
+def test_a_folder_that_cannot_caption_is_an_error(seeing, tmp_path, change, message):
+    with pytest.raises(CheckpointError, match=message):
+        load_captioner(broken(seeing, tmp_path, change))

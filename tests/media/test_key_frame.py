@@ -1,0 +1,52 @@
+"""The frame that stands best for a video."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from aligner.media import probe_video, read_frames
+from aligner.media.key_frame import LOOKED_AT, key_frame, looked_at
+
+#: Large areas with fine detail upon them.
+AREAS = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(0))
+SCENE = (AREAS.repeat_interleave(16, 1).repeat_interleave(16, 2) + 0.2 * torch.eye(2).repeat(32, 32)) / 1.2
+
+
+def blurred(frame: torch.Tensor, radius: int) -> torch.Tensor:
+    return F.avg_pool2d(F.pad(frame[None], (radius,) * 4, mode="reflect"), 2 * radius + 1, stride=1)[0]
+
+
+def test_the_sharpest_of_those_that_are_alike():
+    frames = torch.stack([blurred(SCENE, 2), blurred(SCENE, 1), SCENE, blurred(SCENE, 3)])
+    assert key_frame(frames) == 2
+
+
+def test_what_is_sharp_but_unlike_the_rest_is_not_chosen():
+    cut = (torch.rand(3, 64, 64) > 0.5).float() * torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1)
+    black = torch.zeros(3, 64, 64)
+    frames = torch.stack([black, blurred(SCENE, 2), blurred(SCENE, 1), cut, blurred(SCENE, 3)])
+    assert key_frame(frames) == 2
+
+
+def test_bytes_and_floats_are_the_same():
+    frames = torch.stack([blurred(SCENE, k) if k else SCENE for k in (3, 0, 2)])
+    assert key_frame((frames * 255).byte()) == key_frame(frames) == 1
+
+
+@pytest.mark.parametrize("count", [1, 5, LOOKED_AT, 1000])
+def test_frames_are_looked_at_from_first_to_last(count):
+    numbers = looked_at(count)
+    assert numbers[0] == 0 and numbers[-1] == count - 1
+    assert len(set(numbers)) == len(numbers) == min(count, LOOKED_AT)
+
+
+def test_one_frame_is_its_own():
+    assert key_frame(SCENE[None]) == 0
+
+
+def test_a_video_file_is_read_small(make_video, tmp_path):
+    path = make_video(tmp_path / "clip.mp4", range(5))
+    small, whole = read_frames(path, [0, 3], longest_side=32), read_frames(path, [0, 3])
+    info = probe_video(path)
+    assert max(small.shape[1:3]) == 32 and whole.shape[1:3] == (info.height, info.width)
+    assert torch.equal(read_frames(path, [0, 3], longest_side=4096), whole)
