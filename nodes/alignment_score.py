@@ -1,5 +1,6 @@
 from comfy_api.latest import io, ui
 
+from ..aligner.guidance import RULES
 from ..aligner.imagebind.clips import CLIP_SAMPLINGS
 from ..aligner.losses import COMPARISONS
 from ..aligner.scoring import score
@@ -29,7 +30,7 @@ class AlignmentScore(io.ComfyNode):
                                tooltip="Frames per second of a batch of images."),
                 io.Combo.Input("compare", options=list(COMPARISONS), default="mean",
                                tooltip="mean: whole with whole. per_clip: each clip with its own clip."),
-                io.Combo.Input("clips", options=list(CLIP_SAMPLINGS), default="released",
+                io.Combo.Input("clips", options=list(CLIP_SAMPLINGS), default=RULES["search"].clips,
                                tooltip="How recordings are cut into clips; best as in Encode Condition."),
             ],
             outputs=[

@@ -5,6 +5,8 @@ from ..aligner.guidance import PROMPT_RATES, Guidance
 from ..aligner.tasks import AUDIO_TO_VIDEO
 from . import results
 from .convert import exact_rate, frames_output
+from .latents import inpainting, video_latent
+from .long_results import context_input
 from .progress import Progress, middle_frame
 from .sampling import load_text_encoders, sample, text_conditions
 from .starting_video import StartingVideo
@@ -58,6 +60,7 @@ class GuidedAnimateDiffSampler(io.ComfyNode):
                 io.Boolean.Input("guided", default=True,
                                  tooltip="Off samples without guidance and only scores the result: to see what "
                                          "guidance does."),
+                context_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="The video's frames, for Create Video, upscalers and "
@@ -79,20 +82,21 @@ class GuidedAnimateDiffSampler(io.ComfyNode):
     @classmethod
     def execute(cls, animatediff, prompt, negative_prompt, seed, steps, cfg, frame_count, width, height, fps, denoise,
                 text_weight, decoding, guided, imagebind=None, conditions=(), guidance=None, latent=None, frames=None,
-                tuned_prompt=None) -> io.NodeOutput:
+                tuned_prompt=None, context_frames=0) -> io.NodeOutput:
         model: AnimateDiff = animatediff.model
         start = StartingVideo(model, latent, frames, denoise)
         guidance = guidance or Guidance("released", prompt_rates=PROMPT_RATES, checkpointing=True)
         load_text_encoders(animatediff)
         denoiser = model.denoiser(**start.size(frame_count, height, width), fps=exact_rate(fps), steps=steps, cfg=cfg,
-                                  negative_prompt=negative_prompt, denoise=denoise, decoding=decoding)
+                                  negative_prompt=negative_prompt, denoise=denoise, decoding=decoding,
+                                  window=context_frames or None)
         prompts = denoiser.prompts([prompt])
         if tuned_prompt:
             prompts = tuned_prompt.for_streams(denoiser.streams, prompts)
         conditions = [*conditions, *text_conditions(imagebind, {STREAM: prompt}, text_weight)]
-        result = sample(denoiser, prompts, animatediff, imagebind=imagebind, conditions=conditions, guidance=guidance,
-                        steer=guided, seed=seed, latents=start.latents,
+        result = sample(inpainting(denoiser, latent), prompts, animatediff, imagebind=imagebind, conditions=conditions,
+                        guidance=guidance, steer=guided, seed=seed, latents=start.latents,
                         on_step=Progress(denoiser.steps, middle_frame(denoiser)))
         return io.NodeOutput(frames_output(result.signals[STREAM].pixels[0]), float(denoiser.fps),
-                             results.video_latent(result.latents[STREAM], model), results.curve(result, denoiser.steps),
+                             video_latent(result.latents[STREAM], model), results.curve(result, denoiser.steps),
                              results.mean_score(result), results.tuned_prompt(result, {STREAM: prompt}))

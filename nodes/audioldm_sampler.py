@@ -9,6 +9,8 @@ from ..aligner.generators.audioldm import STREAM, AudioLDM
 from ..aligner.guidance import Guidance
 from . import results
 from .convert import audio_output
+from .latents import SOUND_SAMPLES, inpainting, sound_latent
+from .long_results import window_input
 from .progress import Progress, sound_picture
 from .sampling import load_text_encoders, sample, text_conditions
 from .types import CATEGORY, AudioLDMType, ConditionsType, GuidanceType, ImageBindType, TunedPromptType
@@ -36,8 +38,8 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                                    tooltip="From Guidance Settings. Without it the rule of the released code "
                                            "applies; text_weight 1 belongs to it."),
                 io.Latent.Input("latent", optional=True,
-                                tooltip="A latent from this node, to be refined: set denoise below 1. The sound gets "
-                                        "its length."),
+                                tooltip="A latent from this node or Encode Sound, to be changed: set denoise below 1, "
+                                        "or let Mask Seconds say what is made anew. The sound gets its length."),
                 io.String.Input("prompt", default="", multiline=True,
                                 tooltip="Describes the sound. It prompts AudioLDM, and steers as well as far as "
                                         "text_weight says."),
@@ -69,6 +71,7 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                                       tooltip="A prompt embedding to start from, from another run or Load Tuned "
                                               "Prompt, instead of the prompt's own. The prompt still "
                                               "steers as far as text_weight says."),
+                window_input(),
             ],
             outputs=[
                 io.Audio.Output(display_name="audio", tooltip="The sound, mono; variations are a batch."),
@@ -86,22 +89,22 @@ class GuidedAudioLDMSampler(io.ComfyNode):
     @classmethod
     def execute(cls, audioldm, prompt, negative_prompt, seed, steps, cfg, length, seconds, variations, denoise,
                 text_weight, guided, imagebind=None, conditions=(), guidance=None, latent=None,
-                tuned_prompt=None) -> io.NodeOutput:
+                tuned_prompt=None, window=0.0) -> io.NodeOutput:
         model: AudioLDM = audioldm.model
         load_text_encoders(audioldm)
         denoiser = model.denoiser(seconds=_seconds(model, length, seconds, conditions, latent), steps=steps, cfg=cfg,
-                                  negative_prompt=negative_prompt, denoise=denoise)
+                                  negative_prompt=negative_prompt, denoise=denoise, window=window or None)
         prompts = denoiser.prompts([prompt])
         if tuned_prompt:
             prompts = tuned_prompt.for_streams(denoiser.streams, prompts)
         conditions = [*conditions, *text_conditions(imagebind, {STREAM: prompt}, text_weight)]
-        result = sample(denoiser, prompts, audioldm, imagebind=imagebind, conditions=conditions,
+        result = sample(inpainting(denoiser, latent), prompts, audioldm, imagebind=imagebind, conditions=conditions,
                         guidance=guidance or Guidance("released"), steer=guided, seed=seed, batch=variations,
                         latents=lambda: {STREAM: latent["samples"]} if latent else None,
-                        on_step=Progress(denoiser.steps, sound_picture(model)))
+                        on_step=Progress(denoiser.steps, sound_picture(denoiser)))
         sound = result.signals[STREAM]
         return io.NodeOutput(audio_output(sound.waveform, sound.sample_rate), results.curve(result, denoiser.steps),
-                             results.mean_score(result), results.sound_latent(result.latents[STREAM], denoiser),
+                             results.mean_score(result), sound_latent(result.latents[STREAM], model, denoiser.samples),
                              results.tuned_prompt(result, {STREAM: prompt}))
 
 
@@ -113,14 +116,14 @@ def _seconds(model: AudioLDM, length: str, seconds: float, conditions: list[Cond
         return Fraction(seconds).limit_denominator(model.sample_rate) if math.isfinite(seconds) else seconds
     # What the result is drawn to sets the length before what it is pushed away from.
     for condition in sorted(conditions, key=lambda condition: condition.weight <= 0):
-        if condition.embedding.modality in ("video", "image") and condition.duration:
+        if condition.embedding.modality != "audio" and condition.duration:
             return condition.duration
     raise AlignerError(f"The length is set to '{SAME_AS_VIDEO}', but there is no video among the conditions. Set "
                        f"length to '{SECONDS}', or encode a video.")
 
 
 def _latent_seconds(model: AudioLDM, latent: dict) -> Fraction:
-    samples, asked = latent["samples"], latent.get("sound_samples", 0)
+    samples, asked = latent["samples"], latent.get(SOUND_SAMPLES, 0)
     channels, _, bins = model.latent_shape(1)
     if samples.ndim != 4 or (samples.shape[1], samples.shape[3]) != (channels, bins):
         raise AlignerError(f"This latent has shape {tuple(samples.shape)}, but one of this model's sounds has "

@@ -46,6 +46,9 @@ class EncodeCondition(io.ComfyNode):
                                        "of 2 s), or short ones of half a second, which tell moments apart."),
                 io.Combo.Input("streams", options=list(STREAMS), default="all", optional=True,
                                tooltip="What these conditions steer where video and sound are generated together."),
+                io.Mask.Input("mask", optional=True,
+                              tooltip="Of image and video only what is painted counts, so that only this object is "
+                                      "heard. One mask, or one for each frame."),
             ],
             outputs=[ConditionsType.Output(display_name="conditions", tooltip="For a guided sampler, or one more "
                                                                               "Encode Condition node.")],

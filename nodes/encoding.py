@@ -15,15 +15,16 @@ VISION_BYTES = 2**30
 def encode(imagebind: Hosted, *, text: str, fps: float, weight: float, clips: str, **given) -> list[Condition]:
     """A condition for each of image, video and audio that is connected, and for a text that is not empty.
 
-    given: the connected ones of image, video, audio. A silent video's AUDIO is connected but None: that is an error.
+    given: the connected ones of image, video, audio, and mask, which belongs to image and video. A silent video's AUDIO
+    is connected but None: that is an error.
     """
     binder: ImageBind = imagebind.model
     load_on_device(imagebind.patchers(*_towers(text, given)), memory_required=VISION_BYTES)
-    encoded = []
+    encoded, mask = [], given.get("mask")
     if "image" in given:
-        encoded.append(_images(binder, given["image"], fps, weight, clips))
+        encoded.append(_images(binder, given["image"], fps, weight, clips, mask))
     if "video" in given:
-        encoded.append(_video(binder, given["video"], weight, clips))
+        encoded.append(_video(binder, given["video"], weight, clips, mask))
     if "audio" in given:
         sounds, rate = waveform(given["audio"])
         encoded += [audio_condition(binder, sound, rate, weight, clips=clips) for sound in sounds]
@@ -37,15 +38,17 @@ def _towers(text: str, given: dict) -> list[str]:
     return [tower for tower, used in needed.items() if used]
 
 
-def _images(binder: ImageBind, images: torch.Tensor, fps: float, weight: float, clips: str) -> Condition:
+def _images(binder: ImageBind, images: torch.Tensor, fps: float, weight: float, clips: str,
+            mask: torch.Tensor | None) -> Condition:
     if len(images) == 1:  # a picture lasts no time: only a recording sets the length of a sound
-        return image_condition(binder, pixels(images)[0], weight)
-    return frames_condition(binder, images, exact_rate(fps), weight, clips=clips, to_pixels=pixels)
+        return image_condition(binder, pixels(images)[0], weight, mask=mask)
+    return frames_condition(binder, images, exact_rate(fps), weight, clips=clips, mask=mask, to_pixels=pixels)
 
 
-def _video(binder: ImageBind, video, weight: float, clips: str) -> Condition:
+def _video(binder: ImageBind, video, weight: float, clips: str, mask: torch.Tensor | None) -> Condition:
     source = video_file(video)
     if source is not None:
-        return video_condition(binder, source, weight, clips=clips)
+        return video_condition(binder, source, weight, clips=clips, mask=mask)
     components = video.get_components()
-    return frames_condition(binder, components.images, components.frame_rate, weight, clips=clips, to_pixels=pixels)
+    return frames_condition(binder, components.images, components.frame_rate, weight, clips=clips, mask=mask,
+                            to_pixels=pixels)

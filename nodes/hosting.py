@@ -1,5 +1,11 @@
 """Our models under ComfyUI's model management: on the device while they work, handed back when others need room."""
 
+import sys
+from collections.abc import Callable, Hashable, Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from weakref import WeakValueDictionary
+
 import torch
 from comfy_api.latest import io
 from torch import nn
@@ -7,6 +13,7 @@ from torch import nn
 from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 
+from ..aligner.errors import AlignerError
 from ..aligner.precision import DTYPES
 
 
@@ -56,6 +63,46 @@ def load_on_device(patchers: list[ModelPatcher], memory_required: int = 0) -> No
     model_management.load_models_gpu(patchers, memory_required=memory_required, force_full_load=True)
     for patcher in patchers:
         _leave_inference_mode(patcher.model)
+
+
+#: What requirements.txt lists, by the names under which it is imported.
+PACKAGES = ("diffusers", "open_clip")
+REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
+
+
+def require_packages() -> None:
+    """Raise AlignerError with the one command that mends it where an installation was left half done."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise AlignerError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. Run this, "
+                           "then "
+                           f'restart ComfyUI:  "{sys.executable}" -m pip install -r "{REQUIREMENTS}"')
+
+
+_shared: WeakValueDictionary[Hashable, Hosted] = WeakValueDictionary()
+
+
+@torch.inference_mode(False)
+def shared(load: Callable[..., nn.Module], *files: Hashable, **settings: Hashable) -> Hosted:
+    """load(*files, **settings) under ComfyUI's management; the instance of another loader or graph that holds the same.
+
+    A file that has been replaced since is another one. Nothing is held here: when the last graph lets go of a model, it
+    is gone. Raises AlignerError where a package is missing that ComfyUI does not bring.
+    """
+    require_packages()
+    key = load, files, tuple(settings.items()), _written([*files, *settings.values()])
+    hosted = _shared.get(key)
+    if hosted is None:
+        hosted = _shared[key] = Hosted(load(*files, **settings))
+    return hosted
+
+
+def _written(parts: Iterable[object]) -> tuple[int, ...]:
+    """When the files, or the newest of a folder, among these and in lists of LoRA were last written."""
+    paths = [path for part in parts for path in ([lora.path for lora in part] if isinstance(part, tuple) else [part])
+             if isinstance(path, Path)]
+    return tuple(max(file.stat().st_mtime_ns for file in ([path] if path.is_file() else path.rglob("*")))
+                 for path in paths)
 
 
 class HostedPart(nn.Module):

@@ -7,11 +7,13 @@ from ..aligner.guidance import PROMPT_RATES, Guidance
 from ..aligner.tasks import JOINT
 from . import results
 from .convert import audio_output, exact_rate, frames_output
+from .latents import inpainting, sound_latent, video_latent
 from .progress import Progress, middle_frame, sound_picture
 from .sampling import load_text_encoders, sample, text_conditions
 from .starting_video import StartingVideo
 from .types import (
     CATEGORY, AnimateDiffType, AudioLDMType, ConditionsType, GuidanceType, ImageBindType, TunedPromptType)
+from .long_results import context_input, window_input
 from .video_inputs import decoding_input, size_inputs, starting_inputs
 
 
@@ -77,6 +79,8 @@ class JointSampler(io.ComfyNode):
                 io.Boolean.Input("guided", default=True,
                                  tooltip="Off samples both without guidance and only scores the result: to see and "
                                          "hear what guidance does."),
+                context_input(),
+                window_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="frames", tooltip="The video's frames, for Create Video, upscalers and "
@@ -103,7 +107,7 @@ class JointSampler(io.ComfyNode):
     def execute(cls, animatediff, audioldm, prompt, audio_prompt, negative_prompt, audio_negative_prompt, seed, steps,
                 audio_steps, cfg, audio_cfg, frame_count, width, height, fps, denoise, text_weight, pair_weight,
                 decoding, guided, imagebind=None, conditions=(), guidance=None, latent=None, frames=None,
-                tuned_prompt=None) -> io.NodeOutput:
+                tuned_prompt=None, context_frames=0, window=0.0) -> io.NodeOutput:
         seeing: AnimateDiff = animatediff.model
         hearing: AudioLDM = audioldm.model
         start = StartingVideo(seeing, latent, frames, denoise)
@@ -111,20 +115,22 @@ class JointSampler(io.ComfyNode):
         texts = {"video": prompt, "audio": audio_prompt if audio_prompt.strip() else prompt}
         load_text_encoders(animatediff, audioldm)
         video = seeing.denoiser(**start.size(frame_count, height, width), fps=exact_rate(fps), steps=steps, cfg=cfg,
-                                negative_prompt=negative_prompt, denoise=denoise, decoding=decoding)
+                                negative_prompt=negative_prompt, denoise=denoise, decoding=decoding,
+                                window=context_frames or None)
         audio = hearing.denoiser(seconds=video.seconds, steps=audio_steps, cfg=audio_cfg,
-                                 negative_prompt=audio_negative_prompt)
-        both = Together([video, audio])
+                                 negative_prompt=audio_negative_prompt, window=window or None)
+        both = Together([inpainting(video, latent), audio])
         prompts = both.prompts({stream: [text] for stream, text in texts.items()})
         if tuned_prompt:
             prompts = tuned_prompt.for_streams(both.streams, prompts)
         conditions = [*conditions, *text_conditions(imagebind, texts, text_weight)]
         result = sample(both, prompts, animatediff, audioldm, imagebind=imagebind, conditions=conditions,
                         guidance=guidance, steer=guided, seed=seed, between=pair_weight, latents=start.latents,
-                        on_step=Progress(both.steps, middle_frame(video), sound_picture(hearing)))
+                        on_step=Progress(both.steps, middle_frame(video), sound_picture(audio)))
         pixels, sound = result.signals["video"].pixels, result.signals["audio"]
         return io.NodeOutput(
             frames_output(pixels[0]), audio_output(sound.waveform, sound.sample_rate), float(video.fps),
             results.curve(result, both.steps), results.mean_score(result), results.report(result),
-            results.video_latent(result.latents["video"], seeing), results.sound_latent(result.latents["audio"], audio),
+            video_latent(result.latents["video"], seeing),
+            sound_latent(result.latents["audio"], hearing, audio.samples),
             results.tuned_prompt(result, texts))

@@ -2,10 +2,10 @@ from comfy_api.latest import io
 
 from ..aligner.demo.family import load_demo_animatediff
 from ..aligner.errors import AlignerError
-from ..aligner.generators.animatediff import AnimateDiff, load_animatediff
+from ..aligner.generators.animatediff import load_animatediff
 from ..aligner.generators.stable_diffusion import Lora
 from .add_lora import STRENGTH
-from .hosting import Hosted, precision_input, resolve_dtype
+from .hosting import precision_input, resolve_dtype, shared
 from .model_folders import (
     DEMO, NONE, lora_names, lora_path, motion_lora_names, motion_lora_path, motion_module_names, motion_module_path,
     stable_diffusion_names, stable_diffusion_path, taesd_names, taesd_path)
@@ -65,14 +65,15 @@ class LoadAnimateDiff(io.ComfyNode):
             chosen.append(Lora(motion_lora_path(motion_lora), motion_lora_strength))
         dtype = resolve_dtype(precision)
         if DEMO in (base, motion):
-            return io.NodeOutput(Hosted(_demo(base, motion, chosen, taesd, dtype)))
+            _require_demo(base, motion, chosen, taesd)
+            return io.NodeOutput(shared(load_demo_animatediff, motion=motion == DEMO, dtype=dtype))
         module = None if motion == NO_MOTION else motion_module_path(motion)
         tiny = None if taesd == NONE else taesd_path(taesd)
-        return io.NodeOutput(Hosted(load_animatediff(stable_diffusion_path(base), module, loras=chosen, taesd=tiny,
-                                                     dtype=dtype)))
+        return io.NodeOutput(shared(load_animatediff, stable_diffusion_path(base), module, loras=tuple(chosen),
+                                    taesd=tiny, dtype=dtype))
 
 
-def _demo(base: str, motion: str, loras: list[Lora], taesd: str, dtype) -> AnimateDiff:
+def _require_demo(base: str, motion: str, loras: list[Lora], taesd: str) -> None:
     """Raises AlignerError where built-in and real weights are mixed, whose sizes differ."""
     if base != DEMO or motion not in (DEMO, NO_MOTION):
         raise AlignerError(f"The built-in demo model and real weights do not fit together: set both base and motion to "
@@ -83,4 +84,3 @@ def _demo(base: str, motion: str, loras: list[Lora], taesd: str, dtype) -> Anima
     if taesd != NONE:
         raise AlignerError("TAESD imitates real weights, not the built-in demo model. Choose a real base, or set taesd "
                            f"to '{NONE}'.")
-    return load_demo_animatediff(motion=motion == DEMO, dtype=dtype)

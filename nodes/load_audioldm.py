@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ..aligner.demo.family import load_demo_audioldm
 from ..aligner.generators.audioldm import load_audioldm
-from .hosting import Hosted, precision_input, resolve_dtype
+from .hosting import precision_input, resolve_dtype, shared
 from .model_folders import DEMO, audioldm_names, audioldm_path
 from .types import CATEGORY, AudioLDMType
 
@@ -34,5 +34,5 @@ class LoadAudioLDM(io.ComfyNode):
     def execute(cls, model, precision) -> io.NodeOutput:
         dtype = resolve_dtype(precision)
         if model == DEMO:
-            return io.NodeOutput(Hosted(load_demo_audioldm(dtype=dtype)))
-        return io.NodeOutput(Hosted(load_audioldm(audioldm_path(model), dtype=dtype)))
+            return io.NodeOutput(shared(load_demo_audioldm, dtype=dtype))
+        return io.NodeOutput(shared(load_audioldm, audioldm_path(model), dtype=dtype))

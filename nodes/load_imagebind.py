@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ..aligner.demo.family import load_demo_imagebind
 from ..aligner.imagebind import load_imagebind
-from .hosting import Hosted, precision_input, resolve_dtype
+from .hosting import precision_input, resolve_dtype, shared
 from .model_folders import DEMO, imagebind_names, imagebind_path
 from .types import CATEGORY, ImageBindType
 
@@ -33,5 +33,5 @@ class LoadImageBind(io.ComfyNode):
     def execute(cls, model, precision) -> io.NodeOutput:
         dtype = resolve_dtype(precision)
         if model == DEMO:
-            return io.NodeOutput(Hosted(load_demo_imagebind(dtype=dtype)))
-        return io.NodeOutput(Hosted(load_imagebind(imagebind_path(model), dtype=dtype)))
+            return io.NodeOutput(shared(load_demo_imagebind, dtype=dtype))
+        return io.NodeOutput(shared(load_imagebind, imagebind_path(model), dtype=dtype))

@@ -6,7 +6,9 @@ import folder_paths
 
 from ..aligner.errors import CheckpointError
 
-IMAGEBIND, AUDIOLDM, TUNED_PROMPTS = "imagebind", "audioldm", "tuned_prompts"
+IMAGEBIND, AUDIOLDM, CAPTIONERS = "imagebind", "audioldm", "captioners"
+#: What our own nodes write.
+TUNED_PROMPTS, CONDITIONS = "tuned_prompts", "conditions"
 #: The names that AnimateDiff's other extensions use as well.
 MOTION_MODULES, MOTION_LORAS = "animatediff_models", "animatediff_motion_lora"
 #: ComfyUI's own.
@@ -23,10 +25,11 @@ NONE = "none"
 
 def register_model_folders() -> None:
     """Add our folders beside those that extra_model_paths.yaml and other extensions have named already."""
-    for name in (IMAGEBIND, AUDIOLDM, MOTION_MODULES, MOTION_LORAS, TUNED_PROMPTS):
+    for name in (IMAGEBIND, AUDIOLDM, MOTION_MODULES, MOTION_LORAS, CAPTIONERS, TUNED_PROMPTS, CONDITIONS):
         folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name))
     # What has been saved can be loaded again, as with ComfyUI's own saved checkpoints.
-    folder_paths.add_model_folder_path(TUNED_PROMPTS, str(Path(folder_paths.get_output_directory()) / TUNED_PROMPTS))
+    for name in (TUNED_PROMPTS, CONDITIONS):
+        folder_paths.add_model_folder_path(name, str(Path(folder_paths.get_output_directory()) / name))
 
 
 def imagebind_names() -> list[str]:
@@ -96,12 +99,33 @@ def taesd_path(name: str) -> Path:
     return _path(VAE_APPROX, name)
 
 
+def captioner_names() -> list[str]:
+    return [DEMO, *_folders(CAPTIONERS, "config.json")]
+
+
+def captioner_path(name: str) -> Path:
+    """Raises CheckpointError if the folder has gone since the list was made."""
+    folders = _folders(CAPTIONERS, "config.json")
+    if name not in folders:
+        raise CheckpointError(f"There is no captioner's folder {name}. Put one into models/{CAPTIONERS} and refresh "
+                              "the page.")
+    return folders[name]
+
+
 def tuned_prompt_names() -> list[str]:
     return _files(TUNED_PROMPTS, {SAFETENSORS})
 
 
 def tuned_prompt_path(name: str) -> Path:
     return _path(TUNED_PROMPTS, name)
+
+
+def condition_names() -> list[str]:
+    return _files(CONDITIONS, {SAFETENSORS})
+
+
+def condition_path(name: str) -> Path:
+    return _path(CONDITIONS, name)
 
 
 def _files(kind: str, suffixes: set[str]) -> list[str]:

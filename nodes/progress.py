@@ -10,7 +10,7 @@ from comfy.utils import ProgressBar
 from ..aligner.generators.animatediff import STREAM as VIDEO
 from ..aligner.generators.animatediff import AnimateDiffDenoiser
 from ..aligner.generators.audioldm import STREAM as AUDIO
-from ..aligner.generators.audioldm import AudioLDM
+from ..aligner.generators.audioldm import AudioLDMDenoiser
 from ..aligner.media import eight_bit
 from ..aligner.pictures import mel_picture, spectrogram
 from ..aligner.sampling import Step
@@ -39,14 +39,14 @@ class Progress:
         self.bar.update_absolute(round(step.passed * self.steps), self.steps, preview)
 
 
-def sound_picture(model: AudioLDM) -> Callable[[Step], Image.Image]:
+def sound_picture(denoiser: AudioLDMDenoiser) -> Callable[[Step], Image.Image]:
     """The spectrogram so far."""
 
     def picture(step: Step) -> Image.Image:
         if step.rendered:
             sound = step.rendered[AUDIO]
             return spectrogram(sound.waveform[0], sound.sample_rate)
-        return mel_picture(model.decode(step.clean[AUDIO][:1])[0].cpu())
+        return mel_picture(denoiser.mel({AUDIO: step.clean[AUDIO][:1]})[0].cpu())
 
     return picture
 

@@ -5,11 +5,7 @@ from collections.abc import Mapping
 
 import torch
 
-from comfy import model_management
-
 from ..aligner.generation import Generation
-from ..aligner.generators.animatediff import AnimateDiff
-from ..aligner.generators.audioldm import AudioLDMDenoiser
 from ..aligner.pictures import alignment_curve
 from ..aligner.tuned_prompts import TunedPrompt
 from .convert import image_output
@@ -34,15 +30,3 @@ def report(result: Generation) -> str:
 def tuned_prompt(result: Generation, texts: Mapping[str, str]) -> TunedPrompt:
     """The prompt embeddings as they ended, the first variation's."""
     return TunedPrompt({stream: embedding[:1].cpu() for stream, embedding in result.prompts.items()}, texts)
-
-
-def sound_latent(latent: torch.Tensor, denoiser: AudioLDMDenoiser) -> dict:
-    """(B, C, T', F') -> LATENT, which remembers the length asked for."""
-    return {"samples": latent.to(model_management.intermediate_device()), "type": "audio",
-            "sound_samples": denoiser.samples}
-
-
-def video_latent(latent: torch.Tensor, model: AnimateDiff) -> dict:
-    """(1, C, F, h, w) -> LATENT as ComfyUI's own nodes for Stable Diffusion take it: (F, C, h, w), not scaled."""
-    samples = latent[0].transpose(0, 1).contiguous() / model.vae.config.scaling_factor
-    return {"samples": samples.to(model_management.intermediate_device())}

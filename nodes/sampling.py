@@ -1,11 +1,6 @@
 """What all samplers do: texts are read, then everything that samples shares the device."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-
-from comfy import model_management
-from comfy.model_patcher import ModelPatcher
 
 from ..aligner.conditions import Condition
 from ..aligner.encoding import prompt_conditions
@@ -14,6 +9,7 @@ from ..aligner.generators.base import Denoiser, Streams
 from ..aligner.guidance import Guidance
 from ..aligner.sampling import Step
 from .hosting import Hosted, load_on_device
+from .memory import advice, affordable, with_one_more_try
 
 #: The tower of ImageBind that looks at a stream.
 TOWERS = {"audio": "audio", "video": "vision"}
@@ -44,21 +40,14 @@ def sample(denoiser: Denoiser, prompts: Streams, *models: Hosted, imagebind: Hos
     compared = bool(conditions) or len(denoiser.streams) > 1
     towers = imagebind.patchers(*map(TOWERS.get, denoiser.streams)) if imagebind and compared else []
     parts = [patcher for model in models for patcher in model.patchers_without(TEXT_ENCODER)] + towers
-    if towers and steer:
+    moving = bool(towers) and steer
+
+    def run(guidance: Guidance) -> Generation:
+        load_on_device(parts, denoiser.activation_bytes(batch, guidance if moving else None))
+        return generate(denoiser, prompts, seed=seed, batch=batch, binder=imagebind and imagebind.model,
+                        conditions=conditions, between=between, guidance=guidance if compared else None, steer=steer,
+                        latents=latents(), on_step=on_step)
+
+    if moving:
         guidance = affordable(denoiser, batch, guidance, parts)
-    load_on_device(parts, denoiser.activation_bytes(batch, guidance if towers and steer else None))
-    return generate(denoiser, prompts, seed=seed, batch=batch, binder=imagebind and imagebind.model,
-                    conditions=conditions, between=between, guidance=guidance if compared else None, steer=steer,
-                    latents=latents(), on_step=on_step)
-
-
-def affordable(denoiser: Denoiser, batch: int, guidance: Guidance, parts: Sequence[ModelPatcher]) -> Guidance:
-    """Checkpointing gives the same result in less memory, and is switched on where the device is too small without."""
-    needed = sum(part.model_size() for part in parts) + denoiser.activation_bytes(batch, guidance)
-    # Of the device where the parts will be: most of them are still on the host.
-    room = model_management.get_total_memory(model_management.get_torch_device())
-    if guidance.checkpointing or not guidance.moves or needed + model_management.extra_reserved_memory() < room:
-        return guidance
-    logging.info("Seeing & Hearing: checkpointing is switched on, because without it this run would need about "
-                 "%.0f GiB.", needed / 2**30)
-    return replace(guidance, checkpointing=True)
+    return with_one_more_try(run, guidance, lambda: advice(denoiser, batch, guidance if moving else None))

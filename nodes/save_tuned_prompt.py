@@ -1,11 +1,8 @@
-from pathlib import Path
-
-import folder_paths
 from comfy_api.latest import io, ui
 
-from ..aligner.errors import AlignerError
 from ..aligner.tuned_prompts import save_tuned_prompt
 from .model_folders import TUNED_PROMPTS
+from .saving import output_file
 from .types import CATEGORY, TunedPromptType
 
 
@@ -30,10 +27,6 @@ class SaveTunedPrompt(io.ComfyNode):
 
     @classmethod
     def execute(cls, tuned_prompt, filename_prefix) -> io.NodeOutput:
-        if not filename_prefix.strip():
-            raise AlignerError("filename_prefix is empty. Give the beginning of a name.")
-        place = Path(folder_paths.get_output_directory()) / TUNED_PROMPTS
-        folder, name, counter, _, _ = folder_paths.get_save_image_path(filename_prefix, str(place))
-        file = Path(folder) / f"{name}_{counter:05}_.safetensors"
+        file, shown = output_file(TUNED_PROMPTS, filename_prefix)
         save_tuned_prompt(file, tuned_prompt)
-        return io.NodeOutput(tuned_prompt, ui=ui.PreviewText(file.relative_to(place.parent).as_posix()))
+        return io.NodeOutput(tuned_prompt, ui=ui.PreviewText(shown))

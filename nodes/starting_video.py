@@ -49,7 +49,4 @@ def _samples(model: AnimateDiff, latent: dict) -> torch.Tensor:
     if samples.ndim != 4 or samples.shape[1] != channels:
         raise AlignerError(f"This latent has shape {tuple(samples.shape)}, but one of Stable Diffusion 1.5 has "
                            f"(frames, {channels}, height, width). Use a latent from this node or from VAE Encode.")
-    if "noise_mask" in latent:
-        raise AlignerError("This latent has a mask, and changing a part of a video only is not supported. Use a latent "
-                           "without a mask.")
     return samples

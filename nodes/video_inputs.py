@@ -10,7 +10,8 @@ def starting_inputs() -> list:
     return [
         io.Latent.Input("latent", optional=True,
                         tooltip="A latent to be refined or changed, from this node or from VAE Encode: set denoise "
-                                "below 1. Its frames and size count, not the widgets."),
+                                "below 1, or give it a mask of what is made anew. Its frames and size count, not the "
+                                "widgets."),
         io.Image.Input("frames", optional=True,
                        tooltip="Frames to be changed, instead of a latent: set denoise below 1. Their number and size "
                                "count, not the widgets."),
@@ -21,8 +22,8 @@ def size_inputs() -> list:
     """How many frames, how large, how fast, and how much of a given video is made anew."""
     return [
         io.Int.Input("frame_count", default=16, min=1, max=4096,
-                     tooltip="How many frames. 16 is what motion modules were trained with, and 24 or 32 the most they "
-                             "know. 1 makes a picture."),
+                     tooltip="How many frames. 16 is what motion modules were trained with; more than the 24 or 32 "
+                             "that they know are made in a context that slides. 1 makes a picture."),
         io.Int.Input("width", default=512, min=16, max=16384, step=8, tooltip="In pixels. 512 is usual."),
         io.Int.Input("height", default=512, min=16, max=16384, step=8, tooltip="In pixels. 512 is usual."),
         io.Float.Input("fps", default=8.0, min=0.01, max=1000.0, step=0.001, round=False,
