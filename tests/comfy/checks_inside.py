@@ -6,6 +6,7 @@ Prints a JSON object: each check's name, and how it failed or null.
 
 import importlib
 import json
+import os
 import sys
 import traceback
 
@@ -77,9 +78,9 @@ def frame_rates_are_told_from_their_rounded_figures(pack: str) -> None:
 
 
 def checkpointing_is_switched_on_where_the_device_is_too_small(pack: str) -> None:
-    sampling = importlib.import_module(f"{pack}.nodes.sampling")
+    memory = importlib.import_module(f"{pack}.nodes.memory")
     guidance = importlib.import_module(f"{pack}.aligner.guidance").Guidance(rates={"video": 0.02})
-    device, management = object(), sampling.model_management
+    device, management = object(), memory.model_management
     management.get_torch_device = lambda: device
     management.get_total_memory = lambda asked: 24 * 2**30 if asked is device else 2**60  # the host has plenty
     management.extra_reserved_memory = lambda: 2**30
@@ -95,15 +96,90 @@ def checkpointing_is_switched_on_where_the_device_is_too_small(pack: str) -> Non
         def activation_bytes(self, batch: int, guidance) -> int:
             return self.gibibytes * 2**30
 
-    assert sampling.affordable(Denoiser(19), 1, guidance, [Part()]) is guidance
-    changed = sampling.affordable(Denoiser(20), 1, guidance, [Part()])
+    assert memory.affordable(Denoiser(19), 1, guidance, [Part()]) is guidance
+    changed = memory.affordable(Denoiser(20), 1, guidance, [Part()])
     assert changed.checkpointing and changed.rates == guidance.rates
+
+
+def when_memory_runs_out_it_is_tried_once_more_and_then_advised(pack: str) -> None:
+    memory = importlib.import_module(f"{pack}.nodes.memory")
+    guidance = importlib.import_module(f"{pack}.aligner.guidance").Guidance("released", rates={"video": 0.02})
+    tried, unloaded = [], []
+    memory.model_management.unload_all_models = lambda: unloaded.append(True)
+
+    def run(failures: int):
+        def attempt(asked):
+            tried.append(asked.checkpointing)
+            if len(tried) <= failures:
+                raise memory.model_management.OOM_EXCEPTION("CUDA out of memory.")
+            return "a result"
+        return attempt
+
+    class Denoiser:
+        def activation_bytes(self, batch: int, asked) -> int:
+            return batch * (2 if asked.checkpointing or not asked.moves else 8) * 2**30
+
+    assert memory.with_one_more_try(run(1), guidance, lambda: "") == "a result"
+    assert tried == [False, True] and unloaded == [True]
+    tried.clear()
+    advice = memory.advice(Denoiser(), 2, guidance)
+    assert "takes about 16.0 GiB" in advice and "checkpointing on saves about 12.0 GiB" in advice
+    assert "a batch of one variation saves about 8.0 GiB" in advice and "prompt rates" not in advice
+    try:
+        memory.with_one_more_try(run(2), guidance, lambda: advice)
+    except ValueError as error:
+        assert advice in str(error) and "twice" in str(error)
+    else:
+        raise AssertionError("memory ran out twice, and nothing was said")
+
+
+def a_missing_package_is_told_with_the_command_that_mends_it(pack: str) -> None:
+    hosting = importlib.import_module(f"{pack}.nodes.hosting")
+    hosting.require_packages()
+    hosting.PACKAGES = ("diffusers", "a_package_that_nobody_has")
+    try:
+        hosting.shared(lambda: None)
+    except ValueError as error:
+        assert "a_package_that_nobody_has is not installed" in str(error)
+        assert sys.executable in str(error) and hosting.REQUIREMENTS.is_file()
+    else:
+        raise AssertionError("a package is missing, and nothing was said")
+    finally:
+        hosting.PACKAGES = ("diffusers", "open_clip")
+
+
+def models_are_shared_while_somebody_holds_them(pack: str) -> None:
+    import gc
+    from pathlib import Path
+
+    import torch
+
+    hosting = importlib.import_module(f"{pack}.nodes.hosting")
+    made = []
+
+    def load(path, *, width: int) -> torch.nn.Module:
+        made.append(width)
+        return torch.nn.Sequential(torch.nn.Linear(width, 1))
+
+    file = Path(pack).with_suffix(".tmp")
+    file.write_text("weights")
+    first, same = hosting.shared(load, file, width=2), hosting.shared(load, file, width=2)
+    assert first is same and hosting.shared(load, file, width=3) is not first and made == [2, 3]
+    file.write_text("other weights")
+    os.utime(file, ns=(1, 1))
+    assert hosting.shared(load, file, width=2) is not first
+    del first, same
+    gc.collect()
+    assert not [key for key in hosting._shared if key[0] is load]
+    file.unlink()
 
 
 CHECKS = (nothing_heavy_is_imported_with_the_nodes,  # first: the others import what they like
           a_module_moved_in_inference_mode_is_mended, images_of_every_kind_become_rgb,
           sounds_of_every_kind_become_float32, frame_rates_are_told_from_their_rounded_figures,
-          checkpointing_is_switched_on_where_the_device_is_too_small)
+          checkpointing_is_switched_on_where_the_device_is_too_small,
+          when_memory_runs_out_it_is_tried_once_more_and_then_advised,
+          a_missing_package_is_told_with_the_command_that_mends_it, models_are_shared_while_somebody_holds_them)
 
 
 def _refused(convert, value) -> bool:

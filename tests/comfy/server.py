@@ -12,15 +12,11 @@ from pathlib import Path
 
 import psutil
 
-from run import ROOT
-
 from .client import Client
 from .install import ComfyUI, python_for
+from .packing import pack, unpack
 
 NODE_PACK = "seeing-and-hearing"
-NOT_SHIPPED = shutil.ignore_patterns(
-    ".git", ".env", "out", "build", "dist", "*.egg-info", "__pycache__", ".pytest_cache")
-
 START_TIMEOUT = 180  # seconds; about 20 on two cores
 STOP_TIMEOUT = 20
 
@@ -42,8 +38,9 @@ class Server:
         self.port = free_port()
         for name in ("custom_nodes", "models", "input", "output", "user"):
             (folder / name).mkdir()
-        # A copy, not a link: Windows lets only administrators make links, and a copy is what users get.
-        shutil.copytree(ROOT, folder / "custom_nodes" / NODE_PACK, ignore=NOT_SHIPPED)
+        # What is tested is what users get.
+        (folder / "packing").mkdir()
+        unpack(pack(folder / "packing"), folder / "custom_nodes" / NODE_PACK)
 
     def __enter__(self) -> Server:
         with self.log_file.open("wb") as log:

@@ -91,7 +91,6 @@ def test_without_imagebind_both_are_made_for_themselves(comfyui: Server) -> None
     ({"sampler": joint_sampler(text_weight=0.0, pair_weight=0.0)}, "nothing to follow"),
     ({"sampler": joint_sampler(guidance=["guidance", 0]),
       "guidance": guidance(learning_rate=0.0, video_rate=0.0, video_prompt_rate=0.0)}, "moves nothing"),
-    ({"sampler": joint_sampler(frame_count=33)}, "positions for 32 frames"),
     ({"sampler": joint_sampler(height=36)}, "The height must be a multiple of 8"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_bad_input_is_an_error_that_names_it(comfyui: Server, changes: dict, message: str) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 
 import pytest
+from run import ROOT
 
 from aligner.demo.random_models import load_random_imagebind, write_random_audioldm
 from aligner.imagebind import save_imagebind
@@ -43,12 +44,30 @@ def test_a_broken_file_is_an_error_that_names_it(comfyui: Server) -> None:
 
 def test_inputs_explain_themselves(comfyui: Server) -> None:
     ours = {name: node for name, node in comfyui.client.object_info().items() if name.startswith("SeeingHearing")}
-    assert len(ours) == 12
     for name, node in ours.items():
-        for group in ("required", "optional"):
-            for input_name, (_, options, *_) in node["input"].get(group, {}).items():
-                assert options.get("tooltip"), f"{name}: {input_name}"
+        for input_name, options in inputs(node).items():
+            assert options.get("tooltip"), f"{name}: {input_name}"
         assert node["description"] and all(node["output_tooltips"])
+
+
+def test_the_page_speaks_english_as_the_nodes_do(comfyui: Server) -> None:
+    """The other languages are compared with this file."""
+    said = {name: {"display_name": node["display_name"], "description": node["description"],
+                   "inputs": {key: label(key, options["tooltip"]) for key, options in inputs(node).items()},
+                   "outputs": {str(k): label(*output) for k, output in
+                               enumerate(zip(node["output_name"], node["output_tooltips"]))}}
+            for name, node in comfyui.client.object_info().items() if name.startswith("SeeingHearing")}
+    assert json.loads((ROOT / "locales" / "en" / "nodeDefs.json").read_text(encoding="utf-8")) == said
+
+
+def label(name: str, tooltip: str) -> dict[str, str]:
+    return {"name": name.replace("_", " "), "tooltip": tooltip}
+
+
+def inputs(node: dict) -> dict[str, dict]:
+    """The options of every input of a node, by name."""
+    return {name: options for group in ("required", "optional")
+            for name, (_, options, *_) in node["input"].get(group, {}).items()}
 
 
 @pytest.fixture(scope="module")

@@ -34,3 +34,8 @@ def test_saved_prompts_run(comfyui: Server, path: Path) -> None:
     (sampler,) = (node for node in prompt.values() if node["class_type"] == "SeeingHearingGuidedAudioLDMSampler")
     sampler["inputs"]["steps"] = 5  # of 30: the interface is what matters
     assert comfyui.client.run(prompt)
+
+
+def test_every_node_is_held_to_its_interface(comfyui: Server) -> None:
+    ours = {name for name in comfyui.client.object_info() if name.startswith("SeeingHearing")}
+    assert ours == set(NODES), "a new node's inputs and outputs belong into released/nodes.json"

@@ -30,7 +30,10 @@ EXPECTED = {
     "audio_to_video": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
     "image_to_audio": Expected(30, seconds=Fraction(2)),
     "joint_video_audio": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
+    "sound_inpainting": Expected(30, seconds=Fraction(2)),
+    "timeline_long_sound": Expected(30, seconds=Fraction(6)),
     "video_to_audio": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
+    "video_to_audio_auto_caption": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     # Of the video's 25 steps denoise leaves 20; the sound takes all of its 25.
     "video_to_video_with_sound": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
 }
@@ -76,6 +79,19 @@ def test_workflow_names_where_its_nodes_come_from(workflow: Path) -> None:
     for node in ours:
         assert node["properties"]["cnr_id"] == "seeing-and-hearing"
         assert node["properties"]["Node name for S&R"] == node["type"]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflow_says_how_to_get_real_models(workflow: Path) -> None:
+    """In a note, and in entries from which ComfyUI offers them to whoever is sent the graph without having them."""
+    graph = json.loads(workflow.read_text(encoding="utf-8"))
+    (note,) = (node["widgets_values"][0] for node in graph["nodes"] if node["type"] == "MarkdownNote")
+    assert "*Download Model*" in note
+    offered = [model for node in graph["nodes"] for model in node["properties"].get("models", ())]
+    assert {"name": "imagebind_huge.pth", "directory": "imagebind"}.items() <= offered[0].items()
+    for model in offered:
+        assert model["url"].startswith("https://") and model["url"].endswith("/" + model["name"])
+        assert f"`models/{model['directory']}`" in note
 
 
 def _saved(server: Server, outputs: dict) -> list[Path]:

@@ -1,0 +1,95 @@
+"""An artist's long evening: a hundred prompts of every kind, some of them cancelled, with changing models."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from aligner.media import probe_video, read_audio, read_image
+
+from .client import Client, Prompt
+from .prompts import (EXAMPLE_VIDEO, condition, guidance, joint, loaders, node, sampler, sound_to_video, text_to_sound)
+from .server import Server
+
+PROMPTS, CANCELLED, SETTLED = 100, 0.15, 10
+#: Of the level after the first prompts.
+GROWTH = 1.10
+
+
+def sound(seed: int) -> Prompt:
+    return text_to_sound(seed=seed, seconds=0.5, steps=4) | {
+        "save": node("SaveAudio", audio=["sampler", 0], filename_prefix="soak/sound")}
+
+
+def search(seed: int) -> Prompt:
+    return sound(seed) | {
+        "guidance": guidance(rule="search", candidates=2, compare="the rule's own", clips="the rule's own"),
+        "sampler": sampler(seed=seed, seconds=2.5, steps=4, window=2.0, guidance=["guidance", 0], text_weight=0.0)}
+
+
+def sound_for_a_clip(seed: int) -> Prompt:
+    return loaders() | {
+        "video": node("LoadVideo", file=EXAMPLE_VIDEO), "parts": node("GetVideoComponents", video=["video", 0]),
+        "condition": condition(video=["video", 0]), "sampler": sampler(seed=seed, steps=3, length="same as video"),
+        "together": node("CreateVideo", images=["parts", 0], audio=["sampler", 0], fps=["parts", 2]),
+        "save": node("SaveVideo", video=["together", 0], filename_prefix="soak/clip", format="auto", codec="auto")}
+
+
+def video(seed: int) -> Prompt:
+    prompt = sound_to_video(seed=seed, frame_count=2, steps=3)
+    prompt["save"]["inputs"]["filename_prefix"] = "soak/frames"
+    return prompt
+
+
+def both(seed: int) -> Prompt:
+    return joint(seed=seed, frame_count=2, steps=3, audio_steps=3) | {
+        "save": node("SaveAudio", audio=["sampler", 1], filename_prefix="soak/joint")}
+
+
+KINDS: tuple[Callable[[int], Prompt], ...] = (sound, search, sound_for_a_clip, video, both)
+
+
+def test_a_hundred_prompts_leave_the_server_as_it_was(comfyui: Server, random_models: Prompt) -> None:
+    client, draw, before = comfyui.client, random.Random(0), len(comfyui.log())
+    level, cancelled, finished = 0, 0, 0
+    for number in range(PROMPTS):
+        prompt = draw.choice(KINDS)(number)
+        if draw.random() < 0.3:
+            prompt |= {name: node for name, node in random_models.items() if name in prompt}
+        if number >= SETTLED and draw.random() < CANCELLED:
+            cancelled += interrupted(client, prompt)
+        else:
+            entry = client.wait(client.queue(prompt), timeout=300)
+            assert entry["status"]["status_str"] == "success", entry["status"]["messages"][-1]
+            finished += 1
+        if number == SETTLED:
+            level = comfyui.resident_bytes()
+    assert cancelled >= 3 and finished >= 0.7 * PROMPTS
+    assert comfyui.resident_bytes() < GROWTH * level
+    files = [path for path in (comfyui.folder / "output" / "soak").rglob("*") if path.is_file()]
+    assert len(files) >= finished
+    for path in files:
+        require_whole(path)
+    assert "Traceback" not in comfyui.log()[before:]
+
+
+def interrupted(client: Client, prompt: Prompt) -> bool:
+    """Queue a prompt and interrupt it once it is under way. Whether that came in time."""
+    prompt_id = client.queue(prompt)
+    client.wait_for(lambda event: event.prompt_id == prompt_id and event.type in ("progress", "execution_success"))
+    client.interrupt()
+    return client.wait(prompt_id, timeout=300)["status"]["status_str"] != "success"
+
+
+def require_whole(path: Path) -> None:
+    """Anything that cannot be read from its beginning to its end is an error."""
+    if path.suffix == ".mp4":
+        assert len(probe_video(path).frame_times) == 16
+        read_audio(path)
+    elif path.suffix == ".png":
+        assert read_image(path).std() > 0
+    else:
+        assert path.suffix == ".flac", f"{path} is a partial file"
+        waveform, _ = read_audio(path)
+        assert waveform.isfinite().all()
