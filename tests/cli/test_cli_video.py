@@ -286,14 +286,12 @@ def test_bad_requests_for_pictures(refused, sound, arguments, message):
     assert message in refused("a2i", sound, *arguments)
 
 
-@pytest.mark.parametrize("rule, step", [("released", "_descend"), ("search", "_picked")])
+@pytest.mark.parametrize("rule, step", [("released", "sampling._descend"), ("search", "candidates._picked")])
 def test_ctrl_c_leaves_nothing_half_written(run, a2v, tmp_path, capsys, monkeypatch, rule, step):
-    import aligner.sampling
-
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(aligner.sampling, step, interrupted)
+    monkeypatch.setattr(f"aligner.{step}", interrupted)
     assert run(*a2v, "--rule", rule) == 130
     assert "No half-written file" in capsys.readouterr().err
     assert not list(tmp_path.glob("*out*"))

@@ -31,7 +31,7 @@ EXPECTED = {
     "image_to_audio": Expected(30, seconds=Fraction(2)),
     "joint_video_audio": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
     "sound_inpainting": Expected(30, seconds=Fraction(2)),
-    "timeline_long_sound": Expected(30, seconds=Fraction(6)),
+    "timeline_long_sound": Expected(20, seconds=Fraction(6)),
     "video_to_audio": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     "video_to_audio_auto_caption": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     # Of the video's 25 steps denoise leaves 20; the sound takes all of its 25.

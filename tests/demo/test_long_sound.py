@@ -18,7 +18,7 @@ from aligner.generators.log_mel import log_mel
 MINUTE, RATE = 60, 16000
 BLOCK = 800  # samples, 50 ms
 
-#: A program: the most memory that a guided run of so many seconds has taken, in bytes; a search, then a gradient.
+#: A program: the most memory that a run of so many seconds, steered by a gradient, has taken, in bytes.
 PEAK = """
 import sys, torch
 from aligner.conditions import Condition
@@ -33,11 +33,10 @@ conditions, process, peak = [Condition(embed_text(binder, ["rain falls"]))], Pro
 def watch(step):
     global peak
     peak = max(peak, process.memory_info().rss)
-for settings in ({"candidates": {"audio": 2}}, {"rule": "released", "start": 0.0}):
-    denoiser = model.denoiser(seconds=float(sys.argv[1]), steps=1, window=2.0)
-    generate(denoiser, denoiser.prompts(["a scene"]), seed=0, binder=binder, conditions=conditions,
-             guidance=Guidance(**settings), on_step=watch)
-    watch(None)
+denoiser = model.denoiser(seconds=float(sys.argv[1]), steps=1, window=2.0)
+guidance = Guidance("released", start=0.0, clips="short")
+generate(denoiser, denoiser.prompts(["a scene"]), seed=0, binder=binder, conditions=conditions, guidance=guidance,
+         on_step=watch)
 try:
     from resource import RUSAGE_SELF, getrusage
     peak = max(peak, getrusage(RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
