@@ -17,7 +17,8 @@ from .client import Client, Prompt
 from .prompts import (EXAMPLE_VIDEO, condition, guidance, joint, loaders, node, sampler, sound_to_video, text_to_sound)
 from .server import Server
 
-CANCELLED, SETTLED = 0.15, 10
+#: From the prompt SETTLED on every so many one is cancelled.
+CANCELLED, SETTLED = 4, 10
 #: Of the level after the first prompts.
 GROWTH = 1.10
 
@@ -55,7 +56,7 @@ def both(seed: int) -> Prompt:
 KINDS: tuple[Callable[[int], Prompt], ...] = (sound, search, sound_for_a_clip, video, both)
 
 
-@pytest.mark.parametrize("prompts", [30, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("prompts", [20, pytest.param(100, marks=pytest.mark.slow)])
 def test_many_prompts_leave_the_server_as_it_was(comfyui: Server, random_models: Prompt, prompts: int) -> None:
     client, draw, before = comfyui.client, random.Random(0), len(comfyui.log())
     level, cancelled, finished = 0, 0, 0
@@ -63,7 +64,7 @@ def test_many_prompts_leave_the_server_as_it_was(comfyui: Server, random_models:
         prompt = draw.choice(KINDS)(number)
         if draw.random() < 0.3:
             prompt |= {name: node for name, node in random_models.items() if name in prompt}
-        if number >= SETTLED and draw.random() < CANCELLED:
+        if number >= SETTLED and number % CANCELLED == 0:
             cancelled += interrupted(client, prompt)
         else:
             entry = client.wait(client.queue(prompt), timeout=300)
@@ -71,7 +72,7 @@ def test_many_prompts_leave_the_server_as_it_was(comfyui: Server, random_models:
             finished += 1
         if number == SETTLED:
             level = comfyui.resident_bytes()
-    assert cancelled >= 0.03 * prompts and finished >= 0.7 * prompts
+    assert cancelled >= 0.05 * prompts and finished >= 0.5 * prompts
     assert comfyui.resident_bytes() < GROWTH * level
     files = [path for path in (comfyui.folder / "output" / "soak").rglob("*") if path.is_file()]
     assert len(files) >= finished
@@ -81,7 +82,8 @@ def test_many_prompts_leave_the_server_as_it_was(comfyui: Server, random_models:
 
 
 def interrupted(client: Client, prompt: Prompt) -> bool:
-    """Queue a prompt and interrupt it once it is under way. Whether that came in time."""
+    """Queue a prompt, with steps enough to catch it, and interrupt it once it is under way. Whether that was in time."""
+    prompt["sampler"]["inputs"]["steps"] = 60
     prompt_id = client.queue(prompt)
     client.wait_for(lambda event: event.prompt_id == prompt_id and event.type in ("progress", "execution_success"))
     client.interrupt()

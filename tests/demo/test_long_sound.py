@@ -34,7 +34,7 @@ def watch(step):
     global peak
     peak = max(peak, process.memory_info().rss)
 denoiser = model.denoiser(seconds=float(sys.argv[1]), steps=1, window=2.0)
-guidance = Guidance("released", start=0.0, clips="short")
+guidance = Guidance("released", start=0.0)
 generate(denoiser, denoiser.prompts(["a scene"]), seed=0, binder=binder, conditions=conditions, guidance=guidance,
          on_step=watch)
 try:
