@@ -46,11 +46,7 @@ def audioldm_names() -> list[str]:
 
 def audioldm_path(name: str) -> Path:
     """Raises CheckpointError if the folder has gone since the list was made."""
-    folders = _folders(AUDIOLDM, "model_index.json")
-    if name not in folders:
-        raise CheckpointError(f"There is no AudioLDM folder {name}. Put one into models/{AUDIOLDM} and refresh the "
-                              "page.")
-    return folders[name]
+    return _folder_path(AUDIOLDM, "model_index.json", name, "AudioLDM")
 
 
 def stable_diffusion_names() -> list[str]:
@@ -105,11 +101,7 @@ def captioner_names() -> list[str]:
 
 def captioner_path(name: str) -> Path:
     """Raises CheckpointError if the folder has gone since the list was made."""
-    folders = _folders(CAPTIONERS, "config.json")
-    if name not in folders:
-        raise CheckpointError(f"There is no captioner's folder {name}. Put one into models/{CAPTIONERS} and refresh "
-                              "the page.")
-    return folders[name]
+    return _folder_path(CAPTIONERS, "config.json", name, "captioner's")
 
 
 def tuned_prompt_names() -> list[str]:
@@ -134,6 +126,13 @@ def _files(kind: str, suffixes: set[str]) -> list[str]:
 
 def _path(kind: str, name: str) -> Path:
     return Path(folder_paths.get_full_path_or_raise(kind, name))
+
+
+def _folder_path(kind: str, description: str, name: str, what: str) -> Path:
+    folders = _folders(kind, description)
+    if name not in folders:
+        raise CheckpointError(f"There is no {what} folder {name}. Put one into models/{kind} and refresh the page.")
+    return folders[name]
 
 
 def _stable_diffusion_folders() -> dict[str, Path]:
