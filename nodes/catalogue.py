@@ -7,20 +7,35 @@ from pathlib import Path
 import folder_paths
 
 from ..aligner.downloads import RemoteFile, hub_files
-from .model_folders import AUDIOLDM, CAPTIONERS, CHECKPOINTS, IMAGEBIND, MOTION_MODULES, VAE_APPROX
+from .model_folders import (
+    AUDIOLDM,
+    CAPTIONERS,
+    CHECKPOINTS,
+    IMAGEBIND,
+    MOTION_MODULES,
+    VAE_APPROX,
+    audioldm_names,
+    captioner_names,
+    imagebind_names,
+    motion_module_names,
+    stable_diffusion_names,
+    taesd_names,
+)
 
 #: A pipeline or model folder without other formats, pictures and notes.
 _FOLDER = ("*.json", "*.txt", "*.bin", "*.safetensors")
 #: By which loaders know such folders.
 _PIPELINE, _MODEL = "model_index.json", "config.json"
+#: What the loaders list of each kind.
+_LISTED = {IMAGEBIND: imagebind_names, AUDIOLDM: audioldm_names, CAPTIONERS: captioner_names,
+           CHECKPOINTS: stable_diffusion_names, MOTION_MODULES: motion_module_names, VAE_APPROX: taesd_names}
 
 
 @dataclass(frozen=True)
 class Offer:
     """A model to download. size: in words. name: the file's or the folder's, as the loaders list it.
 
-    files: asks the network what belongs to it, with paths relative to the folder of its kind. mark: of a folder the
-    file by which loaders know it. It comes last, so that they never see a folder that is not complete.
+    files: asks the network what belongs to it, with paths relative to the folder of its kind.
     """
 
     kind: str
@@ -28,34 +43,40 @@ class Offer:
     size: str
     licence: str
     files: Callable[[], list[RemoteFile]]
-    mark: str = ""
 
     @property
     def folder(self) -> Path:
-        """Where it goes: the first place of its kind, as in all of ComfyUI."""
-        return Path(folder_paths.get_folder_paths(self.kind)[0])
+        return _first_place(self.kind)
 
     @property
-    def found(self) -> Path | None:
-        """Where it is already, in any place of its kind."""
-        places = (Path(place) / self.name / self.mark for place in folder_paths.get_folder_paths(self.kind))
-        return next((place for place in places if place.is_file()), None)
+    def found(self) -> str | None:
+        """What the loaders list of it already: of that name, in any place, subfolder and format."""
+        same = [name for name in _LISTED[self.kind]() if Path(name).stem == Path(self.name).stem]
+        return self.name if self.name in same else next(iter(same), None)
+
+
+def _first_place(kind: str) -> Path:
+    """Where new models of a kind go, as in all of ComfyUI."""
+    return Path(folder_paths.get_folder_paths(kind)[0])
 
 
 def _from_hub(kind: str, repository: str, name: str, size: str, licence: str) -> Offer:
     """One file of a repository."""
-    return Offer(kind, name, size, licence, lambda: hub_files(repository, (name,)))
+    return Offer(kind, name, size, licence, lambda: hub_files(repository, _first_place(kind) / name, (name,)))
 
 
 def _folder_from_hub(kind: str, repository: str, mark: str, size: str, licence: str) -> Offer:
-    """A whole repository as a folder."""
+    """A whole repository as a folder.
+
+    mark: the file by which loaders know it. It comes last, so that they never see a folder that is not complete.
+    """
     name = repository.partition("/")[2]
 
     def files() -> list[RemoteFile]:
-        found = sorted(hub_files(repository, _FOLDER), key=lambda file: file.path == mark)
+        found = sorted(hub_files(repository, _first_place(kind) / name, _FOLDER), key=lambda file: file.path == mark)
         return [replace(file, path=f"{name}/{file.path}") for file in found]
 
-    return Offer(kind, name, size, licence, files, mark)
+    return Offer(kind, name, size, licence, files)
 
 
 _NON_COMMERCIAL = "CC BY-NC-SA 4.0: for non-commercial use only"
@@ -63,7 +84,8 @@ _RAIL = "CreativeML Open RAIL-M"
 
 OFFERS = {
     "ImageBind": Offer(IMAGEBIND, "imagebind_huge.pth", "4.8 GB", _NON_COMMERCIAL, lambda: [
-        RemoteFile("https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth", "imagebind_huge.pth")]),
+        RemoteFile("https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth", "imagebind_huge.pth", 4803584173,
+                   "d6f6c22bedcc90708448d5d2fbb7b2db9c73f505dc89bd0b2e09b23af1b62157")]),
     "AudioLDM, medium (the paper's)": _folder_from_hub(AUDIOLDM, "cvssp/audioldm-m-full", _PIPELINE, "2.7 GB",
                                                        _NON_COMMERCIAL),
     "AudioLDM, small": _folder_from_hub(AUDIOLDM, "cvssp/audioldm-s-full-v2", _PIPELINE, "1.7 GB", _NON_COMMERCIAL),

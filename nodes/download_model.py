@@ -44,8 +44,8 @@ class DownloadModel(io.ComfyNode):
     @classmethod
     def execute(cls, model, accept) -> io.NodeOutput:
         offer = OFFERS[model]
-        if offer.found:
-            return io.NodeOutput(offer.name, ui=ui.PreviewText(f"{offer.name} is there already."))
+        if found := offer.found:
+            return io.NodeOutput(found, ui=ui.PreviewText(f"{found} is there already."))
         if not accept:
             raise AlignerError(f"{model} is {offer.size} large and comes under this licence: {offer.licence}. Switch "
                                "accept on to download it.")
@@ -53,8 +53,8 @@ class DownloadModel(io.ComfyNode):
 
         def on_progress(done: int, total: int) -> None:
             model_management.throw_exception_if_processing_interrupted()
-            bar.update_absolute(PARTS * done // max(total, 1), PARTS)
+            bar.update_absolute(PARTS * done // total, PARTS)
 
         came = download(offer.files(), offer.folder, on_progress)
         return io.NodeOutput(offer.name, ui=ui.PreviewText(
-            f"{offer.name} is in models/{offer.kind} now ({len(came)} new). Press R to see it in its loader."))
+            f"{offer.name} is in {offer.folder} now ({len(came)} new). Press R to see it in its loader."))
