@@ -40,6 +40,25 @@ def a_module_moved_in_inference_mode_is_mended(pack: str) -> None:
     assert network[0].weight.data_ptr() == before and not network[0].weight.requires_grad
 
 
+def weights_go_to_the_device_even_with_novram(pack: str) -> None:
+    """There ComfyUI leaves them to its own kinds of layers to fetch."""
+    import torch
+
+    hosting = importlib.import_module(f"{pack}.nodes.hosting")
+    management, device, plenty = hosting.model_management, torch.device("meta"), 2**40
+    management.vram_state, management.lowvram_available = management.VRAMState.NO_VRAM, True
+    management.get_free_memory = lambda device=None, torch_free_too=False: (
+        (plenty, plenty) if torch_free_too else plenty)
+    management.get_total_memory = lambda device=None, torch_total_too=False: plenty
+    management.soft_empty_cache = lambda *force: None
+    management.get_torch_device = lambda: device
+    network = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.LayerNorm(8)).requires_grad_(False)
+    (patcher,) = hosting.Hosted(torch.nn.Sequential(network)).patchers("0")
+    hosting.load_on_device([patcher])
+    assert {parameter.device for parameter in patcher.model.parameters()} == {device}
+    assert patcher.loaded_size() == patcher.model_size()
+
+
 def images_of_every_kind_become_rgb(pack: str) -> None:
     import torch
 
@@ -119,14 +138,20 @@ def when_memory_runs_out_it_is_tried_once_more_and_then_advised(pack: str) -> No
         def activation_bytes(self, batch: int, asked) -> int:
             return batch * (2 if asked.checkpointing or not asked.moves else 8) * 2**30
 
-    assert memory.with_one_more_try(run(1), guidance, lambda: "") == "a result"
+    def with_one_more_try(attempt, advice=lambda: ""):
+        return memory.with_one_more_try(lambda: attempt(guidance), advice,
+                                        again=lambda: attempt(memory.replace(guidance, checkpointing=True)))
+
+    assert with_one_more_try(run(1)) == "a result"
     assert tried == [False, True] and unloaded == [True]
+    tried.clear()
+    assert memory.with_one_more_try(lambda: run(1)(guidance)) == "a result" and tried == [False, False]
     tried.clear()
     advice = memory.advice(Denoiser(), 2, guidance)
     assert "takes about 16.0 GiB" in advice and "checkpointing on saves about 12.0 GiB" in advice
     assert "a batch of one variation saves about 8.0 GiB" in advice and "prompt rates" not in advice
     try:
-        memory.with_one_more_try(run(2), guidance, lambda: advice)
+        with_one_more_try(run(2), lambda: advice)
     except ValueError as error:
         assert advice in str(error) and "twice" in str(error)
     else:
@@ -179,7 +204,8 @@ CHECKS = (nothing_heavy_is_imported_with_the_nodes,  # first: the others import 
           sounds_of_every_kind_become_float32, frame_rates_are_told_from_their_rounded_figures,
           checkpointing_is_switched_on_where_the_device_is_too_small,
           when_memory_runs_out_it_is_tried_once_more_and_then_advised,
-          a_missing_package_is_told_with_the_command_that_mends_it, models_are_shared_while_somebody_holds_them)
+          a_missing_package_is_told_with_the_command_that_mends_it, models_are_shared_while_somebody_holds_them,
+          weights_go_to_the_device_even_with_novram)  # last: from then on ComfyUI takes the device for a card
 
 
 def _refused(convert, value) -> bool:

@@ -93,6 +93,10 @@ class Client:
     def wait(self, prompt_id: str, timeout: float = 300) -> dict[str, Any]:
         """Wait until a prompt has ended, well or not, and return its entry in the server's history."""
         self.wait_for(lambda event: ended(event, prompt_id), timeout)
+        return self.history(prompt_id)
+
+    def history(self, prompt_id: str) -> dict[str, Any]:
+        """What the server remembers of a prompt that has ended: its status and outputs."""
         return self._request(f"/history/{prompt_id}")[prompt_id]
 
     def run(self, prompt: Prompt, timeout: float = 300) -> dict[str, Any]:

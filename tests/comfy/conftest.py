@@ -1,4 +1,4 @@
-"""The fixture `comfyui`: a real server, once for every ComfyUI on this machine."""
+"""The fixtures `comfyui` and `page`: a real server and its page, once for every ComfyUI on this machine."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from run import SetupError
 from aligner.demo.random_models import load_random_imagebind, write_random_animatediff, write_random_audioldm
 from aligner.imagebind import save_imagebind
 
+from . import browser
 from .client import Prompt
 from .install import NOT_FOUND, find, python_for
 from .prompts import animatediff, loaders
@@ -36,6 +37,15 @@ def comfyui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         python_for(request.param)
     with Server(request.param, tmp_path_factory.mktemp("comfyui")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def page(comfyui: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Page]:
+    """The server's page, open in a browser."""
+    if not browser.find():
+        pytest.skip(browser.NOT_FOUND)
+    with browser.Page(comfyui.client.address, tmp_path_factory.mktemp("browser")) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,167 @@
+"""ComfyUI's page in a real browser, headless, operated as an artist operates it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.common.exceptions import JavascriptException
+
+from .client import Prompt
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+DRIVERS = ("chromedriver", "chromium-driver")
+NOT_FOUND = ("No Chromium with its chromedriver here, so the page's tests are skipped. "
+             "On Debian: apt install chromium chromium-driver.")
+#: No graphics card, no sandbox (which a container's root may not have), and no word to the internet.
+FLAGS = ("--headless=new", "--window-size=1600,1000", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+         "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync")
+SCRIPT = Path(__file__).with_name("page.js")
+START_TIMEOUT = 180  # seconds; about 20 on two cores that do something else besides
+TIMEOUT = 60
+CONTENT = "[data-testid=template-workflows-content]"
+
+
+def find() -> tuple[str, str] | None:
+    """The programs: a browser and the driver that belongs to it. None where one of them lacks."""
+    browser, driver = (next(filter(None, map(shutil.which, names)), None) for names in (BROWSERS, DRIVERS))
+    return (browser, driver) if browser and driver else None
+
+
+class Page:
+    """The page of a running server; use it as a context manager.
+
+    home: an empty folder for what the browser writes.
+    """
+
+    def __init__(self, address: str, home: Path) -> None:
+        browser, driver = find()
+        options = webdriver.ChromeOptions()
+        options.binary_location = browser
+        for flag in (*FLAGS, f"--user-data-dir={home / 'profile'}"):
+            options.add_argument(flag)
+        self._address, self._options = address, options
+        self._service = webdriver.ChromeService(driver, env=os.environ | {"HOME": str(home)})
+
+    def __enter__(self) -> Page:
+        self._driver = webdriver.Chrome(options=self._options, service=self._service)
+        try:
+            self._driver.set_script_timeout(START_TIMEOUT)
+            self._driver.get(f"http://{self._address}")
+            # It greets a new user with its templates, and others with a graph.
+            self._wait("its start", lambda: self._ask(
+                f"return !!window.app?.graph?.nodes?.length || !!document.querySelector('{CONTENT}')"), START_TIMEOUT)
+            self._ask(SCRIPT.read_text(encoding="utf-8"))
+        except BaseException:
+            self._driver.quit()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._driver.quit()
+
+    def open_template(self, pack: str, name: str, node_ids: list[int]) -> None:
+        """Open the templates, our category, and click a card once its picture is there."""
+        self._ask(f"""document.querySelector('{CONTENT}')
+                      || app.extensionManager.command.execute('Comfy.BrowseTemplates')""")
+        category = f"""[...document.querySelectorAll('[role=dialog] *, {CONTENT} *')]
+                       .find(e => !e.children.length && e.textContent.trim() === '{pack}')"""
+        card = f"document.querySelector('[data-testid=template-workflow-{name}]')"
+        self._click_in_page("our category", category)
+        # Pictures are loaded when they come into view.
+        self._wait("a thumbnail", lambda: self._ask(
+            f"{card}?.scrollIntoView(); return {card}?.querySelector('img')?.naturalWidth > 0"))
+        self._click_in_page("the card", card)
+        self._wait("the graph", lambda: sorted(self._call("ids")) == sorted(node_ids))
+        self._wait("the dialog's end", lambda: not self._ask(f"return !!document.querySelector('{CONTENT}')"))
+
+    def complaints(self) -> list[str]:
+        """What dialogs and error messages on the page say; missing nodes and models are told there."""
+        return self._ask("""return [...document.querySelectorAll(
+            '[role=dialog], [data-testid=error-overlay], .p-toast-message-error')].map(e => e.innerText)""")
+
+    def missing_nodes(self) -> list[str]:
+        return self._call("missing")
+
+    def overlapping_nodes(self) -> list[list[str]]:
+        return self._call("overlapping")
+
+    def run(self, timeout: float = 600) -> dict[str, Any]:
+        """Press Run and wait for the end; returns what the page was told of it: type, prompt_id and more."""
+        before = len(self._ended())
+        # The one page's button is the element itself, the other's is its first part.
+        self._ask("""const run = document.querySelector('[data-testid=queue-button]');
+                     (run.querySelector('button') ?? run).click()""")
+        self._wait("the prompt's end", lambda: len(self._ended()) > before, timeout)
+        return self._ended()[-1]
+
+    def shown_by(self, node_id: int) -> list[dict[str, Any]]:
+        """The players and pictures of a node, once they are there and loaded."""
+        def loaded() -> bool:
+            shown = self._call("shown", node_id)
+            return bool(shown) and all(each["ready"] or each.get("error") for each in shown)
+
+        self._wait(f"the result in node {node_id}", loaded)
+        return self._call("shown", node_id)
+
+    def prompt(self) -> Prompt:
+        """What Run would queue, without titles, which do not matter to the server."""
+        return {key: {"class_type": node["class_type"], "inputs": node["inputs"]}
+                for key, node in self._call("prompt").items()}
+
+    def fill(self, types: list[str]) -> list[str]:
+        """Replace the graph by one node of every type, with other values than the default ones, all wired.
+
+        Returns the inputs for which no other node has an output.
+        """
+        return self._call("fill", types)
+
+    def open_graph(self, graph: dict[str, Any]) -> None:
+        """Open a graph as a workflow file holds it."""
+        self._call("openGraph", graph)
+
+    def open_prompt(self, prompt: Prompt) -> None:
+        """Open a prompt in the API's format as a graph."""
+        self._call("openPrompt", prompt)
+
+    def reopen(self) -> None:
+        """Open what the page would save now."""
+        self._call("reopen")
+
+    def screenshot(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._driver.save_screenshot(str(file))
+
+    def _ended(self) -> list[dict[str, Any]]:
+        return self._ask("return seeingHearingTests.ended")
+
+    def _call(self, function: str, *arguments: Any) -> Any:
+        """Call one of the functions of page.js and wait for what it promises."""
+        answer = self._driver.execute_async_script(
+            """const [name, given, done] = arguments;
+               Promise.resolve().then(() => seeingHearingTests[name](...given))
+                 .then(value => done({value}), error => done({error: String(error?.stack ?? error)}))""",
+            function, arguments)
+        if "error" in answer:
+            raise JavascriptException(f"{function}: {answer['error']}")
+        return answer.get("value")
+
+    def _ask(self, script: str) -> Any:
+        return self._driver.execute_script(script)
+
+    def _click_in_page(self, what: str, element: str) -> None:
+        """Click what a JavaScript expression finds, as soon as it is found."""
+        self._wait(what, lambda: self._ask(f"const found = {element}; found?.click(); return !!found"))
+
+    def _wait(self, what: str, condition: Callable[[], bool], timeout: float = TIMEOUT) -> None:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"The page did not show {what} within {timeout:g} s. It says: {self.complaints()}")
+            time.sleep(0.2)

@@ -1,0 +1,73 @@
+// What the tests ask of ComfyUI's page. Both supported versions of the page answer to all of it.
+(() => {
+  const ended = [];
+  for (const type of ["execution_success", "execution_error", "execution_interrupted"])
+    app.api.addEventListener(type, ({ detail }) => ended.push({ type, ...detail }));
+
+  const nodes = () => app.graph.nodes;
+  const players = (node) =>
+    (node.widgets ?? []).filter((widget) => widget.element)
+      .flatMap(({ element }) => [element, ...element.querySelectorAll("audio, video")])
+      .filter((element) => element instanceof HTMLMediaElement);
+  // Title bars stand above what a node calls its place.
+  const box = (node) => [node.pos[0], node.pos[1] - LiteGraph.NODE_TITLE_HEIGHT,
+                         node.size[0], node.size[1] + LiteGraph.NODE_TITLE_HEIGHT];
+  const meet = ([x, y, width, height], [x2, y2, width2, height2]) =>
+    x < x2 + width2 && x2 < x + width && y < y2 + height2 && y2 < y + height;
+  const pairs = (list) => list.flatMap((one, k) => list.slice(k + 1).map((other) => [one, other]));
+
+  window.seeingHearingTests = {
+    ended,
+    ids: () => nodes().map(({ id }) => Number(id)), // newer pages hold text
+    missing: () => nodes().map(({ type }) => type).filter((type) => !(type in LiteGraph.registered_node_types)),
+    overlapping: () => pairs(nodes()).filter(([one, other]) => meet(box(one), box(other)))
+      .map((pair) => pair.map(({ title }) => title)),
+
+    // What a node shows: players with length in seconds, pictures with width and height.
+    shown: (id) => {
+      const node = nodes().find((each) => Number(each.id) === id);
+      return [...players(node).map(({ tagName, readyState, duration, error }) =>
+                ({ kind: tagName.toLowerCase(), ready: readyState > 0, duration, error: error?.message })),
+              ...(node.imgs ?? []).map(({ naturalWidth, naturalHeight }) =>
+                ({ kind: "picture", ready: naturalWidth > 0, size: [naturalHeight, naturalWidth] }))];
+    },
+
+    prompt: async () => (await app.graphToPrompt()).output,
+    openGraph: (graph) => app.loadGraphData(graph),
+    openPrompt: (prompt) => app.loadApiJson(prompt, "prompt"),
+    reopen: () => app.loadGraphData(JSON.parse(JSON.stringify(app.graph.serialize()))),
+
+    // A node of every type, in a row, none of whose values is the default one, wired to the first that gives what it
+    // takes. Values that a server may refuse are all right: they are to be kept, not run.
+    fill: (types) => {
+      app.graph.clear();
+      const made = types.map((type, k) => {
+        const node = LiteGraph.createNode(type);
+        node.pos = [400 * k, 0];
+        app.graph.add(node);
+        return node;
+      });
+      for (const node of made) {
+        for (const widget of node.widgets ?? []) change(widget);
+        for (const [slot, input] of node.inputs.entries()) {
+          if (input.widget || input.link) continue;
+          const takes = String(input.type).split(",");
+          const giver = made.find((other) => other !== node && other.outputs.some(({ type }) => takes.includes(type)));
+          giver?.connect(giver.outputs.findIndex(({ type }) => takes.includes(type)), node, slot);
+        }
+      }
+      return made.flatMap((node) => node.inputs.filter((input) => !input.widget && !input.link)
+        .map((input) => `${node.type}.${input.name}`));
+    },
+  };
+
+  function change(widget) {
+    const { min = 0, max = 1, values } = widget.options ?? {};
+    const options = typeof values === "function" ? values(widget) : values;
+    if (widget.type === "button") return;
+    if (Array.isArray(options)) widget.value = options.at(-1);
+    else if (typeof widget.value === "boolean") widget.value = !widget.value;
+    else if (typeof widget.value === "number") widget.value = widget.value === min ? max : min;
+    else if (typeof widget.value === "string") widget.value = `changed, "quoted" and\nin two lines: ${widget.name}`;
+  }
+})();

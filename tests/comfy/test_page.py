@@ -1,0 +1,85 @@
+"""ComfyUI's page, as an artist meets it: templates open and run, results can be played, graphs survive being shared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from run import ROOT
+
+from .browser import Page
+from .client import Prompt
+from .prompts import WORKFLOWS, workflow_prompt
+from .server import NODE_PACK, Server
+from .test_saved_graphs import NODES
+from .workflows import EXPECTED, Expected, check_file, saved_files
+
+SCREENSHOTS = ROOT / "out" / "screenshots"
+#: Core nodes that give what ours take and none of ours gives.
+GIVERS = ("LoadAudio", "LoadImage", "LoadVideo")
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_template_opens_runs_and_shows_its_result(comfyui: Server, page: Page, workflow: Path) -> None:
+    expected, pictures = EXPECTED[workflow.stem], SCREENSHOTS / comfyui.comfyui.version
+    graph = json.loads(workflow.read_text(encoding="utf-8"))
+    page.open_template(NODE_PACK, workflow.stem, [node["id"] for node in graph["nodes"]])
+    assert page.missing_nodes() == [] and page.complaints() == []
+    # What the tests queue elsewhere is what the page queues, which adds defaults of optional inputs.
+    queued = page.prompt()
+    for key, node in known(workflow_prompt(comfyui, workflow), comfyui).items():
+        assert node["inputs"] == {name: queued[key]["inputs"][name] for name in node["inputs"]}, node["class_type"]
+
+    end = page.run()
+    assert end["type"] == "execution_success", end
+    outputs = comfyui.client.history(end["prompt_id"])["outputs"]
+    (file,) = saved_files(comfyui, outputs)
+    check_file(file, expected)
+    shown = [each for node, output in outputs.items() if {"images", "audio"} & set(output)
+             for each in page.shown_by(int(node))]
+    page.screenshot(pictures / f"{workflow.stem}.png")
+    assert any(shows(each, expected) for each in shown), shown
+    # Only now: previews and players make nodes grow.
+    assert page.overlapping_nodes() == []
+
+
+def shows(shown: dict[str, Any], expected: Expected) -> bool:
+    """Whether a player or picture is the workflow's result."""
+    if expected.seconds is None:
+        return shown["kind"] == "picture" and tuple(shown["size"]) == expected.size
+    kind = "video" if expected.frames else "audio"
+    return shown["kind"] == kind and abs(shown["duration"] - expected.seconds) < 0.1
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflow_survives_being_shared(comfyui: Server, page: Page, workflow: Path) -> None:
+    page.open_graph(json.loads(workflow.read_text(encoding="utf-8")))
+    assert_survives(page, comfyui)
+
+
+def test_every_node_and_input_survives_being_shared(comfyui: Server, page: Page) -> None:
+    """With values that are not the default ones, which would come back by themselves."""
+    # Each twice, because some take only what others of their kind give.
+    assert page.fill([*NODES, *NODES, *GIVERS]) == [], "inputs that are not wired"
+    assert {node["class_type"] for node in page.prompt().values()} == {*NODES, *GIVERS}
+    assert_survives(page, comfyui)
+
+
+def assert_survives(page: Page, comfyui: Server) -> None:
+    """Saved as a graph and opened, and exported for the API and opened, it stays what it was."""
+    prompt = known(page.prompt(), comfyui)
+    page.reopen()
+    assert known(page.prompt(), comfyui) == prompt
+    page.open_prompt(prompt)
+    assert known(page.prompt(), comfyui) == prompt
+
+
+def known(prompt: Prompt, comfyui: Server) -> Prompt:
+    """What the server reads of a prompt: no titles, and no inputs that only the page has, such as players."""
+    info = comfyui.client.object_info()
+    return {key: {"class_type": node["class_type"],
+                  "inputs": {name: value for name, value in node["inputs"].items()
+                             if any(name in group for group in info[node["class_type"]]["input"].values())}}
+            for key, node in prompt.items()}
