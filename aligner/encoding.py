@@ -14,6 +14,7 @@ from .conditions import Condition
 from .errors import AlignerError
 from .imagebind import ImageBind, embed_audio, embed_frames, embed_image, embed_text
 from .imagebind.clips import CLIP_SAMPLINGS, ClipSampling, frame_indices
+from .imagebind.encode import CLIPS_AT_ONCE
 from .masking import masked
 from .media import VideoInfo, probe_video, read_frames, to_mono
 from .precision import full_precision
@@ -51,7 +52,8 @@ def audio_condition(binder: ImageBind, waveform: torch.Tensor, sample_rate: int,
     if waveform.ndim != 2 or not waveform.numel() or not waveform.is_floating_point():
         raise AlignerError("A sound must be floats of shape (channels, samples) and not empty, but it is "
                            f"{waveform.dtype} {tuple(waveform.shape)}.")
-    embedding = embed_audio(binder, to_mono(full_precision(waveform)), sample_rate, _sampling(clips))
+    embedding = embed_audio(binder, to_mono(full_precision(waveform)), sample_rate, _sampling(clips),
+                            at_once=CLIPS_AT_ONCE)
     return Condition(embedding, weight, Fraction(waveform.shape[-1], int(sample_rate)))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -13,8 +14,8 @@ import torch.nn.functional as F
 from .checkpointing import recomputed
 from .errors import NOT_FINITE, AlignerError
 from .imagebind import ImageBind
-from .imagebind.clips import ClipSampling, frame_indices
-from .imagebind.encode import Embedding, embed_audio, embed_frames, embed_image
+from .imagebind.clips import ClipSampling, Span, frame_indices
+from .imagebind.encode import CLIPS_AT_ONCE, Embedding, embed_audio, embed_frames, embed_image, in_seconds
 from .timeline import Part
 
 #: How much of a video is decoded together: one frame of 256 x 256 pixels, whose latent has 32 x 32, or many small ones.
@@ -165,11 +166,20 @@ def _embedded(look: Callable[[torch.Tensor], torch.Tensor], count: int, fps: Fra
         return embed_image(binder, pictures)
     spans = sampling.video.spans(float(count / fps))
     indices = frame_indices(torch.arange(count, dtype=torch.float64) / float(fps), spans, sampling.frames_per_clip)
+    # Of a long video a few clips at a time, and once more in the backward pass, so that memory does not grow with it.
+    see = _seen if len(spans) <= CLIPS_AT_ONCE else partial(recomputed, _seen)
+    parts = [see(look, indices[first:first + CLIPS_AT_ONCE], spans[first:first + CLIPS_AT_ONCE], binder, sampling)
+             for first in range(0, len(spans), CLIPS_AT_ONCE)]
+    return Embedding(torch.cat(parts, dim=1), in_seconds(spans), "video")
+
+
+def _seen(look: Callable[[torch.Tensor], torch.Tensor], indices: torch.Tensor, spans: Sequence[Span],
+          binder: ImageBind, sampling: ClipSampling) -> torch.Tensor:
+    """The embeddings (B, S, D) of S clips, whose frames are `indices` (S, T)."""
     needed, positions = indices.unique(return_inverse=True)
     frames = look(needed)
     _require_finite("video", frames)
-    samples = [embed_frames(binder, sample, positions, spans, sampling) for sample in frames]
-    return replace(samples[0], clips=torch.cat([sample.clips for sample in samples]))
+    return torch.cat([embed_frames(binder, sample, positions, spans, sampling).clips for sample in frames])
 
 
 def _require_finite(name: str, values: torch.Tensor) -> None:

@@ -54,7 +54,7 @@ class GuidedAudioLDMSampler(io.ComfyNode):
                 io.Combo.Input("length", options=[SAME_AS_VIDEO, SECONDS], default=SAME_AS_VIDEO,
                                tooltip="As long as the video among the conditions, to the sample, or as many seconds "
                                        "as set below."),
-                io.Float.Input("seconds", default=5.0, min=0.01, max=600.0, step=0.01,
+                io.Float.Input("seconds", default=5.0, min=0.01, max=3600.0, step=0.01,
                                tooltip="Length of the sound where length is set to seconds."),
                 io.Int.Input("variations", default=1, min=1, max=64,
                              tooltip="How many sounds to make at once, as a batch. Memory grows with it."),

@@ -1,3 +1,4 @@
+import torch
 from comfy_api.latest import io
 
 from ..aligner.generators.audioldm import AudioLDM
@@ -5,8 +6,8 @@ from ..aligner.resampling import resampled
 from .convert import waveform
 from .hosting import load_on_device
 from .latents import sound_latent
+from .memory import with_one_more_try
 from .types import CATEGORY, AudioLDMType
-
 
 #: Room for the encoder's activations over the seconds that it hears together.
 ENCODER_BYTES = 2**30
@@ -37,5 +38,9 @@ class EncodeSound(io.ComfyNode):
         model: AudioLDM = audioldm.model
         sounds, rate = waveform(audio)
         sounds = resampled(sounds.mean(dim=1), rate, model.sample_rate)
-        load_on_device(audioldm.patchers("vae"), memory_required=len(sounds) * ENCODER_BYTES)
-        return io.NodeOutput(sound_latent(model.encode(sounds), model, sounds.shape[1]))
+
+        def encoded() -> torch.Tensor:
+            load_on_device(audioldm.patchers("vae"), memory_required=len(sounds) * ENCODER_BYTES)
+            return model.encode(sounds)
+
+        return io.NodeOutput(sound_latent(with_one_more_try(encoded), model, sounds.shape[1]))

@@ -4,9 +4,11 @@ import torch
 
 from ..aligner.conditions import Condition
 from ..aligner.encoding import audio_condition, frames_condition, image_condition, text_condition, video_condition
+from ..aligner.errors import AlignerError
 from ..aligner.imagebind import ImageBind
 from .convert import exact_rate, pixels, video_file, waveform
 from .hosting import Hosted, load_on_device
+from .memory import with_one_more_try
 
 #: Room for the vision tower's activations over the clips that it sees together.
 VISION_BYTES = 2**30
@@ -16,11 +18,20 @@ def encode(imagebind: Hosted, *, text: str, fps: float, weight: float, clips: st
     """A condition for each of image, video and audio that is connected, and for a text that is not empty.
 
     given: the connected ones of image, video, audio, and mask, which belongs to image and video. A silent video's AUDIO
-    is connected but None: that is an error.
+    is connected but None: that is an error, as is a mask of nothing.
     """
+    mask = given.get("mask")
+    if mask is not None and "image" not in given and "video" not in given:
+        raise AlignerError("A mask belongs to an image or a video, and none is connected. Connect one, or disconnect "
+                           "the mask: sounds and texts are not masked.")
+    return with_one_more_try(lambda: _encoded(imagebind, text, fps, weight, clips, mask, given))
+
+
+def _encoded(imagebind: Hosted, text: str, fps: float, weight: float, clips: str, mask: torch.Tensor | None,
+             given: dict) -> list[Condition]:
     binder: ImageBind = imagebind.model
     load_on_device(imagebind.patchers(*_towers(text, given)), memory_required=VISION_BYTES)
-    encoded, mask = [], given.get("mask")
+    encoded = []
     if "image" in given:
         encoded.append(_images(binder, given["image"], fps, weight, clips, mask))
     if "video" in given:

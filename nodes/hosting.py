@@ -62,7 +62,14 @@ def load_on_device(patchers: list[ModelPatcher], memory_required: int = 0) -> No
     """
     model_management.load_models_gpu(patchers, memory_required=memory_required, force_full_load=True)
     for patcher in patchers:
+        _load_what_was_left(patcher)
         _leave_inference_mode(patcher.model)
+
+
+def _load_what_was_left(patcher: ModelPatcher) -> None:
+    """With --novram ComfyUI leaves weights on the host for its own layers to fetch, which these models have none of."""
+    if any(weight.device.type != patcher.load_device.type for weight in patcher.model.parameters()):
+        patcher.load(patcher.load_device, full_load=True)
 
 
 #: What requirements.txt lists, by the names under which it is imported.

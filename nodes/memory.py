@@ -3,16 +3,21 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 
 from ..aligner.errors import AlignerError
-from ..aligner.generation import Generation
 from ..aligner.generators.base import Denoiser
 from ..aligner.guidance import Guidance
 
 _GIBIBYTE = 2**30
+#: For work whose memory no switch of its node changes.
+ADVICE = ("Load the models with precision fp16 or bf16, give this node less at a time (a shorter sound, a smaller "
+          "batch or picture), or close what else uses the device.")
+
+Result = TypeVar("Result")
 
 
 def affordable(denoiser: Denoiser, batch: int, guidance: Guidance, parts: Sequence[ModelPatcher]) -> Guidance:
@@ -27,33 +32,32 @@ def affordable(denoiser: Denoiser, batch: int, guidance: Guidance, parts: Sequen
     return replace(guidance, checkpointing=True)
 
 
-def with_one_more_try(run: Callable[[Guidance], Generation], guidance: Guidance,
-                      advice: Callable[[], str]) -> Generation:
-    """run(guidance); where memory runs out, once more with all other models gone and everything recomputed.
+def with_one_more_try(work: Callable[[], Result], advice: Callable[[], str] = lambda: ADVICE,
+                      again: Callable[[], Result] | None = None) -> Result:
+    """work(); where memory runs out, once more with all other models gone, or then again().
 
-    The same seed gives the same result. Raises AlignerError with advice where that is not enough either.
+    Raises AlignerError with advice where that is not enough either.
     """
-    result = _unless_out_of_memory(run, guidance)
-    if result is None:
-        logging.warning("Seeing & Hearing: memory ran out. Trying once more, with other models unloaded and "
-                        "checkpointing on.")
+    done, result = _unless_out_of_memory(work)
+    if not done:
+        logging.warning("Seeing & Hearing: memory ran out. Trying once more, with other models unloaded.")
         model_management.unload_all_models()
         model_management.soft_empty_cache()
-        result = _unless_out_of_memory(run, replace(guidance, checkpointing=True))
-    if result is None:
+        done, result = _unless_out_of_memory(again or work)
+    if not done:
         model_management.soft_empty_cache()
         raise AlignerError(f"The device ran out of memory, twice. {advice()}")
     return result
 
 
-def _unless_out_of_memory(run: Callable[[Guidance], Generation], guidance: Guidance) -> Generation | None:
-    """None where memory ran out. By then the error is gone, and with it all that its traceback held."""
+def _unless_out_of_memory(work: Callable[[], Result]) -> tuple[bool, Result | None]:
+    """Whether memory sufficed, and the result. By then the error is gone, and with it all that its traceback held."""
     try:
-        return run(guidance)
+        return True, work()
     except Exception as error:
         if not _is_out_of_memory(error):
             raise
-        return None
+        return False, None
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -1,6 +1,8 @@
 import torch
 from comfy_api.latest import io, ui
 
+from comfy import model_management
+
 from ..aligner.errors import AlignerError
 from ..aligner.guidance import RULES
 from ..aligner.metrics import av_align_of_clip
@@ -50,8 +52,8 @@ class RankVariations(io.ComfyNode):
 
     @classmethod
     def execute(cls, fps, audio=(), frames=(), imagebind=(), conditions=()) -> io.NodeOutput:
-        # An input that is not connected is an empty list here, or one of None.
-        sounds = [{"waveform": one[None], "sample_rate": rate} for sounds, rate in map(waveform, _given(audio))
+        # A silent video's sound is connected and None, which waveform() refuses.
+        sounds = [{"waveform": one[None], "sample_rate": rate} for sounds, rate in map(waveform, audio)
                   for one in sounds]
         videos, conditions = _given(frames), _given(conditions)
         count, rates = max(len(sounds), len(videos)), [exact_rate(each) for each in fps]
@@ -76,12 +78,14 @@ class RankVariations(io.ComfyNode):
 
 
 def _timing(candidate: dict, fps) -> float:
+    model_management.throw_exception_if_processing_interrupted()
     sound = candidate["audio"]
     return av_align_of_clip(pixels(candidate["image"]), fps, sound["waveform"][0].mean(dim=0),
                             int(sound["sample_rate"])).matched
 
 
 def _alignment(imagebind, candidate: dict, fps, conditions) -> float:
+    model_management.throw_exception_if_processing_interrupted()
     encoded = encode(imagebind, text="", fps=float(fps), weight=1.0, clips=SEARCH.clips, **candidate)
     return score(encoded, conditions, SEARCH.compare)[1]
 

@@ -1,6 +1,7 @@
 """What all samplers do: texts are read, then everything that samples shares the device."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from ..aligner.conditions import Condition
 from ..aligner.encoding import prompt_conditions
@@ -14,19 +15,26 @@ from .memory import advice, affordable, with_one_more_try
 #: The tower of ImageBind that looks at a stream.
 TOWERS = {"audio": "audio", "video": "vision"}
 TEXT_ENCODER = "text_encoder"
+#: Room for the activations of a text encoder, which reads 77 tokens or few more.
+PROMPT_BYTES = 2**28
 
 
 def load_text_encoders(*models: Hosted) -> None:
     """Prompts come first and by themselves: their encoders need not share the device with the sampling."""
-    load_on_device([patcher for model in models for patcher in model.patchers(TEXT_ENCODER)])
+    encoders = [patcher for model in models for patcher in model.patchers(TEXT_ENCODER)]
+    with_one_more_try(lambda: load_on_device(encoders, PROMPT_BYTES))
 
 
 def text_conditions(imagebind: Hosted | None, texts: Mapping[str, str], weight: float) -> list[Condition]:
     """The prompts, by stream, as targets; none without ImageBind or weight."""
     if imagebind is None or weight == 0 or not any(text.strip() for text in texts.values()):
         return []
-    load_on_device(imagebind.patchers("text"))
-    return prompt_conditions(imagebind.model, texts, weight)
+
+    def encoded() -> list[Condition]:
+        load_on_device(imagebind.patchers("text"))
+        return prompt_conditions(imagebind.model, texts, weight)
+
+    return with_one_more_try(encoded)
 
 
 def sample(denoiser: Denoiser, prompts: Streams, *models: Hosted, imagebind: Hosted | None,
@@ -50,4 +58,6 @@ def sample(denoiser: Denoiser, prompts: Streams, *models: Hosted, imagebind: Hos
 
     if moving:
         guidance = affordable(denoiser, batch, guidance, parts)
-    return with_one_more_try(run, guidance, lambda: advice(denoiser, batch, guidance if moving else None))
+    # The same seed gives the same result, whatever is recomputed.
+    return with_one_more_try(lambda: run(guidance), lambda: advice(denoiser, batch, guidance if moving else None),
+                             again=lambda: run(replace(guidance, checkpointing=True)))

@@ -78,7 +78,7 @@ def embed_frames(model: ImageBind, frames: torch.Tensor, indices: torch.Tensor, 
         # A few clips at a time, of a long video once more in the backward pass, so that memory does not grow with it.
         look = _embedded_clips if len(indices) <= CLIPS_AT_ONCE else partial(recomputed, _embedded_clips)
         parts = [look(model, frames, chosen, sampling) for chosen in indices.split(CLIPS_AT_ONCE)]
-        return Embedding(torch.cat(parts).unsqueeze(0), _in_seconds(spans), "video")
+        return Embedding(torch.cat(parts).unsqueeze(0), in_seconds(spans), "video")
 
 
 def embed_audio(model: ImageBind, waveform: torch.Tensor, sample_rate: int, sampling: ClipSampling,
@@ -104,7 +104,7 @@ def embed_audio(model: ImageBind, waveform: torch.Tensor, sample_rate: int, samp
         else:
             clips = torch.cat([recomputed(_heard, model, *_stretch(waveform, spans[first:first + at_once]))
                                for first in range(0, len(spans), at_once)], dim=1)
-        return Embedding(clips, _in_seconds(spans), "audio")
+        return Embedding(clips, in_seconds(spans), "audio")
 
 
 def _stretch(waveform: torch.Tensor, spans: Sequence[Span]) -> tuple[torch.Tensor, list[Span]]:
@@ -149,7 +149,8 @@ def _clip_input(model: ImageBind, frames: torch.Tensor, sampling: ClipSampling) 
     return clip_input(pixels.transpose(0, 1).unsqueeze(0), sampling.crops)
 
 
-def _in_seconds(spans: Sequence[Span]) -> tuple[tuple[float, float], ...]:
+def in_seconds(spans: Sequence[Span]) -> tuple[tuple[float, float], ...]:
+    """Spans as an embedding holds them."""
     return tuple((float(start), float(end)) for start, end in spans)
 
 
