@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from .conditions import Condition
 from .errors import AlignerError
 from .imagebind.encode import Embedding
+from .objective import require_binder
 
 MODALITY = "blend"
 
@@ -31,8 +32,7 @@ def blended(conditions: Sequence[Condition], weight: float = 1.0) -> Condition:
     embeddings = [condition.embedding for condition in conditions]
     if len({condition.streams for condition in conditions}) > 1:
         raise AlignerError("Conditions that steer different streams cannot be blended. Set streams alike.")
-    if len({embedding.clips.shape[-1] for embedding in embeddings}) > 1:
-        raise AlignerError("These conditions were encoded with different ImageBinds. Encode them with one.")
+    require_binder(embeddings, embeddings[0].clips.shape[-1], "the first of them")
     spans = embeddings[0].spans if len({embedding.spans for embedding in embeddings}) == 1 else None
     device = embeddings[0].clips.device
     directions = [F.normalize(embedding.clips if spans else embedding.mean()[:, None], dim=-1).to(device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -14,6 +16,8 @@ from .resampling import resampled
 
 #: What a model that follows instructions is asked.
 INSTRUCTION = "Describe what can be seen and heard here in one short sentence."
+#: What decoders begin with that are asked nothing: one token, or Whisper's start, language, task and no timestamps.
+_OPENING = 4
 
 
 class Captioner(nn.Module):
@@ -38,41 +42,76 @@ class Captioner(nn.Module):
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def of_picture(self, pixels: torch.Tensor, *, instruction: str = INSTRUCTION, longest: int = 40) -> str:
+    def of_picture(self, pixels: torch.Tensor, *, instruction: str = INSTRUCTION, longest: int = 40,
+                   on_token: Callable[[], None] = lambda: None) -> str:
         """A caption of at most `longest` tokens for a picture (3, H, W) in 0..1, always the same for the same picture.
 
-        instruction: for models that follow one; others just describe. Raises AlignerError if it cannot see.
+        instruction: for models that follow one; others just describe. longest: of more than the model has positions for
+        only as many are written. on_token: called after every token; whatever it raises ends the work.
+
+        Raises AlignerError if it cannot see, or the instruction leaves no room.
         """
         if not self.sees:
             raise AlignerError("This model captions sounds, not pictures. Choose one that sees.")
         picture = (pixels.detach().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
-        return self._answer("image", picture, instruction, longest, images=picture)
+        return self._answer("image", picture, instruction, longest, on_token, images=picture)
 
     @torch.inference_mode(False)
     @torch.no_grad()
     def of_sound(self, waveform: torch.Tensor, sample_rate: int, *, instruction: str = INSTRUCTION,
-                 longest: int = 40) -> str:
+                 longest: int = 40, on_token: Callable[[], None] = lambda: None) -> str:
         """A caption for a mono sound (n,), nominally in -1..1; see `of_picture`.
 
-        Raises AlignerError if it cannot hear.
+        Raises AlignerError if it cannot hear, or the instruction leaves no room.
         """
         if not self.hears:
             raise AlignerError("This model captions pictures, not sounds. Choose one that hears.")
         rate = self.processor.feature_extractor.sampling_rate
         sound = resampled(waveform.detach()[None].cpu(), sample_rate, rate)[0].numpy()
-        return self._answer("audio", sound, instruction, longest, audio=sound, sampling_rate=rate)
+        return self._answer("audio", sound, instruction, longest, on_token, audio=sound, sampling_rate=rate)
 
-    def _answer(self, kind: str, what, instruction: str, longest: int, **given) -> str:
+    def _answer(self, kind: str, what, instruction: str, longest: int, on_token: Callable[[], None], **given) -> str:
         if getattr(self.processor, "chat_template", None):
             asked = [{"role": "user", "content": [{"type": kind, kind: what}, {"type": "text", "text": instruction}]}]
             given["text"] = self.processor.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
         inputs = self.processor(return_tensors="pt", **given).to(self.model.device)
         inputs = {name: value.to(dtype_of(self.model)) if value.is_floating_point() else value
                   for name, value in inputs.items()}
-        written = self.model.generate(**inputs, max_new_tokens=longest, do_sample=False)
-        if not self.model.config.is_encoder_decoder and "input_ids" in inputs:
-            written = written[:, inputs["input_ids"].shape[1]:]  # the instruction comes first
-        return " ".join(self.processor.batch_decode(written, skip_special_tokens=True)[0].split())
+        # What decoders alone were asked comes before what they write.
+        alone = not self.model.config.is_encoder_decoder and "input_ids" in inputs
+        before = inputs["input_ids"].shape[1] if alone else 0
+        written = self.model.generate(**inputs, max_new_tokens=min(longest, self._room(before or _OPENING)),
+                                      do_sample=False, stopping_criteria=_after_every_token(on_token))
+        return " ".join(self.processor.batch_decode(written[:, before:], skip_special_tokens=True)[0].split())
+
+    def _room(self, taken: int) -> float:
+        """How many tokens can be written after those that are there. Raises AlignerError if that is none."""
+        positions = _positions(self.model.config)
+        if taken >= positions:
+            raise AlignerError(f"Picture or sound and the instruction are {taken} tokens, but this model holds no more "
+                               f"than {positions}. Shorten the instruction.")
+        return positions - taken
+
+
+def _positions(config) -> float:
+    """How many tokens a model's decoder has positions for; infinitely many where it does not say."""
+    # Models of several parts say it of their text. Before 4.45 transformers could not tell which part that is.
+    text = (config.get_text_config(decoder=True) if hasattr(config, "get_text_config")
+            else getattr(config, "text_config", config))
+    found = (getattr(text, name, None) for name in ("max_target_positions", "max_position_embeddings"))
+    return next(filter(None, found), math.inf)
+
+
+def _after_every_token(call: Callable[[], None]):
+    """For transformers' `generate`: stops nothing itself."""
+    from transformers import StoppingCriteria, StoppingCriteriaList
+
+    class AfterEveryToken(StoppingCriteria):
+        def __call__(self, input_ids: torch.Tensor, scores, **kwargs) -> torch.Tensor:
+            call()
+            return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+    return StoppingCriteriaList([AfterEveryToken()])
 
 
 @torch.inference_mode(False)

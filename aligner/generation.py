@@ -16,8 +16,8 @@ from .errors import AlignerError
 from .generators.base import Denoiser, Streams
 from .guidance import Guidance
 from .imagebind import Embedding, ImageBind
-from .imagebind.clips import CLIP_SAMPLINGS
-from .objective import Objective
+from .imagebind.clips import CLIP_SAMPLINGS, ClipSampling
+from .objective import Objective, require_binder
 from .precision import full_precision
 from .sampling import Step, sample
 from .signals import Signal
@@ -69,9 +69,6 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
         binder and between and len(denoiser.streams) > 1)
     objective = (objective_of(denoiser, binder, conditions, between=between, guidance=guidance)
                  if steering or comparable else None)
-    for condition in conditions:
-        if condition.timeline and condition.weight:
-            condition.timeline.require_within(denoiser.seconds)
     if steering:
         steering.require_effect(denoiser.streams, denoiser.steps)
         _require_reach(denoiser, steering, objective)
@@ -123,30 +120,44 @@ def objective_of(denoiser: Denoiser, binder: ImageBind | None, conditions: Seque
                  between: float = 1.0, guidance: Guidance | None = None) -> Objective:
     """What a run of `generate` with these arguments compares.
 
-    Raises AlignerError if that is nothing, or the conditions are not this binder's.
+    Raises AlignerError if that is nothing, or a condition is not this binder's or counts nowhere in the result.
     """
     settings, targets = guidance or Guidance("released"), named(conditions)
     compared = pairs(denoiser.streams, targets, between=between)
     if binder is None:
         raise AlignerError("Conditions need ImageBind to compare with. Load it and connect it.")
-    if any(condition.embedding.clips.shape[-1] != binder.config.embed_dim for condition in conditions):
-        raise AlignerError("A condition was encoded with another ImageBind than the one that samples. Encode it again "
-                           "with the same model.")
+    require_binder((condition.embedding for condition in conditions), binder.config.embed_dim, "the one that samples")
     sampling = CLIP_SAMPLINGS[settings.clips]
+    for condition in conditions:
+        if condition.timeline and condition.weight:
+            condition.timeline.require_within(denoiser.seconds)
+    for pair in compared:
+        # Of a stream of another kind the first look tells.
+        if pair.timeline and (spans := _spans(denoiser, pair.stream, sampling)):
+            pair.strengths_over(spans)
     return Objective(lambda signal: signal.embed(binder, sampling),
                      {name: _on(denoiser.device, condition.target)
                       for name, condition in targets.items() if condition.weight},
                      compared, settings.compare)
 
 
+def _spans(denoiser: Denoiser, stream: str, sampling: ClipSampling) -> list[tuple[float, float]]:
+    """When the clips of a stream will be that are looked at, but for the fraction of a latent frame that a sound may be
+    longer than asked for; none where that is unknown."""
+    cut = {"audio": sampling.audio, "video": sampling.video}.get(stream)
+    return [(float(start), float(end)) for start, end in cut.spans(float(denoiser.seconds))] if cut else []
+
+
 def _require_reach(denoiser: Denoiser, guidance: Guidance, objective: Objective) -> None:
     """Raise AlignerError unless there is something to choose, or some stream has a learning rate, is compared, and
-    steps while guidance is on."""
+    steps while guidance is on and a schedule of what it follows is not 0."""
     tried = max(_candidates_of(denoiser, guidance, objective).values())
     chosen_at = guidance.choice(denoiser.steps) / denoiser.steps
     if tried > 1 and not any(pair.weight_at(chosen_at) for pair in objective.pairs):
         raise AlignerError(f"A candidate is chosen after {chosen_at:.0%} of denoising, but there the schedules of all "
                            "conditions are 0. Raise one there, or choose at another moment.")
+    if tried > 1:
+        _require_looks(denoiser, guidance, objective)
     if tried > 1 and not guidance.moves:
         return
     # Until a candidate is chosen nothing moves.
@@ -159,6 +170,21 @@ def _require_reach(denoiser: Denoiser, guidance: Guidance, objective: Objective)
                            f"{_listed(objective.compared)}, and steps within its window"
                            f"{' and after the choice' if first else ''} are taken only by {_listed(stepping)}. Widen "
                            "the window, choose earlier, raise denoise, compare what is guided, or turn guidance off.")
+    if not any(pair.weight_at(index / denoiser.steps) and guided.intersection(pair.streams, denoiser.stepping(index))
+               for index in indices for pair in objective.pairs):
+        raise AlignerError("Guidance moves nothing: as long as it would move something, the schedules of all "
+                           "conditions are 0. Raise one there, or widen the window.")
+
+
+def _require_looks(denoiser: Denoiser, guidance: Guidance, objective: Objective) -> None:
+    """Raise AlignerError if a piece that is chosen by itself lies between the clips, where all candidates are alike."""
+    for stream in sorted(objective.compared) if len(denoiser.pieces) > 1 else ():
+        spans = _spans(denoiser, stream, CLIP_SAMPLINGS[guidance.clips])
+        for piece in denoiser.pieces:
+            if spans and not any(map(piece.share, spans)):
+                raise AlignerError(f"Candidates are chosen piece by piece, but at {piece} none of them is looked at: "
+                                   f"clips {guidance.clips} leave gaps in so long a result. Choose clips short or "
+                                   "released.")
 
 
 def _listed(streams: set[str]) -> str:

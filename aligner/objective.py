@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
+from .errors import AlignerError
 from .imagebind.encode import Embedding
 from .losses import COMPARISONS
 from .signals import Signal
@@ -31,14 +32,31 @@ class Pair:
     def label(self) -> str:
         return f"{self.stream} ~ {self.target}" if self.given else f"{self.stream} ~ generated {self.target}"
 
+    @property
+    def streams(self) -> set[str]:
+        """The generated streams that it looks at."""
+        return {self.stream} if self.given else {self.stream, self.target}
+
     def strengths(self, generated: Embedding, within: Part | None = None) -> torch.Tensor | None:
         """How much each clip of the generated stream counts, (S,), in a part of the result; None: all alike."""
         if generated.spans is None or self.timeline is None and within is None:
             return None
-        strengths = self.timeline.strengths(generated.spans) if self.timeline else torch.ones(len(generated.spans))
+        strengths = self.strengths_over(generated.spans)
         if within:
             strengths *= torch.tensor([within.share(span) for span in generated.spans])
         return strengths.to(generated.clips.device)
+
+    def strengths_over(self, spans: Sequence[tuple[float, float]]) -> torch.Tensor:
+        """How much clips of the generated stream count in the whole result, (S,), on the CPU.
+
+        Raises AlignerError if none of them does: the clips of ImageBind's own sampling leave gaps in a long result.
+        """
+        strengths = self.timeline.strengths(spans) if self.timeline else torch.ones(len(spans))
+        if not strengths.any():
+            raise AlignerError(f"The condition {self.target!r} steers {self.timeline.target}, but its strength is 0 on "
+                               f"all clips of the {self.stream} that are looked at. Choose clips short or released, "
+                               "which leave no gaps, or widen the part that it steers.")
+        return strengths
 
     def weight_at(self, progress: float | None) -> float:
         """The weight when a part of denoising has passed; None: of the finished result, where no schedule counts."""
@@ -63,9 +81,12 @@ class Alignment:
 
     @property
     def overall(self) -> torch.Tensor:
-        """One figure per sample, (B,): the cosines' mean, weighted as in the loss; -1..1, higher is better."""
-        total = sum(map(abs, self.weights.values()))
-        return sum(weight * self.scores[label] for label, weight in self.weights.items()) / total
+        """One figure per sample, (B,): the cosines' mean, weighted as in the loss; -1..1, higher is better.
+
+        Where nothing counts, as at a moment when all schedules are 0, all count alike.
+        """
+        weights = self.weights if any(self.weights.values()) else dict.fromkeys(self.scores, 1.0)
+        return sum(weight * self.scores[label] for label, weight in weights.items()) / sum(map(abs, weights.values()))
 
 
 @dataclass(frozen=True)
@@ -83,7 +104,7 @@ class Objective:
     @property
     def compared(self) -> set[str]:
         """The generated streams that some pair looks at."""
-        return {name for pair in self.pairs for name in (pair.stream, *([] if pair.given else [pair.target]))}
+        return {name for pair in self.pairs for name in pair.streams}
 
     def __call__(self, rendered: Mapping[str, Signal], progress: float | None = None) -> Alignment:
         return self.alignment(self.embedded(rendered), progress)
@@ -120,3 +141,13 @@ class Objective:
         others = None if pair.given else pair.strengths(target, within)
         return COMPARISONS[self.compare](generated[pair.stream], target, *(
             each if each is not None and each.any() else None for each in (strengths, others)))
+
+
+def require_binder(embeddings: Iterable[Embedding], width: int, other: str) -> None:
+    """Raise AlignerError unless embeddings are as wide as those that they are compared with.
+
+    other: the ImageBind which those are of, for the message.
+    """
+    if any(embedding.clips.shape[-1] != width for embedding in embeddings):
+        raise AlignerError(f"A condition was encoded with another ImageBind than {other}. Encode it again with the "
+                           "same model.")

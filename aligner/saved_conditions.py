@@ -37,12 +37,15 @@ def save_conditions(path: str | os.PathLike, conditions: Sequence[Condition]) ->
 @torch.inference_mode(False)
 def load_conditions(path: str | os.PathLike) -> list[Condition]:
     """Read what `save_conditions` wrote. Raises CheckpointError if the file is something else."""
+    from safetensors import SafetensorError
+
     with open_weights(Path(path)) as weights:
         try:
             descriptions = json.loads(weights.metadata[_METADATA])
             return [_condition(description, weights.take(str(number)).clone())
                     for number, description in enumerate(descriptions)]
-        except (KeyError, TypeError, ValueError) as error:
+        # Of a damaged file anything may be missing, of another kind, or no number: a duration of "1/0" or infinity.
+        except (KeyError, TypeError, ValueError, ArithmeticError, SafetensorError) as error:
             raise CheckpointError(f"{path} does not hold conditions. Choose a file that Save Conditions "
                                   "wrote.") from error
 
@@ -58,14 +61,25 @@ def _described(condition: Condition) -> dict:
             "strength": timeline.strength.points, "schedule": timeline.schedule.points}}
 
 
-def _condition(description: dict, clips) -> Condition:
-    spans, duration, timeline = (description[name] for name in ("spans", "duration", "timeline"))
-    embedding = Embedding(clips, spans and tuple(map(tuple, spans)), description["modality"])
+def _condition(description: dict, clips: torch.Tensor) -> Condition:
+    duration, timeline = description["duration"], description["timeline"]
     return Condition(
-        embedding, description["weight"], duration and Fraction(duration),
+        _embedding(description, clips), description["weight"], duration and Fraction(duration),
         description["streams"] and tuple(description["streams"]),
         timeline and Timeline(Part(*timeline["source"]), Part(*timeline["target"]),
                               _curve(timeline["strength"]), _curve(timeline["schedule"])))
+
+
+def _embedding(description: dict, clips: torch.Tensor) -> Embedding:
+    """Raises ValueError unless there are clips, each with its time if there is any."""
+    spans = description["spans"]
+    if spans is not None:
+        spans = tuple((float(start), float(end)) for start, end in spans)
+    if clips.ndim != 3 or not clips.numel() or not clips.is_floating_point():
+        raise ValueError(f"The clips are {clips.dtype} of shape {tuple(clips.shape)}.")
+    if spans is not None and (len(spans) != clips.shape[1] or not all(start < end for start, end in spans)):
+        raise ValueError(f"{clips.shape[1]} clips cannot be at {spans}.")
+    return Embedding(clips, spans, description["modality"])
 
 
 def _curve(points: list) -> Curve:

@@ -8,19 +8,21 @@ from dataclasses import replace
 from .conditions import Condition, named
 from .errors import AlignerError
 from .imagebind.encode import Embedding
-from .objective import Objective, Pair
+from .objective import Objective, Pair, require_binder
 
 
 def score(scored: Iterable[Condition], targets: Iterable[Condition], compare: str = "mean") -> tuple[dict, float]:
     """Cosine similarity of every pair, by label, and their mean weighted as the targets are; all in -1..1.
 
-    Raises AlignerError if there is nothing to score, or nothing with a weight to score against, or if something is over
-    before a target counts.
+    Raises AlignerError if there is nothing to score, or nothing with a weight to score against, if these are of
+    different ImageBinds, or if a target counts nowhere in something.
     """
     scored = named(scored)
     targets = {name: target for name, target in named(targets).items() if target.weight}
     if not scored or not targets:
         raise AlignerError("There must be something to score, and conditions whose weight is not 0 to compare with.")
+    first, *others = (condition.embedding for condition in (*scored.values(), *targets.values()))
+    require_binder(others, first.clips.shape[-1], "what is scored")
     for one in scored.values():
         for target in targets.values():
             if one.duration is not None and target.timeline:

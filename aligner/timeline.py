@@ -58,10 +58,12 @@ class Timeline:
     schedule: Curve = ALWAYS
 
     def __post_init__(self):
-        for name in ("strength", "schedule"):
-            if getattr(self, name).empty:
+        # Denoising has nothing before 0 and after 1.
+        for name, empty, where in (("strength", self.strength.empty, "somewhere"),
+                                   ("schedule", not self.schedule.mean(0.0, 1.0), "somewhere between 0 and 1")):
+            if empty:
                 raise AlignerError(f"The {name} of this timeline is 0 everywhere, so that its condition would never "
-                                   "count. Raise it somewhere.")
+                                   f"count. Raise it {where}.")
 
     def placed(self, embedding: Embedding) -> Embedding:
         """The clips of the source, at the times that they steer. What has no time (a text, a picture) stays as it is.
@@ -90,9 +92,11 @@ class Timeline:
 
     def require_within(self, seconds: float) -> None:
         """Raise AlignerError if a result of so many seconds is over before anything steers, or all strengths are 0."""
+        # As the float that the target is given in: 23/10 s is a little more than that, and nothing lies between.
+        seconds = float(seconds)
         if self.target.start >= seconds:
-            raise AlignerError(f"A condition steers {self.target}, but the result lasts {float(seconds):g} s. Let it "
+            raise AlignerError(f"A condition steers {self.target}, but the result lasts {seconds:g} s. Let it "
                                "begin earlier, or make the result longer.")
-        if not self.strength.mean(self.target.start, min(float(seconds), self.target.until)):
+        if not self.strength.mean(self.target.start, min(seconds, self.target.until)):
             raise AlignerError(f"A condition steers {self.target}, but all that time its strength is 0. Raise the "
                                "curve there.")

@@ -1,9 +1,12 @@
 from comfy_api.latest import io, ui
 
+from comfy import model_management
+
 from ..aligner.captioning import INSTRUCTION, Captioner
 from ..aligner.errors import AlignerError
 from .convert import pixels, waveform
 from .hosting import load_on_device
+from .memory import with_one_more_try
 from .types import CATEGORY, CaptionerType
 
 #: Room for a picture's tokens and the words that are written.
@@ -41,11 +44,15 @@ class Caption(io.ComfyNode):
         if len(given) != 1:
             raise AlignerError("Connect an image or a sound to Caption: one of them.")
         model: Captioner = captioner.model
-        load_on_device(captioner.patchers("model"), memory_required=CAPTION_BYTES)
-        if "image" in given:
-            caption = model.of_picture(pixels(given["image"])[0], instruction=instruction, longest=longest)
-        else:
+        settings = {"instruction": instruction, "longest": longest,
+                    "on_token": model_management.throw_exception_if_processing_interrupted}
+
+        def written() -> str:
+            load_on_device(captioner.patchers("model"), memory_required=CAPTION_BYTES)
+            if "image" in given:
+                return model.of_picture(pixels(given["image"])[0], **settings)
             sounds, rate = waveform(given["audio"])
-            caption = model.of_sound(sounds[0].mean(dim=0), rate, instruction=instruction, longest=longest)
-        text = " ".join(part for part in (before.strip(), caption, after.strip()) if part)
+            return model.of_sound(sounds[0].mean(dim=0), rate, **settings)
+
+        text = " ".join(part for part in (before.strip(), with_one_more_try(written), after.strip()) if part)
         return io.NodeOutput(text, ui=ui.PreviewText(text))

@@ -3,7 +3,7 @@ from comfy_api.latest import io
 
 from ..aligner.errors import AlignerError
 from ..aligner.media import probe_video, read_frames
-from ..aligner.media.key_frame import key_frame, looked_at
+from ..aligner.media.key_frame import key_frame, looked_at, shrunk
 from .convert import exact_rate, pixels, video_file
 from .types import CATEGORY
 
@@ -49,5 +49,5 @@ class KeyFrame(io.ComfyNode):
             components = video.get_components()
             image, fps = components.images, components.frame_rate
         numbers = looked_at(len(image))
-        number = numbers[key_frame(torch.cat([pixels(image[k:k + 1]) for k in numbers]))]
+        number = numbers[key_frame(torch.cat([shrunk(pixels(image[k:k + 1])) for k in numbers]))]
         return io.NodeOutput(image[number:number + 1].clone(), number, number / float(exact_rate(float(fps))))

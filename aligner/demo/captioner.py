@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -23,12 +25,15 @@ class DemoCaptioner(nn.Module):
         super().__init__()
         self.model = model
 
-    def of_picture(self, pixels: torch.Tensor, *, instruction: str = "", longest: int = 40) -> str:
-        """The caption of a picture (3, H, W) in 0..1, of at most `longest` words. There is nothing to instruct."""
+    def of_picture(self, pixels: torch.Tensor, *, instruction: str = "", longest: int = 40,
+                   on_token: Callable[[], None] = lambda: None) -> str:
+        """The caption of a picture (3, H, W) in 0..1, of at most `longest` words. There is nothing to instruct, and
+        nothing that takes long enough to be ended by on_token."""
         return self._nearest(embed_image(self.model, pixels[None]), longest)
 
-    def of_sound(self, waveform: torch.Tensor, sample_rate: int, *, instruction: str = "", longest: int = 40) -> str:
-        """The caption of a mono sound (n,)."""
+    def of_sound(self, waveform: torch.Tensor, sample_rate: int, *, instruction: str = "", longest: int = 40,
+                 on_token: Callable[[], None] = lambda: None) -> str:
+        """The caption of a mono sound (n,), as of a picture."""
         return self._nearest(embed_audio(self.model, waveform[None], sample_rate, CLIP_SAMPLINGS["released"]), longest)
 
     @torch.no_grad()

@@ -59,6 +59,8 @@ def load_component(cls: type, folder: Path, name: str, dtype: torch.dtype, devic
     options = {"local_files_only": True, "output_loading_info": True}
     if cls.__module__.startswith("diffusers."):
         options |= {"torch_dtype": dtype, "low_cpu_mem_usage": find_spec("accelerate") is not None}
+    else:
+        options[_precision_option()] = dtype
     with quiet():
         model, info = _read(folder / name, cls.from_pretrained, str(folder), subfolder=name, **options)
     problems = [f"{len(keys)} {kind.replace('_', ' ')}: {listed(sorted(keys))}"
@@ -66,9 +68,12 @@ def load_component(cls: type, folder: Path, name: str, dtype: torch.dtype, devic
                 if (keys := [str(key) for key in info.get(kind, ()) if not str(key).endswith(_OBSOLETE)])]
     if problems:
         raise CheckpointError(f"{folder / name} does not hold the weights its config describes. " + "; ".join(problems))
-    for tensor in (*model.parameters(), *model.buffers()):
+    loaded = model.state_dict().keys()
+    for key, tensor in (*model.named_parameters(), *model.named_buffers()):
+        # What is computed instead of loaded, as rotary frequencies, is not exact enough in half precision.
+        cast = tensor.is_floating_point() and key in loaded
         # Always a copy: a tensor that stays mapped would change or vanish together with the file.
-        tensor.data = tensor.data.to(device, dtype if tensor.is_floating_point() else None, copy=True)
+        tensor.data = tensor.data.to(device, dtype if cast else None, copy=True)
     return model.eval().requires_grad_(False)
 
 
@@ -85,6 +90,15 @@ def require_vocabulary(tokenizer, words: int, place: Path) -> None:
     if len(tokenizer) != words:
         raise CheckpointError(f"{place} knows {len(tokenizer)} words, but the text encoder {words}. Files such as "
                               "vocab.json are missing there or belong to another model.")
+
+
+def _precision_option() -> str:
+    """What transformers calls the precision to load in: versions before 4.56 know no dtype, later ones warn of
+    torch_dtype."""
+    import transformers
+
+    version = tuple(map(int, transformers.__version__.split(".")[:2]))
+    return "dtype" if version >= (4, 56) else "torch_dtype"
 
 
 @contextmanager

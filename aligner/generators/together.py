@@ -13,6 +13,10 @@ from ..guidance import Guidance
 from ..signals import Signal
 from .base import Denoiser, Streams
 
+#: How much lengths may differ: a sound is rounded to a whole sample, while a video lasts any fraction of a second. The
+#: pieces that are chosen by themselves part at latent frames, which are far longer.
+_ROUNDING = Fraction(1, 1000)
+
 
 class Together:
     """Denoisers of different streams as one denoiser (algorithm 1 of the paper, for any number of generators).
@@ -20,7 +24,7 @@ class Together:
     The one with the most steps sets the pace. The steps of the others are spread evenly over it: at the steps between,
     their streams rest. Schedules may differ as well, since each denoiser reads its own.
 
-    Raises AlignerError if two of them own the same stream.
+    Raises AlignerError if two of them own the same stream, or their results are not equally long.
     """
 
     def __init__(self, denoisers: Sequence[Denoiser]):
@@ -28,6 +32,10 @@ class Together:
         self.streams = tuple(stream for denoiser in self.denoisers for stream in denoiser.streams)
         if len(set(self.streams)) < len(self.streams):
             raise AlignerError(f"Two generators of one stream cannot be stepped together: {', '.join(self.streams)}.")
+        if self.seconds - min(denoiser.seconds for denoiser in self.denoisers) > _ROUNDING:
+            lengths = (f"{' and '.join(denoiser.streams)} {float(denoiser.seconds):g} s" for denoiser in self.denoisers)
+            raise AlignerError(f"What is stepped together must be equally long, but there are {', '.join(lengths)}. "
+                               "Ask for as many seconds of each.")
         self.couplings = tuple(group for denoiser in self.denoisers for group in denoiser.couplings)
         self.steps = max(denoiser.steps for denoiser in self.denoisers)
         # What is chosen piece by piece is chosen for all streams alike: as finely as the coarsest of them.

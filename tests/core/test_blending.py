@@ -64,7 +64,7 @@ def test_streams_and_the_duration_of_videos_stay():
     ([condition([1.0, 0.0]), condition([0.0, 1.0], weight=0.0)], "at least two"),
     ([condition([1.0, 0.0]), condition([2.0, 0.0], weight=-1.0)], "cancel each other out"),
     ([condition([1.0, 0.0], streams=("video",)), condition([0.0, 1.0])], "different streams"),
-    ([condition([1.0, 0.0]), condition([0.0, 1.0, 0.0])], "different ImageBinds"),
+    ([condition([1.0, 0.0]), condition([0.0, 1.0, 0.0])], "another ImageBind than the first"),
     ([condition([1.0, 0.0], timeline=Timeline()), condition([0.0, 1.0])], "Blend first")])
 def test_what_cannot_be_blended_is_an_error(conditions, message):
     with pytest.raises(AlignerError, match=message):

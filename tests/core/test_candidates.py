@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from aligner.candidates import _lowest
+from aligner.candidates import _joined, _lowest
 from aligner.conditions import Condition
 from aligner.encoding import text_condition
 from aligner.errors import AlignerError
@@ -168,7 +168,7 @@ def test_the_same_sounds_are_tried_whatever_else_is(audioldm, animatediff, binde
 @pytest.mark.parametrize("order", [0, 1])
 def test_no_candidate_of_any_stream_has_another_ones_noise(audioldm, animatediff, order):
     """The larger latent of a video would otherwise begin with what the last candidate ended with, moved along."""
-    denoisers = [animatediff.denoiser(frames=4, height=64, width=64, fps=2, steps=2),
+    denoisers = [animatediff.denoiser(frames=4, height=64, width=64, fps=8, steps=2),
                  audioldm.denoiser(seconds=0.5, steps=2)]
     couple, draw = Together(denoisers[::-1] if order else denoisers), [torch.Generator().manual_seed(7)]
     noises = [couple.start(draw) for _ in range(3)]
@@ -260,13 +260,43 @@ def test_of_a_long_sound_every_piece_is_chosen_by_itself(audioldm, binder, condi
     followed = [step.clean["audio"] for step in seen if step.index == 0 and not step.tried][:TRIED]
     second, picked = followed[0].shape[2] / float(denoiser.seconds), []
     for part in denoiser.pieces:
-        piece = slice(round(part.start * second), None if part.end is None else round(part.end * second))
+        # Its middle third: the ends are faded into the neighbours.
+        start, end = part.start * second, min(part.until, 6) * second
+        piece = slice(round((2 * start + end) / 3), round((start + 2 * end) / 3))
         same = [k for k, each in enumerate(followed)
                 if torch.equal(each[:, :, piece], choice.clean["audio"][:, :, piece])]
         assert len(same) == 1
         picked += same
     assert len(set(picked)) > 1, "of one noise alone it would be a choice of the whole"
     assert len(choice.tried) == TRIED
+
+
+def test_pieces_are_faded_into_each_other(audioldm):
+    """As loud as noise is where noises meet; unchanged where a candidate goes on; and in clean latents the mean."""
+    denoiser = audioldm.denoiser(seconds=6, steps=STEPS, window=2.0)
+    generator = torch.Generator().manual_seed(0)
+    candidates = [{"audio": torch.randn(1, 64, *denoiser.shape[1:], generator=generator)} for _ in range(2)]
+    numbers = [k % 2 for k in range(len(denoiser.pieces))]
+    changing = [{"audio": torch.tensor([number])} for number in numbers]
+    noise = _joined(candidates, changing, denoiser, noisy=True)["audio"]
+    assert noise.std(dim=(0, 1, 3)).sub(1).abs().max() < 0.1
+    second, steps = denoiser.shape[1] / float(denoiser.seconds), noise.diff(dim=2).square().mean(dim=(0, 1, 3)).sqrt()
+    for edge in [round(part.start * second) for part in denoiser.pieces[1:]]:
+        assert steps[edge - 2:edge + 2].max() < 1.2 * steps.median()
+    staying = [{"audio": torch.tensor([1])} for _ in numbers]
+    assert torch.equal(_joined(candidates, staying, denoiser, noisy=True)["audio"], candidates[1]["audio"])
+    flat = [{"audio": torch.full((1, 8, *denoiser.shape[1:]), 3.0)} for _ in range(2)]
+    torch.testing.assert_close(_joined(flat, changing, denoiser, noisy=False)["audio"], flat[0]["audio"])
+
+
+def test_pieces_between_the_clips_are_an_error(audioldm, binder, conditions):
+    """All candidates would be alike there, and the first would win."""
+    denoiser, seen = audioldm.denoiser(seconds=20, steps=STEPS, window=2.0), []
+    with pytest.raises(AlignerError, match="piece by piece, but at .* clips upstream leave gaps.* short or released"):
+        _run(denoiser, binder, conditions, candidates={"audio": 2}, clips="upstream", on_step=seen.append)
+    assert not seen
+    _run(audioldm.denoiser(seconds=3, steps=STEPS, window=2.0), binder, conditions, candidates={"audio": 2},
+         clips="upstream")
 
 
 def test_a_short_sound_in_windows_is_as_in_one_piece(audioldm, binder, conditions):

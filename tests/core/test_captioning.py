@@ -77,6 +77,51 @@ def test_a_sound_of_any_rate_is_described(hearing):
     assert isinstance(captioner.of_sound(SOUND[:4000], 8000, longest=6), str)
 
 
+def test_no_more_is_written_than_the_decoder_has_positions_for(seeing, hearing):
+    """64 and 32, of which some are for what comes before."""
+    for caption, positions in ((lambda **options: load_captioner(seeing).of_picture(PICTURE, **options), 64),
+                               (lambda **options: load_captioner(hearing).of_sound(SOUND, 16000, **options), 32)):
+        tokens = []
+        assert caption(longest=1000, on_token=lambda: tokens.append(None))
+        assert len(tokens) == positions - 4
+
+
+def instructed(seeing: Path, monkeypatch):
+    """BLIP as models that follow instructions are asked: it continues the text that it is given."""
+    captioner = load_captioner(seeing)
+    monkeypatch.setattr(captioner.processor, "chat_template", "{{ messages[0]['content'][1]['text'] }}")
+    return captioner
+
+
+def test_an_instruction_takes_positions_too(seeing, monkeypatch):
+    tokens = []
+    instructed(seeing, monkeypatch).of_picture(PICTURE, instruction="abc " * 14, longest=1000,
+                                               on_token=lambda: tokens.append(None))
+    assert len(tokens) == 64 - 14 - len(["[CLS]", "[SEP]"])
+
+
+def test_an_instruction_that_leaves_no_room_is_an_error(seeing, monkeypatch):
+    with pytest.raises(AlignerError, match="instruction are 72 tokens, but this model holds no more than 64. Shorten"):
+        instructed(seeing, monkeypatch).of_picture(PICTURE, instruction="abc " * 70)
+
+
+def test_it_can_be_stopped_at_every_token(seeing, hearing):
+    def stopped(caption) -> int:
+        tokens = []
+
+        def on_token() -> None:
+            tokens.append(None)
+            if len(tokens) == 3:
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            caption(longest=20, on_token=on_token)
+        return len(tokens)
+
+    assert stopped(lambda **options: load_captioner(seeing).of_picture(PICTURE, **options)) == 3
+    assert stopped(lambda **options: load_captioner(hearing).of_sound(SOUND, 16000, **options)) == 3
+
+
 def test_half_precision(seeing):
     captioner = load_captioner(seeing, dtype=torch.bfloat16)
     assert captioner.of_picture(PICTURE, longest=4)

@@ -5,16 +5,18 @@ import torch
 
 from aligner.checkpointing import checkpointed
 from aligner.conditions import Condition
+from aligner.curves import parse_curve
 from aligner.demo import EXAMPLE_VIDEO
 from aligner.demo.random_models import load_random_imagebind
 from aligner.encoding import audio_condition, video_condition
 from aligner.errors import AlignerError
-from aligner.generation import generate
+from aligner.generation import _spans, generate, objective_of
 from aligner.generators.audioldm import load_audioldm
 from aligner.guidance import Guidance
 from aligner.imagebind.clips import CLIP_SAMPLINGS
 from aligner.imagebind.encode import Embedding, embed_text
 from aligner.sampling import _descend, sample
+from aligner.timeline import Part, Timeline
 
 from .reference import network, paper_rule, released_rule
 
@@ -280,6 +282,55 @@ def test_guidance_without_effect_is_an_error_before_sampling(denoiser, prompts, 
                                                              message):
     with pytest.raises(AlignerError, match=message):
         _guided(denoiser, prompts, binder, [text_condition], **settings)
+
+
+def _scheduled(condition, schedule):
+    return Condition(condition.embedding, timeline=Timeline(schedule=parse_curve(schedule)))
+
+
+@pytest.mark.parametrize("schedule, settings", [
+    ("0: 1, 0.1: 0", {"start": 0.2}), ("0.6: 0, 0.61: 1", {"start": 0.0, "end": 0.6}),
+    ("0: 1, 0.4: 0", {"candidates": {"audio": 2}, "chosen_at": 0.34, "start": 0.4})])
+def test_a_schedule_that_is_0_while_latents_move_is_an_error(denoiser, prompts, binder, text_condition, schedule,
+                                                             settings):
+    faded, always = _scheduled(text_condition, schedule), text_condition
+    with pytest.raises(AlignerError, match="moves nothing: .* schedules of all conditions are 0"):
+        _guided(denoiser, prompts, binder, [faded], **settings)
+    assert _guided(denoiser, prompts, binder, [faded, always], **settings).score
+    assert generate(denoiser, prompts, seed=5, binder=binder, conditions=[faded], steer=False).score
+
+
+def test_a_schedule_that_counts_at_one_guided_step_moves_something(denoiser, prompts, binder, text_condition):
+    """Of 6 steps the third is the first that is guided."""
+    faded = _guided(denoiser, prompts, binder, [_scheduled(text_condition, "0.35: 1, 0.36: 0")])
+    plain = generate(denoiser, prompts, seed=5)
+    assert not torch.equal(faded.latents["audio"], plain.latents["audio"])
+
+
+@pytest.mark.parametrize("settings", [{"steer": False}, {}])
+def test_a_condition_between_the_clips_is_an_error_before_sampling(audioldm, prompts, binder, text_condition, settings):
+    """Of 10 s ImageBind's own sampling hears 0 to 2, 4 to 6 and 8 to 10."""
+    denoiser, steps = audioldm.denoiser(seconds=10, steps=6), []
+    between = Condition(text_condition.embedding, timeline=Timeline(target=Part(2.1, 3.9)))
+    guidance = Guidance("released", clips="upstream")
+    with pytest.raises(AlignerError, match="'text' steers 2.1 s to 3.9 s.* Choose clips short or released"):
+        generate(denoiser, prompts, seed=5, binder=binder, conditions=[between], guidance=guidance,
+                 on_step=steps.append, **settings)
+    assert not steps
+    for clips in ("short", "released"):
+        objective_of(denoiser, binder, [between], guidance=Guidance("released", clips=clips))
+
+
+@pytest.mark.parametrize("clips", list(CLIP_SAMPLINGS))
+def test_it_is_known_beforehand_which_clips_are_looked_at(audioldm, animatediff, binder, clips):
+    """But for the fraction of a latent frame that a sound is longer than asked for."""
+    denoisers = [audioldm.denoiser(seconds=3.3, steps=1),
+                 animatediff.denoiser(frames=10, height=16, width=16, fps=3, steps=1)]
+    for denoiser in denoisers:
+        (stream,), sampling = denoiser.streams, CLIP_SAMPLINGS[clips]
+        with torch.no_grad():
+            seen = denoiser.render({stream: torch.zeros(1, *denoiser.shape)})[stream].embed(binder, sampling)
+        assert _spans(denoiser, stream, sampling) == [pytest.approx(span, abs=0.05) for span in seen.spans]
 
 
 def test_keeping_a_part_of_no_latent_is_an_error(audioldm, prompts):

@@ -1,5 +1,6 @@
 """Conditions from and to files."""
 
+import json
 from fractions import Fraction
 
 import pytest
@@ -11,7 +12,7 @@ from aligner.errors import AlignerError, CheckpointError
 from aligner.imagebind import Embedding
 from aligner.saved_conditions import load_conditions, save_conditions
 from aligner.timeline import Part, Timeline
-from aligner.weight_files import save_weights
+from aligner.weight_files import open_weights, save_weights
 
 TIMELINE = Timeline(Part(0.5, 2.0), Part(1.0), Curve(((0.0, 1.0), (2.0, 0.5))), Curve(((0.0, 0.25),)))
 CONDITIONS = [
@@ -42,3 +43,21 @@ def test_another_file_is_an_error(tmp_path, metadata):
     save_weights(tmp_path / "other.safetensors", {"0": torch.zeros(1, 1, 8)}, metadata)
     with pytest.raises(CheckpointError, match="does not hold conditions"):
         load_conditions(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize("state, changed", [
+    ({}, {}), ({"0": torch.zeros(8)}, {}), ({"0": torch.zeros(1, 3, 8)}, {}), ({"0": torch.zeros(1, 0, 8)}, {}),
+    ({"0": torch.zeros(1, 2, 8, dtype=torch.int64)}, {}),
+    (None, {"duration": "1/0"}), (None, {"duration": float("inf")}), (None, {"spans": [[0.0, 1.0]]}),
+    (None, {"spans": []}), (None, {"spans": [[0.0], [1.0]]}), (None, {"spans": [[0.0, 1.0], [2.0, 2.0]]}),
+    (None, {"spans": [["a", "b"]] * 2}), (None, {"weight": "heavy"}), (None, {"timeline": {"source": [0, 1]}})])
+def test_a_damaged_file_is_an_error(tmp_path, state, changed):
+    path = tmp_path / "some.safetensors"
+    save_conditions(path, CONDITIONS[:1])
+    with open_weights(path) as weights:
+        (description,) = json.loads(weights.metadata["conditions"])
+        whole = {"0": weights.take("0").clone()}
+    save_weights(path, whole if state is None else {**state, "other": torch.zeros(1)},
+                 {"conditions": json.dumps([{**description, **changed}])})
+    with pytest.raises(CheckpointError, match="does not hold conditions"):
+        load_conditions(path)

@@ -1,6 +1,7 @@
 """Which seconds of a condition steer which seconds of the result."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 import torch
@@ -90,6 +91,19 @@ def test_the_schedule_is_over_denoising_and_not_of_the_result():
     assert aligned(wrong, fading, progress=1.0).loss == 0
 
 
+def test_a_moment_at_which_nothing_counts_still_has_a_figure():
+    fading = condition(Timeline(schedule=Curve(((0.0, 1.0), (1.0, 0.0)))))
+    assert aligned(heard(0, 1, 3, 3), fading, progress=1.0).overall.item() == pytest.approx(0.75)
+
+
+def test_what_lies_between_the_clips_is_an_error_and_not_nothing():
+    gaps = replace(heard(0, 1, 2), spans=((0.0, 2.0), (4.0, 6.0), (8.0, 10.0)))
+    between, beside = (condition(Timeline(target=Part(*part))) for part in ((2.1, 3.9), (3.9, 4.1)))
+    with pytest.raises(AlignerError, match="'1' steers 2.1 s to 3.9 s, but .* audio .* Choose clips short or released"):
+        aligned(gaps, beside, between)
+    assert aligned(gaps, beside).weights["audio ~ 0"] == pytest.approx(0.05 / 3)
+
+
 def test_without_a_timeline_nothing_is_computed_otherwise():
     result = Embedding(torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0)), SPANS, "audio")
     for compare, distance in COMPARISONS.items():
@@ -147,6 +161,10 @@ def test_scores_respect_timelines():
     (lambda: Part(-1.0), "must start at 0 s"), (lambda: Part(2.0, 2.0), "2 s to 2 s does not"),
     (lambda: Timeline(strength=Curve(((0.0, 0.0),))), "strength of this timeline is 0 everywhere"),
     (lambda: Timeline(schedule=Curve(((0.0, 0.0),))), "schedule of this timeline is 0 everywhere"),
+    (lambda: Timeline(schedule=Curve(((2.0, 0.0), (3.0, 1.0)))), "schedule .* 0 everywhere.* between 0 and 1"),
+    (lambda: Timeline(schedule=Curve(((-1.0, 1.0), (0.0, 0.0)))), "schedule .* 0 everywhere.* between 0 and 1"),
+    (lambda: Timeline(target=Part(2.3)).require_within(Fraction(23, 10)),
+     "steers 2.3 s to the end, but the result lasts 2.3 s"),
     (lambda: condition(Timeline(source=Part(4.5))).target, "ends at 4 s, but of it 4.5 s to the end should steer"),
     (lambda: Timeline(target=Part(2.0), strength=Curve(((0.0, 1.0), (2.0, 0.0)))).require_within(4.0),
      "steers 2 s to the end, but all that time its strength is 0"),

@@ -3,6 +3,7 @@
 import ast
 import inspect
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 import torch
@@ -81,6 +82,18 @@ def test_two_generators_of_one_stream_are_refused(audioldm):
     denoiser = audioldm.denoiser(seconds=1, steps=2)
     with pytest.raises(AlignerError, match="Two generators of one stream"):
         Together([denoiser, denoiser])
+
+
+def test_results_of_different_lengths_are_refused(animatediff, audioldm):
+    video = animatediff.denoiser(frames=8, fps=4, height=SIDE, width=SIDE, steps=2)
+    with pytest.raises(AlignerError, match="equally long, but there are video 2 s, audio 1.5 s"):
+        Together([video, audioldm.denoiser(seconds=1.5, steps=2)])
+
+
+def test_a_sound_may_be_rounded_to_a_sample(animatediff, audioldm):
+    together = _together(animatediff, audioldm, fps=Fraction(24000, 1001))
+    video, sound = (denoiser.seconds for denoiser in together.denoisers)
+    assert 0 < abs(video - sound) < 1e-4 and together.seconds == max(video, sound)
 
 
 # --- the triangle ---------------------------------------------------------------------------------------------------

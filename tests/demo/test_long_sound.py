@@ -12,8 +12,10 @@ from run import ROOT
 
 from aligner.demo import family
 from aligner.demo.world import SECONDS
+from aligner.encoding import text_condition
 from aligner.generation import generate
 from aligner.generators.log_mel import log_mel
+from aligner.guidance import Guidance
 
 MINUTE, RATE = 60, 16000
 BLOCK = 800  # samples, 50 ms
@@ -48,10 +50,12 @@ print(peak)
 
 @pytest.fixture(scope="module")
 def minute():
-    """(60 s of sound, the samples at which one window hands over to the next)."""
-    model = family.load_demo_audioldm()
-    denoiser = model.denoiser(seconds=MINUTE, steps=6, window=SECONDS)
-    sound = generate(denoiser, denoiser.prompts(["a fire flares up and crackles"]), seed=0).signals["audio"]
+    """(60 s of sound, chosen window by window, and the samples at which one window hands over to the next)."""
+    binder, model, text = family.load_demo_imagebind(), family.load_demo_audioldm(), "a fire flares up and crackles"
+    denoiser = model.denoiser(seconds=MINUTE, steps=8, window=SECONDS)
+    sound = generate(denoiser, denoiser.prompts([text]), seed=0, binder=binder,
+                     conditions=[text_condition(binder, text)],
+                     guidance=Guidance(candidates={"audio": 2})).signals["audio"]
     edges = {round(part.start * RATE) for part in denoiser.pieces[1:]}
     spans = denoiser.windows.spans(denoiser.shape[1])
     edges |= {edge * model.compression * model.hop for span in spans for edge in span} - {0}

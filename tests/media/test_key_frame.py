@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from aligner.errors import AlignerError
 from aligner.media import probe_video, read_frames
-from aligner.media.key_frame import LOOKED_AT, key_frame, looked_at
+from aligner.media.key_frame import LOOKED_AT, SIDE, key_frame, looked_at, shrunk
 
 #: Large areas with fine detail upon them.
 AREAS = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -38,6 +39,26 @@ def test_frames_are_looked_at_from_first_to_last(count):
     numbers = looked_at(count)
     assert numbers[0] == 0 and numbers[-1] == count - 1
     assert len(set(numbers)) == len(numbers) == min(count, LOOKED_AT)
+
+
+def test_of_no_frames_none_is_an_error_that_says_so():
+    with pytest.raises(AlignerError, match="no frames"):
+        looked_at(0)
+
+
+@pytest.mark.parametrize("height, width", [(300, 700), (2000, 3), (64, 64)])
+def test_shrinking_one_by_one_and_twice_is_shrinking_once(height, width):
+    frames = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(1))
+    small = shrunk(frames)
+    assert max(small.shape[-2:]) == min(SIDE, max(height, width))
+    assert torch.equal(torch.cat([shrunk(frame) for frame in frames.split(1)]), small)
+    assert torch.equal(shrunk(small), small)
+
+
+def test_everything_is_computed_where_the_frames_are():
+    """Whatever the default device is; there is none but the CPU to compute on here."""
+    with torch.device("meta"):
+        assert key_frame(SCENE[None]) == 0
 
 
 def test_one_frame_is_its_own():
