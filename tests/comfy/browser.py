@@ -54,9 +54,8 @@ class Page:
         try:
             self._driver.set_script_timeout(START_TIMEOUT)
             self._driver.get(f"http://{self._address}")
-            # It greets a new user with its templates, and others with a graph.
-            self._wait("its start", lambda: self._ask(
-                f"return !!window.app?.graph?.nodes?.length || !!document.querySelector('{CONTENT}')"), START_TIMEOUT)
+            # A graph is there when everything else is.
+            self._wait("its start", lambda: self._ask("return !!window.app?.graph?.nodes?.length"), START_TIMEOUT)
             self._ask(SCRIPT.read_text(encoding="utf-8"))
         except BaseException:
             self._driver.quit()
@@ -68,8 +67,7 @@ class Page:
 
     def open_template(self, pack: str, name: str, node_ids: list[int]) -> None:
         """Open the templates, our category, and click a card once its picture is there."""
-        self._ask(f"""document.querySelector('{CONTENT}')
-                      || app.extensionManager.command.execute('Comfy.BrowseTemplates')""")
+        self._ask("app.extensionManager.command.execute('Comfy.BrowseTemplates')")
         category = f"""[...document.querySelectorAll('[role=dialog] *, {CONTENT} *')]
                        .find(e => !e.children.length && e.textContent.trim() === '{pack}')"""
         card = f"document.querySelector('[data-testid=template-workflow-{name}]')"

@@ -36,8 +36,11 @@ class Server:
         self.log_file = folder / "server.log"
         self.python = python_for(comfyui)
         self.port = free_port()
-        for name in ("custom_nodes", "models", "input", "output", "user"):
-            (folder / name).mkdir()
+        for name in ("custom_nodes", "models", "input", "output", "user/default"):
+            (folder / name).mkdir(parents=True)
+        # The page greets new users with its templates, which may open before they are loaded, and then stay empty.
+        settings = folder / "user" / "default" / "comfy.settings.json"
+        settings.write_text('{"Comfy.TutorialCompleted": true}', encoding="utf-8")
         # What is tested is what users get.
         (folder / "packing").mkdir()
         unpack(pack(folder / "packing"), folder / "custom_nodes" / NODE_PACK)
