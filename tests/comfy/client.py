@@ -78,6 +78,10 @@ class Client:
         """Every node that the server knows: its inputs and outputs by node id."""
         return self._request("/object_info")
 
+    def web_file(self, pack: str, path: str) -> bytes:
+        """A file of what a node pack shows on the page, such as a help page."""
+        return self._bytes(f"/extensions/{pack}/{path}")
+
     def system_stats(self) -> dict[str, Any]:
         return self._request("/system_stats")
 
@@ -135,12 +139,14 @@ class Client:
         self._request("/free", {"unload_models": True, "free_memory": True})
 
     def _request(self, path: str, payload: dict[str, Any] | None = None) -> Any:
-        data = None if payload is None else json.dumps(payload).encode()
+        body = self._bytes(path, None if payload is None else json.dumps(payload).encode())
+        return json.loads(body) if body else None
+
+    def _bytes(self, path: str, data: bytes | None = None) -> bytes:
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(f"http://{self.address}{path}", data, headers)
         with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT) as response:
-            body = response.read()
-        return json.loads(body) if body else None
+            return response.read()
 
     def _listen(self) -> None:
         try:

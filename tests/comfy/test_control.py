@@ -78,6 +78,16 @@ def test_conditions_are_blended_saved_and_loaded(comfyui: Server) -> None:
     assert score(comfyui, again) == float(outputs["shown"]["text"][0]) != score(comfyui, text_to_sound())
 
 
+
+@pytest.mark.parametrize("prefix", ["../../elsewhere", "C:\\elsewhere", "/elsewhere", "long" * 30])
+def test_what_is_saved_stays_in_the_output_folder(comfyui: Server, prefix: str) -> None:
+    prompt = loaders() | {
+        "condition": condition(text="rain falls"),
+        "keep": node("SeeingHearingSaveConditions", conditions=["condition", 0], filename_prefix=prefix)}
+    with pytest.raises(PromptFailed, match="must stay inside of the output folder"):
+        comfyui.client.run(prompt)
+
+
 def test_a_mask_says_which_part_of_a_picture_counts(comfyui: Server) -> None:
     def seen(**inputs: Any) -> float:
         prompt = text_to_sound(guided=False, conditions=["condition", 0]) | {
