@@ -14,13 +14,10 @@ from .generators.base import Denoiser, Streams
 from .imagebind.encode import Embedding
 from .objective import Alignment, Objective
 from .signals import silences
+from .splicing import Estimate, spliced
 
 if TYPE_CHECKING:
     from .sampling import Run
-
-
-#: How wide two pieces are faded into each other, as a part of the shortest: about what windows share.
-_FADE = 1 / 3
 
 
 class _Candidate(NamedTuple):
@@ -59,8 +56,7 @@ def best(run: Run, noises: Sequence[Streams], prompts: Streams, steps: int,
         silent = [_combined([each.silent[number] for each in candidates], couplings, each) for each in combinations]
         lowest = _lowest(torch.stack([alignment.loss for alignment in alignments]), _any(silent), steps)
         chosen.append(_by_stream(couplings, torch.tensor(combinations)[lowest].T))
-    latents = _joined([each.latents for each in candidates], chosen, denoiser, noisy=steps < denoiser.steps)
-    clean = _joined([each.clean for each in candidates], chosen, denoiser, noisy=False)
+    latents, clean = spliced([Estimate(each.latents, each.clean) for each in candidates], chosen, denoiser, steps)
     alignment = (_picked(tried, lowest) if len(pieces) == 1 else
                  objective(denoiser.render(clean), progress).detached())
     run.report_choice(steps - 1, clean, alignment, tried)
@@ -100,39 +96,6 @@ def _lowest(losses: torch.Tensor, refused: torch.Tensor | bool, steps: int) -> t
         raise AlignerError(f"How well a candidate aligns after step {steps} {NOT_FINITE}")
     refused = torch.as_tensor(refused, device=losses.device).expand_as(losses)
     return losses.masked_fill(refused & ~refused.all(dim=0), torch.inf).argmin(dim=0).cpu()
-
-
-def _joined(candidates: Sequence[Streams], chosen: Sequence[Mapping[str, torch.Tensor]], denoiser: Denoiser,
-            noisy: bool) -> Streams:
-    """Streams of which every piece of sample b is that of candidate chosen[piece][stream][b]."""
-    return {stream: torch.stack([_pieced([each.get(stream) for each in candidates], numbers, b, denoiser, noisy)
-                                 for b, numbers in enumerate(zip(*(each[stream].tolist() for each in chosen)))])
-            for stream in chosen[0]}
-
-
-def _pieced(candidates: Sequence[torch.Tensor | None], numbers: Sequence[int], sample: int, denoiser: Denoiser,
-            noisy: bool) -> torch.Tensor:
-    """(C, T, ...): where the piece of one candidate ends and that of another begins, they are faded into each other."""
-    shares = _shares(denoiser, candidates[numbers[0]].shape[2])
-    weights = {k: sum(share for share, number in zip(shares, numbers) if number == k) for k in sorted(set(numbers))}
-    # Noises know nothing of each other: of their mean less would be left than the denoiser expects.
-    whole = sum(weight.square() for weight in weights.values()).sqrt() if noisy else 1.0
-    return sum(candidates[k][sample] * _over_time(weight / whole, candidates[k][sample])
-               for k, weight in weights.items())
-
-
-def _shares(denoiser: Denoiser, count: int) -> list[torch.Tensor]:
-    """How much of each of `count` moments every piece gives: 1 but at its ends, where neighbours share a fade."""
-    edges = torch.tensor([piece.start for piece in denoiser.pieces[1:]]) * (count / float(denoiser.seconds))
-    bounds = torch.cat([edges.new_zeros(1), edges, edges.new_full((1,), count)])
-    width = bounds.diff().min() * _FADE
-    begun = [((torch.arange(count) + 0.5 - edge) / width + 0.5).clamp(0, 1) for edge in edges]
-    return [before - after for before, after in zip([torch.ones(count), *begun], [*begun, torch.zeros(count)])]
-
-
-def _over_time(weights: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
-    """(T,) weights to be multiplied with a latent (C, T, ...)."""
-    return weights.to(latent).view(-1, *[1] * (latent.ndim - 2))
 
 
 def _picked(alignments: Sequence[Alignment], rows: torch.Tensor) -> Alignment:

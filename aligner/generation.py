@@ -17,6 +17,7 @@ from .generators.base import Denoiser, Streams
 from .guidance import Guidance
 from .imagebind import Embedding, ImageBind
 from .imagebind.clips import CLIP_SAMPLINGS, ClipSampling
+from .imagebind.encode import in_seconds
 from .objective import Objective, require_binder
 from .precision import full_precision
 from .sampling import Step, sample
@@ -145,7 +146,7 @@ def _spans(denoiser: Denoiser, stream: str, sampling: ClipSampling) -> list[tupl
     """When the clips of a stream will be that are looked at, but for the fraction of a latent frame that a sound may be
     longer than asked for; none where that is unknown."""
     cut = {"audio": sampling.audio, "video": sampling.video}.get(stream)
-    return [(float(start), float(end)) for start, end in cut.spans(float(denoiser.seconds))] if cut else []
+    return list(in_seconds(cut.spans(float(denoiser.seconds)))) if cut else []
 
 
 def _require_reach(denoiser: Denoiser, guidance: Guidance, objective: Objective) -> None:
@@ -172,8 +173,8 @@ def _require_reach(denoiser: Denoiser, guidance: Guidance, objective: Objective)
                            "the window, choose earlier, raise denoise, compare what is guided, or turn guidance off.")
     if not any(pair.weight_at(index / denoiser.steps) and guided.intersection(pair.streams, denoiser.stepping(index))
                for index in indices for pair in objective.pairs):
-        raise AlignerError("Guidance moves nothing: as long as it would move something, the schedules of all "
-                           "conditions are 0. Raise one there, or widen the window.")
+        raise AlignerError(f"Guidance moves nothing{' after the choice' if first else ''}: as long as it would, the "
+                           "schedules of all conditions are 0. Raise one there, or widen the window.")
 
 
 def _require_looks(denoiser: Denoiser, guidance: Guidance, objective: Objective) -> None:

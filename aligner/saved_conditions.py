@@ -44,6 +44,8 @@ def load_conditions(path: str | os.PathLike) -> list[Condition]:
             descriptions = json.loads(weights.metadata[_METADATA])
             return [_condition(description, weights.take(str(number)).clone())
                     for number, description in enumerate(descriptions)]
+        except AlignerError as error:
+            raise CheckpointError(f"{path} holds a condition that cannot be used: {error}") from error
         # Of a damaged file anything may be missing, of another kind, or no number: a duration of "1/0" or infinity.
         except (KeyError, TypeError, ValueError, ArithmeticError, SafetensorError) as error:
             raise CheckpointError(f"{path} does not hold conditions. Choose a file that Save Conditions "

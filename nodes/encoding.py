@@ -10,8 +10,8 @@ from .convert import exact_rate, pixels, video_file, waveform
 from .hosting import Hosted, load_on_device
 from .memory import with_one_more_try
 
-#: Room for the vision tower's activations over the clips that it sees together.
-VISION_BYTES = 2**30
+#: Room for a tower's activations over the clips that it takes together.
+TOWER_BYTES = 2**30
 
 
 def encode(imagebind: Hosted, *, text: str, fps: float, weight: float, clips: str, **given) -> list[Condition]:
@@ -30,7 +30,7 @@ def encode(imagebind: Hosted, *, text: str, fps: float, weight: float, clips: st
 def _encoded(imagebind: Hosted, text: str, fps: float, weight: float, clips: str, mask: torch.Tensor | None,
              given: dict) -> list[Condition]:
     binder: ImageBind = imagebind.model
-    load_on_device(imagebind.patchers(*_towers(text, given)), memory_required=VISION_BYTES)
+    load_on_device(imagebind.patchers(*_towers(text, given)), memory_required=TOWER_BYTES)
     encoded = []
     if "image" in given:
         encoded.append(_images(binder, given["image"], fps, weight, clips, mask))

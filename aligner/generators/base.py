@@ -42,6 +42,9 @@ class Denoiser(Protocol):
         """The latents of step 0, one sample of the batch per generator: noise, or clean latents with noise upon them
         where the denoiser was made to keep a part of them."""
 
+    def noised(self, clean: Streams, noise: Streams, index: int) -> Streams:
+        """Clean latents with as much noise upon them as there is when step `index` begins; none after the last."""
+
     def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
         """The network's output for the noisy latents, differentiable in latents and prompts, after CFG."""
 

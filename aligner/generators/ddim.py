@@ -110,7 +110,8 @@ class DDIMDenoiser(ABC):
         return {self.stream: self.scheduler.add_noise(given, noise, self.timesteps[:1])}
 
     def noised(self, clean: Streams, noise: Streams, index: int) -> Streams:
-        """Clean latents with as much noise upon them as there is when step `index` begins (eq. 2); none in the end."""
+        """Clean latents with as much noise upon them as there is when step `index` begins (eq. 2); none after the
+        last."""
         if index == self.steps:
             return clean
         return {name: self.scheduler.add_noise(latent, noise[name], self.timesteps[index:index + 1])

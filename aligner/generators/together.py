@@ -72,6 +72,12 @@ class Together:
         _restore(generators, ends[max(ends)])
         return latents
 
+    def noised(self, clean: Streams, noise: Streams, index: int) -> Streams:
+        """Streams that rest when the step begins have the noise of their own next one."""
+        return _merged(denoiser.noised({name: clean[name] for name in denoiser.streams if name in clean}, noise,
+                                       (index - 1) * denoiser.steps // self.steps + 1)
+                       for denoiser in self._owners(clean))
+
     def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
         return _merged(denoiser.predict(latents, prompts, own) for denoiser, own in self._turns(index, latents))
 

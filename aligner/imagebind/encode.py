@@ -21,7 +21,7 @@ from .towers import ImageBind
 from .vision import clip_input, image_input, unit_range
 
 
-#: How many clips of a video the vision tower sees together.
+#: How many clips of a recording a tower takes together.
 CLIPS_AT_ONCE = 16
 
 

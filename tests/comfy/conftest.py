@@ -39,7 +39,7 @@ def comfyui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # an open page keeps drawing
 def page(comfyui: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Page]:
     """The server's page, open in a browser."""
     if not browser.find():

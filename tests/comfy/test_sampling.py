@@ -31,7 +31,7 @@ def test_a_search_finds_what_fits(comfyui: Server) -> None:
 
 def test_a_search_is_interrupted_within_a_step(comfyui: Server) -> None:
     def searching(**inputs) -> Prompt:
-        search = guidance(rule="search", candidates=50)
+        search = guidance(rule="search", candidates=25)
         return text_to_sound(guidance=["guidance", 0], **inputs) | {"guidance": search}
 
     interrupted_and_run_again(comfyui.client, searching)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,14 +66,14 @@ def test_many_prompts_leave_the_server_as_it_was(comfyui: Server, random_models:
         if draw.random() < 0.3:
             prompt |= {name: node for name, node in random_models.items() if name in prompt}
         if number in unlucky:
-            cancelled += interrupted(client, prompt, after=0.5 * draw.random())
+            cancelled += interrupted(client, prompt, after=draw.randint(1, 20))
         else:
             entry = client.wait(client.queue(prompt), timeout=300)
             assert entry["status"]["status_str"] == "success", entry["status"]["messages"][-1]
             finished += 1
         if number == SETTLED:
             level = comfyui.resident_bytes()
-    assert cancelled >= 0.5 * len(unlucky) and finished == prompts - len(unlucky)
+    assert cancelled >= 0.5 * len(unlucky)
     assert comfyui.resident_bytes() < GROWTH * level
     files = [path for path in (comfyui.folder / "output" / "soak").rglob("*") if path.is_file()]
     assert len(files) >= finished
@@ -83,13 +82,12 @@ def test_many_prompts_leave_the_server_as_it_was(comfyui: Server, random_models:
     assert "Traceback" not in comfyui.log()[before:]
 
 
-def interrupted(client: Client, prompt: Prompt, after: float) -> bool:
-    """Queue a prompt, with steps enough to catch it, and interrupt it some seconds after it is under way. Whether that
-    was in time."""
+def interrupted(client: Client, prompt: Prompt, after: int) -> bool:
+    """Queue a prompt, with steps enough to catch it, and interrupt it after some of them. Whether that was in time."""
     prompt["sampler"]["inputs"]["steps"] = 60
     prompt_id = client.queue(prompt)
-    client.wait_for(lambda event: event.prompt_id == prompt_id and event.type in ("progress", "execution_success"))
-    time.sleep(after)
+    client.wait_for(lambda event: event.prompt_id == prompt_id and (
+        event.type == "execution_success" or event.type == "progress" and event.data["value"] >= after))
     client.interrupt()
     return client.wait(prompt_id, timeout=300)["status"]["status_str"] != "success"
 

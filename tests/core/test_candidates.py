@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from aligner.candidates import _joined, _lowest
+from aligner.candidates import _lowest
 from aligner.conditions import Condition
 from aligner.encoding import text_condition
 from aligner.errors import AlignerError
@@ -269,24 +269,6 @@ def test_of_a_long_sound_every_piece_is_chosen_by_itself(audioldm, binder, condi
         picked += same
     assert len(set(picked)) > 1, "of one noise alone it would be a choice of the whole"
     assert len(choice.tried) == TRIED
-
-
-def test_pieces_are_faded_into_each_other(audioldm):
-    """As loud as noise is where noises meet; unchanged where a candidate goes on; and in clean latents the mean."""
-    denoiser = audioldm.denoiser(seconds=6, steps=STEPS, window=2.0)
-    generator = torch.Generator().manual_seed(0)
-    candidates = [{"audio": torch.randn(1, 64, *denoiser.shape[1:], generator=generator)} for _ in range(2)]
-    numbers = [k % 2 for k in range(len(denoiser.pieces))]
-    changing = [{"audio": torch.tensor([number])} for number in numbers]
-    noise = _joined(candidates, changing, denoiser, noisy=True)["audio"]
-    assert noise.std(dim=(0, 1, 3)).sub(1).abs().max() < 0.1
-    second, steps = denoiser.shape[1] / float(denoiser.seconds), noise.diff(dim=2).square().mean(dim=(0, 1, 3)).sqrt()
-    for edge in [round(part.start * second) for part in denoiser.pieces[1:]]:
-        assert steps[edge - 2:edge + 2].max() < 1.2 * steps.median()
-    staying = [{"audio": torch.tensor([1])} for _ in numbers]
-    assert torch.equal(_joined(candidates, staying, denoiser, noisy=True)["audio"], candidates[1]["audio"])
-    flat = [{"audio": torch.full((1, 8, *denoiser.shape[1:]), 3.0)} for _ in range(2)]
-    torch.testing.assert_close(_joined(flat, changing, denoiser, noisy=False)["audio"], flat[0]["audio"])
 
 
 def test_pieces_between_the_clips_are_an_error(audioldm, binder, conditions):
