@@ -80,6 +80,8 @@ class Page:
         self._click_in_page("the card", card)
         self._wait("the graph", lambda: sorted(self._call("ids")) == sorted(node_ids))
         self._wait("the dialog's end", lambda: not self._ask(f"return !!document.querySelector('{CONTENT}')"))
+        # What is out of sight is not drawn, and its players are not loaded.
+        self._ask("app.extensionManager.command.execute('Comfy.Canvas.FitView')")
 
     def complaints(self) -> list[str]:
         """What dialogs and error messages on the page say; missing nodes and models are told there."""

@@ -74,7 +74,7 @@ def test_a_prompt_of_the_other_stream_is_an_error(comfyui: Server) -> None:
         comfyui.client.run({**video, **sound, "video sampler": video["sampler"]})
 
 
-@pytest.mark.parametrize("prefix, message", [("", "filename_prefix is empty"), ("../up", "outside")])
+@pytest.mark.parametrize("prefix, message", [("", "filename_prefix is empty"), ("../up", "must stay inside")])
 def test_prompts_are_saved_where_they_are_looked_for(comfyui: Server, prefix: str, message: str) -> None:
     with pytest.raises(PromptFailed, match=message):
         comfyui.client.run(text_to_sound(guided=False) | {
