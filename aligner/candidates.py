@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from .errors import NOT_FINITE, AlignerError
-from .generators.base import Denoiser, Streams
+from .generators.base import Streams
 from .imagebind.encode import Embedding
 from .objective import Alignment, Objective
 from .signals import silences
@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 
 
 class _Candidate(NamedTuple):
-    """What a noise has become: latents, their clean estimates, and what those look and sound like.
+    """What a noise has become: an estimate, and what that looks and sounds like.
 
     silent: of every piece of the result, by stream, which samples (B,) cannot be heard.
     """
 
-    latents: Streams
-    clean: Streams
+    estimate: Estimate
     embedded: Mapping[str, Embedding]
     silent: Sequence[Mapping[str, torch.Tensor]]
 
@@ -45,7 +44,7 @@ def best(run: Run, noises: Sequence[Streams], prompts: Streams, steps: int,
     # One by one, so that whoever cancels waits for one candidate at most.
     candidates = [_followed(run, noise, prompts, steps, objective) for noise in noises]
     couplings, pieces = denoiser.couplings, denoiser.pieces
-    combinations = list(product(*([k for k, each in enumerate(candidates) if group[0] in each.latents]
+    combinations = list(product(*([k for k, each in enumerate(candidates) if group[0] in each.estimate.latents]
                                   for group in couplings)))
     together = [_combined([each.embedded for each in candidates], couplings, each) for each in combinations]
     tried = [objective.alignment(embedded, progress) for embedded in together]
@@ -56,7 +55,7 @@ def best(run: Run, noises: Sequence[Streams], prompts: Streams, steps: int,
         silent = [_combined([each.silent[number] for each in candidates], couplings, each) for each in combinations]
         lowest = _lowest(torch.stack([alignment.loss for alignment in alignments]), _any(silent), steps)
         chosen.append(_by_stream(couplings, torch.tensor(combinations)[lowest].T))
-    latents, clean = spliced([Estimate(each.latents, each.clean) for each in candidates], chosen, denoiser, steps)
+    latents, clean = spliced([each.estimate for each in candidates], chosen, denoiser, steps)
     alignment = (_picked(tried, lowest) if len(pieces) == 1 else
                  objective(denoiser.render(clean), progress).detached())
     run.report_choice(steps - 1, clean, alignment, tried)
@@ -68,7 +67,7 @@ def _followed(run: Run, latents: Streams, prompts: Streams, steps: int, objectiv
     for i in range(steps):
         latents, clean = run.plain_step(latents, prompts, clean, i)
     rendered = run.denoiser.render(clean)
-    return _Candidate(latents, clean, objective.embedded(rendered),
+    return _Candidate(Estimate(latents, clean), objective.embedded(rendered),
                       [silences(rendered, piece) for piece in run.denoiser.pieces])
 
 

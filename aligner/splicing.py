@@ -57,9 +57,9 @@ def _faded(parts: Mapping[int, _Parts], weights: Mapping[int, torch.Tensor]) -> 
         return first.latent, first.clean
     # Of the mean of noises, which know nothing of each other, less is left than the denoiser expects.
     whole = sum(weight.square() for weight in weights.values()).sqrt()
-    signal, clean = (_sum(getattr(part, name) * _over_time(weights[k], part.latent) for k, part in parts.items())
+    signal, clean = (sum(getattr(part, name) * _over_time(weights[k], part.latent) for k, part in parts.items())
                      for name in ("signal", "clean"))
-    noise = _sum((part.latent - part.signal) * _over_time(weights[k] / whole, part.latent) for k, part in parts.items())
+    noise = sum((part.latent - part.signal) * _over_time(weights[k] / whole, part.latent) for k, part in parts.items())
     # What a mask keeps is the same in all, down to its noise.
     same = torch.stack([part.latent == first.latent for part in parts.values()]).all(dim=0)
     return torch.where(same, first.latent, signal + noise), clean
@@ -77,8 +77,3 @@ def _shares(denoiser: Denoiser, count: int) -> list[torch.Tensor]:
 def _over_time(weights: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
     """(T,) weights to be multiplied with a latent (C, T, ...)."""
     return weights.to(latent).view(-1, *[1] * (latent.ndim - 2))
-
-
-def _sum(tensors) -> torch.Tensor:
-    first, *others = tensors
-    return sum(others, first)

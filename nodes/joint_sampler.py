@@ -8,12 +8,12 @@ from ..aligner.tasks import JOINT
 from . import results
 from .convert import audio_output, exact_rate, frames_output
 from .latents import inpainting, sound_latent, video_latent
+from .long_results import context_input, window_input
 from .progress import Progress, middle_frame, sound_picture
 from .sampling import load_text_encoders, sample, text_conditions
 from .starting_video import StartingVideo
 from .types import (
     CATEGORY, AnimateDiffType, AudioLDMType, ConditionsType, GuidanceType, ImageBindType, TunedPromptType)
-from .long_results import context_input, window_input
 from .video_inputs import decoding_input, size_inputs, starting_inputs
 
 
