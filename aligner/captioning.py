@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from .errors import AlignerError, CheckpointError
-from .generators.folders import load_component, load_part, read_json
-from .precision import dtype_of
-from .resampling import resampled
+from .files.diffusers_folders import load_component, load_part, read_json
+from .tensors.precision import dtype_of
+from .tensors.resampling import resampled
 
 #: What a model that follows instructions is asked.
 INSTRUCTION = "Describe what can be seen and heard here in one short sentence."

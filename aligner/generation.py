@@ -9,20 +9,20 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from .checkpointing import checkpointed
-from .conditions import Condition, named
-from .determinism import repeatable
+from .binders.base import Embedding, in_seconds, require_binder
+from .binders.imagebind import ImageBind
+from .conditions.condition import Condition, named
 from .errors import AlignerError
 from .generators.base import Denoiser, Streams
-from .guidance import Guidance
-from .imagebind import Embedding, ImageBind
-from .imagebind.clips import CLIP_SAMPLINGS, ClipSampling
-from .imagebind.encode import in_seconds
-from .objective import Objective, require_binder
-from .precision import full_precision
+from .generators.signals import Signal
+from .guidance.objective import Objective
+from .guidance.pairs import pairs
+from .guidance.rule import Guidance
 from .sampling import Step, sample
-from .signals import Signal
-from .tasks import pairs
+from .tensors.checkpointing import checkpointed
+from .tensors.determinism import repeatable
+from .tensors.precision import full_precision
+from .timing.clips import CLIP_SAMPLINGS, ClipSampling
 
 #: Points of an alignment curve: denoising step, counted from 1, and cosine similarity.
 Curve = list[tuple[int, float]]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import torch
 
-from . import candidates
 from .errors import NOT_FINITE, AlignerError
 from .generators.base import Denoiser, Streams
-from .guidance import RULES, Guidance
-from .objective import Alignment, Objective
-from .signals import Signal
+from .generators.signals import Signal
+from .guidance import search
+from .guidance.objective import Alignment, Objective
+from .guidance.rule import RULES, Guidance
 
 #: Gradients of a cosine are tiny; half precision would flush them to zero on their way back. A power of two
 #: changes nothing else: it is divided out again before the update, exactly.
@@ -56,7 +56,7 @@ def sample(denoiser: Denoiser, latents: Streams, prompts: Streams, guidance: Gui
     z, y, clean, first = _copies(latents), _copies(prompts), {}, 0
     if others:
         first = guidance.choice(denoiser.steps)
-        z, clean = candidates.best(run, [z, *map(_copies, others)], y, first, objective)
+        z, clean = search.best(run, [z, *map(_copies, others)], y, first, objective)
     for i in range(first, denoiser.steps):
         if i in window:
             z, y, clean = _guided_step(run, z, y, clean, i, guidance, objective)

@@ -2,31 +2,31 @@
 
 from comfy_api.latest import ComfyExtension
 
-from .add_lora import AddLora
-from .alignment_score import AlignmentScore
-from .animatediff_sampler import GuidedAnimateDiffSampler
-from .audioldm_sampler import GuidedAudioLDMSampler
-from .blend_conditions import BlendConditions
-from .caption import Caption
-from .condition_timeline import ConditionTimeline
-from .download_model import DownloadModel
-from .encode_condition import EncodeCondition
-from .encode_sound import EncodeSound
-from .examples import offer_examples
-from .guidance_settings import GuidanceSettings
-from .joint_sampler import JointSampler
-from .key_frame import KeyFrame
-from .load_animatediff import LoadAnimateDiff
-from .load_audioldm import LoadAudioLDM
-from .load_captioner import LoadCaptioner
-from .load_conditions import LoadConditions
-from .load_imagebind import LoadImageBind
-from .load_tuned_prompt import LoadTunedPrompt
-from .mask_seconds import MaskSeconds
-from .model_folders import register_model_folders
-from .rank_variations import RankVariations
-from .save_conditions import SaveConditions
-from .save_tuned_prompt import SaveTunedPrompt
+from .conditions.blend_conditions import BlendConditions
+from .conditions.condition_timeline import ConditionTimeline
+from .conditions.encode_condition import EncodeCondition
+from .conditions.load_conditions import LoadConditions
+from .conditions.save_conditions import SaveConditions
+from .host.examples import offer_examples
+from .host.model_folders import register_model_folders
+from .loaders.add_lora import AddLora
+from .loaders.download_model import DownloadModel
+from .loaders.load_animatediff import LoadAnimateDiff
+from .loaders.load_audioldm import LoadAudioLDM
+from .loaders.load_captioner import LoadCaptioner
+from .loaders.load_imagebind import LoadImageBind
+from .prepare.caption import Caption
+from .prepare.encode_sound import EncodeSound
+from .prepare.key_frame import KeyFrame
+from .prepare.mask_seconds import MaskSeconds
+from .samplers.animatediff_sampler import GuidedAnimateDiffSampler
+from .samplers.audioldm_sampler import GuidedAudioLDMSampler
+from .samplers.guidance_settings import GuidanceSettings
+from .samplers.joint_sampler import JointSampler
+from .samplers.load_tuned_prompt import LoadTunedPrompt
+from .samplers.save_tuned_prompt import SaveTunedPrompt
+from .scoring.alignment_score import AlignmentScore
+from .scoring.rank_variations import RankVariations
 
 
 class SeeingAndHearing(ComfyExtension):

@@ -3,11 +3,15 @@
 import pytest
 import torch
 
-from aligner.conditions import Condition
-from aligner.demo.random_models import load_random_imagebind, write_random_animatediff, write_random_audioldm
+from aligner.binders.imagebind.encode import embed_text
+from aligner.conditions.condition import Condition
 from aligner.generators.animatediff import load_animatediff
 from aligner.generators.audioldm import load_audioldm
-from aligner.imagebind.encode import embed_text
+from laboratory.random_models import (
+    load_random_imagebind,
+    write_random_animatediff,
+    write_random_audioldm,
+)
 
 # Models this small lose more by sharing their work among threads than they gain, above all beside other processes.
 torch.set_num_threads(1)

@@ -11,20 +11,25 @@ import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from aligner.demo import EXAMPLE_SOUND, EXAMPLE_VIDEO
-from aligner.guidance import Guidance
-from benchmarks import approximate_decoding, fakes, rules, video_memory
-from benchmarks.guided_step import OurStep, ReleasedStep, observed, require_same
-from benchmarks.measure import peak_bytes
-from benchmarks.scene import make_scene
-from benchmarks.video_memory import STEPS, NaiveStep, counted
-from benchmarks.video_scene import fake_video_scene, random_video_scene
+from aligner.demo.examples import EXAMPLE_SOUND, EXAMPLE_VIDEO
+from aligner.guidance.rule import Guidance
+from laboratory.benchmarks import approximate_decoding, fakes, rules, video_memory
+from laboratory.benchmarks.guided_step import (
+    OurStep,
+    ReleasedStep,
+    observed,
+    require_same,
+)
+from laboratory.benchmarks.measure import peak_bytes
+from laboratory.benchmarks.scene import make_scene
+from laboratory.benchmarks.video_memory import STEPS, NaiveStep, counted
+from laboratory.benchmarks.video_scene import fake_video_scene, random_video_scene
 
 CPU = torch.device("cpu")
 
 
 def test_the_script_prints_a_ratio_for_everything_it_compares():
-    command = [sys.executable, "-m", "benchmarks.guided_step", "--sizes", "small", "--seconds", "0.2",
+    command = [sys.executable, "-m", "laboratory.benchmarks.guided_step", "--sizes", "small", "--seconds", "0.2",
                "--repetitions", "1", "--device", "cpu"]
     ran = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import argparse
 
-from .argument_groups import (add_between, add_clips, add_frames, add_guidance, add_joint_prompts, add_models,
-                              add_prompts, add_sampling, add_seconds_at_once, add_size, add_sound_sampling)
+from .argument_groups import (
+    add_between,
+    add_clips,
+    add_frames,
+    add_guidance,
+    add_joint_prompts,
+    add_models,
+    add_prompts,
+    add_sampling,
+    add_seconds_at_once,
+    add_size,
+    add_sound_sampling,
+)
 
 EXAMPLES = """examples:
   python -m aligner demo

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import AlignerError, MediaError
+from ..files.atomic import require_writable
 from ..generation import require_seeds
 from ..generators import ddim
-from ..guidance import RULES, Guidance, filled
-from ..media import require_writable
+from ..guidance.rule import RULES, Guidance, filled
 
 
 def guidance_of(options: Namespace, *, rates: Mapping[str, float | None], prompt_rates: Mapping[str, float | None],

@@ -6,9 +6,9 @@ from argparse import Namespace
 
 import torch
 
-from ..decoding import gradient_cosine
 from ..generation import objective_of, saving_memory
 from ..generators.animatediff import STREAM
+from ..guidance.approximate_decoding import gradient_cosine
 from .steering import Run
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from ..demo import EXAMPLE_VIDEO, family
-from ..demo.evaluation.instruments import names
-from ..demo.judge import Judge
-from ..demo.world import FPS, FRAMES, SECONDS, SIDE
-from ..encoding import video_condition
+from ..binders.imagebind import ImageBind
+from ..conditions.encoding import video_condition
+from ..demo import family
+from ..demo.examples import EXAMPLE_VIDEO
+from ..demo.judge import Judge, names
+from ..demo.shape import FPS, FRAMES, SECONDS, SIDE
 from ..generation import Generation, generate
-from ..generators.together import Together
-from ..guidance import Guidance
-from ..imagebind import ImageBind
+from ..generators.joint import Together
+from ..guidance.rule import Guidance
 from ..media import add_sound, eight_bit, probe_video, write_video
 from .checks import check_output
 from .progress import progress_bar

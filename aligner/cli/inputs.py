@@ -10,7 +10,7 @@ from fractions import Fraction
 import torch
 from torch.nn import functional
 
-from ..demo import world
+from ..demo import shape as demo_shape
 from ..demo.family import VIDEO_CFG
 from ..errors import AlignerError, MediaError
 from ..generators.animatediff import require_fps, require_frames, require_sides
@@ -37,7 +37,7 @@ class VideoShape:
 
 def video_shape(options: Namespace, *, built_in: bool) -> VideoShape:
     """What the options ask for, with a sound as long. Raises AlignerError if no model could make it."""
-    width, height = options.size or ((world.SIDE if built_in else SIDE),) * 2
+    width, height = options.size or ((demo_shape.SIDE if built_in else SIDE),) * 2
     require_sides(height, width)
     frames = require_frames(options.frames)
     shape = VideoShape(frames, width, height, require_fps(options.fps))

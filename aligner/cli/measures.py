@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
-from ..metrics import AVAlign, Interval, bind_scores, bootstrap_interval, frechet_distance, kernel_distance
+from ..metrics import (
+    AVAlign,
+    Interval,
+    bind_scores,
+    bootstrap_interval,
+    frechet_distance,
+    kernel_distance,
+)
 from .observations import Embeddings
 
 #: How the published tables call the cosine of a result's own modalities; IT is VT of a picture.

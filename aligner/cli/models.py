@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from ..binders.imagebind import ImageBind, load_imagebind
 from ..errors import CheckpointError
 from ..generators.animatediff import AnimateDiff, load_animatediff
 from ..generators.audioldm import AudioLDM, load_audioldm
-from ..imagebind import ImageBind, load_imagebind
-from ..placement import placed
-from ..precision import DTYPES
+from ..tensors.placement import placed
+from ..tensors.precision import DTYPES
 from .model_files import ModelFiles
 
 DEMO_NOTICE = ("No --models given: running on the built-in TOY models. They know eight events of a drawn world, such "
@@ -75,7 +75,11 @@ def _models_from_files(files: ModelFiles, dtype: torch.dtype) -> dict[str, nn.Mo
 
 
 def _built_in_models(files: ModelFiles, dtype: torch.dtype) -> dict[str, nn.Module]:
-    from ..demo.family import load_demo_animatediff, load_demo_audioldm, load_demo_imagebind
+    from ..demo.family import (
+        load_demo_animatediff,
+        load_demo_audioldm,
+        load_demo_imagebind,
+    )
 
     models = {}
     if "base" in files.needed:

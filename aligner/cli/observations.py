@@ -8,9 +8,14 @@ from itertools import islice
 
 import torch
 
-from ..encoding import audio_condition, image_condition, text_condition, video_condition
-from ..imagebind import ImageBind
-from ..imagebind.encode import Embedding
+from ..binders.base import Embedding
+from ..binders.imagebind import ImageBind
+from ..conditions.encoding import (
+    audio_condition,
+    image_condition,
+    text_condition,
+    video_condition,
+)
 from ..media import read_audio, read_image, to_mono
 from ..media.frames import upright
 from ..media.timing import decoded_frames

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from ..sampling import Step
 
-
 #: How many steps there are is known when the first has been taken: candidates take some of their own.
 FORMAT = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}, {remaining} left{postfix}"
 

@@ -6,10 +6,10 @@ from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..files.atomic import written_whole
 from ..generation import Generation
-from ..media import written_whole
+from ..generators.tuned_prompts import TunedPrompt, save_tuned_prompt
 from ..pictures import alignment_curve
-from ..tuned_prompts import TunedPrompt, save_tuned_prompt
 from .steering import Run
 
 

@@ -6,13 +6,13 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..conditions import Condition
-from ..encoding import prompt_conditions, text_condition
+from ..binders.imagebind import ImageBind
+from ..conditions.condition import Condition
+from ..conditions.encoding import prompt_conditions, text_condition
 from ..generation import Generation, generate
 from ..generators.base import Denoiser, Streams
-from ..guidance import Guidance
-from ..imagebind import ImageBind
-from ..tuned_prompts import TunedPrompt, load_tuned_prompt
+from ..generators.tuned_prompts import TunedPrompt, load_tuned_prompt
+from ..guidance.rule import Guidance
 from .checks import text_weight_of
 from .models import Models
 from .progress import progress_bar

@@ -1,8 +1,1 @@
 """What a newcomer runs before downloading anything: small built-in models and example inputs."""
-
-from pathlib import Path
-
-#: A silent clip of two seconds, one frame of it, and the sound that belongs to it.
-EXAMPLE_VIDEO = Path(__file__).parent / "example.mp4"
-EXAMPLE_IMAGE = Path(__file__).parent / "example.png"
-EXAMPLE_SOUND = Path(__file__).parent / "example.wav"

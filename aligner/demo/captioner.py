@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..imagebind import Embedding, ImageBind, embed_audio, embed_image, embed_text
-from ..imagebind.clips import CLIP_SAMPLINGS
-from .world import EVENTS
+from ..binders.base import Embedding
+from ..binders.imagebind import ImageBind, embed_audio, embed_image, embed_text
+from ..timing.clips import CLIP_SAMPLINGS
+from .events import EVENTS
 
 
 class DemoCaptioner(nn.Module):

@@ -1,18 +1,17 @@
 """The demo models: small, really trained, in the files and folders that the real ones come in.
 
-They know the eight events of `aligner.demo.world` and nothing else. `python -m aligner.demo.train` made them.
+They know the eight events of `laboratory.world` and nothing else. `python -m laboratory.train` made them.
 """
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
 
+from ..binders.imagebind import ImageBind, load_imagebind
 from ..generators.animatediff import AnimateDiff, load_animatediff
 from ..generators.audioldm import AudioLDM, load_audioldm
-from ..imagebind import ImageBind, load_imagebind
 from .captioner import DemoCaptioner
 from .judge import Judge, load_judge
 
@@ -53,17 +52,3 @@ def load_demo_captioner(*, dtype: torch.dtype = torch.float32) -> DemoCaptioner:
 def load_demo_judge() -> Judge:
     """Tells events apart; see `aligner.demo.judge`."""
     return load_judge(JUDGE)
-
-
-def load_second_imagebind() -> ImageBind:
-    """A binder of another size, seed and clips, by which results can be measured that the first one steered."""
-    return load_imagebind(SECOND_IMAGEBIND)
-
-
-def fingerprint() -> str:
-    """What distinguishes these weights from others: a digest of them all, their configurations aside."""
-    digest = hashlib.sha256()
-    for path in sorted(WEIGHTS.rglob("*.safetensors")):
-        digest.update(path.relative_to(WEIGHTS).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]

@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..strict_loading import fill, require_same
-from ..weight_files import open_weights, save_weights
-from .world import EVENTS
+from ..files.strict_loading import fill, require_same
+from ..files.weights import open_weights, save_weights
+from ..generators.signals import Signal, Sound
+from .events import EVENTS
+from .shape import FRAMES
 
 FEATURES = 64
 _SCALE = 12.0
@@ -71,6 +73,22 @@ class _Layer(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.relu(self.norm(self.convolution(x)))
+
+
+@torch.no_grad()
+def verdict(judge: Judge, signal: Signal) -> Verdict:
+    """What a judge says of a finished sound, video or picture."""
+    if isinstance(signal, Sound):
+        return judge.hear(signal.waveform)
+    pixels = signal.pixels
+    return judge.watch(pixels.expand(-1, FRAMES, -1, -1, -1) if pixels.shape[1] == 1 else pixels)
+
+
+def names(judge: Judge, signal: Signal) -> list[str]:
+    """What a stranger is told of each sample of a finished signal: the event that a judge names, or silence."""
+    named = verdict(judge, signal).names
+    silent = signal.silent.tolist() if isinstance(signal, Sound) else [False] * len(named)
+    return ["silence" if unheard else name for name, unheard in zip(named, silent)]
 
 
 def save_judge(judge: Judge, path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from ..guidance import Guidance
-from ..signals import Signal
-from ..timeline import Part
+from ..guidance.rule import Guidance
+from ..timing.intervals import Part
+from .signals import Signal
 
 Streams = dict[str, torch.Tensor]
 
@@ -65,22 +65,3 @@ class Denoiser(Protocol):
 
     def checkpointable(self) -> Iterable[nn.Module]:
         """The modules whose activations are worth recomputing instead of keeping."""
-
-
-def x0_coefficients(prediction_type: str, *, alpha_bar: float | None = None,
-                    sigma: float | None = None) -> tuple[float, float]:
-    """a and b of x0 = a * latent + b * output, for every prediction type.
-
-    epsilon: eq. 11 of the paper (DDIM, arXiv 2010.02502). v_prediction: arXiv 2202.00512, appendix D. sample: the
-    output is x0. flow_prediction: rectified flow with velocity noise - data (arXiv 2209.03003). The first two read the
-    variance-preserving schedule's alpha_bar, flow its sigma.
-    """
-    if prediction_type == "epsilon":
-        return alpha_bar**-0.5, -((1 - alpha_bar) / alpha_bar) ** 0.5
-    if prediction_type == "v_prediction":
-        return alpha_bar**0.5, -((1 - alpha_bar) ** 0.5)
-    if prediction_type == "flow_prediction":
-        return 1.0, -sigma
-    if prediction_type == "sample":
-        return 0.0, 1.0
-    raise ValueError(f"Unknown prediction type {prediction_type!r}.")

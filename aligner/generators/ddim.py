@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from ..errors import AlignerError
-from ..precision import dtype_of, full_precision
-from ..timeline import Part
-from .base import Streams, x0_coefficients
+from ..tensors.precision import dtype_of, full_precision
+from ..timing.intervals import Part
+from .base import Streams
 from .windows import Windows
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
@@ -154,6 +154,25 @@ class DDIMDenoiser(ABC):
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
         timestep = self.timesteps[index]
         return {self.stream: self.scheduler.step(output[self.stream], timestep, latents[self.stream]).prev_sample}
+
+
+def x0_coefficients(prediction_type: str, *, alpha_bar: float | None = None,
+                    sigma: float | None = None) -> tuple[float, float]:
+    """a and b of x0 = a * latent + b * output, for every prediction type.
+
+    epsilon: eq. 11 of the paper (DDIM, arXiv 2010.02502). v_prediction: arXiv 2202.00512, appendix D. sample: the
+    output is x0. flow_prediction: rectified flow with velocity noise - data (arXiv 2209.03003). The first two read the
+    variance-preserving schedule's alpha_bar, flow its sigma.
+    """
+    if prediction_type == "epsilon":
+        return alpha_bar**-0.5, -((1 - alpha_bar) / alpha_bar) ** 0.5
+    if prediction_type == "v_prediction":
+        return alpha_bar**0.5, -((1 - alpha_bar) ** 0.5)
+    if prediction_type == "flow_prediction":
+        return 1.0, -sigma
+    if prediction_type == "sample":
+        return 0.0, 1.0
+    raise ValueError(f"Unknown prediction type {prediction_type!r}.")
 
 
 def predicted(unet: nn.Module, latents: torch.Tensor, timestep: torch.Tensor,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checkpointing import recomputed
 from ..errors import AlignerError
+from ..tensors.checkpointing import recomputed
 
 
 @dataclass(frozen=True)

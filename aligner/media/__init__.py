@@ -5,7 +5,6 @@ A source is a path or a seekable binary file object. Whatever cannot be read or 
 
 from __future__ import annotations
 
-from .atomic import require_writable, written_whole
 from .frames import read_frames
 from .image import eight_bit, read_image, write_image
 from .probe import VideoInfo, probe_video
@@ -22,10 +21,8 @@ __all__ = [
     "read_audio",
     "read_frames",
     "read_image",
-    "require_writable",
     "to_mono",
     "write_audio",
     "write_image",
     "write_video",
-    "written_whole",
 ]

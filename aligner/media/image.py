@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import MediaError
-from .atomic import written_whole
+from ..files.atomic import written_whole
 from .container import Source, describe
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from ..errors import MediaError
-from ..resampling import resampled
+from ..tensors.resampling import resampled
 from .container import Source, created, opened, reading, video_stream
 from .sound import LAYOUTS, checked_waveform, sound_packets, to_mono
 from .timing import Timing

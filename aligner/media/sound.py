@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import MediaError
-from .atomic import written_whole
+from ..files.atomic import written_whole
 from .container import Source, audio_stream, created, describe, opened
 
 if TYPE_CHECKING:

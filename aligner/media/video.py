@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from ..errors import MediaError
-from .atomic import written_whole
+from ..files.atomic import written_whole
 from .container import Source, describe
 from .frames import upright
 from .mp4 import Soundtrack, copy_video, encode_video

@@ -4,14 +4,18 @@ Networks that make features and logits are the user's: a Frechet distance is an 
 I3D's. Only AV-Align looks at recordings itself.
 """
 
-from .av_align import AVAlign, av_align, av_align_of_clip
 from .audio_onsets import audio_onsets
+from .av_align import AVAlign, av_align, av_align_of_clip
 from .bind import bind_score, bind_scores
 from .bootstrap import Interval, bootstrap_interval
 from .divergence import kl_divergence
 from .frechet import frechet_distance
 from .inception_score import InceptionScore, inception_score
-from .kernel_distance import KernelDistance, kernel_distance, kernel_distance_over_subsets
+from .kernel_distance import (
+    KernelDistance,
+    kernel_distance,
+    kernel_distance_over_subsets,
+)
 from .optical_flow import optical_flow
 from .video_peaks import local_maxima, mean_flow, motion_curve, video_peaks
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import AlignerError
-from ..resampling import resampled
+from ..tensors.resampling import resampled
 
 #: Published AV-Align hears what librosa's onset_detect hears with its defaults; these are its numbers.
 SAMPLE_RATE = 22_050

@@ -7,10 +7,14 @@ import pytest
 import torch
 
 import aligner.cli.steering
+from aligner.binders.imagebind import save_imagebind
 from aligner.cli import main
-from aligner.demo.random_models import load_random_imagebind, write_random_animatediff, write_random_audioldm
-from aligner.imagebind import save_imagebind
 from aligner.media import write_audio, write_video
+from laboratory.random_models import (
+    load_random_imagebind,
+    write_random_animatediff,
+    write_random_audioldm,
+)
 
 REAL_MEDIA = Path(__file__).resolve().parents[3] / "shared" / "media"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from aligner.demo import EXAMPLE_IMAGE, EXAMPLE_VIDEO
-from aligner.guidance import Guidance
+from aligner.demo.examples import EXAMPLE_IMAGE, EXAMPLE_VIDEO
+from aligner.guidance.rule import Guidance
 from aligner.media import probe_video, read_audio
 
 ROOT = Path(__file__).resolve().parents[2]

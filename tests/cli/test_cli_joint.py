@@ -4,11 +4,10 @@ import pytest
 import torch
 
 from aligner.cli.arguments import parser
-from aligner.guidance import RULES, Guidance
+from aligner.generators.tuned_prompts import load_tuned_prompt
+from aligner.guidance.pairs import JOINT
+from aligner.guidance.rule import RULES, Guidance
 from aligner.media import probe_video, read_audio
-from aligner.tasks import JOINT
-from aligner.tuned_prompts import load_tuned_prompt
-
 
 #: As in the released code, with prompt tuning.
 GRADIENT = ("--rule", "released", "--text-weight", "1", "--prompt-rate", "0.01")

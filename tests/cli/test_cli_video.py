@@ -10,10 +10,10 @@ import torch
 from aligner.cli.arguments import parser
 from aligner.cli.inputs import VideoShape, first_frames
 from aligner.generators.stable_diffusion import save_taesd
-from aligner.guidance import RULES, Guidance
+from aligner.generators.tuned_prompts import load_tuned_prompt
+from aligner.guidance.pairs import AUDIO_TO_VIDEO
+from aligner.guidance.rule import RULES, Guidance
 from aligner.media import probe_video, read_audio, read_image, write_audio, write_video
-from aligner.tasks import AUDIO_TO_VIDEO
-from aligner.tuned_prompts import load_tuned_prompt
 
 #: Half a second of video in few small steps.
 SMALL = ("--frames", "4", "--size", "32", "32", "--steps", "3", "--window", "0", "1")

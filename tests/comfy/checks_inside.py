@@ -25,7 +25,7 @@ def nothing_heavy_is_imported_with_the_nodes(pack: str) -> None:
 def a_module_moved_in_inference_mode_is_mended(pack: str) -> None:
     import torch
 
-    hosting = importlib.import_module(f"{pack}.nodes.hosting")
+    hosting = importlib.import_module(f"{pack}.nodes.host.hosting")
     network = torch.nn.Sequential(torch.nn.Conv1d(1, 2, 3), torch.nn.BatchNorm1d(2)).requires_grad_(False).eval()
     with torch.inference_mode():
         hosted = hosting.Hosted(torch.nn.Sequential(network))
@@ -44,7 +44,7 @@ def weights_go_to_the_device_even_with_novram(pack: str) -> None:
     """There ComfyUI leaves them to its own kinds of layers to fetch."""
     import torch
 
-    hosting = importlib.import_module(f"{pack}.nodes.hosting")
+    hosting = importlib.import_module(f"{pack}.nodes.host.hosting")
     management, device, plenty = hosting.model_management, torch.device("meta"), 2**40
     management.vram_state, management.lowvram_available = management.VRAMState.NO_VRAM, True
     management.get_free_memory = lambda device=None, torch_free_too=False: (
@@ -62,7 +62,7 @@ def weights_go_to_the_device_even_with_novram(pack: str) -> None:
 def images_of_every_kind_become_rgb(pack: str) -> None:
     import torch
 
-    convert = importlib.import_module(f"{pack}.nodes.convert")
+    convert = importlib.import_module(f"{pack}.nodes.host.convert")
     with torch.inference_mode():
         half = torch.rand(2, 5, 7, 3).half()
         grey, clear = torch.rand(1, 5, 7, 1), torch.cat([torch.zeros(1, 5, 7, 3), torch.zeros(1, 5, 7, 1)], -1)
@@ -78,7 +78,7 @@ def images_of_every_kind_become_rgb(pack: str) -> None:
 def sounds_of_every_kind_become_float32(pack: str) -> None:
     import torch
 
-    convert = importlib.import_module(f"{pack}.nodes.convert")
+    convert = importlib.import_module(f"{pack}.nodes.host.convert")
     with torch.inference_mode():
         sound, rate = convert.waveform({"waveform": torch.rand(1, 6, 100).half(), "sample_rate": 48000})
         assert sound.dtype == torch.float32 and (sound.shape, rate) == ((1, 6, 100), 48000)
@@ -88,7 +88,7 @@ def sounds_of_every_kind_become_float32(pack: str) -> None:
 
 
 def frame_rates_are_told_from_their_rounded_figures(pack: str) -> None:
-    convert = importlib.import_module(f"{pack}.nodes.convert")
+    convert = importlib.import_module(f"{pack}.nodes.host.convert")
     for rate in (float("nan"), float("inf"), 0.0, -1.0):
         assert _refused(convert.exact_rate, rate)
     for rounded in (23.976023976, 23.976, 23.98):
@@ -97,8 +97,8 @@ def frame_rates_are_told_from_their_rounded_figures(pack: str) -> None:
 
 
 def checkpointing_is_switched_on_where_the_device_is_too_small(pack: str) -> None:
-    memory = importlib.import_module(f"{pack}.nodes.memory")
-    guidance = importlib.import_module(f"{pack}.aligner.guidance").Guidance(rates={"video": 0.02})
+    memory = importlib.import_module(f"{pack}.nodes.host.memory")
+    guidance = importlib.import_module(f"{pack}.aligner.guidance.rule").Guidance(rates={"video": 0.02})
     device, management = object(), memory.model_management
     management.get_torch_device = lambda: device
     management.get_total_memory = lambda asked: 24 * 2**30 if asked is device else 2**60  # the host has plenty
@@ -121,8 +121,8 @@ def checkpointing_is_switched_on_where_the_device_is_too_small(pack: str) -> Non
 
 
 def when_memory_runs_out_it_is_tried_once_more_and_then_advised(pack: str) -> None:
-    memory = importlib.import_module(f"{pack}.nodes.memory")
-    guidance = importlib.import_module(f"{pack}.aligner.guidance").Guidance("released", rates={"video": 0.02})
+    memory = importlib.import_module(f"{pack}.nodes.host.memory")
+    guidance = importlib.import_module(f"{pack}.aligner.guidance.rule").Guidance("released", rates={"video": 0.02})
     tried, unloaded = [], []
     memory.model_management.unload_all_models = lambda: unloaded.append(True)
 
@@ -159,7 +159,7 @@ def when_memory_runs_out_it_is_tried_once_more_and_then_advised(pack: str) -> No
 
 
 def a_missing_package_is_told_with_the_command_that_mends_it(pack: str) -> None:
-    hosting = importlib.import_module(f"{pack}.nodes.hosting")
+    hosting = importlib.import_module(f"{pack}.nodes.host.hosting")
     hosting.require_packages()
     hosting.PACKAGES = ("diffusers", "a_package_that_nobody_has")
     try:
@@ -179,7 +179,7 @@ def models_are_shared_while_somebody_holds_them(pack: str) -> None:
 
     import torch
 
-    hosting = importlib.import_module(f"{pack}.nodes.hosting")
+    hosting = importlib.import_module(f"{pack}.nodes.host.hosting")
     made = []
 
     def load(path, *, width: int) -> torch.nn.Module:

@@ -8,10 +8,14 @@ from collections.abc import Generator, Iterator
 from contextlib import redirect_stdout
 
 import pytest
-from run import SetupError
 
-from aligner.demo.random_models import load_random_imagebind, write_random_animatediff, write_random_audioldm
-from aligner.imagebind import save_imagebind
+from aligner.binders.imagebind import save_imagebind
+from laboratory.random_models import (
+    load_random_imagebind,
+    write_random_animatediff,
+    write_random_audioldm,
+)
+from run import SetupError
 
 from . import browser
 from .client import Prompt

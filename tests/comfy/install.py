@@ -18,7 +18,14 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from run import CONSTRAINTS, ENVIRONMENT, SetupError, create_environment, install, python_of
+from run import (
+    CONSTRAINTS,
+    ENVIRONMENT,
+    SetupError,
+    create_environment,
+    install,
+    python_of,
+)
 
 VARIABLE = "COMFYUI_PATH"
 NOT_FOUND = f"No ComfyUI here, so its tests are skipped. {VARIABLE} may name its folder, or several."

@@ -9,11 +9,24 @@ import torch
 from diffusers import AutoencoderTiny
 from safetensors.torch import save_file
 
-from aligner.demo.random_models import random_stable_diffusion, write_random_animatediff
-from aligner.generators.stable_diffusion import save_motion_module, save_single_file, save_taesd
+from aligner.generators.stable_diffusion import (
+    save_motion_module,
+    save_single_file,
+    save_taesd,
+)
+from laboratory.random_models import random_stable_diffusion, write_random_animatediff
 
 from .client import PromptFailed
-from .prompts import DEMO, NO_MOTION, NONE, animatediff, loaders, node, shown, video_sampler
+from .prompts import (
+    DEMO,
+    NO_MOTION,
+    NONE,
+    animatediff,
+    loaders,
+    node,
+    shown,
+    video_sampler,
+)
 from .server import Server
 
 LOADER, ADD_LORA = "SeeingHearingLoadAnimateDiff", "SeeingHearingLora"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from aligner.conditions.saved import load_conditions
 from aligner.media import read_audio
-from aligner.saved_conditions import load_conditions
 
 from .client import Prompt, PromptFailed
 from .prompts import (

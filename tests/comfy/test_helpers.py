@@ -6,11 +6,21 @@ from typing import Any
 
 import pytest
 
-from aligner.demo.world import EVENTS
+from aligner.demo.events import EVENTS
 from aligner.media import probe_video
 
 from .client import Prompt, PromptFailed
-from .prompts import DEMO, EXAMPLE_SOUND, EXAMPLE_VIDEO, condition, loaders, node, sampler, shown, text_to_sound
+from .prompts import (
+    DEMO,
+    EXAMPLE_SOUND,
+    EXAMPLE_VIDEO,
+    condition,
+    loaders,
+    node,
+    sampler,
+    shown,
+    text_to_sound,
+)
 from .server import Server
 
 CAPTIONS = [event.captions[0] for event in EVENTS]

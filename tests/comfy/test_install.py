@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from run import ROOT, SetupError
 
 from .install import NOT_FOUND, ComfyUI, compatible_constraints, find, package_names

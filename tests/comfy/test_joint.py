@@ -8,7 +8,16 @@ from aligner.media import probe_video, read_audio
 
 from .client import Prompt, PromptFailed
 from .interrupting import interrupted_and_run_again
-from .prompts import condition, cosines, guidance, joint, joint_sampler, node, sampler, shown
+from .prompts import (
+    condition,
+    cosines,
+    guidance,
+    joint,
+    joint_sampler,
+    node,
+    sampler,
+    shown,
+)
 from .server import Server
 from .test_video import STRONG, clip, saved
 

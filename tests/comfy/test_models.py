@@ -6,10 +6,10 @@ import json
 import subprocess
 
 import pytest
-from run import ROOT
 
-from aligner.demo.random_models import load_random_imagebind, write_random_audioldm
-from aligner.imagebind import save_imagebind
+from aligner.binders.imagebind import save_imagebind
+from laboratory.random_models import load_random_imagebind, write_random_audioldm
+from run import ROOT
 
 from . import checks_inside
 from .checks_inside import CHECKS

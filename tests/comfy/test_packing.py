@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from run import ROOT
 
 from .packing import comfy, pack

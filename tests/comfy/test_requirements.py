@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from run import ROOT, create_environment, python_of
 
 from .install import NOT_FOUND, ComfyUI, find, package_names, python_for

@@ -8,7 +8,17 @@ from aligner.media import read_audio
 
 from .client import Prompt, PromptFailed
 from .interrupting import interrupted_and_run_again
-from .prompts import condition, cosine, guidance, loaders, node, opening_values, sampler, scored, text_to_sound
+from .prompts import (
+    condition,
+    cosine,
+    guidance,
+    loaders,
+    node,
+    opening_values,
+    sampler,
+    scored,
+    text_to_sound,
+)
 from .server import Server
 
 RUNS = 10

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from run import ROOT
 
 from .client import Client, Prompt, PromptFailed, PromptRefused

@@ -14,7 +14,17 @@ import pytest
 from aligner.media import probe_video, read_audio, read_image
 
 from .client import Client, Prompt
-from .prompts import (EXAMPLE_VIDEO, condition, guidance, joint, loaders, node, sampler, sound_to_video, text_to_sound)
+from .prompts import (
+    EXAMPLE_VIDEO,
+    condition,
+    guidance,
+    joint,
+    loaders,
+    node,
+    sampler,
+    sound_to_video,
+    text_to_sound,
+)
 from .server import Server
 
 #: When the level is taken; of the prompts from there on so many are cancelled.

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from aligner.tuned_prompts import load_tuned_prompt
+from aligner.generators.tuned_prompts import load_tuned_prompt
 
 from .client import Client, Prompt, PromptFailed
-from .prompts import animatediff, guidance, joint, loaders, node, shown, sound_to_video, text_to_sound
+from .prompts import (
+    animatediff,
+    guidance,
+    joint,
+    loaders,
+    node,
+    shown,
+    sound_to_video,
+    text_to_sound,
+)
 from .server import Server
 
 LOAD = "SeeingHearingLoadTunedPrompt"

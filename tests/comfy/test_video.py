@@ -14,8 +14,18 @@ from aligner.media import probe_video, read_audio, read_image
 
 from .client import Prompt, PromptFailed, PromptRefused
 from .interrupting import interrupted_and_run_again
-from .prompts import (EXAMPLE_VIDEO, NO_MOTION, animatediff, condition, cosines, guidance, node, shown, sound_to_video,
-                      video_sampler)
+from .prompts import (
+    EXAMPLE_VIDEO,
+    NO_MOTION,
+    animatediff,
+    condition,
+    cosines,
+    guidance,
+    node,
+    shown,
+    sound_to_video,
+    video_sampler,
+)
 from .server import Server
 
 STRONG = {"guidance": guidance(video_rate=0.1, video_prompt_rate=0.02, inner_steps=2, checkpointing=True)}

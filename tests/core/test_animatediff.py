@@ -6,20 +6,26 @@ from fractions import Fraction
 
 import pytest
 import torch
-from diffusers import AnimateDiffPipeline, DDIMScheduler, MotionAdapter, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    AnimateDiffPipeline,
+    DDIMScheduler,
+    MotionAdapter,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 
-from aligner import signals
-from aligner.checkpointing import checkpointed
-from aligner.demo.random_models import load_random_imagebind
-from aligner.encoding import audio_condition, text_condition
+from aligner.conditions.encoding import audio_condition, text_condition
 from aligner.errors import AlignerError
 from aligner.generation import generate
+from aligner.generators import signals
 from aligner.generators.animatediff import load_animatediff
-from aligner.guidance import Guidance
-from aligner.imagebind.clips import CLIP_SAMPLINGS
-from aligner.objective import Objective
-from aligner.signals import Frames, LatentFrames
-from aligner.tasks import pairs
+from aligner.generators.signals import Frames, LatentFrames
+from aligner.guidance.objective import Objective
+from aligner.guidance.pairs import pairs
+from aligner.guidance.rule import Guidance
+from aligner.tensors.checkpointing import checkpointed
+from aligner.timing.clips import CLIP_SAMPLINGS
+from laboratory.random_models import load_random_imagebind
 
 SIDE, SEEDS = 64, 8
 

@@ -9,11 +9,11 @@ from fractions import Fraction
 import pytest
 import torch
 
-from aligner.demo.random_models import write_random_audioldm
 from aligner.errors import AlignerError, CheckpointError
 from aligner.generation import generate
 from aligner.generators.audioldm import load_audioldm
-from aligner.guidance import Guidance
+from aligner.guidance.rule import Guidance
+from laboratory.random_models import write_random_audioldm
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,11 @@ def test_a_damaged_file_is_a_checkpoint_error(tmp_path, audioldm_folder, place, 
 
 
 def test_loading_leaves_the_hosts_settings_alone(audioldm_folder, tmp_path):
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
     from transformers.utils import logging
 
     state = torch.get_rng_state()

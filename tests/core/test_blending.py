@@ -7,11 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from aligner.blending import blended
-from aligner.conditions import Condition
+from aligner.binders.base import Embedding
+from aligner.conditions.blending import blended
+from aligner.conditions.condition import Condition
+from aligner.conditions.timeline import Timeline
 from aligner.errors import AlignerError
-from aligner.imagebind import Embedding
-from aligner.timeline import Timeline
 
 SPANS = ((0.0, 1.0), (1.0, 2.0))
 

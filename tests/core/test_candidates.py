@@ -5,18 +5,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from aligner.candidates import _lowest
-from aligner.conditions import Condition
-from aligner.encoding import text_condition
+from aligner.binders.imagebind.encode import embed_text
+from aligner.conditions.condition import Condition
+from aligner.conditions.encoding import text_condition
 from aligner.errors import AlignerError
 from aligner.generation import generate, objective_of
-from aligner.generators.together import Together
-from aligner.guidance import Guidance
-from aligner.imagebind.clips import CLIP_SAMPLINGS
-from aligner.imagebind.encode import embed_text
-from aligner.objective import Objective
+from aligner.generators.joint import Together
+from aligner.generators.signals import Sound
+from aligner.guidance.objective import Objective
+from aligner.guidance.rule import Guidance
+from aligner.guidance.search import _lowest
 from aligner.sampling import sample
-from aligner.signals import Sound
+from aligner.timing.clips import CLIP_SAMPLINGS
 
 STEPS, TRIED = 5, 4
 

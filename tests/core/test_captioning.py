@@ -20,8 +20,13 @@ SOUND = 0.1 * torch.randn(16000, generator=torch.Generator().manual_seed(1))
 @pytest.fixture(scope="module")
 def seeing(tmp_path_factory) -> Path:
     """BLIP, which describes without being asked."""
-    from transformers import (BertTokenizerFast, BlipConfig, BlipForConditionalGeneration, BlipImageProcessor,
-                              BlipProcessor)
+    from transformers import (
+        BertTokenizerFast,
+        BlipConfig,
+        BlipForConditionalGeneration,
+        BlipImageProcessor,
+        BlipProcessor,
+    )
 
     folder = tmp_path_factory.mktemp("blip")
     torch.manual_seed(0)
@@ -41,8 +46,13 @@ def seeing(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def hearing(tmp_path_factory) -> Path:
     """Whisper, which fine-tuned writes captions."""
-    from transformers import (WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration,
-                              WhisperProcessor, WhisperTokenizer)
+    from transformers import (
+        WhisperConfig,
+        WhisperFeatureExtractor,
+        WhisperForConditionalGeneration,
+        WhisperProcessor,
+        WhisperTokenizer,
+    )
 
     folder = tmp_path_factory.mktemp("whisper")
     torch.manual_seed(0)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from aligner.curves import ALWAYS, Curve, parse_curve
 from aligner.errors import AlignerError
+from aligner.timing.curves import ALWAYS, Curve, parse_curve
 
 
 def test_straight_lines_between_points_and_level_beyond():

@@ -5,9 +5,9 @@ from fractions import Fraction
 import pytest
 import torch
 
-from aligner.decoding import gradient_cosine
 from aligner.errors import AlignerError
-from aligner.signals import LatentFrames
+from aligner.generators.signals import LatentFrames
+from aligner.guidance.approximate_decoding import gradient_cosine
 
 
 def _frames(glance, seeded):

@@ -18,9 +18,10 @@ from unittest.mock import MagicMock, patch
 import pytest
 
 import aligner
-from aligner import downloads, errors
-from aligner.downloads import RemoteFile, download, hub_files
+from aligner import errors
 from aligner.errors import AlignerError
+from aligner.files import downloads
+from aligner.files.downloads import RemoteFile, download, hub_files
 
 CONTENTS = {"config.json": b"{}", "unet/model.safetensors": bytes(range(256)) * 20000, "unet/model.bin": b"old",
             "vae/model.bin": b"only this", "picture.png": b"not wanted"}

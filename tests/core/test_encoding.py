@@ -5,14 +5,20 @@ from fractions import Fraction
 import pytest
 import torch
 
-from aligner.conditions import Condition
-from aligner.demo import EXAMPLE_VIDEO
-from aligner.encoding import (audio_condition, frames_condition, image_condition, prompt_conditions, text_condition,
-                              video_condition)
+from aligner.binders.base import Embedding
+from aligner.conditions.condition import Condition
+from aligner.conditions.encoding import (
+    audio_condition,
+    frames_condition,
+    image_condition,
+    prompt_conditions,
+    text_condition,
+    video_condition,
+)
+from aligner.demo.examples import EXAMPLE_VIDEO
 from aligner.errors import AlignerError
-from aligner.imagebind.encode import Embedding
+from aligner.guidance.scoring import score
 from aligner.media import probe_video, read_frames, write_video
-from aligner.scoring import score
 
 
 @pytest.mark.parametrize("clips, count", [("released", 2), ("upstream", 5), ("short", 4)])
@@ -28,7 +34,7 @@ def test_a_file_and_its_frames_in_memory_are_the_same_condition(binder, clips, c
 
 
 def test_only_the_frames_that_are_looked_at_are_read(binder, monkeypatch):
-    import aligner.encoding
+    import aligner.conditions.encoding
 
     asked = []
 
@@ -36,7 +42,7 @@ def test_only_the_frames_that_are_looked_at_are_read(binder, monkeypatch):
         asked.extend(indices)
         return read_frames(source, indices)
 
-    monkeypatch.setattr(aligner.encoding, "read_frames", recording_read)
+    monkeypatch.setattr(aligner.conditions.encoding, "read_frames", recording_read)
     video_condition(binder, EXAMPLE_VIDEO)
     assert len(asked) == 4 < len(probe_video(EXAMPLE_VIDEO).frame_times)
 

@@ -1,7 +1,7 @@
 import pytest
 
 from aligner.errors import AlignerError
-from aligner.guidance import RULES, Guidance
+from aligner.guidance.rule import RULES, Guidance
 
 
 def test_the_released_window_guides_the_last_23_of_30_steps():

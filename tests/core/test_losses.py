@@ -1,7 +1,7 @@
 import torch
 
-from aligner.imagebind.encode import Embedding
-from aligner.losses import cosine_distance, mean_distance, per_clip_distance
+from aligner.binders.base import Embedding
+from aligner.guidance.distances import cosine_distance, mean_distance, per_clip_distance
 
 
 def _embedding(clips, spans=None, modality="audio"):

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from aligner.encoding import frames_condition, image_condition
+from aligner.binders.imagebind.vision import MEAN
+from aligner.conditions.encoding import frames_condition, image_condition
+from aligner.conditions.masking import masked
 from aligner.errors import AlignerError
-from aligner.imagebind.vision import MEAN
-from aligner.masking import masked
 
 PIXELS = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 LEFT = torch.cat([torch.ones(1, 4, 2), torch.zeros(1, 4, 2)], dim=2)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from aligner.placement import placed
+from aligner.tensors.placement import placed
 
 
 class Traveller(nn.Module):

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from aligner.errors import AlignerError
-from aligner.ranking import ranked, ranking_report
+from aligner.metrics.ranking import ranked, ranking_report
 
 
 def test_the_first_score_decides_and_the_second_between_equals():

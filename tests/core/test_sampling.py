@@ -3,20 +3,22 @@
 import pytest
 import torch
 
-from aligner.checkpointing import checkpointed
-from aligner.conditions import Condition
-from aligner.curves import parse_curve
-from aligner.demo import EXAMPLE_VIDEO
-from aligner.demo.random_models import load_random_imagebind
-from aligner.encoding import audio_condition, video_condition
+from aligner.binders.base import Embedding
+from aligner.binders.imagebind.encode import embed_text
+from aligner.conditions.condition import Condition
+from aligner.conditions.encoding import audio_condition, video_condition
+from aligner.conditions.timeline import Timeline
+from aligner.demo.examples import EXAMPLE_VIDEO
 from aligner.errors import AlignerError
 from aligner.generation import _spans, generate, objective_of
 from aligner.generators.audioldm import load_audioldm
-from aligner.guidance import Guidance
-from aligner.imagebind.clips import CLIP_SAMPLINGS
-from aligner.imagebind.encode import Embedding, embed_text
+from aligner.guidance.rule import Guidance
 from aligner.sampling import _descend, sample
-from aligner.timeline import Part, Timeline
+from aligner.tensors.checkpointing import checkpointed
+from aligner.timing.clips import CLIP_SAMPLINGS
+from aligner.timing.curves import parse_curve
+from aligner.timing.intervals import Part
+from laboratory.random_models import load_random_imagebind
 
 from .reference import network, paper_rule, released_rule
 

@@ -6,13 +6,14 @@ from fractions import Fraction
 import pytest
 import torch
 
-from aligner.conditions import Condition
-from aligner.curves import Curve
+from aligner.binders.base import Embedding
+from aligner.conditions.condition import Condition
+from aligner.conditions.saved import load_conditions, save_conditions
+from aligner.conditions.timeline import Timeline
 from aligner.errors import AlignerError, CheckpointError
-from aligner.imagebind import Embedding
-from aligner.saved_conditions import load_conditions, save_conditions
-from aligner.timeline import Part, Timeline
-from aligner.weight_files import open_weights, save_weights
+from aligner.files.weights import open_weights, save_weights
+from aligner.timing.curves import Curve
+from aligner.timing.intervals import Part
 
 TIMELINE = Timeline(Part(0.5, 2.0), Part(1.0), Curve(((0.0, 1.0), (2.0, 0.5))), Curve(((0.0, 0.25),)))
 CONDITIONS = [

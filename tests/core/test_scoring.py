@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from aligner.conditions import Condition
+from aligner.binders.base import Embedding
+from aligner.conditions.condition import Condition
+from aligner.conditions.timeline import Timeline
 from aligner.errors import AlignerError
-from aligner.imagebind import Embedding
-from aligner.scoring import score
-from aligner.timeline import Part, Timeline
+from aligner.guidance.scoring import score
+from aligner.timing.intervals import Part
 
 
 def condition(width: int = 4, spans=None, **settings) -> Condition:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from aligner.signals import Frames, Sound, silences
+from aligner.generators.signals import Frames, Sound, silences
 
 RATE = 16000
 

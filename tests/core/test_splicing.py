@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from aligner.generators.inpainting import Inpainting
-from aligner.generators.together import Together
-from aligner.splicing import Estimate, spliced
+from aligner.generators.joint import Together
+from aligner.guidance.splicing import Estimate, spliced
 
 STEPS, TAKEN, SAMPLES = 10, 4, 64
 

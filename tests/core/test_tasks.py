@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from aligner.conditions import Condition, named
+from aligner.binders.base import Embedding
+from aligner.conditions.condition import Condition, named
 from aligner.errors import AlignerError
-from aligner.imagebind.encode import Embedding
-from aligner.tasks import IMAGE_TO_AUDIO, VIDEO_TO_AUDIO, pairs
+from aligner.guidance.pairs import IMAGE_TO_AUDIO, VIDEO_TO_AUDIO, pairs
 
 
 def _conditions(*modalities, weight=1.0):

@@ -6,15 +6,16 @@ from fractions import Fraction
 import pytest
 import torch
 
-from aligner.conditions import Condition
-from aligner.curves import Curve
+from aligner.binders.base import Embedding
+from aligner.conditions.condition import Condition
+from aligner.conditions.timeline import Timeline
 from aligner.errors import AlignerError
-from aligner.imagebind import Embedding
-from aligner.losses import COMPARISONS
-from aligner.objective import Objective, Pair
-from aligner.scoring import score
-from aligner.tasks import pairs
-from aligner.timeline import Part, Timeline
+from aligner.guidance.distances import COMPARISONS
+from aligner.guidance.objective import Objective
+from aligner.guidance.pairs import Pair, pairs
+from aligner.guidance.scoring import score
+from aligner.timing.curves import Curve
+from aligner.timing.intervals import Part
 
 #: Four clips of a second in four directions, and a result that lasts as long.
 SPANS = tuple((float(k), float(k + 1)) for k in range(4))

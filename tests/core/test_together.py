@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from aligner import sampling
-from aligner.conditions import Condition
-from aligner.encoding import text_condition
+from aligner.conditions.condition import Condition
+from aligner.conditions.encoding import text_condition
 from aligner.errors import AlignerError
 from aligner.generation import generate
-from aligner.generators.together import Together
-from aligner.guidance import Guidance
+from aligner.generators.joint import Together
+from aligner.guidance.rule import Guidance
 
 from .reference import joint_released_rule
 

@@ -4,7 +4,11 @@ import pytest
 import torch
 
 from aligner.errors import AlignerError, CheckpointError
-from aligner.tuned_prompts import TunedPrompt, load_tuned_prompt, save_tuned_prompt
+from aligner.generators.tuned_prompts import (
+    TunedPrompt,
+    load_tuned_prompt,
+    save_tuned_prompt,
+)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from aligner.generators.base import x0_coefficients
+from aligner.generators.ddim import x0_coefficients
 
 ALPHA_BAR, SIGMA = 0.37, 0.6
 

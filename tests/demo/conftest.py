@@ -12,17 +12,28 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from aligner.demo import family, train
-from aligner.demo.evaluation import table
-from aligner.demo.evaluation.instruments import Instruments
-from aligner.demo.evaluation.runs import demo_models
+from aligner.demo import family
+from aligner.demo.events import EVENTS
 from aligner.demo.judge import Judge
-from aligner.demo.training import audio_unet, binder, image_vae, judge, mel_vae, text_encoders, video_unet, vocoder
-from aligner.demo.training.data import clips
-from aligner.demo.training.initialise import initialised
-from aligner.demo.training.loop import Schedule
-from aligner.demo.world import EVENTS, clip, scene, scene_of
 from aligner.metrics import bootstrap_interval
+from laboratory import train
+from laboratory.evaluation import table
+from laboratory.evaluation.instruments import Instruments
+from laboratory.evaluation.runs import demo_models
+from laboratory.training import (
+    audio_unet,
+    binder,
+    image_vae,
+    judge,
+    mel_vae,
+    text_encoders,
+    video_unet,
+    vocoder,
+)
+from laboratory.training.data import clips
+from laboratory.training.initialise import initialised
+from laboratory.training.loop import Schedule
+from laboratory.world import clip, scene, scene_of
 
 #: Clips to learn from and sizes of batches: as few as show that it works.
 FEW = {"CLIPS": 4, "BATCH": 2, "PICTURES": 2, "VIDEOS": 1}
@@ -77,7 +88,7 @@ def few_clips(tmp_path):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """What `python -m aligner.demo.train --output weights` leaves behind if every part takes one step.
+    """What `python -m laboratory.train --output weights` leaves behind if every part takes one step.
 
     work: the folder of states. weights: the folder of models. models: loaded from it. again: trains some of them once
     more. built_in: where models would be written without an output.

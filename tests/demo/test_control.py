@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 import torch
 
+from aligner.conditions.encoding import frames_condition
+from aligner.conditions.timeline import Timeline
 from aligner.demo import family
-from aligner.demo.evaluation.instruments import names, sound_of
-from aligner.demo.world import FPS, SAMPLE_RATE, SECONDS, Clip, Scene, clip, scene
-from aligner.encoding import frames_condition
+from aligner.demo.judge import names
 from aligner.generation import generate
-from aligner.guidance import Guidance
-from aligner.timeline import Part, Timeline
+from aligner.guidance.rule import Guidance
+from aligner.timing.intervals import Part
+from laboratory.evaluation.instruments import sound_of
+from laboratory.world import FPS, SAMPLE_RATE, SECONDS, Clip, Scene, clip, scene
 
 #: Pairs of clips of the development split that show different events, and pairs of which each event keeps to its place.
 PAIRS = ((40, 41), (44, 45))

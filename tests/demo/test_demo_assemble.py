@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from aligner.demo.training.assemble import write_audioldm
+from laboratory.training.assemble import write_audioldm
 
 
 class Network(nn.Module):

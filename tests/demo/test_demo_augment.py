@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from aligner.demo.training.augment import roughened_frames, roughened_sounds
+from laboratory.training.augment import roughened_frames, roughened_sounds
 
 TONE = 0.5 * torch.sin(2 * math.pi * 200 * torch.arange(8000) / 16000).expand(64, -1)
 

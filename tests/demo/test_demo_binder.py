@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from aligner.demo.training import binder
-from aligner.demo.training.binder import _Batch, _bound, _patches
+from laboratory.training import binder
+from laboratory.training.binder import _Batch, _bound, _patches
 
 COUNT = 24
 

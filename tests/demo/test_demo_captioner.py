@@ -1,7 +1,8 @@
 """The demo's captioner names what is seen and heard."""
 
+from aligner.demo.events import EVENTS
 from aligner.demo.family import load_demo_captioner
-from aligner.demo.world import EVENTS, SAMPLE_RATE, clip, scene
+from laboratory.world import SAMPLE_RATE, clip, scene
 
 
 def test_events_are_named_from_a_picture_and_from_a_sound():

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from aligner.demo.world import EVENTS, VAGUE_CAPTIONS, right_caption, scene, vague_caption, wrong_caption
+from aligner.demo.events import EVENTS
+from laboratory.world import (
+    VAGUE_CAPTIONS,
+    right_caption,
+    scene,
+    vague_caption,
+    wrong_caption,
+)
 
 EACH_SCENE = pytest.mark.parametrize("one", [scene("development", index) for index in range(8)],
                                      ids=lambda one: one.event.name)

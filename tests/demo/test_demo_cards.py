@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from aligner.demo import family
-from aligner.demo.training import cards
-from aligner.demo.training.cards import CARDS, write_cards
+from laboratory.training import cards
+from laboratory.training.cards import CARDS, write_cards
 
 GATES = {"samples": 64, "split": "test", "zero-shot": {"sound to text": 0.9844, "video to text": 1.0},
          "real": {"sound": {"all": 0.97}, "video": {"all": 0.96}},

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from aligner.demo.evaluation.cells import CAPTIONS, METHODS, TASKS, Cell, cells
-from aligner.demo.world import EVENTS, VAGUE_CAPTIONS, scene
+from aligner.demo.events import EVENTS
 from aligner.errors import AlignerError
-from aligner.guidance import Guidance
+from aligner.guidance.rule import Guidance
+from laboratory.evaluation.cells import CAPTIONS, METHODS, TASKS, Cell, cells
+from laboratory.world import VAGUE_CAPTIONS, scene
 
 
 def test_every_combination_is_a_cell_of_its_own():

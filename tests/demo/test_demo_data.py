@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from aligner.demo.training import data
-from aligner.demo.training.data import Clips, clips
-from aligner.demo.world import EVENTS, clip, scene
+from aligner.demo.events import EVENTS
+from laboratory.training import data
+from laboratory.training.data import Clips, clips
+from laboratory.world import clip, scene
 
 ROWS = torch.tensor([6, 1])
 

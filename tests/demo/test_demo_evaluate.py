@@ -1,4 +1,4 @@
-"""`python -m aligner.demo.evaluate`."""
+"""`python -m laboratory.evaluate`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 import pytest
 from PIL import Image
 
-from aligner.demo import evaluate
-from aligner.demo.evaluation.runs import Models
-from aligner.demo.world import scene
+from laboratory import evaluate
+from laboratory.evaluation.runs import Models
+from laboratory.world import scene
 
 
 @pytest.fixture

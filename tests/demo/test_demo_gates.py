@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from aligner.demo.evaluation import gates
-from aligner.demo.evaluation.gates import failures, redrawn, revocoded, zero_shot
-from aligner.demo.world import EVENTS
-from aligner.imagebind import Embedding
+from aligner.binders.base import Embedding
+from aligner.demo.events import EVENTS
+from laboratory.evaluation import gates
+from laboratory.evaluation.gates import failures, redrawn, revocoded, zero_shot
 
 NAMES = [event.name for event in EVENTS]
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from aligner.demo.judge import Judge
-from aligner.demo.training.initialise import initialised
+from laboratory.training.initialise import initialised
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:

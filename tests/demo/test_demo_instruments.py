@@ -6,10 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from aligner.demo.evaluation.instruments import names, sound_of, video_of
-from aligner.demo.world import EVENTS
-from aligner.imagebind.clips import CLIP_SAMPLINGS
+from aligner.demo.events import EVENTS
+from aligner.demo.judge import names
 from aligner.metrics import av_align_of_clip
+from aligner.timing.clips import CLIP_SAMPLINGS
+from laboratory.evaluation.instruments import sound_of, video_of
 
 NAMES = [event.name for event in EVENTS]
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from aligner.demo.judge import Judge, load_judge, save_judge
-from aligner.demo.training.initialise import initialised
 from aligner.errors import CheckpointError
-from aligner.weight_files import save_weights
+from aligner.files.weights import save_weights
+from laboratory.training.initialise import initialised
 
 
 @pytest.fixture(params=["hear", "watch"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from aligner.demo.training.keeping import kept
+from laboratory.training.keeping import kept
 
 
 class Maker:

@@ -8,9 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from aligner.demo.world import EVENTS, FPS, FRAMES, clip, scene, scene_of
-from aligner.demo.world.looks import drawn
-from aligner.demo.world.scenes import SIREN_TURN
+from aligner.demo.events import EVENTS
+from laboratory.world import FPS, FRAMES, clip, scene, scene_of
+from laboratory.world.looks import drawn
+from laboratory.world.scenes import SIREN_TURN
 
 TIMES = torch.arange(FRAMES, dtype=torch.float64) / FPS
 

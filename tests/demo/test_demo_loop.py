@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from aligner.demo.training import loop
-from aligner.demo.training.loop import Schedule, train
+from laboratory.training import loop
+from laboratory.training.loop import Schedule, train
 
 STEPS = 20
 SCHEDULE = Schedule(steps=STEPS, rate=0.3, warm_up=4, average=0.8)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from aligner.demo.training.diffusion import Noising, share_weights
-from aligner.demo.training.sizes import AUDIO_SCHEDULE, IMAGE_SCHEDULE
+from laboratory.training.diffusion import Noising, share_weights
+from laboratory.training.sizes import AUDIO_SCHEDULE, IMAGE_SCHEDULE
 
 EACH_SCHEDULE = pytest.mark.parametrize("settings", [AUDIO_SCHEDULE, IMAGE_SCHEDULE], ids=["audio", "image"])
 

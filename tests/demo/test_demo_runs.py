@@ -10,12 +10,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from aligner.demo.evaluation import runs
-from aligner.demo.evaluation.cells import TASKS, Cell
-from aligner.demo.evaluation.runs import generated, given_signal, key_frame, rows_of
-from aligner.demo.world import EVENTS, right_caption, scene
-from aligner.guidance import Guidance
-from aligner.signals import Sound
+from aligner.demo.events import EVENTS
+from aligner.generators.signals import Sound
+from aligner.guidance.rule import Guidance
+from laboratory.evaluation import runs
+from laboratory.evaluation.cells import TASKS, Cell
+from laboratory.evaluation.runs import generated, given_signal, key_frame, rows_of
+from laboratory.world import right_caption, scene
 
 CELL = Cell("V2A", "released", "vague")
 #: That are not asked to generate anything.

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from aligner.demo.world import EVENTS, SECONDS, SPLITS, scene, scene_of
+from aligner.demo.events import EVENTS
 from aligner.errors import AlignerError
+from laboratory.world import SECONDS, SPLITS, scene, scene_of
 
 EACH_EVENT = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
 

@@ -8,12 +8,13 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from aligner.demo.evaluation import sheets
-from aligner.demo.evaluation.runs import Models, generated, key_frame
-from aligner.demo.evaluation.sheets import generation_sheet, results_sheet
-from aligner.demo.world import EVENTS, SAMPLE_RATE, clip, scene
+from aligner.demo.events import EVENTS
 from aligner.media.image import eight_bit
 from aligner.pictures.spectrogram import spectrogram
+from laboratory.evaluation import sheets
+from laboratory.evaluation.runs import Models, generated, key_frame
+from laboratory.evaluation.sheets import generation_sheet, results_sheet
+from laboratory.world import SAMPLE_RATE, clip, scene
 
 ROW = 16 + 64 + 6
 #: What a sheet for two samples shows, and how wide it is: spectrograms have 256 pixels, eight frames of a video 512.

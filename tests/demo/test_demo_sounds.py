@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from aligner.demo.world import EVENTS, SAMPLE_RATE, SAMPLES, clip, scene_of
-from aligner.demo.world.scenes import SIREN_TURN
-from aligner.demo.world.sounds import played
+from aligner.demo.events import EVENTS
 from aligner.metrics import audio_onsets, av_align, video_peaks
+from laboratory.world import SAMPLE_RATE, SAMPLES, clip, scene_of
+from laboratory.world.scenes import SIREN_TURN
+from laboratory.world.sounds import played
 
 BY_NAME = {event.name: event for event in EVENTS}
 #: The lowest and the highest pitch that is heard most, in Hz.

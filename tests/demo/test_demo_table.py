@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from aligner.demo.evaluation.cells import Cell
-from aligner.demo.evaluation.table import gain, markdown, summary
+from laboratory.evaluation.cells import Cell
+from laboratory.evaluation.table import gain, markdown, summary
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 

@@ -7,9 +7,14 @@ from collections import Counter
 import pytest
 import torch
 
-from aligner.demo.training.texts import MEANT, TEXTS, drawn_texts, event_texts
-from aligner.demo.training.tokenizers import CLIP_LENGTH, write_clap_tokenizer, write_clip_tokenizer
-from aligner.demo.world import EVENTS, VAGUE_CAPTIONS
+from aligner.demo.events import EVENTS
+from laboratory.training.texts import MEANT, TEXTS, drawn_texts, event_texts
+from laboratory.training.tokenizers import (
+    CLIP_LENGTH,
+    write_clap_tokenizer,
+    write_clip_tokenizer,
+)
+from laboratory.world import VAGUE_CAPTIONS
 
 CAPTIONS = [caption for event in EVENTS for caption in event.captions]
 UNSEEN = "quixotic zeppelins hum over 42 ångström – 雨!"

@@ -10,16 +10,21 @@ import torch
 from safetensors.torch import load_file
 
 from aligner import demo
-from aligner.demo.evaluation.runs import generated
-from aligner.demo.training import loop
-from aligner.demo.training.cards import LOGS
-from aligner.demo.training.diffusion import Noising
-from aligner.demo.training.sizes import AUDIO_SCHEDULE, BINDER, IMAGE_SCHEDULE, SECOND_BINDER
-from aligner.demo.training.text_encoders import trained_clap_text, trained_clip_text
-from aligner.demo.training.texts import TEXTS
+from aligner.binders.imagebind.official_names import CAUSAL_MASK
 from aligner.generators.animatediff import load_animatediff
 from aligner.generators.ddim import PREDICTION_TYPES
-from aligner.imagebind.official_names import CAUSAL_MASK
+from laboratory.evaluation.runs import generated
+from laboratory.training import loop
+from laboratory.training.cards import LOGS
+from laboratory.training.diffusion import Noising
+from laboratory.training.sizes import (
+    AUDIO_SCHEDULE,
+    BINDER,
+    IMAGE_SCHEDULE,
+    SECOND_BINDER,
+)
+from laboratory.training.text_encoders import trained_clap_text, trained_clip_text
+from laboratory.training.texts import TEXTS
 
 NETWORKS = {"imagebind.safetensors", "second-imagebind.safetensors", "judge.safetensors",
             "audioldm/unet/diffusion_pytorch_model.safetensors", "audioldm/vae/diffusion_pytorch_model.safetensors",

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from aligner.demo.evaluation.instruments import sound_of, video_of
-from aligner.demo.evaluation.runs import demo_models
-from aligner.demo.world import EVENTS, clip, scene
-from aligner.imagebind.clips import CLIP_SAMPLINGS
+from aligner.demo.events import EVENTS
+from aligner.timing.clips import CLIP_SAMPLINGS
+from laboratory.evaluation.instruments import sound_of, video_of
+from laboratory.evaluation.runs import demo_models
+from laboratory.world import clip, scene
 
 CLIPS = 64
 

@@ -8,14 +8,14 @@ import sys
 
 import pytest
 import torch
-from run import ROOT
 
+from aligner.conditions.encoding import text_condition
 from aligner.demo import family
-from aligner.demo.world import SECONDS
-from aligner.encoding import text_condition
 from aligner.generation import generate
-from aligner.generators.log_mel import log_mel
-from aligner.guidance import Guidance
+from aligner.generators.audioldm.log_mel import log_mel
+from aligner.guidance.rule import Guidance
+from laboratory.world import SECONDS
+from run import ROOT
 
 MINUTE, RATE = 60, 16000
 BLOCK = 800  # samples, 50 ms
@@ -23,11 +23,11 @@ BLOCK = 800  # samples, 50 ms
 #: A program: the most memory that a run of so many seconds, steered by a gradient, has taken, in bytes.
 PEAK = """
 import sys, torch
-from aligner.conditions import Condition
+from aligner.conditions.condition import Condition
 from aligner.demo import family
 from aligner.generation import generate
-from aligner.guidance import Guidance
-from aligner.imagebind import embed_text
+from aligner.guidance.rule import Guidance
+from aligner.binders.imagebind import embed_text
 from psutil import Process
 torch.set_num_threads(1)
 binder, model = family.load_demo_imagebind(), family.load_demo_audioldm()

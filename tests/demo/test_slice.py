@@ -2,9 +2,9 @@
 
 import pytest
 
-from aligner.demo.evaluation import runs
-from aligner.demo.evaluation.cells import Cell
-from aligner.demo.evaluation.runs import demo_models, rows_of
+from laboratory.evaluation import runs
+from laboratory.evaluation.cells import Cell
+from laboratory.evaluation.runs import demo_models, rows_of
 
 SAMPLES, STEPS = 8, 10
 #: What so few samples support. If 1 of 8 is right by chance and the default on 60 to 70 % of all, 9 to 3 % of such

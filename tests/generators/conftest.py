@@ -8,8 +8,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from aligner.generators.folders import quiet
-from aligner.generators.stable_diffusion import save_motion_module, save_single_file, write_tokenizer
+from aligner.files.diffusers_folders import quiet
+from aligner.generators.stable_diffusion import (
+    save_motion_module,
+    save_single_file,
+    write_tokenizer,
+)
 from aligner.generators.stable_diffusion.networks import published_config
 
 UNET = {"sample_size": 8, "block_out_channels": (16, 32), "layers_per_block": 2, "norm_num_groups": 8,

@@ -8,11 +8,21 @@ from pathlib import Path
 
 import torch
 
-from aligner.generators.stable_diffusion.networks import COMPONENTS, empty_network, network_class, published_config
-from aligner.generators.stable_diffusion.original_names import (original_motion_names, original_shape,
-                                                                original_text_names, original_unet_names,
-                                                                original_vae_names, same_positions)
-from aligner.media.atomic import written_whole
+from aligner.files.atomic import written_whole
+from aligner.generators.stable_diffusion.networks import (
+    COMPONENTS,
+    empty_network,
+    network_class,
+    published_config,
+)
+from aligner.generators.stable_diffusion.original_names import (
+    original_motion_names,
+    original_shape,
+    original_text_names,
+    original_unet_names,
+    original_vae_names,
+    same_positions,
+)
 
 Shapes = dict[str, tuple[int, ...]]
 

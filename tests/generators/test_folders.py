@@ -5,7 +5,7 @@ import logging
 import pytest
 import torch
 
-from aligner.generators.folders import _precision_option, load_component
+from aligner.files.diffusers_folders import _precision_option, load_component
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from aligner.conditions import Condition
+from aligner.binders.imagebind.encode import embed_text
+from aligner.conditions.condition import Condition
 from aligner.errors import AlignerError
 from aligner.generation import generate
 from aligner.generators.inpainting import Inpainting
-from aligner.generators.together import Together
-from aligner.guidance import Guidance
-from aligner.imagebind.encode import embed_text
+from aligner.generators.joint import Together
+from aligner.guidance.rule import Guidance
 
 STEPS = 4
 

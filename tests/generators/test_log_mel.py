@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from aligner.generators.log_mel import FLOOR, log_mel
+from aligner.generators.audioldm.log_mel import FLOOR, log_mel
 
 TIME = torch.arange(32000) / 16000
 

@@ -13,7 +13,11 @@ from safetensors.torch import save_file
 from aligner.errors import AlignerError, CheckpointError
 from aligner.generators.stable_diffusion import Lora, load_stable_diffusion
 from aligner.generators.stable_diffusion.lora_names import addresses
-from aligner.generators.stable_diffusion.networks import empty_network, network_class, published_config
+from aligner.generators.stable_diffusion.networks import (
+    empty_network,
+    network_class,
+    published_config,
+)
 
 from .conftest import motion_adapter
 

@@ -6,10 +6,20 @@ import pytest
 import torch
 
 from aligner.errors import AlignerError
-from aligner.generators.stable_diffusion.networks import COMPONENTS, empty_network, network_class, published_config
-from aligner.generators.stable_diffusion.original_names import (original_motion_names, original_shape,
-                                                                original_text_names, original_unet_names,
-                                                                original_vae_names, same_positions)
+from aligner.generators.stable_diffusion.networks import (
+    COMPONENTS,
+    empty_network,
+    network_class,
+    published_config,
+)
+from aligner.generators.stable_diffusion.original_names import (
+    original_motion_names,
+    original_shape,
+    original_text_names,
+    original_unet_names,
+    original_vae_names,
+    same_positions,
+)
 
 NAMES = {"unet": original_unet_names, "vae": original_vae_names, "text_encoder": original_text_names}
 
@@ -35,8 +45,11 @@ def test_the_published_sizes(networks, name, tensors, parameters):
 
 
 def test_the_libraries_converters_find_every_weight_where_we_put_it(networks):
-    from diffusers.loaders.single_file_utils import (convert_ldm_clip_checkpoint, convert_ldm_unet_checkpoint,
-                                                     convert_ldm_vae_checkpoint)
+    from diffusers.loaders.single_file_utils import (
+        convert_ldm_clip_checkpoint,
+        convert_ldm_unet_checkpoint,
+        convert_ldm_vae_checkpoint,
+    )
 
     state = {}
     for name in COMPONENTS:
@@ -55,7 +68,9 @@ def test_the_libraries_converters_find_every_weight_where_we_put_it(networks):
                          ids=["v1", "v2", "v3"])
 def test_motion_modules(positions, mid_block, parameters, tensors):
     from diffusers import MotionAdapter
-    from diffusers.loaders.single_file_utils import convert_animatediff_checkpoint_to_diffusers
+    from diffusers.loaders.single_file_utils import (
+        convert_animatediff_checkpoint_to_diffusers,
+    )
 
     config = {"motion_max_seq_length": positions, "use_motion_mid_block": mid_block}
     adapter = empty_network(MotionAdapter, config, "here")

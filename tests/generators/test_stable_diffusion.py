@@ -10,7 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from aligner.generators.stable_diffusion import load_stable_diffusion, save_motion_module, save_single_file
+from aligner.generators.stable_diffusion import (
+    load_stable_diffusion,
+    save_motion_module,
+    save_single_file,
+)
 from tests.live_bytes import LiveBytes
 
 from .conftest import motion_adapter, same

@@ -12,7 +12,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from aligner.errors import CheckpointError
-from aligner.generators.stable_diffusion import load_stable_diffusion, save_motion_module
+from aligner.generators.stable_diffusion import (
+    load_stable_diffusion,
+    save_motion_module,
+)
 
 from .conftest import motion_adapter
 

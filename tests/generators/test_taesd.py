@@ -4,12 +4,12 @@ import pytest
 import torch
 from diffusers import AutoencoderTiny
 
-from aligner.encoding import text_condition
+from aligner.conditions.encoding import text_condition
 from aligner.errors import AlignerError, CheckpointError
 from aligner.generation import generate
 from aligner.generators.animatediff import load_animatediff
 from aligner.generators.stable_diffusion import load_taesd, save_taesd
-from aligner.guidance import Guidance
+from aligner.guidance.rule import Guidance
 
 
 @pytest.fixture(scope="module")

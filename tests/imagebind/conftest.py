@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from aligner.imagebind import ImageBindConfig, TowerConfig, random_imagebind
-from aligner.imagebind.official_names import official_state_dict
+from aligner.binders.imagebind import ImageBindConfig, TowerConfig
+from aligner.binders.imagebind.official_names import official_state_dict
+from laboratory.random_imagebind import random_imagebind
 
 
 @pytest.fixture(scope="session")

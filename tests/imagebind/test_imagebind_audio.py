@@ -9,11 +9,11 @@ import pytest
 import torch
 import torchaudio
 
+from aligner.binders.imagebind import audio
+from aligner.binders.imagebind.audio import audio_input, fbank
 from aligner.errors import AlignerError
-from aligner.imagebind import audio
-from aligner.imagebind.audio import audio_input, fbank
-from aligner.imagebind.clips import clip_spans
-from aligner.resampling import resampled
+from aligner.tensors.resampling import resampled
+from aligner.timing.clips import clip_spans
 
 SILENT = math.log(torch.finfo(torch.float32).eps)
 

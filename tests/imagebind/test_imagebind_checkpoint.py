@@ -10,10 +10,19 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from aligner.binders.imagebind import (
+    HUGE,
+    ImageBindConfig,
+    TowerConfig,
+    load_imagebind,
+    save_imagebind,
+)
+from aligner.binders.imagebind.official_names import (
+    OTHER_MODALITIES,
+    official_state_dict,
+)
 from aligner.errors import AlignerError, CheckpointError
-from aligner.imagebind import (HUGE, ImageBindConfig, TowerConfig, load_imagebind, random_imagebind,
-                               save_imagebind)
-from aligner.imagebind.official_names import OTHER_MODALITIES, official_state_dict
+from laboratory.random_imagebind import random_imagebind
 from tests.live_bytes import LiveBytes
 
 NORM = "modality_heads.audio.0.weight"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from aligner.errors import AlignerError
-from aligner.imagebind.clips import CLIP_SAMPLINGS, clip_spans, frame_indices
+from aligner.timing.clips import CLIP_SAMPLINGS, clip_spans, frame_indices
 
 RELEASED, UPSTREAM = CLIP_SAMPLINGS["released"], CLIP_SAMPLINGS["upstream"]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from aligner.binders.base import Embedding
+from aligner.binders.imagebind import embed_audio, embed_frames, embed_image, embed_text
+from aligner.binders.imagebind.audio import audio_input
+from aligner.binders.imagebind.tokenizer import tokenize
+from aligner.binders.imagebind.vision import clip_input, image_input
 from aligner.errors import AlignerError
-from aligner.imagebind import Embedding, embed_audio, embed_frames, embed_image, embed_text, random_imagebind
-from aligner.imagebind.audio import audio_input
-from aligner.imagebind.clips import CLIP_SAMPLINGS, clip_spans, frame_indices
-from aligner.imagebind.tokenizer import tokenize
-from aligner.imagebind.vision import clip_input, image_input
+from aligner.timing.clips import CLIP_SAMPLINGS, clip_spans, frame_indices
+from laboratory.random_imagebind import random_imagebind
 
 RELEASED, UPSTREAM = CLIP_SAMPLINGS["released"], CLIP_SAMPLINGS["upstream"]
 

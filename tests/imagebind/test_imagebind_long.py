@@ -6,10 +6,10 @@ from fractions import Fraction
 import pytest
 import torch
 
-from aligner.imagebind import embed_audio
-from aligner.imagebind.clips import CLIP_SAMPLINGS
-from aligner.imagebind.encode import CLIPS_AT_ONCE
-from aligner.signals import Frames, LatentFrames
+from aligner.binders.imagebind import embed_audio
+from aligner.binders.imagebind.encode import CLIPS_AT_ONCE
+from aligner.generators.signals import Frames, LatentFrames
+from aligner.timing.clips import CLIP_SAMPLINGS
 
 
 @pytest.mark.parametrize("name", ["released", "short"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from aligner.imagebind.tokenizer import tokenize
+from aligner.binders.imagebind.tokenizer import tokenize
 
 START, END = 49406, 49407
 

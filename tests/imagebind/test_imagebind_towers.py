@@ -8,10 +8,15 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from aligner.binders.imagebind import HUGE, ImageBind
+from aligner.binders.imagebind.official_names import (
+    OTHER_MODALITIES,
+    official_name,
+    official_state_dict,
+)
+from aligner.binders.imagebind.tokenizer import tokenize
 from aligner.errors import AlignerError
-from aligner.imagebind import HUGE, ImageBind, random_imagebind
-from aligner.imagebind.official_names import OTHER_MODALITIES, official_name, official_state_dict
-from aligner.imagebind.tokenizer import tokenize
+from laboratory.random_imagebind import random_imagebind
 
 INPUTS = {"image": ("vision", (2, 3, 1, 224, 224)), "clip": ("vision", (2, 3, 2, 224, 224)),
           "sound": ("audio", (3, 1, 128, 204))}

@@ -10,7 +10,13 @@ import torch.nn.functional as F
 from PIL import Image
 from torchvision import transforms
 
-from aligner.imagebind.vision import MEAN, STD, clip_input, image_input, unit_range
+from aligner.binders.imagebind.vision import (
+    MEAN,
+    STD,
+    clip_input,
+    image_input,
+    unit_range,
+)
 
 SIZES = [(480, 640), (641, 333), (100, 37), (224, 224), (225, 224), (97, 300), (1, 7), (9, 1), (1, 1)]
 normalise = transforms.Normalize(MEAN, STD)

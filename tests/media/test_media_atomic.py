@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from aligner.errors import MediaError
-from aligner.media import add_sound, mp4, require_writable, write_audio, write_video, written_whole
+from aligner.files.atomic import require_writable, written_whole
+from aligner.media import add_sound, mp4, write_audio, write_video
 
 FRAMES = torch.zeros(60, 64, 64, 3, dtype=torch.uint8)
 
@@ -81,7 +82,7 @@ def test_a_refused_move_says_so_and_cleans_up(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("aligner.media.atomic.os.replace", refuse)
+    monkeypatch.setattr("aligner.files.atomic.os.replace", refuse)
     with pytest.raises(MediaError, match="close the programs"):
         write_audio(tmp_path / "out.wav", torch.zeros(1, 100), 16000)
     assert list(tmp_path.iterdir()) == []

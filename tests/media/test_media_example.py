@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import torch
 
-from aligner.demo.make_example import FPS, FRAMES, PICTURE, SIDE, SOUND, VIDEO, example, frames, pictured
-from aligner.demo.world import SAMPLE_RATE, SECONDS, clip
 from aligner.media import probe_video, read_audio, read_frames, read_image
+from laboratory.make_example import (
+    FPS,
+    FRAMES,
+    PICTURE,
+    SIDE,
+    SOUND,
+    VIDEO,
+    example,
+    frames,
+    pictured,
+)
+from laboratory.world import SAMPLE_RATE, SECONDS, clip
 
 
 def test_example_video_is_small_silent_and_as_long_as_the_models_make():

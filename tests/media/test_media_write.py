@@ -10,7 +10,14 @@ import pytest
 import torch
 
 from aligner.errors import MediaError
-from aligner.media import add_sound, probe_video, read_audio, read_frames, video, write_video
+from aligner.media import (
+    add_sound,
+    probe_video,
+    read_audio,
+    read_frames,
+    video,
+    write_video,
+)
 
 RATE = 16000
 UNEVEN = (0, 40, 80, 200, 240, 250, 400, 500, 700, 710)

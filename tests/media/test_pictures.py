@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import ImageColor
 import torch
+from PIL import ImageColor
 
 from aligner.errors import AlignerError
 from aligner.pictures import alignment_curve, mel_picture, spectrogram

@@ -2,7 +2,11 @@
 
 import pytest
 import torch
-from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
+from torch_fidelity.metric_fid import (
+    KEY_METRIC_FID,
+    fid_features_to_statistics,
+    fid_statistics_to_metric,
+)
 
 from aligner.errors import AlignerError
 from aligner.metrics import frechet_distance

@@ -2,7 +2,12 @@
 
 import pytest
 import torch
-from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kernel_mmd, kid_features_to_metric
+from torch_fidelity.metric_kid import (
+    KEY_METRIC_KID_MEAN,
+    KEY_METRIC_KID_STD,
+    kernel_mmd,
+    kid_features_to_metric,
+)
 
 from aligner.errors import AlignerError
 from aligner.metrics import kernel_distance, kernel_distance_over_subsets

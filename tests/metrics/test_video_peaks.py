@@ -7,7 +7,13 @@ import torch
 import torch.nn.functional as F
 
 from aligner.errors import AlignerError
-from aligner.metrics import local_maxima, mean_flow, motion_curve, optical_flow, video_peaks
+from aligner.metrics import (
+    local_maxima,
+    mean_flow,
+    motion_curve,
+    optical_flow,
+    video_peaks,
+)
 
 
 def waves(count: int = 8) -> torch.Tensor:

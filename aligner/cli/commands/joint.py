@@ -6,16 +6,29 @@ from argparse import Namespace
 
 from ...generators import animatediff, audioldm
 from ...generators.ddim import require_strength
-from ...generators.together import Together
-from ...guidance import Guidance
+from ...generators.joint import Together
+from ...guidance.rule import Guidance
 from ...media import eight_bit, write_video
-from ..checks import check_outputs, check_request, guidance_of, require_steps, steps_taken
+from ..checks import (
+    check_outputs,
+    check_request,
+    guidance_of,
+    require_steps,
+    steps_taken,
+)
 from ..decoding import report_decoding
 from ..inputs import VideoShape, video_shape
 from ..model_files import ModelFiles, find_models
 from ..models import load_models
 from ..report import report
-from ..steering import Run, prompt_weights, read_tuned_prompt, starting_prompts, steered, text_conditions
+from ..steering import (
+    Run,
+    prompt_weights,
+    read_tuned_prompt,
+    starting_prompts,
+    steered,
+    text_conditions,
+)
 from .frames import encoded, needed_to_look, read_init, video_denoiser
 
 VIDEO, AUDIO = animatediff.STREAM, audioldm.STREAM

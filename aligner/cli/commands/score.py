@@ -7,10 +7,17 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 
 from ...errors import AlignerError
+from ...files.atomic import written_whole
 from ...generation import require_seeds
-from ...media import written_whole
 from ..checks import check_output
-from ..measures import Measure, bind_measures, caveats, paired_measures, set_measures, timing_measures
+from ..measures import (
+    Measure,
+    bind_measures,
+    caveats,
+    paired_measures,
+    set_measures,
+    timing_measures,
+)
 from ..model_files import find_models
 from ..models import load_models
 from ..observations import embedded, embedded_captions, timing

@@ -7,17 +7,24 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-from ...conditions import Condition
-from ...encoding import image_condition, video_condition
+from ...binders.imagebind import ImageBind
+from ...conditions.condition import Condition
+from ...conditions.encoding import image_condition, video_condition
 from ...generators.audioldm import STREAM, require_samples, require_window
-from ...guidance import Guidance
-from ...imagebind import ImageBind
+from ...guidance.rule import Guidance
 from ...media import add_sound, probe_video, read_image, write_audio
 from ..checks import check_outputs, check_request, guidance_of
 from ..model_files import find_models
 from ..models import load_models
 from ..report import report
-from ..steering import Run, prompt_weights, read_tuned_prompt, starting_prompts, steered, text_conditions
+from ..steering import (
+    Run,
+    prompt_weights,
+    read_tuned_prompt,
+    starting_prompts,
+    steered,
+    text_conditions,
+)
 
 SOUND = (".wav", ".flac")
 

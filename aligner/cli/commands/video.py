@@ -6,9 +6,9 @@ from argparse import Namespace
 
 import torch
 
-from ...encoding import audio_condition
+from ...conditions.encoding import audio_condition
 from ...generators.animatediff import STREAM
-from ...guidance import Guidance
+from ...guidance.rule import Guidance
 from ...media import eight_bit, write_image, write_video
 from ...media.mp4 import Soundtrack
 from ..checks import check_outputs, check_request, guidance_of, steps_taken
@@ -17,7 +17,14 @@ from ..inputs import VideoShape, read_piece, video_shape
 from ..model_files import ModelFiles, find_models
 from ..models import load_models
 from ..report import report
-from ..steering import Run, prompt_weights, read_tuned_prompt, starting_prompts, steered, text_conditions
+from ..steering import (
+    Run,
+    prompt_weights,
+    read_tuned_prompt,
+    starting_prompts,
+    steered,
+    text_conditions,
+)
 from .frames import encoded, needed_to_look, read_init, video_denoiser
 
 

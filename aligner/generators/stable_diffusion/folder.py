@@ -10,9 +10,15 @@ import torch
 from torch import nn
 
 from ...errors import CheckpointError
-from ...strict_loading import fill
-from ...weight_files import held_weights
-from ..folders import load_component, load_part, read_json, require_pipeline, require_vocabulary
+from ...files.diffusers_folders import (
+    load_component,
+    load_part,
+    read_json,
+    require_pipeline,
+    require_vocabulary,
+)
+from ...files.strict_loading import fill
+from ...files.weights import held_weights
 from .networks import COMPONENTS, network_class, published_config, settle
 
 PIPELINE = "StableDiffusionPipeline"

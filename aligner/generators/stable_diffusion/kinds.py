@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ...errors import CheckpointError
-from ...weight_files import WeightFile
+from ...files.weights import WeightFile
 
 BASE = "a Stable Diffusion 1 checkpoint"
 MOTION = "a motion module"

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from ...errors import AlignerError, CheckpointError, listed
-from ...precision import full_precision
-from ...weight_files import WeightFile, open_weights
+from ...files.weights import WeightFile, open_weights
+from ...tensors.precision import full_precision
 from .kinds import LORA, require_kind
 from .lora_names import addresses, is_for_sdxl, is_motion, split, unsupported_kind
 

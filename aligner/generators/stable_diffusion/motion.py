@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from ...errors import CheckpointError, listed
-from ...strict_loading import fill, require_same
-from ...weight_files import WeightFile, held_weights, open_weights, save_weights
-from ..folders import load_component, read_json
+from ...files.diffusers_folders import load_component, read_json
+from ...files.strict_loading import fill, require_same
+from ...files.weights import WeightFile, held_weights, open_weights, save_weights
 from .kinds import MOTION, require_kind
 from .networks import config_of, empty_network
 from .original_names import original_motion_names, same_positions

@@ -13,12 +13,19 @@ import torch
 from torch import nn
 
 from ...errors import CheckpointError
-from ...strict_loading import fill, require_same
-from ...weight_files import WeightFile, open_weights, save_weights
+from ...files.strict_loading import fill, require_same
+from ...files.weights import WeightFile, open_weights, save_weights
 from .kinds import BASE, require_kind
 from .networks import COMPONENTS, config_of, published_config, settle
-from .original_names import (TEXT_PREFIX, UNET_PREFIX, VAE_PREFIX, original_shape, original_text_names,
-                             original_unet_names, original_vae_names)
+from .original_names import (
+    TEXT_PREFIX,
+    UNET_PREFIX,
+    VAE_PREFIX,
+    original_shape,
+    original_text_names,
+    original_unet_names,
+    original_vae_names,
+)
 from .tokenizer import clip_tokenizer
 
 CONFIG_METADATA = "stable_diffusion_config"

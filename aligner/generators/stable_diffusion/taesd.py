@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from ...errors import CheckpointError
-from ...strict_loading import fill, require_same
-from ...weight_files import open_weights, save_weights
-from ..folders import load_component, read_json
+from ...files.diffusers_folders import load_component, read_json
+from ...files.strict_loading import fill, require_same
+from ...files.weights import open_weights, save_weights
 from .networks import empty_network
 
 KIND = "TAESD's decoder"

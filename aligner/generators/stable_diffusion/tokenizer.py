@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ...media.atomic import written_whole
+from ...files.atomic import written_whole
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 LENGTH = 77

@@ -1,0 +1,1 @@
+"""Binders: models that embed pictures, sounds and words in one space, behind one protocol (see base.py)."""

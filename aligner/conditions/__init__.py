@@ -1,0 +1,1 @@
+"""What a result follows: embeddings with a weight, a timeline, and the streams that they steer."""

@@ -1,0 +1,72 @@
+"""Which seconds of a condition steer which seconds of the result, and how much when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..binders.base import Embedding
+from ..errors import AlignerError
+from ..timing.curves import ALWAYS, Curve
+from ..timing.intervals import Part
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When a condition counts.
+
+    source: the part of the condition that steers. target: the part of the result that it steers; the first moment of
+    the one belongs to the first moment of the other, and time runs alike in both. strength: over the seconds of the
+    result. schedule: over denoising, 0 at its beginning and 1 at its end.
+    """
+
+    source: Part = Part()
+    target: Part = Part()
+    strength: Curve = ALWAYS
+    schedule: Curve = ALWAYS
+
+    def __post_init__(self):
+        # Denoising has nothing before 0 and after 1.
+        for name, empty, where in (("strength", self.strength.empty, "somewhere"),
+                                   ("schedule", not self.schedule.mean(0.0, 1.0), "somewhere between 0 and 1")):
+            if empty:
+                raise AlignerError(f"The {name} of this timeline is 0 everywhere, so that its condition would never "
+                                   f"count. Raise it {where}.")
+
+    def placed(self, embedding: Embedding) -> Embedding:
+        """The clips of the source, at the times that they steer. What has no time (a text, a picture) stays as it is.
+
+        Raises AlignerError if the recording ends before the source begins.
+        """
+        if embedding.spans is None:
+            return embedding
+        chosen = [k for k, span in enumerate(embedding.spans) if self.source.holds(span)]
+        chosen = chosen or [k for k, span in enumerate(embedding.spans) if self.source.share(span)][:1]
+        if not chosen:
+            raise AlignerError(f"The {embedding.modality} of a condition ends at {embedding.spans[-1][1]:g} s, but of "
+                               f"it {self.source} should steer. Let the source begin earlier.")
+        shift = self.target.start - self.source.start
+        spans = tuple((embedding.spans[k][0] + shift, embedding.spans[k][1] + shift) for k in chosen)
+        return replace(embedding, clips=embedding.clips[:, chosen], spans=spans)
+
+    def strengths(self, spans: Sequence[tuple[float, float]]) -> torch.Tensor:
+        """How much it counts for clips of the result: (S,) float32, on the CPU."""
+        return torch.tensor([self._strength(span) for span in spans])
+
+    def _strength(self, span: tuple[float, float]) -> float:
+        """The mean over a span, of which what lies outside of the target has none."""
+        start, end = max(span[0], self.target.start), min(span[1], self.target.until)
+        return self.strength.mean(start, end) * self.target.share(span) if start < end else 0.0
+
+    def require_within(self, seconds: float) -> None:
+        """Raise AlignerError if a result of so many seconds is over before anything steers, or all strengths are 0."""
+        # As the float that the target is given in: 23/10 s is a little more than that, and nothing lies between.
+        seconds = float(seconds)
+        if self.target.start >= seconds:
+            raise AlignerError(f"A condition steers {self.target}, but the result lasts {seconds:g} s. Let it "
+                               "begin earlier, or make the result longer.")
+        if not self.strength.mean(self.target.start, min(seconds, self.target.until)):
+            raise AlignerError(f"A condition steers {self.target}, but all that time its strength is 0. Raise the "
+                               "curve there.")

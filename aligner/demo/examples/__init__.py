@@ -1,0 +1,7 @@
+"""A silent clip of two seconds, one frame of it, and the sound that belongs to it."""
+
+from pathlib import Path
+
+EXAMPLE_VIDEO = Path(__file__).parent / "example.mp4"
+EXAMPLE_IMAGE = Path(__file__).parent / "example.png"
+EXAMPLE_SOUND = Path(__file__).parent / "example.wav"

@@ -1,0 +1,68 @@
+"""Prompt embeddings from and to files: what guided prompt tuning found, to be used again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..errors import AlignerError, CheckpointError
+from ..files.atomic import written_whole
+from ..files.weights import open_weights
+from .base import Streams
+
+TEXT_METADATA = "text:"
+
+
+@dataclass(frozen=True)
+class TunedPrompt:
+    """Prompt embeddings by stream, (1, ...) each in the space of the generator they were tuned for, and their texts."""
+
+    embeddings: Streams
+    texts: Mapping[str, str]
+
+    def require_streams(self, streams: tuple[str, ...]) -> TunedPrompt:
+        """The same; raises AlignerError if it was tuned for none of these streams."""
+        if not set(self.embeddings) & set(streams):
+            raise AlignerError(f"This tuned prompt is for {' and '.join(self.embeddings)}, but "
+                               f"{' and '.join(streams)} is generated here.")
+        return self
+
+    def for_streams(self, streams: tuple[str, ...], like: Streams) -> Streams:
+        """The embeddings of these streams; prompts of `like` where none was tuned.
+
+        Raises AlignerError if no stream fits, or one was tuned for a generator with another prompt space.
+        """
+        self.require_streams(streams)
+        fitting = {name: tensor for name, tensor in self.embeddings.items() if name in streams}
+        for name, tensor in fitting.items():
+            if tensor.shape[1:] != like[name].shape[1:]:
+                raise AlignerError(f"This tuned prompt was made for another {name} model: its shape is "
+                                   f"{tuple(tensor.shape[1:])}, needed is {tuple(like[name].shape[1:])}.")
+        return {**like, **fitting}
+
+
+def save_tuned_prompt(path: str | os.PathLike, prompt: TunedPrompt) -> None:
+    """Write a .safetensors file, which appears under its name only when it is complete."""
+    from safetensors.torch import save_file
+
+    if Path(path).suffix.lower() != ".safetensors":
+        raise AlignerError(f"{Path(path).name}: tuned prompts are written as .safetensors; change the suffix.")
+    state = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in prompt.embeddings.items()}
+    metadata = {"format": "pt", **{TEXT_METADATA + name: text for name, text in prompt.texts.items()}}
+    with written_whole(path) as partial:
+        save_file(state, partial, metadata=metadata)
+
+
+@torch.inference_mode(False)
+def load_tuned_prompt(path: str | os.PathLike) -> TunedPrompt:
+    """Read what `save_tuned_prompt` wrote. Raises CheckpointError if the file is something else."""
+    with open_weights(Path(path)) as weights:
+        texts = {key.removeprefix(TEXT_METADATA): text for key, text in weights.metadata.items()
+                 if key.startswith(TEXT_METADATA)}
+        if not texts or set(texts) != set(weights.shapes):
+            raise CheckpointError(f"{path} is not a tuned prompt. Choose a file that Save Tuned Prompt wrote.")
+        return TunedPrompt({name: weights.take(name).clone() for name in weights.shapes}, texts)

@@ -1,0 +1,1 @@
+"""Rules that steer, and the objective that they lower."""

@@ -1,0 +1,1 @@
+"""Tensors and modules in general: precision, device, memory, repeatability, sample rates."""

@@ -1,0 +1,1 @@
+"""Time without pixels or samples: intervals, clips, curves."""

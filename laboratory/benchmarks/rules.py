@@ -1,0 +1,57 @@
+"""What each rule of guidance costs: `python -m laboratory.benchmarks.rules`. On the built-in models; nothing is downloaded.
+
+The rules take turns, so that a busy moment of the machine hits all of them; still, measure on an idle one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from statistics import median
+
+import torch
+
+from aligner.guidance.rule import Guidance
+
+from ..evaluation.cells import METHODS, TASKS
+from ..evaluation.runs import Models, demo_models, generated, given_signal
+from ..world import clip, scene, vague_caption
+from .measure import interleaved_seconds, ratio
+
+#: Of the first column: what the others are divided by.
+REFERENCE = "released"
+
+
+def compare(models: Models, task: str, batch: int, steps: int, repetitions: int) -> list[str]:
+    """One row of the table: the seconds of the released rule, and how much longer the others take."""
+    kind, clips = TASKS[task], [clip(scene("development", number)) for number in range(batch)]
+    given, captions = given_signal(kind.given, clips), [vague_caption(number) for number in range(batch)]
+
+    def work(guidance: Guidance | None):
+        return lambda: generated(models, kind.generates, captions, given, guidance, seed=0, steps=steps)
+
+    times = interleaved_seconds({name: work(guidance) for name, guidance in METHODS.items()}, repetitions,
+                                torch.device("cpu"))
+    others = [ratio(times[name], times[REFERENCE]) for name in METHODS if name != REFERENCE]
+    return [task, f"{median(times[REFERENCE]) / batch:.1f} s", *others]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m laboratory.benchmarks.rules", description=__doc__)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), help="(default: all of them)")
+    parser.add_argument("--batch", type=int, default=4, help="samples made together (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=20, help="denoising steps (default: %(default)s)")
+    parser.add_argument("--repetitions", type=int, default=3, metavar="N",
+                        help="how often each rule is timed (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    models, others = demo_models(), [f"{name} / {REFERENCE}" for name in METHODS if name != REFERENCE]
+    print(f"threads: {torch.get_num_threads()}, torch {torch.__version__}\n")
+    header = ["task", f"{REFERENCE}, a sample", *others]
+    print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}", flush=True)
+    for task in options.tasks:
+        row = compare(models, task, options.batch, options.steps, options.repetitions)
+        print(f"| {' | '.join(row)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""A cell of the table generated and measured, batch by batch; what has been measured is kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from aligner.binders.imagebind import embed_text
+from aligner.conditions.condition import Condition
+from aligner.demo import family
+from aligner.files.atomic import written_whole
+from aligner.generation import Generation, generate
+from aligner.generators.animatediff import AnimateDiff
+from aligner.generators.audioldm import AudioLDM
+from aligner.generators.base import Denoiser
+from aligner.generators.joint import Together
+from aligner.generators.signals import Signal
+from aligner.guidance.rule import RULES, Guidance
+from aligner.timing.clips import CLIP_SAMPLINGS
+
+from ..world import FPS, FRAMES, SECONDS, SIDE, Clip, clip, scene
+from .cells import CAPTIONS, METHODS, TASKS, Cell
+from .instruments import Instruments, sound_of, video_of
+
+BATCH = 8
+#: Fewer than the paper's 30 and 25, for all ways alike: the demo models need no more.
+STEPS = 20
+AUDIO_CFG = 2.5
+#: To be raised when something changes what samples are like, or what is measured of them, that no setting tells of.
+EDITION = 2
+
+
+@dataclass(frozen=True)
+class Models:
+    """What generates and what measures. fingerprint: of all their weights."""
+
+    audioldm: AudioLDM
+    animatediff: AnimateDiff
+    instruments: Instruments
+    fingerprint: str
+
+    def denoiser(self, streams: Sequence[str], steps: int = STEPS) -> Denoiser:
+        made = {"audio": lambda: self.audioldm.denoiser(seconds=SECONDS, steps=steps, cfg=AUDIO_CFG),
+                "video": lambda: self.animatediff.denoiser(frames=FRAMES, height=SIDE, width=SIDE,
+                                                           fps=FPS, steps=steps, cfg=family.VIDEO_CFG)}
+        denoisers = [made[stream]() for stream in streams]
+        return denoisers[0] if len(denoisers) == 1 else Together(denoisers)
+
+
+def demo_models() -> Models:
+    """The built-in family and its instruments."""
+    return Models(family.load_demo_audioldm(), family.load_demo_animatediff(),
+                  Instruments(family.load_demo_judge(), family.load_second_imagebind(), family.load_demo_imagebind()),
+                  family.fingerprint())
+
+
+def rows_of(cell: Cell, models: Models, split: str, samples: int, work: Path | None = None) -> list[dict]:
+    """The measured samples of a cell, the first `samples` clips of a split.
+
+    work: folder where rows are kept, so that a run can be stopped. Those of other models or settings are not used.
+    """
+    guidance, made_by = METHODS[cell.method], settings_of(cell, models)
+    path = work / split / f"{cell.name}.json" if work else None
+    rows = _kept_rows(path, made_by)
+    for first in range(len(rows), samples, BATCH):
+        rows += _batch(cell, models, split, first, min(BATCH, samples - first), guidance)
+        if path:
+            with written_whole(path) as partial:
+                partial.write_text(json.dumps({"made_by": made_by, "rows": rows}), encoding="utf-8")
+    return rows[:samples]
+
+
+def settings_of(cell: Cell, models: Models) -> str:
+    """All that the rows of a cell depend on, in words that differ where it does."""
+    guidance = METHODS[cell.method]
+    rule = RULES[guidance.rule] if guidance else None
+    return f"{models.fingerprint} {guidance} {rule} {STEPS} {AUDIO_CFG} {family.VIDEO_CFG} edition {EDITION}"
+
+
+def _kept_rows(path: Path | None, made_by: str) -> list[dict]:
+    if path is None or not path.exists():
+        return []
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return found["rows"] if found["made_by"] == made_by else []
+
+
+def _batch(cell: Cell, models: Models, split: str, first: int, count: int, steering: Guidance | None) -> list[dict]:
+    task, indices = TASKS[cell.task], range(first, first + count)
+    clips = [clip(scene(split, index)) for index in indices]
+    captions = [CAPTIONS[cell.caption](each.scene, index) for each, index in zip(clips, indices)]
+    given = given_signal(task.given, clips)
+    began = time.perf_counter()
+    result = generated(models, task.generates, captions, given, steering, seed=first, steps=STEPS)
+    seconds = (time.perf_counter() - began) / count
+    rows = models.instruments.measured(result.signals, [each.scene.event.name for each in clips], given)
+    return [{"index": index, **row, "seconds": seconds} for index, row in zip(indices, rows)]
+
+
+def generated(models: Models, streams: Sequence[str], captions: Sequence[str], given: Signal | None,
+              guidance: Guidance | None, *, seed: int, steps: int = STEPS) -> Generation:
+    """A batch of results, each with its own caption and its own condition; sample k is drawn from seed + k."""
+    denoiser, binder = models.denoiser(streams, steps), models.instruments.binder
+    conditions = []
+    if guidance:
+        conditions = [Condition(embed_text(binder, captions), RULES[guidance.rule].text_weight)]
+        if given is not None:
+            clips = CLIP_SAMPLINGS[guidance.clips]
+            with torch.no_grad():
+                conditions.append(Condition(given.embed(binder, clips)))
+    return generate(denoiser, denoiser.prompts(captions), seed=seed, batch=len(captions), binder=binder,
+                    conditions=conditions, guidance=guidance)
+
+
+def given_signal(given: str, clips: Sequence[Clip]) -> Signal | None:
+    """The clips' part that a result is made for; the picture is taken from the middle of the first event."""
+    if not given:
+        return None
+    if given == "audio":
+        return sound_of(torch.stack([each.waveform for each in clips]))
+    frames = torch.stack([each.frames for each in clips])
+    if given == "image":
+        moments = [key_frame(each) for each in clips]
+        frames = frames[torch.arange(len(clips)), moments].unsqueeze(1)
+    return video_of(frames)
+
+
+def key_frame(each: Clip) -> int:
+    """Number of the frame that shows the middle of the first event."""
+    return int((each.scene.times[0] + each.scene.event.seconds / 2) * FPS)

@@ -1,0 +1,86 @@
+"""Contact sheets: what was made beside what it was made for, and what the judge calls it. A stranger should agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image, ImageDraw
+
+from aligner.demo.events import EVENTS
+from aligner.demo.judge import names
+from aligner.generators.signals import Frames, Sound
+from aligner.media.image import eight_bit
+from aligner.pictures.spectrogram import spectrogram
+
+from ..world import SAMPLE_RATE, clip, right_caption, scene, vague_caption
+from .cells import METHODS, TASKS
+from .gates import redrawn, revocoded
+from .instruments import sound_of, video_of
+from .runs import Models, generated, given_signal
+
+_CELL, _TEXT, _GAP = 64, 16, 6
+#: Frames of a strip: every second one.
+_EVERY = 2
+
+
+def results_sheet(models: Models, task: str, split: str, *, method: str = "default", count: int = 8,
+                  seed: int = 0) -> Image.Image:
+    """`count` clips of a split, drawn at random, and what was made for each with a vague caption.
+
+    For joint generation nothing is given, and captions are right: both generated streams are shown.
+    """
+    kind = TASKS[task]
+    numbers = torch.randperm(256, generator=torch.Generator().manual_seed(seed))[:count].tolist()
+    clips = [clip(scene(split, number)) for number in numbers]
+    given = given_signal(kind.given, clips)
+    captions = [vague_caption(number) if kind.given else right_caption(each.scene, number)
+                for number, each in zip(numbers, clips)]
+    made = generated(models, kind.generates, captions, given, METHODS[method], seed=1000 + seed).signals
+    judged = {stream: names(models.instruments.judge, signal) for stream, signal in made.items()}
+    rows = []
+    for k, (each, caption) in enumerate(zip(clips, captions)):
+        named = ", ".join(f"{stream}: {events[k]}" for stream, events in judged.items())
+        shown = ([given] if given is not None else []) + list(made.values())
+        rows.append(([_drawn(signal, k) for signal in shown],
+                     f"{each.scene.event.name}, \"{caption}\" -> {named}, says the judge"))
+    return _sheet(rows)
+
+
+def generation_sheet(models: Models, stream: str, split: str) -> Image.Image:
+    """For every event: a real clip, the same through the decoders, and one generated from its caption alone."""
+    clips = [clip(scene(split, number)) for number in range(len(EVENTS))]
+    captions = [right_caption(each.scene) for each in clips]
+    made = generated(models, (stream,), captions, None, None, seed=0).signals[stream]
+    if stream == "audio":
+        real = torch.stack([each.waveform for each in clips])
+        shown = [sound_of(real), sound_of(revocoded(models, real)), made]
+    else:
+        real = torch.stack([each.frames for each in clips])
+        shown = [video_of(real), video_of(redrawn(models, real)), made]
+    judged = names(models.instruments.judge, made)
+    return _sheet([([_drawn(signal, k) for signal in shown],
+                    f"{caption}: real, reconstructed, generated; the judge: {judged[k]}")
+                   for k, caption in enumerate(captions)])
+
+
+def _drawn(signal: Sound | Frames, row: int) -> Image.Image:
+    if isinstance(signal, Sound):
+        return spectrogram(signal.waveform[row], SAMPLE_RATE, width=4 * _CELL, height=_CELL)
+    frames = signal.pixels[row, ::_EVERY] if signal.pixels.shape[1] > 1 else signal.pixels[row]
+    return Image.fromarray(eight_bit(torch.cat(list(frames), dim=2).permute(1, 2, 0)).numpy())
+
+
+def _sheet(rows: Sequence[tuple[Sequence[Image.Image], str]]) -> Image.Image:
+    """Rows of pictures, each with a line of text above."""
+    width = max(sum(picture.width + _GAP for picture in pictures) for pictures, _ in rows) + _GAP
+    height = _TEXT + _CELL + _GAP
+    sheet = Image.new("RGB", (width, height * len(rows)), "white")
+    canvas = ImageDraw.Draw(sheet)
+    for row, (pictures, text) in enumerate(rows):
+        left, top = _GAP, row * height
+        canvas.text((left, top + 2), text, fill="black")
+        for picture in pictures:
+            sheet.paste(picture, (left, top + _TEXT))
+            left += picture.width + _GAP
+    return sheet

@@ -1,0 +1,64 @@
+"""Rows to figures with their confidence intervals, and figures to the table that README shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+
+import torch
+
+from aligner.metrics import bootstrap_interval, frechet_distance
+
+from .cells import Cell
+
+#: Figures that guidance did not optimise, then the one that it did.
+FIGURES = ("right", "silent", "cosine", "second", "matched", "optimised")
+HEADINGS = {"right": "judge: right", "cosine": "judge: cosine", "second": "2nd binder: cosine", "matched": "AV-Align",
+            "frechet": "Fréchet", "seconds": "s / sample", "optimised": "*guiding binder*"}
+
+
+def summary(rows: Sequence[Mapping], real: torch.Tensor) -> dict:
+    """Means with 95 % intervals, the Fréchet distance to real features (N, 64), and the seconds of a sample."""
+    figures: dict = {"samples": len(rows), "seconds": fmean(row["seconds"] for row in rows)}
+    for name in FIGURES:
+        values = [float(row[name]) for row in rows if row[name] is not None]
+        if values:
+            low, high = bootstrap_interval(torch.tensor(values))
+            figures[name] = {"mean": fmean(values), "low": low, "high": high}
+    figures["frechet"] = frechet_distance(torch.tensor([row["features"] for row in rows]), real)
+    return figures
+
+
+def gain(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str = "right") -> dict:
+    """How much a figure differs from the baseline's on the same samples, with the interval of the difference."""
+    differences = torch.tensor([float(row[name]) - float(other[name])
+                                for row, other in zip(rows, baseline, strict=True)])
+    low, high = bootstrap_interval(differences)
+    return {"mean": differences.mean().item(), "low": low, "high": high}
+
+
+def markdown(summaries: Iterable[tuple[Cell, Mapping]]) -> str:
+    """One table for each task; shares and their intervals in per cent."""
+    lines: list[str] = []
+    task = None
+    for cell, figures in summaries:
+        if cell.task != task:
+            task = cell.task
+            lines += ["", f"**{task}**", "", f"| caption | steered | {' | '.join(HEADINGS.values())} |",
+                      f"|---|---|{'---|' * len(HEADINGS)}"]
+        shown = [_shown(figures, name) for name in HEADINGS]
+        lines.append(f"| {cell.caption} | {cell.method} | {' | '.join(shown)} |")
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _shown(figures: Mapping, name: str) -> str:
+    if name not in figures:
+        return "–"
+    if name == "seconds":
+        return f"{figures[name]:.1f}"
+    if name == "frechet":
+        return f"{figures[name]:.2f}"
+    mean, low, high = (figures[name][key] for key in ("mean", "low", "high"))
+    if name == "right":
+        return f"{100 * mean:.0f} % ({100 * low:.0f}–{100 * high:.0f})"
+    return f"{mean:.2f} ({low:.2f}–{high:.2f})"

@@ -1,0 +1,56 @@
+"""Clips of a split as tensors, drawn once and kept in a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from aligner.demo.events import EVENTS
+
+from ..world import Scene, clip, scene
+from .keeping import Tensors, kept
+
+
+@dataclass(frozen=True)
+class Clips:
+    """frames: (N, 16, 3, 64, 64) uint8. waveforms: (N, 32000) int16. scenes: what they show."""
+
+    frames: torch.Tensor
+    waveforms: torch.Tensor
+    scenes: list[Scene]
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    @property
+    def events(self) -> torch.Tensor:
+        """(N,) int64: the number of each clip's event."""
+        return torch.tensor([EVENTS.index(each.event) for each in self.scenes])
+
+    def pixels(self, rows: torch.Tensor) -> torch.Tensor:
+        """(len(rows), 16, 3, 64, 64) float32 in 0..1."""
+        return self.frames[rows].float() / 255
+
+    def sounds(self, rows: torch.Tensor) -> torch.Tensor:
+        """(len(rows), 32000) float32 in -1..1."""
+        return self.waveforms[rows].float() / 32767
+
+    def happening(self, rows: torch.Tensor, starts: torch.Tensor, seconds: float) -> torch.Tensor:
+        """(len(rows),) bool: whether 0.1 s of an event, or more, lies within `seconds` from each start."""
+        return torch.tensor([any(min(begin + each.event.seconds, start + seconds) - max(begin, start) >= 0.1 - 1e-6
+                                 for begin in each.times)
+                             for each, start in zip([self.scenes[row] for row in rows.tolist()], starts.tolist())])
+
+
+def clips(split: str, count: int, work: Path) -> Clips:
+    """The first `count` clips of a split. work: folder for the file that they are kept in."""
+    scenes = [scene(split, index) for index in range(count)]
+
+    def drawn(rows: torch.Tensor) -> Tensors:
+        made = [clip(scenes[row]) for row in rows.tolist()]
+        return {"frames": torch.stack([(each.frames * 255).round().to(torch.uint8) for each in made]),
+                "waveforms": torch.stack([(each.waveform * 32767).round().to(torch.int16) for each in made])}
+
+    return Clips(**kept(work / f"clips-{split}-{count}.pt", count, drawn), scenes=scenes)

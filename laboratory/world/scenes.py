@@ -1,0 +1,85 @@
+"""Which event happens in a clip, when, where, how high and before what: drawn from a split and a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from aligner.demo.events import EVENTS, Event
+from aligner.demo.shape import SECONDS
+from aligner.errors import AlignerError
+
+#: The clips that models learn from, those that choices are made on, and those that are only ever reported on. The
+#: judge learns from clips of its own, and so does the second binder.
+SPLITS = ("train", "development", "test", "judge", "second")
+
+#: Everything begins on this grid, 10 ms, which is one frame of the spectrograms.
+TICKS_PER_SECOND = 100
+#: Seconds of each of a siren's tones and colours.
+SIREN_TURN = 0.25
+_FIRST_TICK, _LAST_MARGIN, _REST = 12, 12, 20
+_TWO_EVENTS = 0.35
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One clip before it is drawn and played.
+
+    times: seconds at which the event begins, ascending, on the 10 ms grid. x, y: where its place lies within the room
+    that the event has, 0..1. size: 0..1, small to large. pitch: 0..1, low to high. turn: -1 or 1, which way things
+    go. top, bottom: the background's colours, RGB in 0..1. loudness: the peak, 0..1. noise_seed: of everything that
+    is random within the clip.
+    """
+
+    event: Event
+    times: tuple[float, ...]
+    x: float
+    y: float
+    size: float
+    pitch: float
+    turn: int
+    top: tuple[float, float, float]
+    bottom: tuple[float, float, float]
+    loudness: float
+    noise_seed: int
+
+
+def scene(split: str, index: int) -> Scene:
+    """Clip number `index` of a split: always the same, and no two splits share one. Events take turns.
+
+    Raises AlignerError for an unknown split or a number below 0.
+    """
+    return scene_of(EVENTS[index % len(EVENTS)], split, index)
+
+
+def scene_of(event: Event, split: str, index: int) -> Scene:
+    """The same with an event of choice: all else is what clip `index` of the split has."""
+    if split not in SPLITS:
+        raise AlignerError(f"Unknown split {split!r}. Choose one of: {', '.join(SPLITS)}.")
+    if index < 0:
+        raise AlignerError(f"Clips are numbered from 0; there is no clip {index}.")
+    draw = torch.Generator().manual_seed(index * len(SPLITS) + SPLITS.index(split))
+    numbers = torch.rand(16, generator=draw, dtype=torch.float64).tolist()
+    base = 0.10 + 0.22 * numbers[0]
+    top, bottom = (tuple(base + spread * number for number in numbers[start:start + 3])
+                   for spread, start in ((0.10, 1), (0.20, 4)))
+    return Scene(event, _times(event, *numbers[7:10]), x=numbers[10], y=numbers[11], size=numbers[12],
+                 pitch=numbers[13], turn=1 if numbers[14] < 0.5 else -1, top=top, bottom=bottom,
+                 loudness=0.6 + 0.3 * numbers[15],
+                 noise_seed=int(torch.randint(2**31, (1,), generator=draw)))
+
+
+def _times(event: Event, share: float, first: float, second: float) -> tuple[float, ...]:
+    """One or two beginnings such that events neither overlap nor are cut off."""
+    lasts = round(event.seconds * TICKS_PER_SECOND)
+    latest = round(SECONDS * TICKS_PER_SECOND) - _LAST_MARGIN - lasts
+    if share >= _TWO_EVENTS:
+        return (_between(_FIRST_TICK, latest, first),)
+    begin = _between(_FIRST_TICK, latest - lasts - _REST, first)
+    return begin, _between(round(begin * TICKS_PER_SECOND) + lasts + _REST, latest, second)
+
+
+def _between(low: int, high: int, number: float) -> float:
+    """A tick of low..high, in seconds."""
+    return (low + int(number * (high - low + 1))) / TICKS_PER_SECOND

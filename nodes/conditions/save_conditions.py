@@ -1,0 +1,33 @@
+from comfy_api.latest import io, ui
+
+from ...aligner.conditions.saved import save_conditions
+from ..host.model_folders import CONDITIONS
+from ..host.saving import output_file
+from ..types import CATEGORY, ConditionsType
+
+
+class SaveConditions(io.ComfyNode):
+    """Conditions to a file."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingSaveConditions",
+            display_name="Save Conditions",
+            category=CATEGORY,
+            description="Saves conditions as they are, weights and timelines included, for Load Conditions: then "
+                        "neither the recordings nor the encoder are needed again.",
+            inputs=[
+                ConditionsType.Input("conditions", tooltip="From Encode Condition or any node after it."),
+                io.String.Input("filename_prefix", default="conditions",
+                                tooltip="The beginning of the file's name in output/conditions; a number follows."),
+            ],
+            outputs=[ConditionsType.Output(display_name="conditions", tooltip="The same, for a guided sampler.")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, conditions, filename_prefix) -> io.NodeOutput:
+        file, shown = output_file(CONDITIONS, filename_prefix)
+        save_conditions(file, conditions)
+        return io.NodeOutput(conditions, ui=ui.PreviewText(shown))

@@ -1,0 +1,1 @@
+"""What nodes need of ComfyUI: conversions, model management, folders, progress."""

@@ -1,0 +1,144 @@
+"""Our models under ComfyUI's model management: on the device while they work, handed back when others need room."""
+
+import sys
+from collections.abc import Callable, Hashable, Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import torch
+from comfy import model_management
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+from torch import nn
+
+from ...aligner.errors import AlignerError
+from ...aligner.tensors.precision import DTYPES
+
+
+def precision_input() -> io.Combo.Input:
+    """The loaders' choice of precision."""
+    return io.Combo.Input("precision", options=["auto", *DTYPES], default="auto",
+                          tooltip="auto follows ComfyUI's own choice: fp16 or bf16 on most GPUs, fp32 on the CPU.")
+
+
+def resolve_dtype(choice: str) -> torch.dtype:
+    """The precision that ComfyUI itself would choose for its device, or the one asked for."""
+    if choice in DTYPES:
+        return DTYPES[choice]
+    device = model_management.get_torch_device()
+    if model_management.should_use_fp16(device=device):
+        return torch.float16
+    return torch.bfloat16 if model_management.should_use_bf16(device=device) else torch.float32
+
+
+class Hosted:
+    """A model whose parts ComfyUI moves one by one, so that a tower that is not needed stays on the host."""
+
+    def __init__(self, model: nn.Module):
+        self.model = model
+        self._patchers = {name: _patcher(part) for name, part in model.named_children()}
+
+    @property
+    def patcher(self) -> ModelPatcher:
+        """By this attribute ComfyUI's cache recognises a model, which it drops first when memory is short."""
+        return next(iter(self._patchers.values()))
+
+    def patchers(self, *parts: str) -> list[ModelPatcher]:
+        """The patchers of the named parts."""
+        return [self._patchers[part] for part in parts]
+
+    def patchers_without(self, *parts: str) -> list[ModelPatcher]:
+        """The patchers of all parts but the named ones."""
+        return [patcher for part, patcher in self._patchers.items() if part not in parts]
+
+
+@torch.inference_mode(False)
+def load_on_device(patchers: list[ModelPatcher], memory_required: int = 0) -> None:
+    """Bring parts to the device together, with room for `memory_required` bytes of activations beside them.
+
+    Everything that a run needs must be named in one call: a second call may push out what the first one loaded.
+    """
+    model_management.load_models_gpu(patchers, memory_required=memory_required, force_full_load=True)
+    for patcher in patchers:
+        _load_what_was_left(patcher)
+        _leave_inference_mode(patcher.model)
+
+
+def _load_what_was_left(patcher: ModelPatcher) -> None:
+    """With --novram ComfyUI leaves weights on the host for its own layers to fetch, which these models have none of."""
+    if any(weight.device.type != patcher.load_device.type for weight in patcher.model.parameters()):
+        patcher.load(patcher.load_device, full_load=True)
+
+
+#: What requirements.txt lists, by the names under which it is imported.
+PACKAGES = ("diffusers", "open_clip")
+REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
+
+
+def require_packages() -> None:
+    """Raise AlignerError with the one command that mends it where an installation was left half done."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise AlignerError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. Run this, "
+                           "then "
+                           f'restart ComfyUI:  "{sys.executable}" -m pip install -r "{REQUIREMENTS}"')
+
+
+_shared: WeakValueDictionary[Hashable, Hosted] = WeakValueDictionary()
+
+
+@torch.inference_mode(False)
+def shared(load: Callable[..., nn.Module], *files: Hashable, **settings: Hashable) -> Hosted:
+    """load(*files, **settings) under ComfyUI's management; the instance of another loader or graph that holds the same.
+
+    A file that has been replaced since is another one. Nothing is held here: when the last graph lets go of a model, it
+    is gone. Raises AlignerError where a package is missing that ComfyUI does not bring.
+    """
+    require_packages()
+    key = load, files, tuple(settings.items()), _written([*files, *settings.values()])
+    hosted = _shared.get(key)
+    if hosted is None:
+        hosted = _shared[key] = Hosted(load(*files, **settings))
+    return hosted
+
+
+def _written(parts: Iterable[object]) -> tuple[int, ...]:
+    """When the files, or the newest of a folder, among these and in lists of LoRA were last written."""
+    paths = [path for part in parts for path in ([lora.path for lora in part] if isinstance(part, tuple) else [part])
+             if isinstance(path, Path)]
+    return tuple(max(file.stat().st_mtime_ns for file in ([path] if path.is_file() else path.rglob("*")))
+                 for path in paths)
+
+
+class HostedPart(nn.Module):
+    """ComfyUI writes attributes such as `device` onto what it patches; libraries define some of them read-only."""
+
+    def __init__(self, part: nn.Module):
+        super().__init__()
+        self.part = part
+
+
+def _patcher(part: nn.Module) -> ModelPatcher:
+    return ModelPatcher(HostedPart(part), load_device=model_management.get_torch_device(),
+                        offload_device=model_management.unet_offload_device())
+
+
+def _leave_inference_mode(module: nn.Module) -> None:
+    """Replace inference tensors by ordinary ones on the same storage.
+
+    ComfyUI runs nodes in inference mode. A part that some other node's run moved to or from the device then holds
+    inference tensors, which fail in a backward pass even though they are frozen.
+    """
+    for child in module.modules():
+        for name, parameter in child.named_parameters(recurse=False):
+            if parameter.is_inference():
+                setattr(child, name, nn.Parameter(_alias(parameter), requires_grad=False))
+        for name, buffer in child.named_buffers(recurse=False):
+            if buffer.is_inference():
+                child._buffers[name] = _alias(buffer)
+
+
+def _alias(tensor: torch.Tensor) -> torch.Tensor:
+    alias = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+    return alias.set_(tensor.untyped_storage(), tensor.storage_offset(), tensor.size(), tensor.stride())

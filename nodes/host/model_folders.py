@@ -1,0 +1,156 @@
+"""Where models lie: ComfyUI's own folders, ours beside them, and wherever extra_model_paths.yaml says."""
+
+from pathlib import Path
+
+import folder_paths
+
+from ...aligner.errors import CheckpointError
+
+IMAGEBIND, AUDIOLDM, CAPTIONERS = "imagebind", "audioldm", "captioners"
+#: What our own nodes write.
+TUNED_PROMPTS, CONDITIONS = "tuned_prompts", "conditions"
+#: The names that AnimateDiff's other extensions use as well.
+MOTION_MODULES, MOTION_LORAS = "animatediff_models", "animatediff_motion_lora"
+#: ComfyUI's own.
+CHECKPOINTS, DIFFUSERS, LORAS, VAE_APPROX = "checkpoints", "diffusers", "loras", "vae_approx"
+
+SAFETENSORS = ".safetensors"
+#: Of files with tensors by name.
+WEIGHTS = {SAFETENSORS, ".ckpt", ".pth", ".pt"}
+
+#: The models that come with this extension; first in every list, so that a new graph runs before any download.
+DEMO = "demo (built in)"
+NONE = "none"
+
+
+def register_model_folders() -> None:
+    """Add our folders beside those that extra_model_paths.yaml and other extensions have named already."""
+    for name in (IMAGEBIND, AUDIOLDM, MOTION_MODULES, MOTION_LORAS, CAPTIONERS, TUNED_PROMPTS, CONDITIONS):
+        folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name))
+    # What has been saved can be loaded again, as with ComfyUI's own saved checkpoints.
+    for name in (TUNED_PROMPTS, CONDITIONS):
+        folder_paths.add_model_folder_path(name, str(Path(folder_paths.get_output_directory()) / name))
+
+
+def imagebind_names() -> list[str]:
+    return [DEMO, *_files(IMAGEBIND, {SAFETENSORS, ".pth"})]
+
+
+def imagebind_path(name: str) -> Path:
+    return _path(IMAGEBIND, name)
+
+
+def audioldm_names() -> list[str]:
+    return [DEMO, *_folders(AUDIOLDM, "model_index.json")]
+
+
+def audioldm_path(name: str) -> Path:
+    """Raises CheckpointError if the folder has gone since the list was made."""
+    return _folder_path(AUDIOLDM, "model_index.json", name, "AudioLDM")
+
+
+def stable_diffusion_names() -> list[str]:
+    """Checkpoint files, whatever model they hold, and folders of Stable Diffusion."""
+    return [DEMO, *_files(CHECKPOINTS, WEIGHTS), *_stable_diffusion_folders()]
+
+
+def stable_diffusion_path(name: str) -> Path:
+    return _stable_diffusion_folders().get(name) or _path(CHECKPOINTS, name)
+
+
+def motion_module_names() -> list[str]:
+    """Files and folders; the files inside of a folder are a part of it."""
+    folders = _motion_folders()
+    files = [name for name in _files(MOTION_MODULES, WEIGHTS) if Path(name).parent.as_posix() not in folders]
+    return [*files, *folders]
+
+
+def motion_module_path(name: str) -> Path:
+    return _motion_folders().get(name) or _path(MOTION_MODULES, name)
+
+
+def lora_names() -> list[str]:
+    return [NONE, *_files(LORAS, WEIGHTS)]
+
+
+def motion_lora_names() -> list[str]:
+    """Motion LoRA may lie in a folder of their own or among the others."""
+    return [NONE, *dict.fromkeys([*_files(MOTION_LORAS, WEIGHTS), *_files(LORAS, WEIGHTS)])]
+
+
+def lora_path(name: str) -> Path:
+    return _path(LORAS, name)
+
+
+def motion_lora_path(name: str) -> Path:
+    return _path(MOTION_LORAS if folder_paths.get_full_path(MOTION_LORAS, name) else LORAS, name)
+
+
+def taesd_names() -> list[str]:
+    """Decoders for latents of Stable Diffusion 1; the same folder holds encoders and those for other models."""
+    return [NONE, *(name for name in _files(VAE_APPROX, WEIGHTS) if Path(name).stem == "taesd_decoder")]
+
+
+def taesd_path(name: str) -> Path:
+    return _path(VAE_APPROX, name)
+
+
+def captioner_names() -> list[str]:
+    return [DEMO, *_folders(CAPTIONERS, "config.json")]
+
+
+def captioner_path(name: str) -> Path:
+    """Raises CheckpointError if the folder has gone since the list was made."""
+    return _folder_path(CAPTIONERS, "config.json", name, "captioner's")
+
+
+def tuned_prompt_names() -> list[str]:
+    return _files(TUNED_PROMPTS, {SAFETENSORS})
+
+
+def tuned_prompt_path(name: str) -> Path:
+    return _path(TUNED_PROMPTS, name)
+
+
+def condition_names() -> list[str]:
+    return _files(CONDITIONS, {SAFETENSORS})
+
+
+def condition_path(name: str) -> Path:
+    return _path(CONDITIONS, name)
+
+
+def _files(kind: str, suffixes: set[str]) -> list[str]:
+    return [name for name in folder_paths.get_filename_list(kind) if Path(name).suffix.lower() in suffixes]
+
+
+def _path(kind: str, name: str) -> Path:
+    return Path(folder_paths.get_full_path_or_raise(kind, name))
+
+
+def _folder_path(kind: str, description: str, name: str, what: str) -> Path:
+    folders = _folders(kind, description)
+    if name not in folders:
+        raise CheckpointError(f"There is no {what} folder {name}. Put one into models/{kind} and refresh the page.")
+    return folders[name]
+
+
+def _stable_diffusion_folders() -> dict[str, Path]:
+    return _folders(DIFFUSERS, "model_index.json", holding='"StableDiffusionPipeline"')
+
+
+def _motion_folders() -> dict[str, Path]:
+    return _folders(MOTION_MODULES, "config.json", holding='"MotionAdapter"')
+
+
+def _folders(kind: str, description: str, holding: str = "") -> dict[str, Path]:
+    """Folders in the diffusers layout, by name: those whose description, a file, holds a text.
+
+    Of two with one name the first place wins, as everywhere in ComfyUI.
+    """
+    found: dict[str, Path] = {}
+    for place in folder_paths.get_folder_paths(kind):
+        for file in Path(place).glob(f"*/{description}"):
+            if holding in file.read_text(encoding="utf-8", errors="replace"):
+                found.setdefault(file.parent.name, file.parent)
+    return dict(sorted(found.items()))

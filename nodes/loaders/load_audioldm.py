@@ -1,0 +1,38 @@
+from comfy_api.latest import io
+
+from ...aligner.demo.family import load_demo_audioldm
+from ...aligner.generators.audioldm import load_audioldm
+from ..host.hosting import precision_input, resolve_dtype, shared
+from ..host.model_folders import DEMO, audioldm_names, audioldm_path
+from ..types import CATEGORY, AudioLDMType
+
+
+class LoadAudioLDM(io.ComfyNode):
+    """A folder name to a sound generator."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingLoadAudioLDM",
+            display_name="Load AudioLDM",
+            category=CATEGORY,
+            description="Loads AudioLDM, which makes sound from words. Put a folder as published (audioldm-s-full-v2, "
+                        "audioldm-m-full, audioldm-l-full) into models/audioldm. Its weights are licensed "
+                        "CC BY-NC-SA 4.0: for non-commercial use only. The built-in demo model is a toy: it knows "
+                        "eight sounds of a drawn world, such as a bouncing ball's.",
+            inputs=[
+                io.Combo.Input("model", options=audioldm_names(),
+                               tooltip="A folder from models/audioldm, or the toy that is built in."),
+                precision_input(),
+            ],
+            outputs=[AudioLDMType.Output(display_name="audioldm",
+                                         tooltip="For the Guided AudioLDM Sampler and the Joint Video-Audio "
+                                                 "Sampler.")],
+        )
+
+    @classmethod
+    def execute(cls, model, precision) -> io.NodeOutput:
+        dtype = resolve_dtype(precision)
+        if model == DEMO:
+            return io.NodeOutput(shared(load_demo_audioldm, dtype=dtype))
+        return io.NodeOutput(shared(load_audioldm, audioldm_path(model), dtype=dtype))

@@ -1,0 +1,37 @@
+from comfy_api.latest import io
+
+from ...aligner.binders.imagebind import load_imagebind
+from ...aligner.demo.family import load_demo_imagebind
+from ..host.hosting import precision_input, resolve_dtype, shared
+from ..host.model_folders import DEMO, imagebind_names, imagebind_path
+from ..types import CATEGORY, ImageBindType
+
+
+class LoadImageBind(io.ComfyNode):
+    """A file name to a binder."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingLoadImageBind",
+            display_name="Load ImageBind",
+            category=CATEGORY,
+            description="Loads ImageBind, which compares pictures, sounds and words. Put imagebind_huge.pth or "
+                        ".safetensors into models/imagebind. Its weights are licensed CC BY-NC-SA 4.0: for "
+                        "non-commercial use only. The built-in demo model is a toy: it knows eight events of a drawn "
+                        "world.",
+            inputs=[
+                io.Combo.Input("model", options=imagebind_names(),
+                               tooltip="A file from models/imagebind, or the toy that is built in."),
+                precision_input(),
+            ],
+            outputs=[ImageBindType.Output(display_name="imagebind", tooltip="For Encode Condition, Alignment Score and "
+                                                                            "the samplers.")],
+        )
+
+    @classmethod
+    def execute(cls, model, precision) -> io.NodeOutput:
+        dtype = resolve_dtype(precision)
+        if model == DEMO:
+            return io.NodeOutput(shared(load_demo_imagebind, dtype=dtype))
+        return io.NodeOutput(shared(load_imagebind, imagebind_path(model), dtype=dtype))

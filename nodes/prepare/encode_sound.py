@@ -1,0 +1,46 @@
+import torch
+from comfy_api.latest import io
+
+from ...aligner.generators.audioldm import AudioLDM
+from ...aligner.tensors.resampling import resampled
+from ..host.convert import waveform
+from ..host.hosting import load_on_device
+from ..host.latents import sound_latent
+from ..host.memory import with_one_more_try
+from ..types import CATEGORY, AudioLDMType
+
+#: Room for the encoder's activations over the seconds that it hears together.
+ENCODER_BYTES = 2**30
+
+
+class EncodeSound(io.ComfyNode):
+    """A recording to a latent of AudioLDM."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingEncodeSound",
+            display_name="Encode Sound",
+            category=CATEGORY,
+            description="Turns a sound that you have into a latent of AudioLDM: for the Guided AudioLDM Sampler with "
+                        "denoise below 1, which changes it, or behind Mask Seconds, which has a part of it made anew.",
+            inputs=[
+                AudioLDMType.Input("audioldm", tooltip="From Load AudioLDM: the one that will sample."),
+                io.Audio.Input("audio", tooltip="A sound of any rate; its channels are averaged. A batch becomes "
+                                                "variations."),
+            ],
+            outputs=[io.Latent.Output(display_name="latent", tooltip="For the Guided AudioLDM Sampler, or Mask "
+                                                                     "Seconds.")],
+        )
+
+    @classmethod
+    def execute(cls, audioldm, audio) -> io.NodeOutput:
+        model: AudioLDM = audioldm.model
+        sounds, rate = waveform(audio)
+        sounds = resampled(sounds.mean(dim=1), rate, model.sample_rate)
+
+        def encoded() -> torch.Tensor:
+            load_on_device(audioldm.patchers("vae"), memory_required=len(sounds) * ENCODER_BYTES)
+            return model.encode(sounds)
+
+        return io.NodeOutput(sound_latent(with_one_more_try(encoded), model, sounds.shape[1]))

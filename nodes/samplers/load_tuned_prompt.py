@@ -1,0 +1,34 @@
+from comfy_api.latest import io
+
+from ...aligner.generators.tuned_prompts import load_tuned_prompt
+from ..host.model_folders import tuned_prompt_names, tuned_prompt_path
+from ..types import CATEGORY, TunedPromptType
+
+
+class LoadTunedPrompt(io.ComfyNode):
+    """A file name to a tuned prompt."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingLoadTunedPrompt",
+            display_name="Load Tuned Prompt",
+            category=CATEGORY,
+            description="Loads a prompt embedding that Save Tuned Prompt wrote. It belongs to the model that it was "
+                        "tuned for.",
+            inputs=[
+                io.Combo.Input("file", options=tuned_prompt_names(),
+                               tooltip="A file from output/tuned_prompts or models/tuned_prompts; press R to see new "
+                                       "ones."),
+            ],
+            outputs=[TunedPromptType.Output(display_name="tuned_prompt", tooltip="For a guided sampler.")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, file) -> int:
+        """A file may be replaced by another of the same name."""
+        return tuned_prompt_path(file).stat().st_mtime_ns
+
+    @classmethod
+    def execute(cls, file) -> io.NodeOutput:
+        return io.NodeOutput(load_tuned_prompt(tuned_prompt_path(file)))

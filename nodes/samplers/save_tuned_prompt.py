@@ -1,0 +1,32 @@
+from comfy_api.latest import io, ui
+
+from ...aligner.generators.tuned_prompts import save_tuned_prompt
+from ..host.model_folders import TUNED_PROMPTS
+from ..host.saving import output_file
+from ..types import CATEGORY, TunedPromptType
+
+
+class SaveTunedPrompt(io.ComfyNode):
+    """A tuned prompt to a file."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingSaveTunedPrompt",
+            display_name="Save Tuned Prompt",
+            category=CATEGORY,
+            description="Saves the prompt embedding that guided prompt tuning found, for Load Tuned Prompt.",
+            inputs=[
+                TunedPromptType.Input("tuned_prompt", tooltip="From a guided sampler."),
+                io.String.Input("filename_prefix", default="tuned_prompt",
+                                tooltip="The beginning of the file's name in output/tuned_prompts; a number follows."),
+            ],
+            outputs=[TunedPromptType.Output(display_name="tuned_prompt", tooltip="The same, for a guided sampler.")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, tuned_prompt, filename_prefix) -> io.NodeOutput:
+        file, shown = output_file(TUNED_PROMPTS, filename_prefix)
+        save_tuned_prompt(file, tuned_prompt)
+        return io.NodeOutput(tuned_prompt, ui=ui.PreviewText(shown))

@@ -1,0 +1,1 @@
+"""Nodes that score and rank results."""
