@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-# This folder is a package inside ComfyUI only; anything else that happens to import it, a test runner, has no use for it.
+# This folder is a package inside ComfyUI only; whatever else imports it, such as a test runner, has no use for it.
 if __package__ and find_spec("comfy_api"):
     from .nodes import comfy_entrypoint
 

@@ -46,11 +46,15 @@ class Packages:
         return hashlib.sha256(b"\n".join(contents)).hexdigest()
 
 
-LIBRARIES = Packages("libraries", "PyTorch and the model libraries (about 5 GB on Linux)",
-                     ("requirements.txt", "requirements-standalone.txt"))
+LIBRARIES = Packages(
+    "libraries",
+    "PyTorch and the model libraries (about 5 GB on Linux)",
+    ("requirements.txt", "requirements-standalone.txt"),
+)
 TEST_TOOLS = Packages("test-tools", "the test tools", ("tests/requirements.txt",))
-TEST_REFERENCES = Packages("test-references", "the reference implementations",
-                           ("tests/requirements-no-deps.txt",), dependencies=False)
+TEST_REFERENCES = Packages(
+    "test-references", "the reference implementations", ("tests/requirements-no-deps.txt",), dependencies=False
+)
 
 
 class SetupError(Exception):
@@ -61,11 +65,15 @@ def check_python(version: tuple[int, int]) -> None:
     """Refuse a Python that is too old; warn about one that is newer than the tested ones."""
     name = "{}.{}".format(*version)
     if version < OLDEST_PYTHON:
-        raise SetupError(f"This is Python {name}, and 3.10, 3.11 or 3.12 is needed. "
-                         "Start a newer one by its name, for example: python3.12 run.py demo")
+        raise SetupError(
+            f"This is Python {name}, and 3.10, 3.11 or 3.12 is needed. "
+            "Start a newer one by its name, for example: python3.12 run.py demo"
+        )
     if version > NEWEST_TESTED_PYTHON:
-        print(f"Python {name} is newer than the tested ones (3.10 to 3.12): if a package will not install, "
-              "use Python 3.12.")
+        print(
+            f"Python {name} is newer than the tested ones (3.10 to 3.12): if a package will not install, "
+            "use Python 3.12."
+        )
 
 
 def python_of(environment: Path) -> Path:
@@ -80,24 +88,47 @@ def create_environment(environment: Path) -> Path:
         if check.returncode == 0:
             return python
     # --clear also replaces what an interrupted set-up or a removed system Python has left.
-    created = subprocess.run([sys.executable, "-m", "venv", "--clear", environment],
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    created = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", environment],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     if created.returncode != 0:
-        raise SetupError(f"{created.stdout}\nPython could not make a virtual environment in {environment}. "
-                         "On Debian and Ubuntu, install the package python3-venv first.")
+        raise SetupError(
+            f"{created.stdout}\nPython could not make a virtual environment in {environment}. "
+            "On Debian and Ubuntu, install the package python3-venv first."
+        )
     return python
 
 
-def install(
-    python: Path, description: str, arguments: list[str | Path], constraints: Path = CONSTRAINTS
-) -> None:
+def install(python: Path, description: str, arguments: list[str | Path], constraints: Path = CONSTRAINTS) -> None:
     """Run `pip install` with one line of progress; pip's own words are shown only if it fails."""
-    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
-               "--progress-bar", "off", "-c", constraints, *arguments]
+    command = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar",
+        "off",
+        "-c",
+        constraints,
+        *arguments,
+    ]
     print(f"Installing {description} ...", flush=True)
     start = time.monotonic()
-    pip = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace")
+    pip = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
     output = []
     try:
         for line in pip.stdout:
@@ -108,8 +139,10 @@ def install(
         pip.kill()
         show_progress("")
     if status != 0:
-        raise SetupError("".join(output) + f"\npip could not install {description}; its own words are above. "
-                         "Check the network and the free disk space, then run the same command again.")
+        raise SetupError(
+            "".join(output) + f"\npip could not install {description}; its own words are above. "
+            "Check the network and the free disk space, then run the same command again."
+        )
     print(f"  done in {time.monotonic() - start:.0f} s", flush=True)
 
 

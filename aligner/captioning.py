@@ -42,8 +42,14 @@ class Captioner(nn.Module):
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def of_picture(self, pixels: torch.Tensor, *, instruction: str = INSTRUCTION, longest: int = 40,
-                   on_token: Callable[[], None] = lambda: None) -> str:
+    def of_picture(
+        self,
+        pixels: torch.Tensor,
+        *,
+        instruction: str = INSTRUCTION,
+        longest: int = 40,
+        on_token: Callable[[], None] = lambda: None,
+    ) -> str:
         """A caption of at most `longest` tokens for a picture (3, H, W) in 0..1, always the same for the same picture.
 
         instruction: for models that follow one; others just describe. longest: of more than the model has positions for
@@ -58,8 +64,15 @@ class Captioner(nn.Module):
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def of_sound(self, waveform: torch.Tensor, sample_rate: int, *, instruction: str = INSTRUCTION,
-                 longest: int = 40, on_token: Callable[[], None] = lambda: None) -> str:
+    def of_sound(
+        self,
+        waveform: torch.Tensor,
+        sample_rate: int,
+        *,
+        instruction: str = INSTRUCTION,
+        longest: int = 40,
+        on_token: Callable[[], None] = lambda: None,
+    ) -> str:
         """A caption for a mono sound (n,), nominally in -1..1; see `of_picture`.
 
         Raises AlignerError if it cannot hear, or the instruction leaves no room.
@@ -75,29 +88,40 @@ class Captioner(nn.Module):
             asked = [{"role": "user", "content": [{"type": kind, kind: what}, {"type": "text", "text": instruction}]}]
             given["text"] = self.processor.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
         inputs = self.processor(return_tensors="pt", **given).to(self.model.device)
-        inputs = {name: value.to(dtype_of(self.model)) if value.is_floating_point() else value
-                  for name, value in inputs.items()}
+        inputs = {
+            name: value.to(dtype_of(self.model)) if value.is_floating_point() else value
+            for name, value in inputs.items()
+        }
         # What decoders alone were asked comes before what they write.
         alone = not self.model.config.is_encoder_decoder and "input_ids" in inputs
         before = inputs["input_ids"].shape[1] if alone else 0
-        written = self.model.generate(**inputs, max_new_tokens=min(longest, self._room(before or _OPENING)),
-                                      do_sample=False, stopping_criteria=_after_every_token(on_token))
+        written = self.model.generate(
+            **inputs,
+            max_new_tokens=min(longest, self._room(before or _OPENING)),
+            do_sample=False,
+            stopping_criteria=_after_every_token(on_token),
+        )
         return " ".join(self.processor.batch_decode(written[:, before:], skip_special_tokens=True)[0].split())
 
     def _room(self, taken: int) -> float:
         """How many tokens can be written after those that are there. Raises AlignerError if that is none."""
         positions = _positions(self.model.config)
         if taken >= positions:
-            raise AlignerError(f"Picture or sound and the instruction are {taken} tokens, but this model holds no more "
-                               f"than {positions}. Shorten the instruction.")
+            raise AlignerError(
+                f"Picture or sound and the instruction are {taken} tokens, but this model holds no more "
+                f"than {positions}. Shorten the instruction."
+            )
         return positions - taken
 
 
 def _positions(config) -> float:
     """How many tokens a model's decoder has positions for; infinitely many where it does not say."""
     # Models of several parts say it of their text. Before 4.45 transformers could not tell which part that is.
-    text = (config.get_text_config(decoder=True) if hasattr(config, "get_text_config")
-            else getattr(config, "text_config", config))
+    text = (
+        config.get_text_config(decoder=True)
+        if hasattr(config, "get_text_config")
+        else getattr(config, "text_config", config)
+    )
     found = (getattr(text, name, None) for name in ("max_target_positions", "max_position_embeddings"))
     return next(filter(None, found), math.inf)
 
@@ -115,8 +139,9 @@ def _after_every_token(call: Callable[[], None]):
 
 
 @torch.inference_mode(False)
-def load_captioner(folder: str | Path, *, dtype: torch.dtype = torch.float32,
-                   device: torch.device | str = "cpu") -> Captioner:
+def load_captioner(
+    folder: str | Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> Captioner:
     """Load a folder as published on the model hub, strictly; code in it is never run.
 
     Raises CheckpointError if it is incomplete or damaged, or if this version of transformers does not know its model.
@@ -127,11 +152,15 @@ def load_captioner(folder: str | Path, *, dtype: torch.dtype = torch.float32,
     names = read_json(folder / "config.json").get("architectures") or ["a model without a name"]
     cls = getattr(transformers, names[0], None)
     if cls is None or not hasattr(cls, "generate"):
-        raise CheckpointError(f"{folder} holds {names[0]}, which this version of transformers cannot write captions "
-                              "with. Choose another model, or update transformers.")
-    captioner = Captioner(load_component(cls, folder, "", dtype, device),
-                          load_part(transformers.AutoProcessor, folder, ""))
+        raise CheckpointError(
+            f"{folder} holds {names[0]}, which this version of transformers cannot write captions "
+            "with. Choose another model, or update transformers."
+        )
+    captioner = Captioner(
+        load_component(cls, folder, "", dtype, device), load_part(transformers.AutoProcessor, folder, "")
+    )
     if not (captioner.sees or captioner.hears):
-        raise CheckpointError(f"{folder} neither sees nor hears: it holds {names[0]}. Choose a model that captions "
-                              "pictures or sounds.")
+        raise CheckpointError(
+            f"{folder} neither sees nor hears: it holds {names[0]}. Choose a model that captions pictures or sounds."
+        )
     return captioner

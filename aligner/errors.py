@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 #: How messages about NaN and infinity end.
-NOT_FINITE = ("is not finite. Half precision can overflow: load the models in fp32 or bf16. Otherwise lower the "
-              "learning rate or cfg.")
+NOT_FINITE = (
+    "is not finite. Half precision can overflow: load the models in fp32 or bf16. Otherwise lower the "
+    "learning rate or cfg."
+)
 
 
 class AlignerError(ValueError):

@@ -49,10 +49,20 @@ class Generation:
 
 
 @torch.inference_mode(False)
-def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1, binder: ImageBind | None = None,
-             conditions: Sequence[Condition] = (), between: float = 1.0, guidance: Guidance | None = None,
-             steer: bool = True, latents: Streams | None = None,
-             on_step: Callable[[Step], None] = lambda step: None) -> Generation:
+def generate(
+    denoiser: Denoiser,
+    prompts: Streams,
+    *,
+    seed: int,
+    batch: int = 1,
+    binder: ImageBind | None = None,
+    conditions: Sequence[Condition] = (),
+    between: float = 1.0,
+    guidance: Guidance | None = None,
+    steer: bool = True,
+    latents: Streams | None = None,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> Generation:
     """Sample a batch of variations, steered by the conditions where guidance is given.
 
     prompts: per stream (1 or batch, ...). between: the weight of pairs of generated streams, where there are several.
@@ -67,9 +77,13 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
     steering = guidance.of(denoiser.streams) if guidance and steer else None
     # What steers nothing is still scored where there is something to compare.
     comparable = any(condition.weight for condition in conditions) or bool(
-        binder and between and len(denoiser.streams) > 1)
-    objective = (objective_of(denoiser, binder, conditions, between=between, guidance=guidance)
-                 if steering or comparable else None)
+        binder and between and len(denoiser.streams) > 1
+    )
+    objective = (
+        objective_of(denoiser, binder, conditions, between=between, guidance=guidance)
+        if steering or comparable
+        else None
+    )
     if steering:
         steering.require_effect(denoiser.streams, denoiser.steps)
         _require_reach(denoiser, steering, objective)
@@ -86,8 +100,7 @@ def generate(denoiser: Denoiser, prompts: Streams, *, seed: int, batch: int = 1,
 
     with repeatable(denoiser.device):
         with saving_memory(denoiser, binder, steering):
-            clean, tuned = sample(denoiser, start, prompts, steering, objective, others=others,
-                                  on_step=record)
+            clean, tuned = sample(denoiser, start, prompts, steering, objective, others=others, on_step=record)
         with torch.no_grad():
             signals = {name: signal.finished() for name, signal in denoiser.render(clean).items()}
             alignment = objective(signals) if objective else None
@@ -105,20 +118,30 @@ def _add_points(curves: dict[str, Curve], step: int, scores: dict[str, torch.Ten
 def _candidates_of(denoiser: Denoiser, guidance: Guidance | None, objective: Objective | None) -> dict[str, int]:
     """How many noises are tried for each stream. Streams that depend on each other are tried together, and those that
     nothing compares need no choice."""
-    return {stream: guidance.candidates_of(group) if guidance and objective.compared.intersection(group) else 1
-            for group in denoiser.couplings for stream in group}
+    return {
+        stream: guidance.candidates_of(group) if guidance and objective.compared.intersection(group) else 1
+        for group in denoiser.couplings
+        for stream in group
+    }
 
 
-def _candidates(denoiser: Denoiser, generators: Sequence[torch.Generator], latents: Streams | None,
-                numbers: dict[str, int]) -> list[Streams]:
+def _candidates(
+    denoiser: Denoiser, generators: Sequence[torch.Generator], latents: Streams | None, numbers: dict[str, int]
+) -> list[Streams]:
     """The latents that sampling may start from. The first hold all streams, later ones those of which more are
     tried."""
     noises = [denoiser.start(generators, latents) for _ in range(max(numbers.values()))]
     return [{stream: noise for stream, noise in noises[k].items() if k < numbers[stream]} for k in range(len(noises))]
 
 
-def objective_of(denoiser: Denoiser, binder: ImageBind | None, conditions: Sequence[Condition], *,
-                 between: float = 1.0, guidance: Guidance | None = None) -> Objective:
+def objective_of(
+    denoiser: Denoiser,
+    binder: ImageBind | None,
+    conditions: Sequence[Condition],
+    *,
+    between: float = 1.0,
+    guidance: Guidance | None = None,
+) -> Objective:
     """What a run of `generate` with these arguments compares.
 
     Raises AlignerError if that is nothing, or a condition is not this binder's or counts nowhere in the result.
@@ -136,10 +159,12 @@ def objective_of(denoiser: Denoiser, binder: ImageBind | None, conditions: Seque
         # Of a stream of another kind the first look tells.
         if pair.timeline and (spans := _spans(denoiser, pair.stream, sampling)):
             pair.strengths_over(spans)
-    return Objective(lambda signal: signal.embed(binder, sampling),
-                     {name: _on(denoiser.device, condition.target)
-                      for name, condition in targets.items() if condition.weight},
-                     compared, settings.compare)
+    return Objective(
+        lambda signal: signal.embed(binder, sampling),
+        {name: _on(denoiser.device, condition.target) for name, condition in targets.items() if condition.weight},
+        compared,
+        settings.compare,
+    )
 
 
 def _spans(denoiser: Denoiser, stream: str, sampling: ClipSampling) -> list[tuple[float, float]]:
@@ -155,8 +180,10 @@ def _require_reach(denoiser: Denoiser, guidance: Guidance, objective: Objective)
     tried = max(_candidates_of(denoiser, guidance, objective).values())
     chosen_at = guidance.choice(denoiser.steps) / denoiser.steps
     if tried > 1 and not any(pair.weight_at(chosen_at) for pair in objective.pairs):
-        raise AlignerError(f"A candidate is chosen after {chosen_at:.0%} of denoising, but there the schedules of all "
-                           "conditions are 0. Raise one there, or choose at another moment.")
+        raise AlignerError(
+            f"A candidate is chosen after {chosen_at:.0%} of denoising, but there the schedules of all "
+            "conditions are 0. Raise one there, or choose at another moment."
+        )
     if tried > 1:
         _require_looks(denoiser, guidance, objective)
     if tried > 1 and not guidance.moves:
@@ -167,14 +194,21 @@ def _require_reach(denoiser: Denoiser, guidance: Guidance, objective: Objective)
     stepping = {stream for index in indices for stream in denoiser.stepping(index)}
     guided = {*guidance.rates, *guidance.prompt_rates} or set(guidance.candidates)
     if not guided & objective.compared & stepping:
-        raise AlignerError(f"Guidance moves nothing: it would move {_listed(guided)}, but compares only "
-                           f"{_listed(objective.compared)}, and steps within its window"
-                           f"{' and after the choice' if first else ''} are taken only by {_listed(stepping)}. Widen "
-                           "the window, choose earlier, raise denoise, compare what is guided, or turn guidance off.")
-    if not any(pair.weight_at(index / denoiser.steps) and guided.intersection(pair.streams, denoiser.stepping(index))
-               for index in indices for pair in objective.pairs):
-        raise AlignerError(f"Guidance moves nothing{' after the choice' if first else ''}: as long as it would, the "
-                           "schedules of all conditions are 0. Raise one there, or widen the window.")
+        raise AlignerError(
+            f"Guidance moves nothing: it would move {_listed(guided)}, but compares only "
+            f"{_listed(objective.compared)}, and steps within its window"
+            f"{' and after the choice' if first else ''} are taken only by {_listed(stepping)}. Widen "
+            "the window, choose earlier, raise denoise, compare what is guided, or turn guidance off."
+        )
+    if not any(
+        pair.weight_at(index / denoiser.steps) and guided.intersection(pair.streams, denoiser.stepping(index))
+        for index in indices
+        for pair in objective.pairs
+    ):
+        raise AlignerError(
+            f"Guidance moves nothing{' after the choice' if first else ''}: as long as it would, the "
+            "schedules of all conditions are 0. Raise one there, or widen the window."
+        )
 
 
 def _require_looks(denoiser: Denoiser, guidance: Guidance, objective: Objective) -> None:
@@ -183,9 +217,11 @@ def _require_looks(denoiser: Denoiser, guidance: Guidance, objective: Objective)
         spans = _spans(denoiser, stream, CLIP_SAMPLINGS[guidance.clips])
         for piece in denoiser.pieces:
             if spans and not any(map(piece.share, spans)):
-                raise AlignerError(f"Candidates are chosen piece by piece, but at {piece} none of them is looked at: "
-                                   f"clips {guidance.clips} leave gaps in so long a result. Choose clips short or "
-                                   "released.")
+                raise AlignerError(
+                    f"Candidates are chosen piece by piece, but at {piece} none of them is looked at: "
+                    f"clips {guidance.clips} leave gaps in so long a result. Choose clips short or "
+                    "released."
+                )
 
 
 def _listed(streams: set[str]) -> str:
@@ -211,11 +247,14 @@ def _repeated(tensors: Streams | None, batch: int, denoiser: Denoiser) -> Stream
         if name not in denoiser.streams:
             raise AlignerError(f"There is no stream {name!r} here. This model makes {', '.join(denoiser.streams)}.")
         if len(tensor) not in (1, batch):
-            raise AlignerError(f"The {name} input holds {len(tensor)} samples; give 1 or as many as variations "
-                               f"({batch}).")
+            raise AlignerError(
+                f"The {name} input holds {len(tensor)} samples; give 1 or as many as variations ({batch})."
+            )
     # Cloned: what another ComfyUI node hands over is an inference tensor, which autograd refuses.
-    return {name: full_precision(tensor.detach().to(denoiser.device)).expand(batch, *tensor.shape[1:]).clone()
-            for name, tensor in tensors.items()}
+    return {
+        name: full_precision(tensor.detach().to(denoiser.device)).expand(batch, *tensor.shape[1:]).clone()
+        for name, tensor in tensors.items()
+    }
 
 
 def saving_memory(denoiser: Denoiser, binder: ImageBind | None, guidance: Guidance | None) -> AbstractContextManager:

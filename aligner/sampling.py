@@ -37,9 +37,16 @@ class Step:
 
 
 @torch.inference_mode(False)
-def sample(denoiser: Denoiser, latents: Streams, prompts: Streams, guidance: Guidance | None = None,
-           objective: Objective | None = None, *, others: Sequence[Streams] = (),
-           on_step: Callable[[Step], None] = lambda step: None) -> tuple[Streams, Streams]:
+def sample(
+    denoiser: Denoiser,
+    latents: Streams,
+    prompts: Streams,
+    guidance: Guidance | None = None,
+    objective: Objective | None = None,
+    *,
+    others: Sequence[Streams] = (),
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> tuple[Streams, Streams]:
     """Denoise, steered: algorithm 1 of the paper for any number of streams.
 
     latents: per stream the noisy latent that step 0 starts from. prompts: per stream the prompt embedding, shared by
@@ -123,9 +130,11 @@ def _step(denoiser, z, output, i):
 
 
 def _optimiser(rule, guidance, latents, prompts):
-    groups = [{"params": [leaf], "lr": rates.get(name, 0.0)}
-              for rates, leaves in ((guidance.rates, latents), (guidance.prompt_rates, prompts))
-              for name, leaf in leaves.items()]
+    groups = [
+        {"params": [leaf], "lr": rates.get(name, 0.0)}
+        for rates, leaves in ((guidance.rates, latents), (guidance.prompt_rates, prompts))
+        for name, leaf in leaves.items()
+    ]
     return rule.optimiser(groups)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -78,8 +78,11 @@ def _tabulate(models: Models, options: argparse.Namespace, output: Path) -> None
 def _still_true(table: dict, models: Models, options: argparse.Namespace) -> dict:
     """The cells that these models, settings and as many samples would give again."""
     wanted = {cell.name: settings_of(cell, models) for cell in cells()}
-    return {name: figures for name, figures in table.items()
-            if figures["settings"] == wanted.get(name) and figures["samples"] == options.samples}
+    return {
+        name: figures
+        for name, figures in table.items()
+        if figures["settings"] == wanted.get(name) and figures["samples"] == options.samples
+    }
 
 
 def _measured(cell: Cell, models: Models, options: argparse.Namespace) -> dict:
@@ -91,17 +94,21 @@ def _measured(cell: Cell, models: Models, options: argparse.Namespace) -> dict:
     figures = {"settings": settings_of(cell, models)} | summary(mine, real)
     if cell.method != "unguided":
         baseline = rows("unguided")
-        figures["gain"] = {name: gain(mine, baseline, name) for name in ("right", "matched")
-                           if mine[0][name] is not None}
+        figures["gain"] = {
+            name: gain(mine, baseline, name) for name in ("right", "matched") if mine[0][name] is not None
+        }
     return figures
 
 
-@lru_cache(maxsize=None)
+@cache
 def _real_features(models: Models, stream: str, split: str, count: int) -> torch.Tensor:
     """(count, 64): the judge's features of real clips of a split, other ones than results are made for."""
     clips = [clip(scene(split, REAL_FROM + number)) for number in range(count)]
-    signal = (sound_of(torch.stack([each.waveform for each in clips])) if stream == "audio"
-              else video_of(torch.stack([each.frames for each in clips])))
+    signal = (
+        sound_of(torch.stack([each.waveform for each in clips]))
+        if stream == "audio"
+        else video_of(torch.stack([each.frames for each in clips]))
+    )
     return models.instruments.verdict(signal).features
 
 
@@ -113,18 +120,30 @@ def _write(path: Path, figures: dict) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m laboratory.evaluate", description=__doc__)
     parser.add_argument("--gates", action="store_true", help="measure the models, not guidance")
-    parser.add_argument("--cards", action="store_true",
-                        help="with --gates: write what was measured into the models' cards")
+    parser.add_argument(
+        "--cards", action="store_true", help="with --gates: write what was measured into the models' cards"
+    )
     parser.add_argument("--sheets", action="store_true", help="draw contact sheets instead")
     parser.add_argument("--split", default="test", choices=("development", "test"), help="(default: %(default)s)")
     parser.add_argument("--samples", type=_samples, default=64, metavar="N", help="of each cell (default: %(default)s)")
     for name, choices in (("tasks", TASKS), ("methods", METHODS), ("captions", CAPTIONS)):
-        parser.add_argument(f"--{name}", nargs="+", choices=choices, default=tuple(choices),
-                            help="(default: all of them)")
-    parser.add_argument("--work", type=Path, default=Path("out/evaluation"), metavar="DIR",
-                        help="where single samples are kept; a run goes on from what it finds (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=Path("out/evaluation"), metavar="DIR",
-                        help="where the table is written (default: %(default)s)")
+        parser.add_argument(
+            f"--{name}", nargs="+", choices=choices, default=tuple(choices), help="(default: all of them)"
+        )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("out/evaluation"),
+        metavar="DIR",
+        help="where single samples are kept; a run goes on from what it finds (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("out/evaluation"),
+        metavar="DIR",
+        help="where the table is written (default: %(default)s)",
+    )
     return parser
 
 

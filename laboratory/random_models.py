@@ -20,59 +20,138 @@ from aligner.generators.stable_diffusion import write_tokenizer
 
 from .random_imagebind import random_imagebind
 
-IMAGEBIND_CONFIG = ImageBindConfig(vision=TowerConfig(64, 2, 4), text=TowerConfig(64, 2, 4),
-                                   audio=TowerConfig(64, 2, 4), embed_dim=48)
+IMAGEBIND_CONFIG = ImageBindConfig(
+    vision=TowerConfig(64, 2, 4), text=TowerConfig(64, 2, 4), audio=TowerConfig(64, 2, 4), embed_dim=48
+)
 
-UNET = {"sample_size": 128, "in_channels": 8, "out_channels": 8, "block_out_channels": (16, 32), "layers_per_block": 1,
-        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
-        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
-        "norm_num_groups": 8, "attention_head_dim": 4, "cross_attention_dim": (16, 32),
-        "class_embed_type": "simple_projection", "projection_class_embeddings_input_dim": 512,
-        "class_embeddings_concat": True}
-VAE = {"in_channels": 1, "out_channels": 1, "latent_channels": 8, "block_out_channels": (8, 16, 16),
-       "layers_per_block": 1, "norm_num_groups": 4, "down_block_types": ("DownEncoderBlock2D",) * 3,
-       "up_block_types": ("UpDecoderBlock2D",) * 3, "scaling_factor": 0.9227914214134216}
-VOCODER = {"model_in_dim": 64, "sampling_rate": 16000, "upsample_initial_channel": 64,
-           "upsample_rates": [5, 4, 2, 2, 2], "upsample_kernel_sizes": [16, 16, 8, 4, 4], "resblock_kernel_sizes": [3, 7],
-           "resblock_dilation_sizes": [[1, 3], [1, 3]], "normalize_before": False}
-TEXT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
-        "max_position_embeddings": 514, "projection_dim": 512}
-SCHEDULER = {"beta_start": 0.0015, "beta_end": 0.0195, "beta_schedule": "scaled_linear", "clip_sample": False,
-             "set_alpha_to_one": False, "steps_offset": 1, "prediction_type": "epsilon", "num_train_timesteps": 1000}
+UNET = {
+    "sample_size": 128,
+    "in_channels": 8,
+    "out_channels": 8,
+    "block_out_channels": (16, 32),
+    "layers_per_block": 1,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+    "norm_num_groups": 8,
+    "attention_head_dim": 4,
+    "cross_attention_dim": (16, 32),
+    "class_embed_type": "simple_projection",
+    "projection_class_embeddings_input_dim": 512,
+    "class_embeddings_concat": True,
+}
+VAE = {
+    "in_channels": 1,
+    "out_channels": 1,
+    "latent_channels": 8,
+    "block_out_channels": (8, 16, 16),
+    "layers_per_block": 1,
+    "norm_num_groups": 4,
+    "down_block_types": ("DownEncoderBlock2D",) * 3,
+    "up_block_types": ("UpDecoderBlock2D",) * 3,
+    "scaling_factor": 0.9227914214134216,
+}
+VOCODER = {
+    "model_in_dim": 64,
+    "sampling_rate": 16000,
+    "upsample_initial_channel": 64,
+    "upsample_rates": [5, 4, 2, 2, 2],
+    "upsample_kernel_sizes": [16, 16, 8, 4, 4],
+    "resblock_kernel_sizes": [3, 7],
+    "resblock_dilation_sizes": [[1, 3], [1, 3]],
+    "normalize_before": False,
+}
+TEXT = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 514,
+    "projection_dim": 512,
+}
+SCHEDULER = {
+    "beta_start": 0.0015,
+    "beta_end": 0.0195,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+    "prediction_type": "epsilon",
+    "num_train_timesteps": 1000,
+}
 
-SD_UNET = {"sample_size": 64, "in_channels": 4, "out_channels": 4, "block_out_channels": (32, 64), "layers_per_block": 1,
-           "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
-           "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"), "cross_attention_dim": 32, "attention_head_dim": 4}
-SD_VAE = {"in_channels": 3, "out_channels": 3, "latent_channels": 4, "block_out_channels": (8, 8, 16, 16),
-          "layers_per_block": 1, "norm_num_groups": 4, "down_block_types": ("DownEncoderBlock2D",) * 4,
-          "up_block_types": ("UpDecoderBlock2D",) * 4, "scaling_factor": 0.18215}
-SD_TEXT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
-           "vocab_size": 49408, "max_position_embeddings": 77, "hidden_act": "quick_gelu", "bos_token_id": 49406,
-           "eos_token_id": 49407, "pad_token_id": 49407}
-SD_SCHEDULER = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False,
-                "set_alpha_to_one": False, "steps_offset": 1, "num_train_timesteps": 1000}
-MOTION = {"block_out_channels": (32, 64), "motion_layers_per_block": 1, "motion_num_attention_heads": 4,
-          "motion_max_seq_length": 32, "use_motion_mid_block": True}
+SD_UNET = {
+    "sample_size": 64,
+    "in_channels": 4,
+    "out_channels": 4,
+    "block_out_channels": (32, 64),
+    "layers_per_block": 1,
+    "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+    "cross_attention_dim": 32,
+    "attention_head_dim": 4,
+}
+SD_VAE = {
+    "in_channels": 3,
+    "out_channels": 3,
+    "latent_channels": 4,
+    "block_out_channels": (8, 8, 16, 16),
+    "layers_per_block": 1,
+    "norm_num_groups": 4,
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "scaling_factor": 0.18215,
+}
+SD_TEXT = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "vocab_size": 49408,
+    "max_position_embeddings": 77,
+    "hidden_act": "quick_gelu",
+    "bos_token_id": 49406,
+    "eos_token_id": 49407,
+    "pad_token_id": 49407,
+}
+SD_SCHEDULER = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+    "num_train_timesteps": 1000,
+}
+MOTION = {
+    "block_out_channels": (32, 64),
+    "motion_layers_per_block": 1,
+    "motion_num_attention_heads": 4,
+    "motion_max_seq_length": 32,
+    "use_motion_mid_block": True,
+}
 
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
 
 @torch.inference_mode(False)
-def load_random_imagebind(seed: int = 0, *, dtype: torch.dtype = torch.float32,
-                          device: torch.device | str = "cpu") -> ImageBind:
+def load_random_imagebind(
+    seed: int = 0, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> ImageBind:
     """A binder of 0.6 M parameters (and a word list of 3 M)."""
     return random_imagebind(IMAGEBIND_CONFIG, seed).to(device, dtype)
 
 
-def load_random_audioldm(seed: int = 0, *, dtype: torch.dtype = torch.float32,
-                         device: torch.device | str = "cpu") -> AudioLDM:
+def load_random_audioldm(
+    seed: int = 0, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> AudioLDM:
     """Write a folder as AudioLDM is published and load it the way real ones are loaded."""
     with TemporaryDirectory() as folder:
         return load_audioldm(write_random_audioldm(Path(folder), seed), dtype=dtype, device=device)
 
 
-def load_random_animatediff(seed: int = 0, *, motion: bool = True, dtype: torch.dtype = torch.float32,
-                            device: torch.device | str = "cpu") -> AnimateDiff:
+def load_random_animatediff(
+    seed: int = 0, *, motion: bool = True, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> AnimateDiff:
     """Write folders as Stable Diffusion and a motion adapter are published and load them as real ones are loaded."""
     with TemporaryDirectory() as folder:
         base, adapter = write_random_animatediff(Path(folder), seed)
@@ -95,8 +174,10 @@ def write_random_animatediff(folder: Path, seed: int = 0) -> tuple[Path, Path]:
     DDIMScheduler(**SD_SCHEDULER).save_pretrained(base / "scheduler")
     (base / "tokenizer").mkdir(parents=True)
     write_tokenizer(base / "tokenizer")
-    origins = {name: _origin(name, models) for name in models} | {"scheduler": ["diffusers", "DDIMScheduler"],
-                                                                 "tokenizer": ["transformers", "CLIPTokenizer"]}
+    origins = {name: _origin(name, models) for name in models} | {
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+    }
     _write_index(base, "StableDiffusionPipeline", origins)
     return base, motion
 
@@ -109,8 +190,11 @@ def random_stable_diffusion(seed: int = 0) -> tuple[dict[str, nn.Module], nn.Mod
 
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
-        models = {"unet": UNet2DConditionModel(**SD_UNET), "vae": AutoencoderKL(**SD_VAE),
-                  "text_encoder": CLIPTextModel(CLIPTextConfig(**SD_TEXT))}
+        models = {
+            "unet": UNet2DConditionModel(**SD_UNET),
+            "vae": AutoencoderKL(**SD_VAE),
+            "text_encoder": CLIPTextModel(CLIPTextConfig(**SD_TEXT)),
+        }
         adapter = MotionAdapter(**MOTION)
     for model in (*models.values(), adapter):
         randomise(model, generator)
@@ -164,8 +248,9 @@ def _save(model: nn.Module, folder: Path, safe_serialization: bool = True) -> No
 
 
 def _write_index(folder: Path, pipeline: str, origins: dict[str, list[str]]) -> None:
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": pipeline, **origins}, indent=2),
-                                             encoding="utf-8")
+    (folder / "model_index.json").write_text(
+        json.dumps({"_class_name": pipeline, **origins}, indent=2), encoding="utf-8"
+    )
 
 
 def _byte_vocabulary() -> dict[str, int]:
@@ -180,9 +265,17 @@ def _write_tokenizer(folder: Path, vocabulary: dict[str, int]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
     (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
-    settings = {"tokenizer_class": "RobertaTokenizer", "model_max_length": 512, "bos_token": "<s>", "eos_token": "</s>",
-                "cls_token": "<s>", "sep_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
-                "mask_token": "<mask>"}
+    settings = {
+        "tokenizer_class": "RobertaTokenizer",
+        "model_max_length": 512,
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "cls_token": "<s>",
+        "sep_token": "</s>",
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "mask_token": "<mask>",
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 

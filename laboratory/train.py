@@ -54,23 +54,42 @@ def _video(options: argparse.Namespace) -> None:
 
 
 #: What can be trained apart, in this order.
-MODELS: dict[str, Callable[[argparse.Namespace], None]] = {"judge": _judge, "binders": _binders, "sound": _sound,
-                                                        "video": _video}
+MODELS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "judge": _judge,
+    "binders": _binders,
+    "sound": _sound,
+    "video": _video,
+}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m laboratory.train", description=__doc__)
-    parser.add_argument("--work", type=Path, default=Path("out/training"), metavar="DIR",
-                        help="where clips, states and logs are kept; a run goes on from what it finds there "
-                             "(default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=family.WEIGHTS, metavar="DIR",
-                        help="where the models are written (default: over the built-in ones)")
-    parser.add_argument("--logs", type=Path, default=LOGS, metavar="DIR",
-                        help="where the logs are kept for the record (default: in laboratory/training/logs)")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("out/training"),
+        metavar="DIR",
+        help="where clips, states and logs are kept; a run goes on from what it finds there (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=family.WEIGHTS,
+        metavar="DIR",
+        help="where the models are written (default: over the built-in ones)",
+    )
+    parser.add_argument(
+        "--logs",
+        type=Path,
+        default=LOGS,
+        metavar="DIR",
+        help="where the logs are kept for the record (default: in laboratory/training/logs)",
+    )
     parser.add_argument("--only", nargs="+", choices=MODELS, help="train these alone (default: all of them)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
-    parser.add_argument("--bf16", action="store_true",
-                        help="multiply in bfloat16 where that helps; faster on processors that have it")
+    parser.add_argument(
+        "--bf16", action="store_true", help="multiply in bfloat16 where that helps; faster on processors that have it"
+    )
     return parser
 
 

@@ -33,10 +33,31 @@ class SeeingAndHearing(ComfyExtension):
     """What ComfyUI asks for the list of nodes."""
 
     async def get_node_list(self):
-        return [LoadImageBind, LoadAudioLDM, LoadAnimateDiff, AddLora, DownloadModel, EncodeCondition,
-                ConditionTimeline, BlendConditions, SaveConditions, LoadConditions, GuidanceSettings,
-                GuidedAudioLDMSampler, GuidedAnimateDiffSampler, JointSampler, EncodeSound, MaskSeconds, AlignmentScore,
-                RankVariations, SaveTunedPrompt, LoadTunedPrompt, KeyFrame, LoadCaptioner, Caption]
+        return [
+            LoadImageBind,
+            LoadAudioLDM,
+            LoadAnimateDiff,
+            AddLora,
+            DownloadModel,
+            EncodeCondition,
+            ConditionTimeline,
+            BlendConditions,
+            SaveConditions,
+            LoadConditions,
+            GuidanceSettings,
+            GuidedAudioLDMSampler,
+            GuidedAnimateDiffSampler,
+            JointSampler,
+            EncodeSound,
+            MaskSeconds,
+            AlignmentScore,
+            RankVariations,
+            SaveTunedPrompt,
+            LoadTunedPrompt,
+            KeyFrame,
+            LoadCaptioner,
+            Caption,
+        ]
 
 
 async def comfy_entrypoint() -> ComfyExtension:

@@ -29,12 +29,26 @@ CPU = torch.device("cpu")
 
 
 def test_the_script_prints_a_ratio_for_everything_it_compares():
-    command = [sys.executable, "-m", "laboratory.benchmarks.guided_step", "--sizes", "small", "--seconds", "0.2",
-               "--repetitions", "1", "--device", "cpu"]
+    command = [
+        sys.executable,
+        "-m",
+        "laboratory.benchmarks.guided_step",
+        "--sizes",
+        "small",
+        "--seconds",
+        "0.2",
+        "--repetitions",
+        "1",
+        "--device",
+        "cpu",
+    ]
     ran = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    header, _, row = ([cell.strip() for cell in line.strip("|").split("|")]
-                      for line in ran.stdout.splitlines() if line.startswith("|"))
+    header, _, row = (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in ran.stdout.splitlines()
+        if line.startswith("|")
+    )
     cells = dict(zip(header, row, strict=True))
     assert cells["size"] == "small"
     for column in ("time ratio", "memory ratio", "ours / parts"):
@@ -67,8 +81,9 @@ def test_only_the_released_version_leaves_gradients_on_weights():
     released = ReleasedStep(scene)
     OurStep(scene)(), released()
     assert all(weight.grad is None for weight in scene.weights)
-    assert all(weight.grad is not None for weight in (*released.vae.decoder.parameters(),
-                                                      *released.vocoder.parameters()))
+    assert all(
+        weight.grad is not None for weight in (*released.vae.decoder.parameters(), *released.vocoder.parameters())
+    )
     model = scene.denoiser.model
     for twin, original in ((released.vae, model.vae), (released.vocoder, model.vocoder)):
         assert all(a.data_ptr() == b.data_ptr() for a, b in zip(twin.parameters(), original.parameters()))
@@ -78,12 +93,12 @@ def test_peak_memory_is_what_is_alive_at_once():
     weight = torch.ones(1000)
 
     def work():
-        x = weight * 2       # 4,000 bytes, freed below
-        x.view(10, 100)      # no memory of its own
+        x = weight * 2  # 4,000 bytes, freed below
+        x.view(10, 100)  # no memory of its own
         weight.view(10, 100)
-        y = x + 1            # 8,000 bytes alive
+        y = x + 1  # 8,000 bytes alive
         del x
-        return y * 3         # 8,000 again
+        return y * 3  # 8,000 again
 
     assert peak_bytes(work, CPU, [weight]) == 8000
 
@@ -109,8 +124,11 @@ def test_the_script_counts_less_for_ours_than_for_the_naive_version(monkeypatch,
     compared = [NaiveStep.name, TUNED]
     monkeypatch.setattr(video_memory, "STEPS", [VIDEO_STEPS[name] for name in compared])
     video_memory.main(["--size", "small", "--frames", "4", "--height", "64", "--width", "64", "--dtype", "fp32"])
-    header, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")]
-                        for line in capsys.readouterr().out.splitlines() if line.startswith("|"))
+    header, _, *rows = (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("|")
+    )
     assert header[:4] == ["step", "weights", "activations", "together"] and [row[0] for row in rows] == compared
     naive, ours = ([float(cell.split()[0]) for cell in row[1:4]] for row in rows)
     assert all(0 < mine < theirs for mine, theirs in zip(ours, naive))
@@ -124,14 +142,16 @@ def test_fakes_are_counted_as_real_tensors_are(name, small_scene, monkeypatch):
     real = peak_bytes(lambda: step(scene), CPU, weights)
     need = counted(step, small_scene)
     assert need.activations == pytest.approx(real, rel=0.01)
-    assert need.weights == sum(tensor.nbytes for network in step.on_device(scene)
-                               for tensor in (*network.parameters(), *network.buffers()))
+    assert need.weights == sum(
+        tensor.nbytes for network in step.on_device(scene) for tensor in (*network.parameters(), *network.buffers())
+    )
 
 
 def test_the_naive_version_has_the_gradients_of_ours():
     scene = random_video_scene(*SMALL[:-1], torch.float64, CPU)
-    naive, plain, frugal = (_gradients(lambda: VIDEO_STEPS[name](scene))
-                            for name in (NaiveStep.name, "latent and prompt", TUNED))
+    naive, plain, frugal = (
+        _gradients(lambda: VIDEO_STEPS[name](scene)) for name in (NaiveStep.name, "latent and prompt", TUNED)
+    )
     assert [gradient.shape for gradient in naive] == [scene.latent.shape, scene.prompt.shape]
     for expected, *found in zip(naive, plain, frugal):
         assert expected.abs().max() > 0
@@ -169,8 +189,13 @@ def test_estimates_of_a_videos_memory_keep_their_order(animatediff):
 
     tuned = {"prompt_rates": {"video": 0.01}}
     assert estimate(rule="search") == estimate(), "a search takes no gradient"
-    order = [estimate(), estimate(checkpointing=True), estimate(start=0.1), estimate(**tuned),
-             estimate(rule="paper", **tuned)]
+    order = [
+        estimate(),
+        estimate(checkpointing=True),
+        estimate(start=0.1),
+        estimate(**tuned),
+        estimate(rule="paper", **tuned),
+    ]
     assert order == sorted(set(order)) and order[0] > 0
     assert estimate(batch=2, **tuned, checkpointing=True) > estimate(**tuned, checkpointing=True)
     assert estimate(start=0.1, decoding="half") < estimate(start=0.1)
@@ -186,18 +211,24 @@ def test_flash_attention_pads_a_motion_modules_rows():
 
 # --- approximate decoding ---------------------------------------------------------------------------------------------
 
+
 def test_approximate_decoding_is_compared_on_a_videos_latents(animatediff, binder):
     latents = approximate_decoding.encoded(animatediff, EXAMPLE_VIDEO, frames=9, side=64)
     assert latents.shape == (1, 4, 9, 8, 8)
-    half, exact = (approximate_decoding.cosine(animatediff, binder, latents, EXAMPLE_SOUND, glance)
-                   for glance in (animatediff.decode_half, animatediff.decode))
+    half, exact = (
+        approximate_decoding.cosine(animatediff, binder, latents, EXAMPLE_SOUND, glance)
+        for glance in (animatediff.decode_half, animatediff.decode)
+    )
     assert -1 < half < 0.99 and exact > 1 - 1e-6
 
 
 def test_the_cost_of_every_rule_stands_beside_the_released_ones(capsys):
     rules.main(["--tasks", "V2A", "--batch", "1", "--steps", "3", "--repetitions", "1"])
-    header, _, row = ([cell.strip() for cell in line.strip("|").split("|")]
-                      for line in capsys.readouterr().out.splitlines() if line.startswith("|"))
+    header, _, row = (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("|")
+    )
     cells = dict(zip(header, row, strict=True))
     assert cells["task"] == "V2A" and len(cells) == 5
     assert all(float(cells[f"{name} / released"].split()[0]) > 0 for name in ("unguided", "paper", "default"))

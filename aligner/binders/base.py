@@ -42,5 +42,6 @@ def require_binder(embeddings: Iterable[Embedding], width: int, other: str) -> N
     other: the ImageBind which those are of, for the message.
     """
     if any(embedding.clips.shape[-1] != width for embedding in embeddings):
-        raise AlignerError(f"A condition was encoded with another ImageBind than {other}. Encode it again with the "
-                           "same model.")
+        raise AlignerError(
+            f"A condition was encoded with another ImageBind than {other}. Encode it again with the same model."
+        )

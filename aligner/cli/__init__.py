@@ -26,8 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
             raise
-        print(f"aligner: memory ran out ({error}). Try --checkpointing, --dtype fp16, or something "
-              "shorter or smaller; for video also --decoding half and --prompt-rate 0.", file=sys.stderr)
+        print(
+            f"aligner: memory ran out ({error}). Try --checkpointing, --dtype fp16, or something "
+            "shorter or smaller; for video also --decoding half and --prompt-rate 0.",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("\nStopped. No half-written file is left behind.", file=sys.stderr)

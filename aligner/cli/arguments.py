@@ -48,10 +48,14 @@ toys run, which know eight events of a drawn world.
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(prog="aligner", description="Sound for pictures, pictures for sound, or both from "
-                                  "words: pre-trained generators steered by ImageBind while they sample (Seeing and "
-                                  "Hearing, arXiv 2402.17723). No training.",
-                                  epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    top = argparse.ArgumentParser(
+        prog="aligner",
+        description="Sound for pictures, pictures for sound, or both from "
+        "words: pre-trained generators steered by ImageBind while they sample (Seeing and "
+        "Hearing, arXiv 2402.17723). No training.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for add in (_add_v2a, _add_i2a, _add_a2v, _add_a2i, _add_joint, _add_score, _add_demo):
         add(commands)
@@ -77,8 +81,13 @@ def _add_a2v(commands) -> None:
     command = _command(commands, "a2v", "audio_to_video", "audio to video: a clip that fits a sound")
     command.add_argument("sound", help="a sound, or a video with one, that FFmpeg can read")
     _add_output(command, "a .mp4, which has the sound under it")
-    command.add_argument("--start", type=float, default=0.0, metavar="SECONDS",
-                         help="where in the sound the video begins (default: %(default)s)")
+    command.add_argument(
+        "--start",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="where in the sound the video begins (default: %(default)s)",
+    )
     add_prompts(command, condition="sound", result="video", generator="AnimateDiff")
     add_models(command, "imagebind", "base", "motion", "taesd")
     add_frames(command)
@@ -89,8 +98,13 @@ def _add_a2i(commands) -> None:
     command = _command(commands, "a2i", "audio_to_image", "audio to image: a picture that fits a sound")
     command.add_argument("sound", help="a sound, or a video with one, that FFmpeg can read")
     _add_output(command, ".png or .jpg")
-    command.add_argument("--start", type=float, default=0.0, metavar="SECONDS",
-                         help="where the piece of the sound that steers begins (default: %(default)s)")
+    command.add_argument(
+        "--start",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="where the piece of the sound that steers begins (default: %(default)s)",
+    )
     command.add_argument("--seconds", type=float, help="how long that piece is (default: up to the sound's end)")
     add_prompts(command, condition="sound", result="picture", generator="Stable Diffusion")
     add_models(command, "imagebind", "base", "taesd")
@@ -114,14 +128,22 @@ def _add_joint(commands) -> None:
 
 def _add_score(commands) -> None:
     command = _command(commands, "score", "score", "measure a folder of results, by itself and against references")
-    command.add_argument("folder", metavar="DIR",
-                         help="the results: videos, with sound or without, sounds, pictures. A sound beside a video of "
-                              "the same name is taken for the video's")
-    command.add_argument("--reference", metavar="DIR",
-                         help="what the results should be like, or were made for, under the same names (suffixes may "
-                              "differ)")
-    command.add_argument("--captions", metavar="FILE.csv",
-                         help="texts to compare the results with: a table with the columns name and caption")
+    command.add_argument(
+        "folder",
+        metavar="DIR",
+        help="the results: videos, with sound or without, sounds, pictures. A sound beside a video of "
+        "the same name is taken for the video's",
+    )
+    command.add_argument(
+        "--reference",
+        metavar="DIR",
+        help="what the results should be like, or were made for, under the same names (suffixes may differ)",
+    )
+    command.add_argument(
+        "--captions",
+        metavar="FILE.csv",
+        help="texts to compare the results with: a table with the columns name and caption",
+    )
     command.add_argument("--json", metavar="FILE.json", help="also write the figures, those of each file included")
     command.add_argument("--seed", type=int, default=0, help="of the confidence intervals (default: %(default)s)")
     add_clips(command)
@@ -130,15 +152,24 @@ def _add_score(commands) -> None:
 
 def _add_demo(commands) -> None:
     command = _command(commands, "demo", "demo", "a first run on built-in defaults: no download, no GPU")
-    command.add_argument("-o", "--output", default="out/demo.mp4", metavar="FILE",
-                         help="what to write, a .mp4; the alignment curve goes beside it as .png "
-                              "(default: %(default)s)")
+    command.add_argument(
+        "-o",
+        "--output",
+        default="out/demo.mp4",
+        metavar="FILE",
+        help="what to write, a .mp4; the alignment curve goes beside it as .png (default: %(default)s)",
+    )
     command.add_argument("--seed", type=int, default=0, help="another seed, another sound (default: %(default)s)")
 
 
 def _command(commands, name: str, function: str, description: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=description, description=description[0].upper() + description[1:] + ".",
-                                  epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command = commands.add_parser(
+        name,
+        help=description,
+        description=description[0].upper() + description[1:] + ".",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     command.set_defaults(command=function)
     return command
 

@@ -15,16 +15,29 @@ from ..generators import ddim
 from ..guidance.rule import RULES, Guidance, filled
 
 
-def guidance_of(options: Namespace, *, rates: Mapping[str, float | None], prompt_rates: Mapping[str, float | None],
-                candidates: Mapping[str, int | None]) -> Guidance:
+def guidance_of(
+    options: Namespace,
+    *,
+    rates: Mapping[str, float | None],
+    prompt_rates: Mapping[str, float | None],
+    candidates: Mapping[str, int | None],
+) -> Guidance:
     """The guidance that the options describe, which leave to the rule what is None. Raises AlignerError if they cannot
     work."""
     rule, (start, end) = RULES[options.rule], options.window
-    return Guidance(rule=options.rule, rates=filled(rates, rule.rates),
-                    prompt_rates=filled(prompt_rates, rule.prompt_rates),
-                    candidates=filled(candidates, rule.candidates), chosen_at=options.chosen_at,
-                    inner_steps=options.inner_steps, start=start, end=end, compare=options.compare, clips=options.clips,
-                    checkpointing=options.checkpointing)
+    return Guidance(
+        rule=options.rule,
+        rates=filled(rates, rule.rates),
+        prompt_rates=filled(prompt_rates, rule.prompt_rates),
+        candidates=filled(candidates, rule.candidates),
+        chosen_at=options.chosen_at,
+        inner_steps=options.inner_steps,
+        start=start,
+        end=end,
+        compare=options.compare,
+        clips=options.clips,
+        checkpointing=options.checkpointing,
+    )
 
 
 def text_weight_of(options: Namespace) -> float:
@@ -67,8 +80,10 @@ def check_request(options: Namespace, guidance: Guidance, *, steps: int, weights
     if not options.unguided:
         guidance.require_effect({*guidance.rates, *guidance.prompt_rates, *guidance.candidates}, steps)
         if not any(weights) and not options.away_from:
-            raise AlignerError("Guidance has nothing to follow: every condition has weight 0. Give one another weight, "
-                               "or say --unguided.")
+            raise AlignerError(
+                "Guidance has nothing to follow: every condition has weight 0. Give one another weight, "
+                "or say --unguided."
+            )
 
 
 def check_outputs(options: Namespace, suffixes: tuple[str, ...], guidance: Guidance) -> None:
@@ -84,8 +99,10 @@ def check_outputs(options: Namespace, suffixes: tuple[str, ...], guidance: Guida
     if options.save_prompt:
         check_output(options.save_prompt, (".safetensors",))
         if options.unguided or not any(guidance.prompt_rates.values()):
-            raise AlignerError("No prompt is tuned, so that --save-prompt has nothing to write: raise --prompt-rate, "
-                               "and leave --unguided out.")
+            raise AlignerError(
+                "No prompt is tuned, so that --save-prompt has nothing to write: raise --prompt-rate, "
+                "and leave --unguided out."
+            )
 
 
 def _require_inputs_kept(options: Namespace) -> None:

@@ -18,8 +18,9 @@ def report_decoding(options: Namespace, run: Run) -> None:
         return
     saving = saving_memory(run.denoiser, run.models.binder, run.guidance)
     with run.models.on_device(*run.models.sampling_parts), saving:
-        objective = objective_of(run.denoiser, run.models.binder, run.conditions, between=run.between,
-                                 guidance=run.guidance)
+        objective = objective_of(
+            run.denoiser, run.models.binder, run.conditions, between=run.between, guidance=run.guidance
+        )
         if not any(STREAM in (pair.stream, not pair.given and pair.target) for pair in objective.pairs):
             return  # nothing looked at the video
         with torch.no_grad():

@@ -23,8 +23,10 @@ STEPS = 25
 #: What says nothing about the clip: that its sound fits is then guidance's doing alone.
 VAGUE = "a scene"
 PROMPT = "rain falls from a cloud with a hiss"
-NOTICE = ("These are TOY models, built in so that everything can be tried at once: they know eight events of a drawn "
-          "world and nothing else. For your own clips, at real quality, see 'Real models' in the README.\n")
+NOTICE = (
+    "These are TOY models, built in so that everything can be tried at once: they know eight events of a drawn "
+    "world and nothing else. For your own clips, at real quality, see 'Real models' in the README.\n"
+)
 
 
 def demo(options: Namespace) -> None:
@@ -47,30 +49,44 @@ def _video_to_audio(seed: int, binder: ImageBind, judge: Judge, output: Path, cu
 
     def run(steer: bool, description: str) -> Generation:
         with progress_bar(description) as on_step:
-            return generate(denoiser, denoiser.prompts([VAGUE]), seed=seed, binder=binder, conditions=conditions,
-                            guidance=guidance, steer=steer, on_step=on_step)
+            return generate(
+                denoiser,
+                denoiser.prompts([VAGUE]),
+                seed=seed,
+                binder=binder,
+                conditions=conditions,
+                guidance=guidance,
+                steer=steer,
+                on_step=on_step,
+            )
 
-    print(f"1. A sound for {EXAMPLE_VIDEO.name}, from the words \"{VAGUE}\"")
+    print(f'1. A sound for {EXAMPLE_VIDEO.name}, from the words "{VAGUE}"')
     unguided, guided = run(False, "unguided"), run(True, "guided  ")
     sound = guided.signals["audio"]
     add_sound(EXAMPLE_VIDEO, output, sound.waveform, sound.sample_rate)
     draw_curve(curve, guided)
     heard = [names(judge, result.signals["audio"])[0] for result in (unguided, guided)]
-    print(f"   ImageBind's cosine with the clip: {unguided.score.item():+.2f} unguided, {guided.score.item():+.2f} "
-          f"guided. A judge that guidance never sees hears: {heard[0]} unguided, {heard[1]} guided.\n"
-          f"   Wrote {output} and {curve}.\n")
+    print(
+        f"   ImageBind's cosine with the clip: {unguided.score.item():+.2f} unguided, {guided.score.item():+.2f} "
+        f"guided. A judge that guidance never sees hears: {heard[0]} unguided, {heard[1]} guided.\n"
+        f"   Wrote {output} and {curve}.\n"
+    )
 
 
 def _joint(seed: int, binder: ImageBind, judge: Judge, output: Path) -> None:
-    denoiser = Together([
-        family.load_demo_animatediff().denoiser(frames=FRAMES, height=SIDE, width=SIDE,
-                                                fps=FPS, steps=STEPS, cfg=family.VIDEO_CFG),
-        family.load_demo_audioldm().denoiser(seconds=SECONDS, steps=STEPS)])
-    print(f"2. Video and sound from \"{PROMPT}\"")
+    denoiser = Together(
+        [
+            family.load_demo_animatediff().denoiser(
+                frames=FRAMES, height=SIDE, width=SIDE, fps=FPS, steps=STEPS, cfg=family.VIDEO_CFG
+            ),
+            family.load_demo_audioldm().denoiser(seconds=SECONDS, steps=STEPS),
+        ]
+    )
+    print(f'2. Video and sound from "{PROMPT}"')
     with progress_bar("joint   ") as on_step:
-        result = generate(denoiser, denoiser.prompts([PROMPT]), seed=seed, binder=binder, guidance=Guidance(),
-                          on_step=on_step)
+        result = generate(
+            denoiser, denoiser.prompts([PROMPT]), seed=seed, binder=binder, guidance=Guidance(), on_step=on_step
+        )
     video, sound = result.signals["video"], result.signals["audio"]
     write_video(output, eight_bit(video.pixels[0]).permute(0, 2, 3, 1), video.fps, sound.waveform, sound.sample_rate)
-    print(f"   The judge sees {names(judge, video)[0]} and hears {names(judge, sound)[0]}.\n"
-          f"   Wrote {output}.")
+    print(f"   The judge sees {names(judge, video)[0]} and hears {names(judge, sound)[0]}.\n   Wrote {output}.")

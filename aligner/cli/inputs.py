@@ -62,8 +62,10 @@ def read_piece(source: str, start: float, seconds: Fraction | float | None = Non
     waveform, rate = read_audio(source)
     length = waveform.shape[1]
     if start * rate >= length:
-        raise MediaError(f"{source} lasts {length / rate:.2f} s: nothing is left of it {start} s from its beginning on."
-                         " Choose an earlier --start.")
+        raise MediaError(
+            f"{source} lasts {length / rate:.2f} s: nothing is left of it {start} s from its beginning on."
+            " Choose an earlier --start."
+        )
     first = min(round(start * rate), length - 1)
     if seconds is None:
         return waveform[:, first:], rate
@@ -80,8 +82,10 @@ def first_frames(source: str, shape: VideoShape) -> torch.Tensor:
     info = probe_video(source)
     if (shape.frames - 1) / shape.fps >= info.duration:
         longest = math.ceil(info.duration * shape.fps)
-        raise MediaError(f"{source} lasts {float(info.duration):.2f} s, but the video is to last "
-                         f"{float(shape.seconds):.2f} s. Ask for at most --frames {longest}, or raise --fps.")
+        raise MediaError(
+            f"{source} lasts {float(info.duration):.2f} s, but the video is to last "
+            f"{float(shape.seconds):.2f} s. Ask for at most --frames {longest}, or raise --fps."
+        )
     times = torch.arange(shape.frames, dtype=torch.float64) / float(shape.fps)
     # Rounding in a time stamp must not show the frame before.
     on_screen = torch.searchsorted(info.frame_times, times + 1e-6, right=True) - 1

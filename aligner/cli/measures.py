@@ -19,8 +19,12 @@ from ..metrics import (
 from .observations import Embeddings
 
 #: How the published tables call the cosine of a result's own modalities; IT is VT of a picture.
-BIND = {("video", "audio"): "AV-bind", ("video", "text"): "VT-bind", ("image", "text"): "IT-bind",
-        ("audio", "text"): "AT-bind"}
+BIND = {
+    ("video", "audio"): "AV-bind",
+    ("video", "text"): "VT-bind",
+    ("image", "text"): "IT-bind",
+    ("audio", "text"): "AT-bind",
+}
 
 
 @dataclass(frozen=True)
@@ -40,20 +44,30 @@ class Measure:
 
 def timing_measures(timing: Mapping[str, AVAlign], seed: int) -> list[Measure]:
     """AV-Align, one to one and as published."""
-    return [_mean(f"AV-Align {way}", {name: getattr(score, way) for name, score in timing.items()}, seed)
-            for way in ("matched", "reference") if timing]
+    return [
+        _mean(f"AV-Align {way}", {name: getattr(score, way) for name, score in timing.items()}, seed)
+        for way in ("matched", "reference")
+        if timing
+    ]
 
 
 def bind_measures(results: Embeddings, seed: int) -> list[Measure]:
     """The cosines of what results hold themselves, captions included."""
-    return [measure for (one, other), label in BIND.items()
-            for measure in _cosines(label, results.get(one, {}), results.get(other, {}), seed)]
+    return [
+        measure
+        for (one, other), label in BIND.items()
+        for measure in _cosines(label, results.get(one, {}), results.get(other, {}), seed)
+    ]
 
 
 def paired_measures(results: Embeddings, reference: Embeddings, seed: int) -> list[Measure]:
     """The cosines with the reference of the same name, for all that both hold."""
-    return [measure for one in results for other in reference
-            for measure in _cosines(f"cosine {one} ~ reference {other}", results[one], reference[other], seed)]
+    return [
+        measure
+        for one in results
+        for other in reference
+        for measure in _cosines(f"cosine {one} ~ reference {other}", results[one], reference[other], seed)
+    ]
 
 
 def set_measures(results: Embeddings, reference: Embeddings) -> list[Measure]:
@@ -61,22 +75,29 @@ def set_measures(results: Embeddings, reference: Embeddings) -> list[Measure]:
     measures = []
     for modality in _comparable_sets(results, reference):
         ours, theirs = (_unit_rows(side[modality]) for side in (results, reference))
-        measures += [Measure(f"Frechet (ImageBind {modality})", frechet_distance(ours, theirs), len(ours)),
-                     # Of unit vectors x'y is the cosine: a d-th of it would leave of the cubic kernel a linear one.
-                     Measure(f"kernel (ImageBind {modality})", kernel_distance(ours, theirs, gamma=1.0), len(ours))]
+        measures += [
+            Measure(f"Frechet (ImageBind {modality})", frechet_distance(ours, theirs), len(ours)),
+            # Of unit vectors x'y is the cosine: a d-th of it would leave of the cubic kernel a linear one.
+            Measure(f"kernel (ImageBind {modality})", kernel_distance(ours, theirs, gamma=1.0), len(ours)),
+        ]
     return measures
 
 
 def caveats(measures: Iterable[Measure], results: Embeddings, reference: Embeddings) -> list[str]:
     """What a reader of the `set_measures` of these embeddings has to know."""
     comparable = _comparable_sets(results, reference)
-    notes = [f"No Frechet and kernel distance of {modality}: at least 2 files are needed on both sides."
-             for modality in results if modality in reference and modality not in comparable]
+    notes = [
+        f"No Frechet and kernel distance of {modality}: at least 2 files are needed on both sides."
+        for modality in results
+        if modality in reference and modality not in comparable
+    ]
     for modality in comparable:
         files, dimensions = _unit_rows(results[modality]).shape
         if files <= dimensions:
-            notes.append(f"{files} files are too few for the {dimensions} dimensions of {modality}: such a Frechet "
-                         "distance is too large, and fit only to be compared with one of as many files.")
+            notes.append(
+                f"{files} files are too few for the {dimensions} dimensions of {modality}: such a Frechet "
+                "distance is too large, and fit only to be compared with one of as many files."
+            )
     if any(measure.value < 0 for measure in measures):
         notes.append("A kernel distance below 0 means: no difference that so few files could show.")
     return notes
@@ -86,8 +107,9 @@ def _comparable_sets(results: Embeddings, reference: Embeddings) -> list[str]:
     return [modality for modality in results if min(len(results[modality]), len(reference.get(modality, ()))) >= 2]
 
 
-def _cosines(label: str, one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor],
-             seed: int) -> list[Measure]:
+def _cosines(
+    label: str, one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor], seed: int
+) -> list[Measure]:
     """The mean cosine of the embeddings with the same name; nothing if there are none."""
     names = [name for name in one if name in other]
     if not names:

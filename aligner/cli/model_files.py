@@ -22,17 +22,29 @@ class Kind:
 
 #: By name of the option. Of a model that is a folder, its index file is searched for.
 KINDS = {
-    "imagebind": Kind(("imagebind/*.safetensors", "imagebind/*.pth"),
-                      "ImageBind checkpoint such as imagebind_huge.pth", "imagebind"),
-    "audioldm": Kind(("audioldm/model_index.json", "audioldm/*/model_index.json"),
-                     "AudioLDM folder such as audioldm-m-full", "audioldm"),
-    "base": Kind(("checkpoints/*.safetensors", "checkpoints/*.ckpt", "diffusers/*/model_index.json"),
-                 "Stable Diffusion 1.5", "checkpoints"),
-    "motion": Kind(tuple(f"animatediff_models/{name}" for name in
-                         ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*/config.json")),
-                   "motion module such as v3_sd15_mm.ckpt", "animatediff_models"),
-    "taesd": Kind(("vae_approx/taesd_decoder.safetensors", "vae_approx/taesd_decoder.pth"),
-                  "TAESD decoder such as taesd_decoder.safetensors", "vae_approx"),
+    "imagebind": Kind(
+        ("imagebind/*.safetensors", "imagebind/*.pth"), "ImageBind checkpoint such as imagebind_huge.pth", "imagebind"
+    ),
+    "audioldm": Kind(
+        ("audioldm/model_index.json", "audioldm/*/model_index.json"),
+        "AudioLDM folder such as audioldm-m-full",
+        "audioldm",
+    ),
+    "base": Kind(
+        ("checkpoints/*.safetensors", "checkpoints/*.ckpt", "diffusers/*/model_index.json"),
+        "Stable Diffusion 1.5",
+        "checkpoints",
+    ),
+    "motion": Kind(
+        tuple(f"animatediff_models/{name}" for name in ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*/config.json")),
+        "motion module such as v3_sd15_mm.ckpt",
+        "animatediff_models",
+    ),
+    "taesd": Kind(
+        ("vae_approx/taesd_decoder.safetensors", "vae_approx/taesd_decoder.pth"),
+        "TAESD decoder such as taesd_decoder.safetensors",
+        "vae_approx",
+    ),
 }
 INDEX_FILES = ("model_index.json", "config.json")
 
@@ -84,12 +96,16 @@ def _lora(text: str) -> Lora:
 
 def _only(kind: str, models: Path) -> Path:
     wanted, folder = KINDS[kind].wanted, models / KINDS[kind].folder
-    found = sorted(path.parent if path.name in INDEX_FILES else path
-                   for pattern in KINDS[kind].patterns for path in models.glob(pattern))
+    found = sorted(
+        path.parent if path.name in INDEX_FILES else path
+        for pattern in KINDS[kind].patterns
+        for path in models.glob(pattern)
+    )
     if not found:
         raise CheckpointError(f"There is no {wanted} in {models}. Put one into {folder}, or name it with --{kind}.")
     if len(found) > 1:
         names = ", ".join(str(path.relative_to(models)) for path in found)
-        raise CheckpointError(f"{models} holds several models that could be the {wanted}: {names}. Choose one with "
-                              f"--{kind}.")
+        raise CheckpointError(
+            f"{models} holds several models that could be the {wanted}: {names}. Choose one with --{kind}."
+        )
     return found[0]

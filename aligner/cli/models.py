@@ -17,9 +17,11 @@ from ..tensors.placement import placed
 from ..tensors.precision import DTYPES
 from .model_files import ModelFiles
 
-DEMO_NOTICE = ("No --models given: running on the built-in TOY models. They know eight events of a drawn world, such "
-               "as 'a red ball bounces with a thud', 2 s of sound and 16 frames of 64 x 64. For anything else see "
-               "'Real models' in the README.")
+DEMO_NOTICE = (
+    "No --models given: running on the built-in TOY models. They know eight events of a drawn world, such "
+    "as 'a red ball bounces with a thud', 2 s of sound and 16 frames of 64 x 64. For anything else see "
+    "'Real models' in the README."
+)
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,15 @@ class Models:
     def sampling_parts(self) -> list[nn.Module]:
         """What makes signals and looks at them."""
         towers = {"audioldm": self.binder.audio, "animatediff": self.binder.vision}
-        return [*(tower for name, tower in towers.items() if getattr(self, name)),
-                *(part for generator in self._generators for name, part in generator.named_children()
-                  if name != "text_encoder")]
+        return [
+            *(tower for name, tower in towers.items() if getattr(self, name)),
+            *(
+                part
+                for generator in self._generators
+                for name, part in generator.named_children()
+                if name != "text_encoder"
+            ),
+        ]
 
     @property
     def _generators(self) -> list[AudioLDM | AnimateDiff]:
@@ -67,8 +75,9 @@ def load_models(options: Namespace, files: ModelFiles) -> Models:
 def _models_from_files(files: ModelFiles, dtype: torch.dtype) -> dict[str, nn.Module]:
     paths, models = files.paths, {}
     if "base" in files.needed:
-        models["animatediff"] = load_animatediff(paths["base"], paths.get("motion"), loras=files.loras,
-                                                 taesd=paths.get("taesd"), dtype=dtype)
+        models["animatediff"] = load_animatediff(
+            paths["base"], paths.get("motion"), loras=files.loras, taesd=paths.get("taesd"), dtype=dtype
+        )
     if "audioldm" in files.needed:
         models["audioldm"] = load_audioldm(paths["audioldm"], dtype=dtype)
     return {**models, "binder": load_imagebind(paths["imagebind"], dtype=dtype)}

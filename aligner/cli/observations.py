@@ -43,8 +43,12 @@ def embedded(models: Models, results: Mapping[str, Result], clips: str, descript
 def embedded_captions(models: Models, captions: Mapping[str, str]) -> Embeddings:
     """ImageBind's embeddings of captions."""
     with models.on_device(models.binder.text):
-        return {"text": {name: text_condition(models.binder, caption).embedding.mean()[0].cpu()
-                         for name, caption in captions.items()}}
+        return {
+            "text": {
+                name: text_condition(models.binder, caption).embedding.mean()[0].cpu()
+                for name, caption in captions.items()
+            }
+        }
 
 
 def timing(results: Mapping[str, Result]) -> dict[str, AVAlign]:
@@ -71,8 +75,9 @@ def _embeddings(binder: ImageBind, result: Result, clips: str) -> Iterator[Embed
 def _av_align(result: Result) -> AVAlign:
     waveform, sample_rate = read_audio(result.sound)
     peaks = local_maxima(motion_curve(_small_frames(result)))
-    return av_align(audio_onsets(to_mono(waveform)[0], sample_rate), result.info.frame_times[peaks].tolist(),
-                    float(result.info.fps))
+    return av_align(
+        audio_onsets(to_mono(waveform)[0], sample_rate), result.info.frame_times[peaks].tolist(), float(result.info.fps)
+    )
 
 
 def _small_frames(result: Result) -> Iterator[torch.Tensor]:

@@ -18,6 +18,7 @@ def progress_bar(description: str = "sampling") -> Iterator[Callable[[Step], Non
 
     # The delay keeps the bar off the screen when a request is refused before its first step.
     with tqdm(total=100, desc=description, delay=0.01, bar_format=FORMAT) as bar:
+
         def on_step(step: Step) -> None:
             if step.alignment:
                 bar.set_postfix(loss=f"{step.alignment.loss.mean().item():.3f}")

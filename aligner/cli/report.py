@@ -32,8 +32,9 @@ def report(options: Namespace, run: Run, texts: Mapping[str, str]) -> None:
 def _tuned_prompt(run: Run, texts: Mapping[str, str]) -> TunedPrompt:
     """The prompts of the streams whose prompt was tuned."""
     tuned = [stream for stream, rate in run.guidance.prompt_rates.items() if rate]
-    return TunedPrompt({stream: run.result.prompts[stream] for stream in tuned},
-                       {stream: texts[stream] for stream in tuned})
+    return TunedPrompt(
+        {stream: run.result.prompts[stream] for stream in tuned}, {stream: texts[stream] for stream in tuned}
+    )
 
 
 def draw_curve(path: str | Path, result: Generation) -> None:

@@ -54,8 +54,9 @@ def _files_by_name(folder: str | Path) -> dict[str, list[Path]]:
         if path.suffix.lower() in _KINDS and not path.name.startswith(".") and path.is_file():
             files.setdefault(path.stem, []).append(path)
     if not files:
-        raise MediaError(f"There is nothing to score in {folder}: no video, sound or picture. Folders inside it are "
-                         "not searched.")
+        raise MediaError(
+            f"There is nothing to score in {folder}: no video, sound or picture. Folders inside it are not searched."
+        )
     return files
 
 
@@ -64,8 +65,10 @@ def _result(name: str, paths: Iterable[Path]) -> Result:
     for path in paths:
         other = kinds.setdefault(_KINDS[path.suffix.lower()], path)
         if other is not path:
-            raise MediaError(f"{other} and {path.name} share a name, so that it is not clear which is the result: move "
-                             "one of them elsewhere.")
+            raise MediaError(
+                f"{other} and {path.name} share a name, so that it is not clear which is the result: move "
+                "one of them elsewhere."
+            )
     video, sound, picture = (kinds.get(kind) for kind in SUFFIXES)
     info = probe_video(video) if video else None
     if sound is None and info and info.has_audio:
@@ -96,5 +99,7 @@ def require_names(wanted: Iterable[str], there: Mapping[str, object], place: str
     """Raise AlignerError, listing them, if some of the names wanted are not there."""
     missing = [name for name in wanted if name not in there]
     if missing:
-        raise AlignerError(f"{place} has nothing of the same name, without suffix, as {listed(missing)}. Results and "
-                           "references are matched by name: rename them, or move these results elsewhere.")
+        raise AlignerError(
+            f"{place} has nothing of the same name, without suffix, as {listed(missing)}. Results and "
+            "references are matched by name: rename them, or move these results elsewhere."
+        )

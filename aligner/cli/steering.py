@@ -37,8 +37,10 @@ def prompt_weights(options: Namespace, texts: Mapping[str, str]) -> list[float]:
 
 def text_conditions(options: Namespace, binder: ImageBind, texts: Mapping[str, str]) -> list[Condition]:
     """The prompts, by stream, as targets, and the texts to stay away from."""
-    return [*prompt_conditions(binder, texts, text_weight_of(options)),
-            *(text_condition(binder, text, weight=-1.0) for text in options.away_from)]
+    return [
+        *prompt_conditions(binder, texts, text_weight_of(options)),
+        *(text_condition(binder, text, weight=-1.0) for text in options.away_from),
+    ]
 
 
 def read_tuned_prompt(options: Namespace, *streams: str) -> TunedPrompt | None:
@@ -51,11 +53,29 @@ def starting_prompts(embeddings: Streams, tuned: TunedPrompt | None) -> Streams:
     return tuned.for_streams(tuple(embeddings), embeddings) if tuned else embeddings
 
 
-def steered(options: Namespace, models: Models, denoiser: Denoiser, prompts: Streams, conditions: Sequence[Condition],
-            guidance: Guidance, *, between: float = 1.0, latents: Streams | None = None) -> Run:
+def steered(
+    options: Namespace,
+    models: Models,
+    denoiser: Denoiser,
+    prompts: Streams,
+    conditions: Sequence[Condition],
+    guidance: Guidance,
+    *,
+    between: float = 1.0,
+    latents: Streams | None = None,
+) -> Run:
     """Sample with a progress bar, with only what samples on the device."""
     with models.on_device(*models.sampling_parts), progress_bar() as on_step:
-        result = generate(denoiser, prompts, seed=options.seed, binder=models.binder, conditions=conditions,
-                          between=between, guidance=guidance, steer=not options.unguided, latents=latents,
-                          on_step=on_step)
+        result = generate(
+            denoiser,
+            prompts,
+            seed=options.seed,
+            binder=models.binder,
+            conditions=conditions,
+            between=between,
+            guidance=guidance,
+            steer=not options.unguided,
+            latents=latents,
+            on_step=on_step,
+        )
     return Run(result, models, denoiser, conditions, guidance, between)

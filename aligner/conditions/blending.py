@@ -34,12 +34,18 @@ def blended(conditions: Sequence[Condition], weight: float = 1.0) -> Condition:
     require_binder(embeddings, embeddings[0].clips.shape[-1], "the first of them")
     spans = embeddings[0].spans if len({embedding.spans for embedding in embeddings}) == 1 else None
     device = embeddings[0].clips.device
-    directions = [F.normalize(embedding.clips if spans else embedding.mean()[:, None], dim=-1).to(device)
-                  for embedding in embeddings]
+    directions = [
+        F.normalize(embedding.clips if spans else embedding.mean()[:, None], dim=-1).to(device)
+        for embedding in embeddings
+    ]
     total = sum(abs(condition.weight) for condition in conditions)
     clips = sum(condition.weight / total * direction for condition, direction in zip(conditions, directions))
     if not (clips.norm(dim=-1) > 1e-3).all():
         raise AlignerError("These conditions cancel each other out. Change a weight.")
     durations = {each.duration for each in conditions if each.duration and each.embedding.modality != "audio"}
-    return Condition(Embedding(clips, spans, MODALITY), weight, durations.pop() if len(durations) == 1 else None,
-                     conditions[0].streams)
+    return Condition(
+        Embedding(clips, spans, MODALITY),
+        weight,
+        durations.pop() if len(durations) == 1 else None,
+        conditions[0].streams,
+    )

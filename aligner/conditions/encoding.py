@@ -44,29 +44,41 @@ def prompt_conditions(binder: ImageBind, prompts: Mapping[str, str], weight: flo
 
 
 @torch.no_grad()
-def image_condition(binder: ImageBind, pixels: torch.Tensor, weight: float = 1.0, *,
-                    mask: torch.Tensor | None = None) -> Condition:
+def image_condition(
+    binder: ImageBind, pixels: torch.Tensor, weight: float = 1.0, *, mask: torch.Tensor | None = None
+) -> Condition:
     """A picture, (3, H, W) in 0..1. mask: see `masked`."""
     return Condition(embed_image(binder, masked(pixels[None], mask, torch.tensor([0]), 1)), weight)
 
 
 @torch.no_grad()
-def audio_condition(binder: ImageBind, waveform: torch.Tensor, sample_rate: int, weight: float = 1.0, *,
-                    clips: str = "released") -> Condition:
+def audio_condition(
+    binder: ImageBind, waveform: torch.Tensor, sample_rate: int, weight: float = 1.0, *, clips: str = "released"
+) -> Condition:
     """A sound, (channels, samples) nominally in -1..1. Channels are averaged. clips: best as in `Guidance`, whose
     default is "short"."""
     if waveform.ndim != 2 or not waveform.numel() or not waveform.is_floating_point():
-        raise AlignerError("A sound must be floats of shape (channels, samples) and not empty, but it is "
-                           f"{waveform.dtype} {tuple(waveform.shape)}.")
-    embedding = embed_audio(binder, to_mono(full_precision(waveform)), sample_rate, _sampling(clips),
-                            at_once=CLIPS_AT_ONCE)
+        raise AlignerError(
+            "A sound must be floats of shape (channels, samples) and not empty, but it is "
+            f"{waveform.dtype} {tuple(waveform.shape)}."
+        )
+    embedding = embed_audio(
+        binder, to_mono(full_precision(waveform)), sample_rate, _sampling(clips), at_once=CLIPS_AT_ONCE
+    )
     return Condition(embedding, weight, Fraction(waveform.shape[-1], int(sample_rate)))
 
 
 @torch.no_grad()
-def frames_condition(binder: ImageBind, frames: torch.Tensor, fps: Fraction, weight: float = 1.0, *,
-                     clips: str = "released", mask: torch.Tensor | None = None,
-                     to_pixels: Callable[[torch.Tensor], torch.Tensor] = lambda frames: frames) -> Condition:
+def frames_condition(
+    binder: ImageBind,
+    frames: torch.Tensor,
+    fps: Fraction,
+    weight: float = 1.0,
+    *,
+    clips: str = "released",
+    mask: torch.Tensor | None = None,
+    to_pixels: Callable[[torch.Tensor], torch.Tensor] = lambda frames: frames,
+) -> Condition:
     """A video in memory at a constant rate. A single frame counts as a picture.
 
     frames: (N, 3, H, W) in 0..1, or whatever to_pixels turns into that: it is only asked for the frames looked at.
@@ -75,13 +87,26 @@ def frames_condition(binder: ImageBind, frames: torch.Tensor, fps: Fraction, wei
     if not fps > 0:
         raise AlignerError(f"The frame rate must be above 0, not {fps}.")
     times = torch.arange(len(frames), dtype=torch.float64) / float(fps)
-    return _video_condition(binder, lambda indices: masked(to_pixels(frames[indices]), mask, indices, len(frames)),
-                            times, Fraction(len(frames)) / fps, weight, _sampling(clips))
+    return _video_condition(
+        binder,
+        lambda indices: masked(to_pixels(frames[indices]), mask, indices, len(frames)),
+        times,
+        Fraction(len(frames)) / fps,
+        weight,
+        _sampling(clips),
+    )
 
 
 @torch.no_grad()
-def video_condition(binder: ImageBind, source: str | Path | BinaryIO, weight: float = 1.0, *, clips: str = "released",
-                    mask: torch.Tensor | None = None, info: VideoInfo | None = None) -> Condition:
+def video_condition(
+    binder: ImageBind,
+    source: str | Path | BinaryIO,
+    weight: float = 1.0,
+    *,
+    clips: str = "released",
+    mask: torch.Tensor | None = None,
+    info: VideoInfo | None = None,
+) -> Condition:
     """A video file, of which only the frames that the clips show are kept.
 
     mask: see `masked`. info: what `probe_video` said of it.
@@ -95,8 +120,14 @@ def video_condition(binder: ImageBind, source: str | Path | BinaryIO, weight: fl
     return _video_condition(binder, read, info.frame_times, info.duration, weight, _sampling(clips))
 
 
-def _video_condition(binder: ImageBind, read: Callable[[torch.Tensor], torch.Tensor], times: torch.Tensor,
-                     duration: Fraction, weight: float, sampling: ClipSampling) -> Condition:
+def _video_condition(
+    binder: ImageBind,
+    read: Callable[[torch.Tensor], torch.Tensor],
+    times: torch.Tensor,
+    duration: Fraction,
+    weight: float,
+    sampling: ClipSampling,
+) -> Condition:
     """read: gives the frames (n, 3, H, W) of some indices, floats in 0..1 or uint8. times: of all frames."""
     if len(times) == 1:
         return Condition(embed_image(binder, read(torch.tensor([0]))), weight, duration)

@@ -21,16 +21,19 @@ def masked(pixels: torch.Tensor, mask: torch.Tensor | None, indices: torch.Tenso
     if mask is None:
         return pixels
     if mask.ndim != 3 or len(mask) not in (1, count):
-        raise AlignerError(f"A mask must be one picture, or one for each frame, but has shape {tuple(mask.shape)}. "
-                           "Give one mask, or as many as there are frames.")
+        raise AlignerError(
+            f"A mask must be one picture, or one for each frame, but has shape {tuple(mask.shape)}. "
+            "Give one mask, or as many as there are frames."
+        )
     if not mask.any():
         raise AlignerError("The mask of a condition is empty, so that nothing of it would be seen. Paint what counts.")
     chosen = mask if len(mask) == 1 else mask[indices.to(mask.device)]
     neutral = torch.tensor(MEAN, device=pixels.device).view(3, 1, 1)
     seen = torch.empty_like(pixels, memory_format=torch.contiguous_format)
     for k, picture in enumerate(pixels):  # one at a time: a video in floats is four times as large as in bytes
-        shown = F.interpolate(chosen[k % len(chosen)][None, None].float(), size=picture.shape[-2:], mode="bilinear",
-                              align_corners=False)[0]
+        shown = F.interpolate(
+            chosen[k % len(chosen)][None, None].float(), size=picture.shape[-2:], mode="bilinear", align_corners=False
+        )[0]
         blend = torch.lerp(neutral, unit_range(picture), shown.to(picture.device).clamp(0, 1))
         seen[k] = (blend * 255).round() if pixels.dtype == torch.uint8 else blend
     return seen

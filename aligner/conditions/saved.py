@@ -30,8 +30,9 @@ def save_conditions(path: str | os.PathLike, conditions: Sequence[Condition]) ->
         raise AlignerError(f"{Path(path).name}: conditions are written as .safetensors; change the suffix.")
     if not conditions:
         raise AlignerError("There are no conditions to save. Connect some.")
-    state = {str(number): condition.embedding.clips.detach().cpu().clone()
-             for number, condition in enumerate(conditions)}
+    state = {
+        str(number): condition.embedding.clips.detach().cpu().clone() for number, condition in enumerate(conditions)
+    }
     save_weights(path, state, {_METADATA: json.dumps([_described(condition) for condition in conditions])})
 
 
@@ -43,34 +44,52 @@ def load_conditions(path: str | os.PathLike) -> list[Condition]:
     with open_weights(Path(path)) as weights:
         try:
             descriptions = json.loads(weights.metadata[_METADATA])
-            return [_condition(description, weights.take(str(number)).clone())
-                    for number, description in enumerate(descriptions)]
+            return [
+                _condition(description, weights.take(str(number)).clone())
+                for number, description in enumerate(descriptions)
+            ]
         except AlignerError as error:
             raise CheckpointError(f"{path} holds a condition that cannot be used: {error}") from error
         # Of a damaged file anything may be missing, of another kind, or no number: a duration of "1/0" or infinity.
         except (KeyError, TypeError, ValueError, ArithmeticError, SafetensorError) as error:
-            raise CheckpointError(f"{path} does not hold conditions. Choose a file that Save Conditions "
-                                  "wrote.") from error
+            raise CheckpointError(
+                f"{path} does not hold conditions. Choose a file that Save Conditions wrote."
+            ) from error
 
 
 def _described(condition: Condition) -> dict:
     timeline, embedding = condition.timeline, condition.embedding
     return {
-        "modality": embedding.modality, "spans": embedding.spans, "weight": condition.weight,
-        "duration": condition.duration and str(condition.duration), "streams": condition.streams,
-        "timeline": timeline and {
+        "modality": embedding.modality,
+        "spans": embedding.spans,
+        "weight": condition.weight,
+        "duration": condition.duration and str(condition.duration),
+        "streams": condition.streams,
+        "timeline": timeline
+        and {
             "source": (timeline.source.start, timeline.source.end),
             "target": (timeline.target.start, timeline.target.end),
-            "strength": timeline.strength.points, "schedule": timeline.schedule.points}}
+            "strength": timeline.strength.points,
+            "schedule": timeline.schedule.points,
+        },
+    }
 
 
 def _condition(description: dict, clips: torch.Tensor) -> Condition:
     duration, timeline = description["duration"], description["timeline"]
     return Condition(
-        _embedding(description, clips), description["weight"], duration and Fraction(duration),
+        _embedding(description, clips),
+        description["weight"],
+        duration and Fraction(duration),
         description["streams"] and tuple(description["streams"]),
-        timeline and Timeline(Part(*timeline["source"]), Part(*timeline["target"]),
-                              _curve(timeline["strength"]), _curve(timeline["schedule"])))
+        timeline
+        and Timeline(
+            Part(*timeline["source"]),
+            Part(*timeline["target"]),
+            _curve(timeline["strength"]),
+            _curve(timeline["schedule"]),
+        ),
+    )
 
 
 def _embedding(description: dict, clips: torch.Tensor) -> Embedding:

@@ -29,11 +29,15 @@ class Timeline:
 
     def __post_init__(self):
         # Denoising has nothing before 0 and after 1.
-        for name, empty, where in (("strength", self.strength.empty, "somewhere"),
-                                   ("schedule", not self.schedule.mean(0.0, 1.0), "somewhere between 0 and 1")):
+        for name, empty, where in (
+            ("strength", self.strength.empty, "somewhere"),
+            ("schedule", not self.schedule.mean(0.0, 1.0), "somewhere between 0 and 1"),
+        ):
             if empty:
-                raise AlignerError(f"The {name} of this timeline is 0 everywhere, so that its condition would never "
-                                   f"count. Raise it {where}.")
+                raise AlignerError(
+                    f"The {name} of this timeline is 0 everywhere, so that its condition would never "
+                    f"count. Raise it {where}."
+                )
 
     def placed(self, embedding: Embedding) -> Embedding:
         """The clips of the source, at the times that they steer. What has no time (a text, a picture) stays as it is.
@@ -45,8 +49,10 @@ class Timeline:
         chosen = [k for k, span in enumerate(embedding.spans) if self.source.holds(span)]
         chosen = chosen or [k for k, span in enumerate(embedding.spans) if self.source.share(span)][:1]
         if not chosen:
-            raise AlignerError(f"The {embedding.modality} of a condition ends at {embedding.spans[-1][1]:g} s, but of "
-                               f"it {self.source} should steer. Let the source begin earlier.")
+            raise AlignerError(
+                f"The {embedding.modality} of a condition ends at {embedding.spans[-1][1]:g} s, but of "
+                f"it {self.source} should steer. Let the source begin earlier."
+            )
         shift = self.target.start - self.source.start
         spans = tuple((embedding.spans[k][0] + shift, embedding.spans[k][1] + shift) for k in chosen)
         return replace(embedding, clips=embedding.clips[:, chosen], spans=spans)
@@ -65,8 +71,11 @@ class Timeline:
         # As the float that the target is given in: 23/10 s is a little more than that, and nothing lies between.
         seconds = float(seconds)
         if self.target.start >= seconds:
-            raise AlignerError(f"A condition steers {self.target}, but the result lasts {seconds:g} s. Let it "
-                               "begin earlier, or make the result longer.")
+            raise AlignerError(
+                f"A condition steers {self.target}, but the result lasts {seconds:g} s. Let it "
+                "begin earlier, or make the result longer."
+            )
         if not self.strength.mean(self.target.start, min(seconds, self.target.until)):
-            raise AlignerError(f"A condition steers {self.target}, but all that time its strength is 0. Raise the "
-                               "curve there.")
+            raise AlignerError(
+                f"A condition steers {self.target}, but all that time its strength is 0. Raise the curve there."
+            )

@@ -26,14 +26,27 @@ class DemoCaptioner(nn.Module):
         super().__init__()
         self.model = model
 
-    def of_picture(self, pixels: torch.Tensor, *, instruction: str = "", longest: int = 40,
-                   on_token: Callable[[], None] = lambda: None) -> str:
+    def of_picture(
+        self,
+        pixels: torch.Tensor,
+        *,
+        instruction: str = "",
+        longest: int = 40,
+        on_token: Callable[[], None] = lambda: None,
+    ) -> str:
         """The caption of a picture (3, H, W) in 0..1, of at most `longest` words. There is nothing to instruct, and
         nothing that takes long enough to be ended by on_token."""
         return self._nearest(embed_image(self.model, pixels[None]), longest)
 
-    def of_sound(self, waveform: torch.Tensor, sample_rate: int, *, instruction: str = "", longest: int = 40,
-                 on_token: Callable[[], None] = lambda: None) -> str:
+    def of_sound(
+        self,
+        waveform: torch.Tensor,
+        sample_rate: int,
+        *,
+        instruction: str = "",
+        longest: int = 40,
+        on_token: Callable[[], None] = lambda: None,
+    ) -> str:
         """The caption of a mono sound (n,), as of a picture."""
         return self._nearest(embed_audio(self.model, waveform[None], sample_rate, CLIP_SAMPLINGS["released"]), longest)
 

@@ -38,8 +38,9 @@ def load_demo_audioldm(*, dtype: torch.dtype = torch.float32, device: torch.devi
     return load_audioldm(AUDIOLDM, dtype=dtype, device=device, mel_floor=MEL_FLOOR)
 
 
-def load_demo_animatediff(*, motion: bool = True, dtype: torch.dtype = torch.float32,
-                          device: torch.device | str = "cpu") -> AnimateDiff:
+def load_demo_animatediff(
+    *, motion: bool = True, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> AnimateDiff:
     """The generator of video, or without motion of pictures."""
     return load_animatediff(STABLE_DIFFUSION, MOTION if motion else None, dtype=dtype, device=device)
 

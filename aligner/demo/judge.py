@@ -43,10 +43,15 @@ class Judge(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.sound = nn.Sequential(_Layer(nn.Conv2d, 1, 16), _Layer(nn.Conv2d, 16, 32), _Layer(nn.Conv2d, 32, 48),
-                                   _Layer(nn.Conv2d, 48, 64))
-        self.video = nn.Sequential(_Layer(nn.Conv3d, 3, 16, stride=(1, 2, 2)), _Layer(nn.Conv3d, 16, 32),
-                                   _Layer(nn.Conv3d, 32, 48), _Layer(nn.Conv3d, 48, 64, stride=(1, 2, 2)))
+        self.sound = nn.Sequential(
+            _Layer(nn.Conv2d, 1, 16), _Layer(nn.Conv2d, 16, 32), _Layer(nn.Conv2d, 32, 48), _Layer(nn.Conv2d, 48, 64)
+        )
+        self.video = nn.Sequential(
+            _Layer(nn.Conv3d, 3, 16, stride=(1, 2, 2)),
+            _Layer(nn.Conv3d, 16, 32),
+            _Layer(nn.Conv3d, 32, 48),
+            _Layer(nn.Conv3d, 48, 64, stride=(1, 2, 2)),
+        )
         self.heard, self.seen = nn.Linear(128, FEATURES), nn.Linear(128, FEATURES)
         self.directions = nn.Parameter(torch.empty(len(EVENTS), FEATURES))
 

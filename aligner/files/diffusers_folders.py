@@ -34,8 +34,9 @@ def require_pipeline(folder: str | Path, pipeline: str, components: tuple[str, .
         raise CheckpointError(f"{folder} holds a {found}, not a {pipeline}. Choose another folder.")
     missing = [name for name in components if not (folder / name).is_dir()]
     if missing:
-        raise CheckpointError(f"{folder} is incomplete: the folders {', '.join(missing)} are missing. "
-                              "Download the model again.")
+        raise CheckpointError(
+            f"{folder} is incomplete: the folders {', '.join(missing)} are missing. Download the model again."
+        )
     return folder
 
 
@@ -63,9 +64,11 @@ def load_component(cls: type, folder: Path, name: str, dtype: torch.dtype, devic
         options[_precision_option()] = dtype
     with quiet():
         model, info = _read(folder / name, cls.from_pretrained, str(folder), subfolder=name, **options)
-    problems = [f"{len(keys)} {kind.replace('_', ' ')}: {listed(sorted(keys))}"
-                for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")
-                if (keys := [str(key) for key in info.get(kind, ()) if not str(key).endswith(_OBSOLETE)])]
+    problems = [
+        f"{len(keys)} {kind.replace('_', ' ')}: {listed(sorted(keys))}"
+        for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")
+        if (keys := [str(key) for key in info.get(kind, ()) if not str(key).endswith(_OBSOLETE)])
+    ]
     if problems:
         raise CheckpointError(f"{folder / name} does not hold the weights its config describes. " + "; ".join(problems))
     loaded = model.state_dict().keys()
@@ -88,8 +91,10 @@ def require_vocabulary(tokenizer, words: int, place: Path) -> None:
     Without its files a tokenizer loads all the same, and knows no word.
     """
     if len(tokenizer) != words:
-        raise CheckpointError(f"{place} knows {len(tokenizer)} words, but the text encoder {words}. Files such as "
-                              "vocab.json are missing there or belong to another model.")
+        raise CheckpointError(
+            f"{place} knows {len(tokenizer)} words, but the text encoder {words}. Files such as "
+            "vocab.json are missing there or belong to another model."
+        )
 
 
 def _precision_option() -> str:
@@ -122,8 +127,10 @@ def _read(place: Path, load, *args, **options):
     try:
         return load(*args, **options)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{place} holds a file that asks to run code while it is loaded, or is damaged. "
-                              "It was not loaded. Get the weights as safetensors.") from error
+        raise CheckpointError(
+            f"{place} holds a file that asks to run code while it is loaded, or is damaged. "
+            "It was not loaded. Get the weights as safetensors."
+        ) from error
     except MemoryError:
         raise
     except Exception as error:  # a damaged config makes the libraries fail in every way there is

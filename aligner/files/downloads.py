@@ -43,8 +43,10 @@ class RemoteFile:
     def __post_init__(self) -> None:
         # Windows takes backslashes for slashes, colons for drives, and ends names before their last dots and spaces.
         if set("\\:\0") & set(self.path) or not all(part.strip(". ") for part in self.path.split("/")):
-            raise AlignerError(f"{self.url} would go to {self.path!r}, which may lie outside of its folder. If "
-                               "HF_ENDPOINT names a mirror of the model hub, choose another.")
+            raise AlignerError(
+                f"{self.url} would go to {self.path!r}, which may lie outside of its folder. If "
+                "HF_ENDPOINT names a mirror of the model hub, choose another."
+            )
 
 
 def hub_files(repository: str, place: Path, wanted: Sequence[str] = ("*",)) -> list[RemoteFile]:
@@ -59,20 +61,34 @@ def hub_files(repository: str, place: Path, wanted: Sequence[str] = ("*",)) -> l
     try:
         entries = list(HfApi(endpoint=HUB).list_repo_tree(repository, recursive=True))
     except HfHubHTTPError as error:
-        raise AlignerError(f"The model hub does not give {repository} ({error.response.status_code}). Look at "
-                           f"{HUB}/{repository}, or {_by_hand(place)}.") from error
+        raise AlignerError(
+            f"The model hub does not give {repository} ({error.response.status_code}). Look at "
+            f"{HUB}/{repository}, or {_by_hand(place)}."
+        ) from error
     except Exception as error:  # the library below it has changed, and its errors with it
         raise _unreachable(f"{HUB}/{repository}", error, place) from error
-    files = [entry for entry in entries if hasattr(entry, "size")
-             and any(fnmatch.fnmatchcase(entry.path, pattern) for pattern in wanted)]
+    files = [
+        entry
+        for entry in entries
+        if hasattr(entry, "size") and any(fnmatch.fnmatchcase(entry.path, pattern) for pattern in wanted)
+    ]
     safe = {str(PurePosixPath(file.path).parent) for file in files if file.path.endswith(".safetensors")}
-    files = [file for file in files
-             if not (file.path.endswith(".bin") and str(PurePosixPath(file.path).parent) in safe)]
+    files = [
+        file for file in files if not (file.path.endswith(".bin") and str(PurePosixPath(file.path).parent) in safe)
+    ]
     if not files:
-        raise AlignerError(f"{HUB}/{repository} no longer holds {' or '.join(wanted)}. Look there, or "
-                           f"{_by_hand(place)}.")
-    return [RemoteFile(f"{HUB}/{repository}/resolve/main/{urllib.parse.quote(file.path)}", file.path, file.size,
-                       file.lfs.sha256 if file.lfs else None) for file in files]
+        raise AlignerError(
+            f"{HUB}/{repository} no longer holds {' or '.join(wanted)}. Look there, or {_by_hand(place)}."
+        )
+    return [
+        RemoteFile(
+            f"{HUB}/{repository}/resolve/main/{urllib.parse.quote(file.path)}",
+            file.path,
+            file.size,
+            file.lfs.sha256 if file.lfs else None,
+        )
+        for file in files
+    ]
 
 
 def download(files: Sequence[RemoteFile], folder: Path, on_progress: Callable[[int, int], None]) -> list[Path]:
@@ -135,8 +151,10 @@ def _fetched(file: RemoteFile, target: Path) -> Iterator[tuple[int, int]]:
                     break
                 yield there, expected
     if there < expected:
-        raise AlignerError(f"The connection to {file.url} ended early. Run this again: it goes on where it stopped. Or "
-                           f"{_by_hand(target)}.")
+        raise AlignerError(
+            f"The connection to {file.url} ended early. Run this again: it goes on where it stopped. Or "
+            f"{_by_hand(target)}."
+        )
 
 
 def _usable(file: RemoteFile, target: Path) -> int:
@@ -186,12 +204,16 @@ def _span(answer: http.client.HTTPResponse) -> tuple[int | None, int | None]:
 def _expected(file: RemoteFile, answer: http.client.HTTPResponse, size: int | None, target: Path) -> int:
     """How large the file will be. Raises AlignerError if nobody knows, or if what comes is not that file."""
     if answer.headers.get_content_type() == "text/html" and PurePosixPath(file.path).suffix != ".html":
-        raise AlignerError(f"{file.url} answers with a web page instead of the file. Open it in a browser: the network "
-                           f"may want you to log in. Or {_by_hand(target)}.")
+        raise AlignerError(
+            f"{file.url} answers with a web page instead of the file. Open it in a browser: the network "
+            f"may want you to log in. Or {_by_hand(target)}."
+        )
     expected = file.size if size is None else size
     if expected is None:
-        raise AlignerError(f"{file.url} does not tell how large the file is, so that nobody would notice an early end. "
-                           f"Better {_by_hand(target)}.")
+        raise AlignerError(
+            f"{file.url} does not tell how large the file is, so that nobody would notice an early end. "
+            f"Better {_by_hand(target)}."
+        )
     if file.size not in (None, expected):
         raise _wrong(file, target)
     return expected
@@ -233,8 +255,10 @@ def _require_room(folder: Path, needed: int) -> None:
             place = place.parent
         free = shutil.disk_usage(place).free
     if needed > free:
-        raise AlignerError(f"The disk of {folder} has {free / 2**30:.1f} GiB left, but {needed / 2**30:.1f} GiB are "
-                           "needed. Make room first.")
+        raise AlignerError(
+            f"The disk of {folder} has {free / 2**30:.1f} GiB left, but {needed / 2**30:.1f} GiB are "
+            "needed. Make room first."
+        )
 
 
 @contextmanager
@@ -243,18 +267,23 @@ def _disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise AlignerError(f"{path} cannot be used ({error.strerror or error}). Make room, or look at its permissions "
-                           "and at what is in its place.") from error
+        raise AlignerError(
+            f"{path} cannot be used ({error.strerror or error}). Make room, or look at its permissions "
+            "and at what is in its place."
+        ) from error
 
 
 def _wrong(file: RemoteFile, target: Path) -> AlignerError:
-    return AlignerError(f"What {file.url} gives is not the file that was announced, and is not kept. Run this again, "
-                        f"or {_by_hand(target)}.")
+    return AlignerError(
+        f"What {file.url} gives is not the file that was announced, and is not kept. Run this again, "
+        f"or {_by_hand(target)}."
+    )
 
 
 def _unreachable(url: str, error: Exception, place: Path) -> AlignerError:
-    return AlignerError(f"{url} cannot be reached ({getattr(error, 'reason', error)}). Check the network, or "
-                        f"{_by_hand(place)}.")
+    return AlignerError(
+        f"{url} cannot be reached ({getattr(error, 'reason', error)}). Check the network, or {_by_hand(place)}."
+    )
 
 
 def _by_hand(place: Path) -> str:

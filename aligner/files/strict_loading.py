@@ -25,16 +25,20 @@ def require_same(weights: WeightFile, wanted: Shapes, *, kind: str, parts: str) 
     faults = {
         "missing": sorted(wanted.keys() - found.keys()),
         "unexpected": sorted(found.keys() - wanted.keys()),
-        "of another shape": [f"{name} {found[name]} instead of {shape}" for name, shape in wanted.items()
-                             if name in found and found[name] != shape],
+        "of another shape": [
+            f"{name} {found[name]} instead of {shape}"
+            for name, shape in wanted.items()
+            if name in found and found[name] != shape
+        ],
     }
     if any(faults.values()):
         spelled = "; ".join(f"{fault}: {listed(names)}" for fault, names in faults.items() if names)
         raise CheckpointError(f"{weights.path} does not hold the expected {parts}. {spelled}.")
 
 
-def fill(model: nn.Module, names: Mapping[str, str], weights: WeightFile, *, dtype: torch.dtype,
-         device: torch.device | str) -> None:
+def fill(
+    model: nn.Module, names: Mapping[str, str], weights: WeightFile, *, dtype: torch.dtype, device: torch.device | str
+) -> None:
     """Put weights into a model, cast and moved one by one.
 
     model: may be on the meta device. names: of its parameters and buffers, each with its name in the file; a shape may
@@ -44,8 +48,10 @@ def fill(model: nn.Module, names: Mapping[str, str], weights: WeightFile, *, dty
     for name, stored in names.items():
         tensor = weights.take(stored)
         if not tensor.is_floating_point():
-            raise CheckpointError(f"{weights.path}: {stored} holds {tensor.dtype}, not floating-point weights. "
-                                  "Choose a file that is not quantised.")
+            raise CheckpointError(
+                f"{weights.path}: {stored} holds {tensor.dtype}, not floating-point weights. "
+                "Choose a file that is not quantised."
+            )
         # Always a copy: a tensor that stays mapped would change or vanish together with the file.
         _assign(model, name, tensor.reshape(shapes[name]).to(device=device, dtype=dtype, copy=True))
 

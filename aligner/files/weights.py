@@ -88,10 +88,9 @@ def _safetensors(path: Path) -> Iterator[WeightFile]:
     try:
         file = safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is not a complete safetensors file ({error}). "
-                              "Download it again.") from error
+        raise CheckpointError(f"{path} is not a complete safetensors file ({error}). Download it again.") from error
     with file:
-        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
         yield WeightFile(path, file.metadata() or {}, shapes, file.get_tensor)
 
 
@@ -102,8 +101,9 @@ def _pickled(path: Path) -> Iterator[WeightFile]:
         state = state.get("state_dict", state)
     if isinstance(state, dict):
         state = {name: value for name, value in state.items() if name not in _NOTES}
-    if not isinstance(state, dict) or not all(isinstance(name, str) and isinstance(value, torch.Tensor)
-                                              for name, value in state.items()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
+    ):
         raise CheckpointError(f"{path} holds more than named tensors. Choose a file of plain weights.")
     yield held_weights(path, state)
 
@@ -116,7 +116,10 @@ def _unpickled(path: Path) -> object:
         raise
     except Exception as error:  # a damaged pickle can fail in any way at all
         if "unsupported global" in str(error).lower():
-            raise CheckpointError(f"{path} is refused because loading it would run code from the file. "
-                                  "Choose a file of plain weights, or its safetensors version.") from error
-        raise CheckpointError(f"{path} is not a complete file of plain weights ({type(error).__name__}). "
-                              "Download it again.") from error
+            raise CheckpointError(
+                f"{path} is refused because loading it would run code from the file. "
+                "Choose a file of plain weights, or its safetensors version."
+            ) from error
+        raise CheckpointError(
+            f"{path} is not a complete file of plain weights ({type(error).__name__}). Download it again."
+        ) from error

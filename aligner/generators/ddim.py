@@ -47,12 +47,22 @@ class DDIMDenoiser(ABC):
     #: Run the network's unconditional and conditional halves one after the other, where one of them fills the device.
     halves_apart = False
 
-    def __init__(self, model: LatentDiffusion, stream: str, shape: Sequence[int], *, steps: int, cfg: float,
-                 negative_prompt: str, denoise: float, windows: Windows | None = None):
+    def __init__(
+        self,
+        model: LatentDiffusion,
+        stream: str,
+        shape: Sequence[int],
+        *,
+        steps: int,
+        cfg: float,
+        negative_prompt: str,
+        denoise: float,
+        windows: Windows | None = None,
+    ):
         self.model, self.stream, self.shape, self.windows = model, stream, tuple(shape), windows
         self.cfg, self.denoise = require_strength(cfg), require_part(denoise)
         self.scheduler = _scheduler(model.scheduler_config, steps)
-        self.timesteps = self.scheduler.timesteps[-steps_taken(steps, denoise):]
+        self.timesteps = self.scheduler.timesteps[-steps_taken(steps, denoise) :]
         self.steps = len(self.timesteps)
         self.negative = model.encode_prompts([negative_prompt]) if self.cfg > 1 else None
         self._unmoved: tuple[int, torch.Tensor, torch.Tensor] | None = None
@@ -96,13 +106,16 @@ class DDIMDenoiser(ABC):
 
     def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
         """Gaussian noise; where denoise is below 1, upon the clean latent (eq. 2). Raises AlignerError without one."""
-        noise = torch.stack([torch.randn(self.shape, generator=generator, device=generator.device)
-                             for generator in generators])
+        noise = torch.stack(
+            [torch.randn(self.shape, generator=generator, device=generator.device) for generator in generators]
+        )
         noise = noise.to(self.device, torch.promote_types(dtype_of(self.model.unet), noise.dtype))
         given = clean.get(self.stream) if clean else None
         if given is not None and given.shape != noise.shape:
-            raise AlignerError(f"The {self.stream} latent has shape {tuple(given.shape)}, but {tuple(noise.shape)} is "
-                               "needed here. Use a latent of the same model and size.")
+            raise AlignerError(
+                f"The {self.stream} latent has shape {tuple(given.shape)}, but {tuple(noise.shape)} is "
+                "needed here. Use a latent of the same model and size."
+            )
         if self.denoise == 1:
             return {self.stream: noise * self.scheduler.init_noise_sigma}
         if given is None:
@@ -114,8 +127,10 @@ class DDIMDenoiser(ABC):
         last."""
         if index == self.steps:
             return clean
-        return {name: self.scheduler.add_noise(latent, noise[name], self.timesteps[index:index + 1])
-                for name, latent in clean.items()}
+        return {
+            name: self.scheduler.add_noise(latent, noise[name], self.timesteps[index : index + 1])
+            for name, latent in clean.items()
+        }
 
     def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
         z, y = latents[self.stream], prompts[self.stream]
@@ -133,8 +148,9 @@ class DDIMDenoiser(ABC):
             unconditional, conditional = both.chunk(2)
         return {self.stream: unconditional + self.cfg * (conditional - unconditional)}
 
-    def _without_gradient(self, z: torch.Tensor, timestep: torch.Tensor, negative: torch.Tensor,
-                          index: int) -> torch.Tensor:
+    def _without_gradient(
+        self, z: torch.Tensor, timestep: torch.Tensor, negative: torch.Tensor, index: int
+    ) -> torch.Tensor:
         """The unconditional half while only the prompt is tuned: without graph, and the same in all inner steps."""
         if self._unmoved is None or self._unmoved[:1] != (index,) or self._unmoved[1] is not z:
             with torch.no_grad():
@@ -156,8 +172,9 @@ class DDIMDenoiser(ABC):
         return {self.stream: self.scheduler.step(output[self.stream], timestep, latents[self.stream]).prev_sample}
 
 
-def x0_coefficients(prediction_type: str, *, alpha_bar: float | None = None,
-                    sigma: float | None = None) -> tuple[float, float]:
+def x0_coefficients(
+    prediction_type: str, *, alpha_bar: float | None = None, sigma: float | None = None
+) -> tuple[float, float]:
     """a and b of x0 = a * latent + b * output, for every prediction type.
 
     epsilon: eq. 11 of the paper (DDIM, arXiv 2010.02502). v_prediction: arXiv 2202.00512, appendix D. sample: the
@@ -165,7 +182,7 @@ def x0_coefficients(prediction_type: str, *, alpha_bar: float | None = None,
     variance-preserving schedule's alpha_bar, flow its sigma.
     """
     if prediction_type == "epsilon":
-        return alpha_bar**-0.5, -((1 - alpha_bar) / alpha_bar) ** 0.5
+        return alpha_bar**-0.5, -(((1 - alpha_bar) / alpha_bar) ** 0.5)
     if prediction_type == "v_prediction":
         return alpha_bar**0.5, -((1 - alpha_bar) ** 0.5)
     if prediction_type == "flow_prediction":
@@ -175,8 +192,9 @@ def x0_coefficients(prediction_type: str, *, alpha_bar: float | None = None,
     raise ValueError(f"Unknown prediction type {prediction_type!r}.")
 
 
-def predicted(unet: nn.Module, latents: torch.Tensor, timestep: torch.Tensor,
-              **conditions: torch.Tensor | None) -> torch.Tensor:
+def predicted(
+    unet: nn.Module, latents: torch.Tensor, timestep: torch.Tensor, **conditions: torch.Tensor | None
+) -> torch.Tensor:
     """What a diffusers U-Net predicts, asked in its own precision, answered in full precision."""
     dtype = dtype_of(unet)
     conditions = {name: None if value is None else value.to(dtype) for name, value in conditions.items()}
@@ -209,15 +227,20 @@ def _scheduler(config: dict, steps: int):
     scheduler = DDIMScheduler.from_config(config)
     timesteps = scheduler.config.num_train_timesteps
     if not isinstance(steps, int) or not 1 <= steps <= timesteps:
-        raise AlignerError(f"{steps} denoising steps cannot be taken: this model has {timesteps} timesteps. "
-                           "25 or 30 is a good number.")
+        raise AlignerError(
+            f"{steps} denoising steps cannot be taken: this model has {timesteps} timesteps. 25 or 30 is a good number."
+        )
     scheduler.set_timesteps(steps)
     if scheduler.timesteps.max() >= timesteps:
         raise AlignerError(f"{steps} denoising steps reach beyond this model's {timesteps} timesteps. Take fewer.")
     if scheduler.config.prediction_type not in PREDICTION_TYPES:
-        raise AlignerError(f"This model predicts {scheduler.config.prediction_type!r}, which DDIM cannot sample. "
-                           f"Known are {', '.join(PREDICTION_TYPES)}.")
+        raise AlignerError(
+            f"This model predicts {scheduler.config.prediction_type!r}, which DDIM cannot sample. "
+            f"Known are {', '.join(PREDICTION_TYPES)}."
+        )
     if scheduler.config.prediction_type == "epsilon" and scheduler.alphas_cumprod[scheduler.timesteps[0]] <= 0:
-        raise AlignerError("This model's noise schedule ends without signal, where a predicted noise says nothing. "
-                           "Its scheduler_config.json should name another prediction_type.")
+        raise AlignerError(
+            "This model's noise schedule ends without signal, where a predicted noise says nothing. "
+            "Its scheduler_config.json should name another prediction_type."
+        )
     return scheduler

@@ -41,19 +41,24 @@ class Inpainting:
         self._noise = {name: _noise(generators, kept) for name, kept in self._kept.items()}
         kept = self.denoiser.noised(self._kept, self._noise, 0)
         # Where old and new are blended, candidates of different noises would average into too little of it.
-        return {name: torch.where(self._masks[name] < 1, kept[name], latents) if name in kept else latents
-                for name, latents in started.items()}
+        return {
+            name: torch.where(self._masks[name] < 1, kept[name], latents) if name in kept else latents
+            for name, latents in started.items()
+        }
 
     def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
         return self._blended(self.denoiser.x0(latents, output, index), self._kept)
 
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
-        return self._blended(self.denoiser.step(latents, output, index),
-                             self.denoiser.noised(self._kept, self._noise, index + 1))
+        return self._blended(
+            self.denoiser.step(latents, output, index), self.denoiser.noised(self._kept, self._noise, index + 1)
+        )
 
     def _blended(self, made: Streams, kept: Streams) -> Streams:
-        return {name: torch.lerp(kept[name], tensor, self._masks[name]) if name in self._masks else tensor
-                for name, tensor in made.items()}
+        return {
+            name: torch.lerp(kept[name], tensor, self._masks[name]) if name in self._masks else tensor
+            for name, tensor in made.items()
+        }
 
 
 def _noise(generators: Sequence[torch.Generator], like: torch.Tensor) -> torch.Tensor:

@@ -34,8 +34,10 @@ class Together:
             raise AlignerError(f"Two generators of one stream cannot be stepped together: {', '.join(self.streams)}.")
         if self.seconds - min(denoiser.seconds for denoiser in self.denoisers) > _ROUNDING:
             lengths = (f"{' and '.join(denoiser.streams)} {float(denoiser.seconds):g} s" for denoiser in self.denoisers)
-            raise AlignerError(f"What is stepped together must be equally long, but there are {', '.join(lengths)}. "
-                               "Ask for as many seconds of each.")
+            raise AlignerError(
+                f"What is stepped together must be equally long, but there are {', '.join(lengths)}. "
+                "Ask for as many seconds of each."
+            )
         self.couplings = tuple(group for denoiser in self.denoisers for group in denoiser.couplings)
         self.steps = max(denoiser.steps for denoiser in self.denoisers)
         # What is chosen piece by piece is chosen for all streams alike: as finely as the coarsest of them.
@@ -54,8 +56,10 @@ class Together:
 
     def prompts(self, prompts: Mapping[str, Sequence[str]] | Sequence[str]) -> Streams:
         """The prompt embeddings: of the same texts for all streams, or of texts by stream."""
-        return _merged(denoiser.prompts(prompts[denoiser.streams[0]] if isinstance(prompts, Mapping) else prompts)
-                       for denoiser in self.denoisers)
+        return _merged(
+            denoiser.prompts(prompts[denoiser.streams[0]] if isinstance(prompts, Mapping) else prompts)
+            for denoiser in self.denoisers
+        )
 
     def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
         """Every stream starts from the same state of the generators, and so as it would alone with that seed.
@@ -74,9 +78,14 @@ class Together:
 
     def noised(self, clean: Streams, noise: Streams, index: int) -> Streams:
         """Streams that rest when the step begins have the noise of their own next one."""
-        return _merged(denoiser.noised({name: clean[name] for name in denoiser.streams if name in clean}, noise,
-                                       (index - 1) * denoiser.steps // self.steps + 1)
-                       for denoiser in self._owners(clean))
+        return _merged(
+            denoiser.noised(
+                {name: clean[name] for name in denoiser.streams if name in clean},
+                noise,
+                (index - 1) * denoiser.steps // self.steps + 1,
+            )
+            for denoiser in self._owners(clean)
+        )
 
     def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
         return _merged(denoiser.predict(latents, prompts, own) for denoiser, own in self._turns(index, latents))

@@ -163,8 +163,9 @@ def silences(signals: Mapping[str, Signal], within: Part = Part()) -> dict[str, 
     return {name: signal.part(within).silent for name, signal in signals.items() if isinstance(signal, Sound)}
 
 
-def _embedded(look: Callable[[torch.Tensor], torch.Tensor], count: int, fps: Fraction, binder: ImageBind,
-              sampling: ClipSampling) -> Embedding:
+def _embedded(
+    look: Callable[[torch.Tensor], torch.Tensor], count: int, fps: Fraction, binder: ImageBind, sampling: ClipSampling
+) -> Embedding:
     """The embedding of `count` frames at `fps`. look: indices (n,) -> those frames, (B, n, 3, H, W)."""
     if count == 1:
         pictures = look(torch.tensor([0]))[:, 0]
@@ -174,13 +175,20 @@ def _embedded(look: Callable[[torch.Tensor], torch.Tensor], count: int, fps: Fra
     indices = frame_indices(torch.arange(count, dtype=torch.float64) / float(fps), spans, sampling.frames_per_clip)
     # Of a long video a few clips at a time, and once more in the backward pass, so that memory does not grow with it.
     see = _seen if len(spans) <= CLIPS_AT_ONCE else partial(recomputed, _seen)
-    parts = [see(look, indices[first:first + CLIPS_AT_ONCE], spans[first:first + CLIPS_AT_ONCE], binder, sampling)
-             for first in range(0, len(spans), CLIPS_AT_ONCE)]
+    parts = [
+        see(look, indices[first : first + CLIPS_AT_ONCE], spans[first : first + CLIPS_AT_ONCE], binder, sampling)
+        for first in range(0, len(spans), CLIPS_AT_ONCE)
+    ]
     return Embedding(torch.cat(parts, dim=1), in_seconds(spans), "video")
 
 
-def _seen(look: Callable[[torch.Tensor], torch.Tensor], indices: torch.Tensor, spans: Sequence[Span],
-          binder: ImageBind, sampling: ClipSampling) -> torch.Tensor:
+def _seen(
+    look: Callable[[torch.Tensor], torch.Tensor],
+    indices: torch.Tensor,
+    spans: Sequence[Span],
+    binder: ImageBind,
+    sampling: ClipSampling,
+) -> torch.Tensor:
     """The embeddings (B, S, D) of S clips, whose frames are `indices` (S, T)."""
     needed, positions = indices.unique(return_inverse=True)
     frames = look(needed)

@@ -27,8 +27,10 @@ class TunedPrompt:
     def require_streams(self, streams: tuple[str, ...]) -> TunedPrompt:
         """The same; raises AlignerError if it was tuned for none of these streams."""
         if not set(self.embeddings) & set(streams):
-            raise AlignerError(f"This tuned prompt is for {' and '.join(self.embeddings)}, but "
-                               f"{' and '.join(streams)} is generated here.")
+            raise AlignerError(
+                f"This tuned prompt is for {' and '.join(self.embeddings)}, but "
+                f"{' and '.join(streams)} is generated here."
+            )
         return self
 
     def for_streams(self, streams: tuple[str, ...], like: Streams) -> Streams:
@@ -40,8 +42,10 @@ class TunedPrompt:
         fitting = {name: tensor for name, tensor in self.embeddings.items() if name in streams}
         for name, tensor in fitting.items():
             if tensor.shape[1:] != like[name].shape[1:]:
-                raise AlignerError(f"This tuned prompt was made for another {name} model: its shape is "
-                                   f"{tuple(tensor.shape[1:])}, needed is {tuple(like[name].shape[1:])}.")
+                raise AlignerError(
+                    f"This tuned prompt was made for another {name} model: its shape is "
+                    f"{tuple(tensor.shape[1:])}, needed is {tuple(like[name].shape[1:])}."
+                )
         return {**like, **fitting}
 
 
@@ -61,8 +65,11 @@ def save_tuned_prompt(path: str | os.PathLike, prompt: TunedPrompt) -> None:
 def load_tuned_prompt(path: str | os.PathLike) -> TunedPrompt:
     """Read what `save_tuned_prompt` wrote. Raises CheckpointError if the file is something else."""
     with open_weights(Path(path)) as weights:
-        texts = {key.removeprefix(TEXT_METADATA): text for key, text in weights.metadata.items()
-                 if key.startswith(TEXT_METADATA)}
+        texts = {
+            key.removeprefix(TEXT_METADATA): text
+            for key, text in weights.metadata.items()
+            if key.startswith(TEXT_METADATA)
+        }
         if not texts or set(texts) != set(weights.shapes):
             raise CheckpointError(f"{path} is not a tuned prompt. Choose a file that Save Tuned Prompt wrote.")
         return TunedPrompt({name: weights.take(name).clone() for name in weights.shapes}, texts)

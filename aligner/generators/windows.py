@@ -41,8 +41,15 @@ class Windows:
         edges = [0, *((start + end) // 2 for (_, end), (start, _) in zip(spans, spans[1:])), count]
         return list(zip(edges, edges[1:]))
 
-    def over(self, whole: torch.Tensor, function: Callable[[torch.Tensor], torch.Tensor], *, axis: int = 2,
-             result_axis: int | None = None, scale: int = 1) -> torch.Tensor:
+    def over(
+        self,
+        whole: torch.Tensor,
+        function: Callable[[torch.Tensor], torch.Tensor],
+        *,
+        axis: int = 2,
+        result_axis: int | None = None,
+        scale: int = 1,
+    ) -> torch.Tensor:
         """function of every window, faded into each other where they overlap.
 
         axis, result_axis: of time in what the function takes and gives. scale: how many frames it gives for one; of
@@ -72,5 +79,5 @@ class Windows:
             ramps.append(fading.clamp(max=1).expand((end - start) * scale))
         total = torch.zeros(count * scale)
         for (start, end), ramp in zip(self.spans(count), ramps):
-            total[start * scale:end * scale] += ramp
-        return [ramp / total[start * scale:end * scale] for (start, end), ramp in zip(self.spans(count), ramps)]
+            total[start * scale : end * scale] += ramp
+        return [ramp / total[start * scale : end * scale] for (start, end), ramp in zip(self.spans(count), ramps)]

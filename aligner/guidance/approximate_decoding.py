@@ -29,10 +29,12 @@ def _gradient(frames: LatentFrames, loss: Callable[[LatentFrames], torch.Tensor]
     """The gradient's direction, (B, C * F * h * w) of length 1."""
     latents = frames.latents.detach().clone().requires_grad_()
     # Scaled as in the loop, lest half precision lose it; the direction stays.
-    gradient, = torch.autograd.grad(loss(replace(frames, latents=latents)).sum() * GRADIENT_SCALE, latents)
+    (gradient,) = torch.autograd.grad(loss(replace(frames, latents=latents)).sum() * GRADIENT_SCALE, latents)
     gradient = gradient.cpu().double().flatten(1)
     length = gradient.norm(dim=1, keepdim=True)
     if not ((length > 0) & length.isfinite()).all():
-        raise AlignerError("The gradient of the loss with respect to the latents is zero or not finite: there is no "
-                           "direction to compare. Check latents and conditions, or decode in fp32.")
+        raise AlignerError(
+            "The gradient of the loss with respect to the latents is zero or not finite: there is no "
+            "direction to compare. Check latents and conditions, or decode in fp32."
+        )
     return gradient / length

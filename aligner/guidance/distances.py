@@ -13,8 +13,9 @@ def cosine_distance(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return 1.0 - F.cosine_similarity(x, y, dim=-1)
 
 
-def mean_distance(x: Embedding, y: Embedding, strengths: torch.Tensor | None = None,
-                  other_strengths: torch.Tensor | None = None) -> torch.Tensor:
+def mean_distance(
+    x: Embedding, y: Embedding, strengths: torch.Tensor | None = None, other_strengths: torch.Tensor | None = None
+) -> torch.Tensor:
     """Distance of the means over clips: (B, S, D) and (B or 1, S', D) -> (B,). The paper's comparison.
 
     strengths, other_strengths: (S,) and (S',) on the device of the clips, how much each clip of x and of y counts; not
@@ -23,8 +24,9 @@ def mean_distance(x: Embedding, y: Embedding, strengths: torch.Tensor | None = N
     return cosine_distance(x.mean(strengths), y.mean(other_strengths))
 
 
-def per_clip_distance(x: Embedding, y: Embedding, strengths: torch.Tensor | None = None,
-                      other_strengths: torch.Tensor | None = None) -> torch.Tensor:
+def per_clip_distance(
+    x: Embedding, y: Embedding, strengths: torch.Tensor | None = None, other_strengths: torch.Tensor | None = None
+) -> torch.Tensor:
     """Mean over the clips of x of their distance to the clip of y at the same time: (B,).
 
     Carries timing, which the mean over clips forgets. An embedding without time (a text, a picture) has nothing to
@@ -40,8 +42,9 @@ def per_clip_distance(x: Embedding, y: Embedding, strengths: torch.Tensor | None
 
 def _nearest_spans(spans, others) -> torch.Tensor:
     """For every span the index of the other span whose centre is nearest in seconds: (len(spans),)."""
-    centres, other_centres = (torch.tensor([float(start + end) / 2 for start, end in clips], dtype=torch.float64)
-                              for clips in (spans, others))
+    centres, other_centres = (
+        torch.tensor([float(start + end) / 2 for start, end in clips], dtype=torch.float64) for clips in (spans, others)
+    )
     ascending, order = other_centres.sort(stable=True)
     after = torch.searchsorted(ascending, centres).clamp(max=len(others) - 1)
     before = (after - 1).clamp(min=0)

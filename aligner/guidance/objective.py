@@ -64,8 +64,9 @@ class Objective:
         compared = self.compared
         return {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
 
-    def alignment(self, generated: Mapping[str, Embedding], progress: float | None = None,
-                  within: Part | None = None) -> Alignment:
+    def alignment(
+        self, generated: Mapping[str, Embedding], progress: float | None = None, within: Part | None = None
+    ) -> Alignment:
         """How well embedded streams align with the conditions and with each other.
 
         progress: the part of denoising that has passed, 0..1; None: the streams are finished. within: of which part of
@@ -83,11 +84,15 @@ class Objective:
             scores[pair.label], weights[pair.label] = 1.0 - distance.detach(), weight
         return Alignment(loss, scores, weights)
 
-    def _distance(self, pair: Pair, generated: Mapping[str, Embedding], strengths: torch.Tensor | None,
-                  within: Part | None) -> torch.Tensor:
+    def _distance(
+        self, pair: Pair, generated: Mapping[str, Embedding], strengths: torch.Tensor | None, within: Part | None
+    ) -> torch.Tensor:
         """(B,): of a pair that counts nowhere here it is that of all clips, which then weighs nothing."""
         target = (self.conditions if pair.given else generated)[pair.target]
         # Of another generated stream the same part is meant.
         others = None if pair.given else pair.strengths(target, within)
-        return COMPARISONS[self.compare](generated[pair.stream], target, *(
-            each if each is not None and each.any() else None for each in (strengths, others)))
+        return COMPARISONS[self.compare](
+            generated[pair.stream],
+            target,
+            *(each if each is not None and each.any() else None for each in (strengths, others)),
+        )

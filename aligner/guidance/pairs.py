@@ -54,9 +54,11 @@ class Pair:
         """
         strengths = self.timeline.strengths(spans) if self.timeline else torch.ones(len(spans))
         if not strengths.any():
-            raise AlignerError(f"The condition {self.target!r} steers {self.timeline.target}, but its strength is 0 on "
-                               f"all clips of the {self.stream} that are looked at. Choose clips short or released, "
-                               "which leave no gaps, or widen the part that it steers.")
+            raise AlignerError(
+                f"The condition {self.target!r} steers {self.timeline.target}, but its strength is 0 on "
+                f"all clips of the {self.stream} that are looked at. Choose clips short or released, "
+                "which leave no gaps, or widen the part that it steers."
+            )
         return strengths
 
     def weight_at(self, progress: float | None) -> float:
@@ -93,12 +95,21 @@ def pairs(streams: Iterable[str], conditions: Mapping[str, Condition], *, betwee
     streams = tuple(streams)
     _require_known(streams, conditions)
     generated = [Pair(x, y, between, given=False) for x, y in combinations(streams, 2) if between]
-    given = [Pair(stream, name, condition.weight, timeline=condition.timeline)
-             for stream in streams for name, condition in conditions.items() if condition.steers(stream)]
+    given = [
+        Pair(stream, name, condition.weight, timeline=condition.timeline)
+        for stream in streams
+        for name, condition in conditions.items()
+        if condition.steers(stream)
+    ]
     if not generated + given:
-        raise AlignerError("Guidance has nothing to follow: " + (
-            "every condition has weight 0. Give at least one another weight."
-            if conditions else "no condition is connected. Add one, or turn guidance off."))
+        raise AlignerError(
+            "Guidance has nothing to follow: "
+            + (
+                "every condition has weight 0. Give at least one another weight."
+                if conditions
+                else "no condition is connected. Add one, or turn guidance off."
+            )
+        )
     return generated + given
 
 
@@ -106,5 +117,7 @@ def _require_known(streams: tuple[str, ...], conditions: Mapping[str, Condition]
     for name, condition in conditions.items():
         unknown = set(condition.streams or ()) - set(streams)
         if unknown:
-            raise AlignerError(f"The condition {name!r} steers {' and '.join(sorted(unknown))}, but "
-                               f"{' and '.join(streams)} is generated here.")
+            raise AlignerError(
+                f"The condition {name!r} steers {' and '.join(sorted(unknown))}, but "
+                f"{' and '.join(streams)} is generated here."
+            )

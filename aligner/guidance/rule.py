@@ -55,11 +55,20 @@ class Rule:
 #: because a judge that none of these rules optimises hears and sees the most in its results (`laboratory.evaluate`).
 #: Where it is given learning rates, the latents that were chosen move on as in "released".
 RULES = {
-    "search": Rule("after", through_denoiser=False, optimiser=torch.optim.Adam, rates={},
-                   candidates={"audio": 16, "video": 8}, compare="per_clip", clips="short", text_weight=0.0),
+    "search": Rule(
+        "after",
+        through_denoiser=False,
+        optimiser=torch.optim.Adam,
+        rates={},
+        candidates={"audio": 16, "video": 8},
+        compare="per_clip",
+        clips="short",
+        text_weight=0.0,
+    ),
     "released": Rule("after", through_denoiser=False, optimiser=torch.optim.Adam, rates=PAPER_RATES),
-    "paper": Rule("before", through_denoiser=True, optimiser=torch.optim.SGD, rates=PAPER_RATES,
-                  prompt_rates=PROMPT_RATES),
+    "paper": Rule(
+        "before", through_denoiser=True, optimiser=torch.optim.SGD, rates=PAPER_RATES, prompt_rates=PROMPT_RATES
+    ),
 }
 
 
@@ -121,17 +130,20 @@ class Guidance:
             if not isinstance(number, int) or number < 1:
                 raise AlignerError(f"The candidates for {stream} must be a whole number, at least 1, not {number}.")
         if not 0 < self.chosen_at < 1:
-            raise AlignerError(f"A candidate must be chosen after a part of the steps between 0 and 1, not "
-                               f"{self.chosen_at}.")
+            raise AlignerError(
+                f"A candidate must be chosen after a part of the steps between 0 and 1, not {self.chosen_at}."
+            )
         if not 0 <= self.start < self.end <= 1:
             raise AlignerError(
                 f"The guidance window {self.start} to {self.end} is empty or outside 0 to 1. "
-                "Give a start below the end, for example 0.2 to 1.0.")
+                "Give a start below the end, for example 0.2 to 1.0."
+            )
 
     def _require_choice(self, name: str, choices: Iterable[str]) -> None:
         if getattr(self, name) not in choices:
-            raise AlignerError(f"Guidance {name} {getattr(self, name)!r} is unknown. Choose one of: "
-                               f"{', '.join(choices)}.")
+            raise AlignerError(
+                f"Guidance {name} {getattr(self, name)!r} is unknown. Choose one of: {', '.join(choices)}."
+            )
 
     def window(self, steps: int) -> range:
         """The guided steps out of 0..steps-1.
@@ -144,8 +156,10 @@ class Guidance:
         first = int(round(self.start * steps, 6)) + 1 if self.start > 0 else 0
         guided = range(first, math.ceil(round(self.end * steps, 6)))
         if not guided:
-            raise AlignerError(f"The guidance window {self.start} to {self.end} holds none of the {steps} steps. "
-                               "Widen the window, take more steps or raise denoise.")
+            raise AlignerError(
+                f"The guidance window {self.start} to {self.end} holds none of the {steps} steps. "
+                "Widen the window, take more steps or raise denoise."
+            )
         return guided
 
     def choice(self, steps: int) -> int:
@@ -169,9 +183,17 @@ class Guidance:
     def of(self, streams: Iterable[str]) -> Guidance:
         """The same settings for these streams alone; other generators' rates and candidates cost nothing."""
         streams = tuple(streams)
-        return replace(self, **{name: {stream: values[stream] for stream in streams if values.get(stream)}
-                                for name, values in (("rates", self.rates), ("prompt_rates", self.prompt_rates),
-                                                     ("candidates", self.candidates))})
+        return replace(
+            self,
+            **{
+                name: {stream: values[stream] for stream in streams if values.get(stream)}
+                for name, values in (
+                    ("rates", self.rates),
+                    ("prompt_rates", self.prompt_rates),
+                    ("candidates", self.candidates),
+                )
+            },
+        )
 
     def require_effect(self, streams: Iterable[str], steps: int) -> None:
         """Raise AlignerError when these settings would move nothing, or in none of the steps."""
@@ -179,6 +201,8 @@ class Guidance:
         if self.candidates_of(streams) > 1 and not self.moves:
             return
         if not any(rates.get(stream, 0) for rates in (self.rates, self.prompt_rates) for stream in streams):
-            raise AlignerError(f"Guidance moves nothing: the learning rates of {' and '.join(streams)}, latent and "
-                               "prompt, are all 0. Try several candidates, raise a rate, or turn guidance off.")
+            raise AlignerError(
+                f"Guidance moves nothing: the learning rates of {' and '.join(streams)}, latent and "
+                "prompt, are all 0. Try several candidates, raise a rate, or turn guidance off."
+            )
         self.window(steps)

@@ -28,11 +28,16 @@ def score(scored: Iterable[Condition], targets: Iterable[Condition], compare: st
         for target in targets.values():
             if one.duration is not None and target.timeline:
                 target.timeline.require_within(one.duration)
-    pairs = [Pair(one, name, target.weight, timeline=target.timeline)
-             for one in scored for name, target in targets.items()]
+    pairs = [
+        Pair(one, name, target.weight, timeline=target.timeline) for one in scored for name, target in targets.items()
+    ]
     # Some were loaded from files, others come from where ImageBind works.
-    alignment = Objective(lambda one: _on_host(one.embedding),
-                          {name: _on_host(target.target) for name, target in targets.items()}, pairs, compare)(scored)
+    alignment = Objective(
+        lambda one: _on_host(one.embedding),
+        {name: _on_host(target.target) for name, target in targets.items()},
+        pairs,
+        compare,
+    )(scored)
     return {label: cosine.item() for label, cosine in alignment.scores.items()}, alignment.overall.item()
 
 

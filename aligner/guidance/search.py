@@ -32,8 +32,9 @@ class _Candidate(NamedTuple):
 
 
 @torch.no_grad()
-def best(run: Run, noises: Sequence[Streams], prompts: Streams, steps: int,
-         objective: Objective) -> tuple[Streams, Streams]:
+def best(
+    run: Run, noises: Sequence[Streams], prompts: Streams, steps: int, objective: Objective
+) -> tuple[Streams, Streams]:
     """Follow noises for some steps, and go on with those whose clean estimates align best, sample by sample.
 
     Streams that do not depend on each other are chosen for each other: any candidate of one may meet any of another.
@@ -44,20 +45,23 @@ def best(run: Run, noises: Sequence[Streams], prompts: Streams, steps: int,
     # One by one, so that whoever cancels waits for one candidate at most.
     candidates = [_followed(run, noise, prompts, steps, objective) for noise in noises]
     couplings, pieces = denoiser.couplings, denoiser.pieces
-    combinations = list(product(*([k for k, each in enumerate(candidates) if group[0] in each.estimate.latents]
-                                  for group in couplings)))
+    combinations = list(
+        product(*([k for k, each in enumerate(candidates) if group[0] in each.estimate.latents] for group in couplings))
+    )
     together = [_combined([each.embedded for each in candidates], couplings, each) for each in combinations]
     tried = [objective.alignment(embedded, progress) for embedded in together]
     chosen = []
     for number, piece in enumerate(pieces):
-        alignments = tried if len(pieces) == 1 else [objective.alignment(embedded, progress, within=piece)
-                                                     for embedded in together]
+        alignments = (
+            tried
+            if len(pieces) == 1
+            else [objective.alignment(embedded, progress, within=piece) for embedded in together]
+        )
         silent = [_combined([each.silent[number] for each in candidates], couplings, each) for each in combinations]
         lowest = _lowest(torch.stack([alignment.loss for alignment in alignments]), _any(silent), steps)
         chosen.append(_by_stream(couplings, torch.tensor(combinations)[lowest].T))
     latents, clean = spliced([each.estimate for each in candidates], chosen, denoiser, steps)
-    alignment = (_picked(tried, lowest) if len(pieces) == 1 else
-                 objective(denoiser.render(clean), progress).detached())
+    alignment = _picked(tried, lowest) if len(pieces) == 1 else objective(denoiser.render(clean), progress).detached()
     run.report_choice(steps - 1, clean, alignment, tried)
     return latents, clean
 
@@ -67,8 +71,11 @@ def _followed(run: Run, latents: Streams, prompts: Streams, steps: int, objectiv
     for i in range(steps):
         latents, clean = run.plain_step(latents, prompts, clean, i)
     rendered = run.denoiser.render(clean)
-    return _Candidate(Estimate(latents, clean), objective.embedded(rendered),
-                      [silences(rendered, piece) for piece in run.denoiser.pieces])
+    return _Candidate(
+        Estimate(latents, clean),
+        objective.embedded(rendered),
+        [silences(rendered, piece) for piece in run.denoiser.pieces],
+    )
 
 
 def _by_stream(couplings, values):
@@ -78,8 +85,11 @@ def _by_stream(couplings, values):
 
 def _combined(candidates, couplings, combination):
     """What several candidates, one for each group of coupled streams, say of their streams."""
-    return {stream: candidates[k][stream] for stream, k in _by_stream(couplings, combination).items()
-            if stream in candidates[k]}
+    return {
+        stream: candidates[k][stream]
+        for stream, k in _by_stream(couplings, combination).items()
+        if stream in candidates[k]
+    }
 
 
 def _any(silent: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor | bool:
@@ -99,9 +109,12 @@ def _lowest(losses: torch.Tensor, refused: torch.Tensor | bool, steps: int) -> t
 
 def _picked(alignments: Sequence[Alignment], rows: torch.Tensor) -> Alignment:
     """Of each sample the alignment that `rows` (B,) names."""
+
     def picked(values):
         return torch.stack(values).gather(0, rows.to(values[0].device)[None])[0]
 
-    return replace(alignments[0], loss=picked([alignment.loss for alignment in alignments]),
-                   scores={label: picked([alignment.scores[label] for alignment in alignments])
-                           for label in alignments[0].scores})
+    return replace(
+        alignments[0],
+        loss=picked([alignment.loss for alignment in alignments]),
+        scores={label: picked([alignment.scores[label] for alignment in alignments]) for label in alignments[0].scores},
+    )

@@ -28,24 +28,32 @@ class _Parts(NamedTuple):
     clean: torch.Tensor
 
 
-def spliced(candidates: Sequence[Estimate], chosen: Sequence[Mapping[str, torch.Tensor]], denoiser: Denoiser,
-            steps: int) -> Estimate:
+def spliced(
+    candidates: Sequence[Estimate], chosen: Sequence[Mapping[str, torch.Tensor]], denoiser: Denoiser, steps: int
+) -> Estimate:
     """Streams of which every piece of sample b is that of candidate chosen[piece][stream][b].
 
     Where the piece of one candidate ends and that of another begins they are faded into each other. steps: how many
     have been taken.
     """
-    signals = [denoiser.noised(each.clean, {name: torch.zeros_like(clean) for name, clean in each.clean.items()}, steps)
-               for each in candidates]
+    signals = [
+        denoiser.noised(each.clean, {name: torch.zeros_like(clean) for name, clean in each.clean.items()}, steps)
+        for each in candidates
+    ]
     latents, clean = {}, {}
     for stream in chosen[0]:
         shares = _shares(denoiser, next(each.clean[stream] for each in candidates if stream in each.clean).shape[2])
         rows = []
         for sample, numbers in enumerate(zip(*(each[stream].tolist() for each in chosen))):
-            parts = {k: _Parts(*(streams[stream][sample] for streams in (
-                candidates[k].latents, signals[k], candidates[k].clean))) for k in sorted(set(numbers))}
-            rows.append(_faded(parts, {k: sum(share for share, number in zip(shares, numbers) if number == k)
-                                       for k in parts}))
+            parts = {
+                k: _Parts(
+                    *(streams[stream][sample] for streams in (candidates[k].latents, signals[k], candidates[k].clean))
+                )
+                for k in sorted(set(numbers))
+            }
+            rows.append(
+                _faded(parts, {k: sum(share for share, number in zip(shares, numbers) if number == k) for k in parts})
+            )
         latents[stream], clean[stream] = map(torch.stack, zip(*rows))
     return Estimate(latents, clean)
 
@@ -57,8 +65,10 @@ def _faded(parts: Mapping[int, _Parts], weights: Mapping[int, torch.Tensor]) -> 
         return first.latent, first.clean
     # Of the mean of noises, which know nothing of each other, less is left than the denoiser expects.
     whole = sum(weight.square() for weight in weights.values()).sqrt()
-    signal, clean = (sum(getattr(part, name) * _over_time(weights[k], part.latent) for k, part in parts.items())
-                     for name in ("signal", "clean"))
+    signal, clean = (
+        sum(getattr(part, name) * _over_time(weights[k], part.latent) for k, part in parts.items())
+        for name in ("signal", "clean")
+    )
     noise = sum((part.latent - part.signal) * _over_time(weights[k] / whole, part.latent) for k, part in parts.items())
     # What a mask keeps is the same in all, down to its noise.
     same = torch.stack([part.latent == first.latent for part in parts.values()]).all(dim=0)

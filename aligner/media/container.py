@@ -72,9 +72,7 @@ def created(path: Path, **options: str) -> Iterator[OutputContainer]:
     except av.FFmpegError as error:
         raise MediaError(f"no {path.suffix} can be written to {path.parent} ({error.strerror}).") from error
     except UnknownCodecError as error:
-        raise MediaError(
-            f"this PyAV lacks the encoder {error}: install its wheel (pip install av)."
-        ) from error
+        raise MediaError(f"this PyAV lacks the encoder {error}: install its wheel (pip install av).") from error
 
 
 def video_stream(container: InputContainer, source: Source) -> VideoStream:

@@ -63,7 +63,5 @@ def _shrunk(width: int, height: int, longest_side: int | None) -> tuple[int, int
 
 def upright(frame: VideoFrame, width: int, height: int, rotation: int) -> torch.Tensor:
     """A decoded frame as uint8 RGB (H, W, 3), scaled to `width` x `height` and then turned clockwise."""
-    pixels = torch.from_numpy(
-        frame.to_ndarray(width=width, height=height, format="rgb24", dst_colorspace="DEFAULT")
-    )
+    pixels = torch.from_numpy(frame.to_ndarray(width=width, height=height, format="rgb24", dst_colorspace="DEFAULT"))
     return torch.rot90(pixels, -rotation // 90)

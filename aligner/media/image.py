@@ -41,9 +41,7 @@ def read_image(source: Source) -> torch.Tensor:
     except MediaError:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise MediaError(
-            f"{name} cannot be read as a picture ({error}): save it anew as PNG or JPEG."
-        ) from error
+        raise MediaError(f"{name} cannot be read as a picture ({error}): save it anew as PNG or JPEG.") from error
 
 
 def write_image(path: str | os.PathLike, pixels: torch.Tensor) -> None:
@@ -83,9 +81,7 @@ def _pixels(picture: Image, name: str) -> torch.Tensor:
     from PIL import Image
 
     if picture.mode == "F":
-        raise MediaError(
-            f"{name} holds floating-point values of unknown range: save it as an 8- or 16-bit PNG."
-        )
+        raise MediaError(f"{name} holds floating-point values of unknown range: save it as an 8- or 16-bit PNG.")
     if picture.mode in SIXTEEN_BIT:
         grey = torch.from_numpy(numpy.asarray(picture).astype(numpy.float32)) / 65535
         return grey.clamp(0, 1).expand(3, -1, -1).contiguous()

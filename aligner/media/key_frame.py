@@ -47,6 +47,7 @@ def key_frame(frames: torch.Tensor) -> int:
     luma, laplacian = (torch.tensor(constant, device=small.device) for constant in (_LUMA, _LAPLACIAN))
     grey = (small * luma.view(3, 1, 1)).sum(dim=1, keepdim=True)
     sharpness = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), laplacian[None, None]).var(
-        dim=(1, 2, 3), correction=0)
+        dim=(1, 2, 3), correction=0
+    )
     typical = distances <= (2 * distances.median()).clamp(min=_ALIKE)
     return int(sharpness.masked_fill(~typical, -1).argmax())

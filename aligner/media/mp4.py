@@ -58,9 +58,7 @@ class Soundtrack:
     def fitted(waveform: torch.Tensor, sample_rate: int, duration: Fraction) -> Soundtrack:
         rates = _aac_rates()
         if sample_rate not in rates:
-            raise MediaError(
-                f"MP4 sound cannot have {sample_rate} Hz: resample it to one of {sorted(rates)}."
-            )
+            raise MediaError(f"MP4 sound cannot have {sample_rate} Hz: resample it to one of {sorted(rates)}.")
         waveform = checked_waveform(waveform, sample_rate).clamp(-1, 1)
         missing = round(duration * sample_rate) - waveform.shape[1]
         return Soundtrack(functional.pad(waveform, (0, missing)), sample_rate)  # a negative pad cuts
@@ -68,9 +66,7 @@ class Soundtrack:
     def packets(self, output: OutputContainer) -> Iterator[Packet]:
         """Add an AAC stream to `output` at once and encode into it as packets are drawn."""
         channels = len(self.waveform)
-        stream = output.add_stream(
-            "aac", rate=self.sample_rate, layout=LAYOUTS[channels - 1], options=AAC_OPTIONS
-        )
+        stream = output.add_stream("aac", rate=self.sample_rate, layout=LAYOUTS[channels - 1], options=AAC_OPTIONS)
         stream.bit_rate = channels * min(AAC_BITS_PER_SAMPLE * self.sample_rate, AAC_MOST_BITS_PER_SECOND)
         return sound_packets(stream, self.waveform)
 
@@ -130,9 +126,7 @@ def encode_video(
         _mux(output, _encoded_packets(stream, chain([first], pictures), timing), sound)
 
 
-def _encoded_packets(
-    stream: VideoStream, pictures: Iterator[torch.Tensor], timing: Timing
-) -> Iterator[Packet]:
+def _encoded_packets(stream: VideoStream, pictures: Iterator[torch.Tensor], timing: Timing) -> Iterator[Packet]:
     context = stream.codec_context
     frames = (
         _yuv_frame(picture, context.width, context.height, tick, timing.time_base)
@@ -156,9 +150,7 @@ def _yuv_frame(picture: torch.Tensor, width: int, height: int, tick: int, time_b
     return frame
 
 
-def _created_mp4(
-    path: Path, timing: Timing, sound: Soundtrack | None
-) -> AbstractContextManager[OutputContainer]:
+def _created_mp4(path: Path, timing: Timing, sound: Soundtrack | None) -> AbstractContextManager[OutputContainer]:
     """An MP4 with its index in front, for the web, and clocks in which both streams are exact."""
     clocks = {"video_track_timescale": str(timing.time_base.denominator)}
     if sound:

@@ -47,9 +47,7 @@ def read_audio(source: Source) -> tuple[torch.Tensor, int]:
                 start = frame.pts if start is None else start
                 pieces.append(_floats(frame))
                 if frame.sample_rate != rate or len(pieces[-1]) != len(pieces[0]):
-                    raise MediaError(
-                        f"{name} changes its sample rate or channels midway: convert it to WAV first."
-                    )
+                    raise MediaError(f"{name} changes its sample rate or channels midway: convert it to WAV first.")
     waveform = torch.cat(pieces, dim=1) if pieces else torch.empty(0, 0)
     if time_base == Fraction(1, rate) and None not in (start, end):  # only then do time stamps count samples
         padding = waveform.shape[1] - (end - start)
@@ -92,9 +90,7 @@ def write_audio(path: str | os.PathLike, waveform: torch.Tensor, sample_rate: in
     path = Path(path)
     codec = LOSSLESS_CODECS.get(path.suffix.lower())
     if codec is None:
-        raise MediaError(
-            f"{path.name}: sounds are written as {' or '.join(LOSSLESS_CODECS)}; change the suffix."
-        )
+        raise MediaError(f"{path.name}: sounds are written as {' or '.join(LOSSLESS_CODECS)}; change the suffix.")
     waveform = checked_waveform(waveform, sample_rate)
     sixteen_bit = (waveform * 32768).round().clamp(-32768, 32767).short()
     with written_whole(path) as temporary, created(temporary) as output:
@@ -111,9 +107,7 @@ def checked_waveform(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
             f"one sample, but this one has {tuple(waveform.shape)}."
         )
     if not waveform.is_floating_point() or not waveform.isfinite().all():
-        raise MediaError(
-            "a sound must consist of finite floating-point values; this one has NaN, inf or integers."
-        )
+        raise MediaError("a sound must consist of finite floating-point values; this one has NaN, inf or integers.")
     if sample_rate <= 0:
         raise MediaError(f"the sample rate must be positive, but it is {sample_rate}.")
     return waveform.detach().to("cpu", torch.float32)

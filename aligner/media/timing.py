@@ -106,9 +106,7 @@ class _Packet(NamedTuple):
     shown: bool
 
 
-def _demuxed(
-    container: InputContainer, stream: VideoStream, source: Source
-) -> tuple[list[_Packet], VideoFrame]:
+def _demuxed(container: InputContainer, stream: VideoStream, source: Source) -> tuple[list[_Packet], VideoFrame]:
     """All packets in file order, and the first frame."""
     packets: list[_Packet] = []
     first: VideoFrame | None = None
@@ -116,9 +114,7 @@ def _demuxed(
         if packet.is_corrupt:
             raise MediaError(f"{describe(source)} is cut short or damaged: use a complete copy of the file.")
         if packet.size:
-            packets.append(
-                _Packet(packet.pts, packet.duration or 0, packet.is_keyframe, not packet.is_discard)
-            )
+            packets.append(_Packet(packet.pts, packet.duration or 0, packet.is_keyframe, not packet.is_discard))
         first = first or next(iter(packet.decode()), None)
     if first is None:
         raise MediaError(f"{describe(source)} holds no frame that can be shown: use a video with pictures.")
@@ -128,12 +124,7 @@ def _demuxed(
 def _packets_are_frames(packets: list[_Packet]) -> bool:
     """Whether each packet has its own time, and none at the start refers to what is not there."""
     times = [packet.pts for packet in packets]
-    return (
-        None not in times
-        and len(set(times)) == len(times)
-        and packets[0].keyframe
-        and packets[0].pts == min(times)
-    )
+    return None not in times and len(set(times)) == len(times) and packets[0].keyframe and packets[0].pts == min(times)
 
 
 def _ranks(times: Sequence[int]) -> tuple[int, ...]:

@@ -21,9 +21,7 @@ from .probe import VideoInfo, probe_video
 from .timing import Timing, decoded_frames
 
 
-def add_sound(
-    source: Source, destination: str | os.PathLike, waveform: torch.Tensor, sample_rate: int
-) -> None:
+def add_sound(source: Source, destination: str | os.PathLike, waveform: torch.Tensor, sample_rate: int) -> None:
     """Write the pictures of `source` with `waveform` as their sound; a sound of the source is left out.
 
     H.264 that needs no turning is copied packet by packet. Everything else becomes H.264 in yuv420p: turned
@@ -69,12 +67,9 @@ def write_video(
     destination = _checked_destination(destination)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != torch.uint8 or not frames.numel():
         raise MediaError(
-            "frames must be uint8 (N, H, W, 3) and not empty, "
-            f"but these are {frames.dtype} {tuple(frames.shape)}."
+            f"frames must be uint8 (N, H, W, 3) and not empty, but these are {frames.dtype} {tuple(frames.shape)}."
         )
-    rate = (
-        Fraction(fps).limit_denominator(1001) if math.isfinite(fps) else 0
-    )  # 1001: of 30000/1001 and its kin
+    rate = Fraction(fps).limit_denominator(1001) if math.isfinite(fps) else 0  # 1001: of 30000/1001 and its kin
     if rate <= 0:
         raise MediaError(f"the frame rate must be a positive number, but it is {fps}.")
     timing = Timing.even(len(frames), rate)
@@ -95,9 +90,7 @@ def _upright_frames(source: Source, info: VideoInfo) -> Iterator[torch.Tensor]:
     width, height = (info.height, info.width) if info.rotation in (90, 270) else (info.width, info.height)
     expected, count = len(info.timing.ticks), 0
     with closing(decoded_frames(source)) as frames:
-        for count, frame in enumerate(islice(frames, expected), start=1):
+        for count, frame in enumerate(islice(frames, expected), start=1):  # noqa: B007 - counted for the check below
             yield upright(frame, width, height, info.rotation)
         if count < expected or next(frames, None) is not None:
-            raise MediaError(
-                f"{describe(source)} does not hold the {expected} frames that it announces: convert it."
-            )
+            raise MediaError(f"{describe(source)} does not hold the {expected} frames that it announces: convert it.")

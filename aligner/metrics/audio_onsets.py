@@ -32,8 +32,10 @@ def audio_onsets(waveform: torch.Tensor, sample_rate: int) -> list[float]:
     Raises AlignerError unless the sound is finite floats.
     """
     if waveform.ndim != 1 or not waveform.numel() or not waveform.is_floating_point():
-        raise AlignerError(f"A sound to find onsets in must be floats of shape (samples,) and not empty, but is "
-                           f"{waveform.dtype} of shape {tuple(waveform.shape)}.")
+        raise AlignerError(
+            f"A sound to find onsets in must be floats of shape (samples,) and not empty, but is "
+            f"{waveform.dtype} of shape {tuple(waveform.shape)}."
+        )
     if sample_rate < 1:
         raise AlignerError(f"A sample rate must be at least 1 Hz, not {sample_rate}.")
     if not waveform.isfinite().all():
@@ -71,8 +73,8 @@ def _picked(strength: torch.Tensor) -> list[int]:
     curve = (strength / strength.max()).tolist()
     peaks: list[int] = []
     for hop, value in enumerate(curve):
-        before = curve[max(hop - _BEFORE, 0):hop]
-        around = curve[max(hop - _AROUND, 0):hop + _AROUND + 1]
+        before = curve[max(hop - _BEFORE, 0) : hop]
+        around = curve[max(hop - _AROUND, 0) : hop + _AROUND + 1]
         waited = not peaks or hop - peaks[-1] > _WAIT
         if waited and value >= max(before, default=0) and value >= sum(around) / len(around) + _ABOVE_MEAN:
             peaks.append(hop)

@@ -30,8 +30,14 @@ class AVAlign:
     video_peaks: tuple[float, ...]
 
 
-def av_align_of_clip(frames: torch.Tensor | Iterable[torch.Tensor], fps: float, waveform: torch.Tensor,
-                     sample_rate: int, *, motion: Callable[[torch.Tensor], torch.Tensor] = mean_flow) -> AVAlign:
+def av_align_of_clip(
+    frames: torch.Tensor | Iterable[torch.Tensor],
+    fps: float,
+    waveform: torch.Tensor,
+    sample_rate: int,
+    *,
+    motion: Callable[[torch.Tensor], torch.Tensor] = mean_flow,
+) -> AVAlign:
     """AV-Align of a clip: local maxima of its motion against the onsets of its sound.
 
     frames: (F, 3, H, W) RGB, uint8 or floats in 0..1, or anything that yields such frames one by one; fps of them last

@@ -21,8 +21,14 @@ def _mean(rows: torch.Tensor) -> torch.Tensor:
     return rows.double().mean()
 
 
-def bootstrap_interval(rows: torch.Tensor, statistic: Callable[[torch.Tensor], torch.Tensor | float] = _mean, *,
-                       level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
+def bootstrap_interval(
+    rows: torch.Tensor,
+    statistic: Callable[[torch.Tensor], torch.Tensor | float] = _mean,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
     """The percentile bootstrap interval of a statistic of samples (Efron 1979).
 
     rows: (N, ...), one entry per sample; truth values count as 0 and 1. statistic: of (N, ...) rows drawn with
@@ -34,8 +40,10 @@ def bootstrap_interval(rows: torch.Tensor, statistic: Callable[[torch.Tensor], t
     if not len(rows):
         raise AlignerError("A confidence interval of nothing cannot be given: there are no samples.")
     if not 0 < level < 1 or resamples < 1:
-        raise AlignerError("A confidence level must lie between 0 and 1 and come from at least one resample, not be "
-                           f"{level} from {resamples}.")
+        raise AlignerError(
+            "A confidence level must lie between 0 and 1 and come from at least one resample, not be "
+            f"{level} from {resamples}."
+        )
     rows = rows.detach().cpu()
     rows = rows.double() if rows.is_floating_point() or rows.dtype == torch.bool else rows
     chosen = torch.randint(len(rows), (resamples, len(rows)), generator=torch.Generator().manual_seed(seed))

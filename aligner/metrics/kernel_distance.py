@@ -34,12 +34,20 @@ def kernel_distance(a: torch.Tensor, b: torch.Tensor, *, gamma: float | None = N
     """
     a, b = checked_sets(a, b, least=2)
     gamma = 1 / a.shape[1] if gamma is None else gamma
-    return (_mean_kernel_within(a, gamma) + _mean_kernel_within(b, gamma)
-            - 2 * _kernel_sum(a, b, gamma) / (len(a) * len(b)))
+    return (
+        _mean_kernel_within(a, gamma) + _mean_kernel_within(b, gamma) - 2 * _kernel_sum(a, b, gamma) / (len(a) * len(b))
+    )
 
 
-def kernel_distance_over_subsets(a: torch.Tensor, b: torch.Tensor, *, subsets: int = 100, subset_size: int = 1000,
-                                 gamma: float | None = None, seed: int = SEED) -> KernelDistance:
+def kernel_distance_over_subsets(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    *,
+    subsets: int = 100,
+    subset_size: int = 1000,
+    gamma: float | None = None,
+    seed: int = SEED,
+) -> KernelDistance:
     """`kernel_distance` of random subsets, drawn without replacement: its mean, and its spread over them.
 
     As torch-fidelity computes KID, to the digit: same defaults, same seed, same subsets. That is why the subsets come
@@ -52,15 +60,18 @@ def kernel_distance_over_subsets(a: torch.Tensor, b: torch.Tensor, *, subsets: i
 
     a, b = checked_sets(a, b, least=2)
     if subsets < 1 or not 2 <= subset_size <= min(len(a), len(b)):
-        raise AlignerError(f"{subsets} subsets of {subset_size} features cannot be drawn from {len(a)} and {len(b)}: "
-                           "take at least one subset of 2 or more, no larger than the smaller set.")
+        raise AlignerError(
+            f"{subsets} subsets of {subset_size} features cannot be drawn from {len(a)} and {len(b)}: "
+            "take at least one subset of 2 or more, no larger than the smaller set."
+        )
     random = RandomState(seed)
 
     def subset(rows: torch.Tensor) -> torch.Tensor:
         return rows[torch.from_numpy(random.choice(len(rows), subset_size, replace=False))]
 
-    distances = torch.tensor([kernel_distance(subset(a), subset(b), gamma=gamma) for _ in range(subsets)],
-                             dtype=torch.float64)
+    distances = torch.tensor(
+        [kernel_distance(subset(a), subset(b), gamma=gamma) for _ in range(subsets)], dtype=torch.float64
+    )
     return KernelDistance(distances.mean().item(), distances.std(correction=0).item())
 
 

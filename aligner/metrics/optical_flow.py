@@ -94,8 +94,16 @@ def _refined(flow: torch.Tensor, before: torch.Tensor, after: torch.Tensor) -> t
     along_x, along_y = flow.unbind(1)
     slope_x, slope_y = ((before[:, :2] - after[:, :2]) / 2).unbind(1)
     slope_x, slope_y = slope_x + axx * along_x + axy * along_y, slope_y + axy * along_x + ayy * along_y
-    sums = torch.stack([axx**2 + axy**2, axy * (axx + ayy), ayy**2 + axy**2,
-                        axx * slope_x + axy * slope_y, axy * slope_x + ayy * slope_y], dim=1)
+    sums = torch.stack(
+        [
+            axx**2 + axy**2,
+            axy * (axx + ayy),
+            ayy**2 + axy**2,
+            axx * slope_x + axy * slope_y,
+            axy * slope_x + ayy * slope_y,
+        ],
+        dim=1,
+    )
     gxx, gxy, gyy, hx, hy = _window_mean(sums).unbind(1)
     determinant = gxx * gyy - gxy**2 + _FLAT
     return torch.stack([gyy * hx - gxy * hy, gxx * hy - gxy * hx], dim=1) / determinant[:, None]
@@ -111,7 +119,8 @@ def _window_mean(values: torch.Tensor) -> torch.Tensor:
 def _looked_up(values: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
     """(N, C, H, W) at each pixel's place plus its flow, between pixels interpolated, beyond the margins continued."""
     height, width = values.shape[2:]
-    y, x = torch.meshgrid(*(torch.arange(side, dtype=flow.dtype, device=flow.device) for side in (height, width)),
-                          indexing="ij")
+    y, x = torch.meshgrid(
+        *(torch.arange(side, dtype=flow.dtype, device=flow.device) for side in (height, width)), indexing="ij"
+    )
     across, down = (2 * (x + flow[:, 0]) + 1) / width - 1, (2 * (y + flow[:, 1]) + 1) / height - 1
     return F.grid_sample(values, torch.stack([across, down], dim=-1), padding_mode="border", align_corners=False)

@@ -17,8 +17,9 @@ def ranked(scores: Mapping[str, Sequence[float]]) -> list[int]:
     if not scores:
         raise AlignerError("There is nothing to rank by: connect a sound and frames, or ImageBind and conditions.")
     count = len(next(iter(scores.values())))
-    return sorted(range(count), key=lambda k: [math.inf if math.isnan(each[k]) else -each[k]
-                                               for each in scores.values()])
+    return sorted(
+        range(count), key=lambda k: [math.inf if math.isnan(each[k]) else -each[k] for each in scores.values()]
+    )
 
 
 def ranking_report(scores: Mapping[str, Sequence[float]], order: Sequence[int]) -> str:

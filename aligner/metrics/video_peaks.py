@@ -25,8 +25,9 @@ def mean_flow(frames: torch.Tensor) -> torch.Tensor:
     return optical_flow(frames).norm(dim=1).mean(dim=(1, 2))
 
 
-def video_peaks(frames: torch.Tensor | Iterable[torch.Tensor], fps: float, *,
-                motion: Motion = mean_flow) -> list[float]:
+def video_peaks(
+    frames: torch.Tensor | Iterable[torch.Tensor], fps: float, *, motion: Motion = mean_flow
+) -> list[float]:
     """The local maxima of a video's motion, in seconds, ascending; `fps` frames a second.
 
     Every maximum counts, however low, as in published AV-Align: a picture that flickers has many.
@@ -63,8 +64,9 @@ def _overlapping(frames: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
     held: list[torch.Tensor] = []
     for frame in frames:
         if held and frame.shape != held[0].shape:
-            raise AlignerError(f"The frames of a video must be of one size, not {tuple(held[0].shape)} and then "
-                               f"{tuple(frame.shape)}.")
+            raise AlignerError(
+                f"The frames of a video must be of one size, not {tuple(held[0].shape)} and then {tuple(frame.shape)}."
+            )
         held.append(frame)
         if len(held) > 1 and len(held) * frame.numel() >= _PIXELS_AT_ONCE:
             yield torch.stack(held)
@@ -75,10 +77,16 @@ def _overlapping(frames: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
 
 def _grey(frame: torch.Tensor) -> torch.Tensor:
     """A frame (3, H, W) as (H, W) in 0..255."""
-    if frame.ndim != 3 or len(frame) != 3 or not frame.numel() or not (frame.dtype == torch.uint8
-                                                                       or frame.is_floating_point()):
-        raise AlignerError("Frames to find motion in must be RGB of shape (3, height, width), floats in 0..1 or uint8, "
-                           f"but this one is {frame.dtype} of shape {tuple(frame.shape)}.")
+    if (
+        frame.ndim != 3
+        or len(frame) != 3
+        or not frame.numel()
+        or not (frame.dtype == torch.uint8 or frame.is_floating_point())
+    ):
+        raise AlignerError(
+            "Frames to find motion in must be RGB of shape (3, height, width), floats in 0..1 or uint8, "
+            f"but this one is {frame.dtype} of shape {tuple(frame.shape)}."
+        )
     if not frame.isfinite().all():
         raise AlignerError("The frames contain NaN or infinite values. Check what made them.")
     pixels = frame.detach().float() * (1 if frame.dtype == torch.uint8 else 255)

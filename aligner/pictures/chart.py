@@ -43,25 +43,25 @@ def alignment_curve(
     """
     lines, marks = {name: _points(values) for name, values in series.items()}, marks or {}
     if width < SMALLEST[0] or height < SMALLEST[1]:
-        raise AlignerError(
-            f"a chart needs at least {SMALLEST} pixels, but ({width}, {height}) were asked for."
-        )
+        raise AlignerError(f"a chart needs at least {SMALLEST} pixels, but ({width}, {height}) were asked for.")
     return _Chart(lines, marks, width, height).drawn(title, y_label)
 
 
 class _Chart:
     """Where the plot lies within the picture, and how values become places."""
 
-    def __init__(self, lines: Mapping[str, list[Point]], marks: Mapping[str, Sequence[Point]], width: int,
-                 height: int) -> None:
+    def __init__(
+        self, lines: Mapping[str, list[Point]], marks: Mapping[str, Sequence[Point]], width: int, height: int
+    ) -> None:
         self.lines, self.marks, self.width, self.height = lines, marks, width, height
         # The size of the lettering is the measure of everything.
         self.unit = max(10, round(min(width / 60, height / 30)))
         self.text = ImageFont.load_default(self.unit)
         self.heading = ImageFont.load_default(round(1.4 * self.unit))
 
-        points = [point for line in (*lines.values(), *marks.values()) for stretch in _unbroken(line)
-                  for point in stretch]
+        points = [
+            point for line in (*lines.values(), *marks.values()) for stretch in _unbroken(line) for point in stretch
+        ]
         steps, values = zip(*points or [(0.0, 0.0), (1.0, 1.0)])
         self.x_low, self.x_high = min(steps), max(max(steps), min(steps) + 1)
         self.y_ticks = _round_numbers(min(values), max(values), 5)

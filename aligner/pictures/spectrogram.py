@@ -41,9 +41,7 @@ def spectrogram(waveform: torch.Tensor, sample_rate: int, width: int = 512, heig
         AlignerError: a waveform with channels, or without samples.
     """
     if waveform.ndim != 1 or not len(waveform):
-        raise AlignerError(
-            f"a spectrogram shows one channel (T,) with samples, but this has {tuple(waveform.shape)}."
-        )
+        raise AlignerError(f"a spectrogram shows one channel (T,) with samples, but this has {tuple(waveform.shape)}.")
     samples = waveform.detach().to("cpu", torch.float32)
     size = 2 ** round(math.log2(WINDOW_SECONDS * sample_rate))
     hop = max(1, min(size // 2, len(samples) // width))
@@ -63,9 +61,7 @@ def mel_picture(mel: torch.Tensor, width: int = 512, height: int = 256) -> Image
         AlignerError: no frames or no bins, or other dimensions.
     """
     if mel.ndim != 2 or not mel.numel():
-        raise AlignerError(
-            f"a mel spectrogram has the shape (frames, bins), but this one has {tuple(mel.shape)}."
-        )
+        raise AlignerError(f"a mel spectrogram has the shape (frames, bins), but this one has {tuple(mel.shape)}.")
     levels = mel.detach().to("cpu", torch.float32).nan_to_num(LOG_FLOOR)
     loudest = max(float(levels.max()), LOG_FLOOR + LOG_RANGE)
     brightness = ((levels - loudest) / LOG_RANGE + 1).clamp(0, 1)
@@ -79,9 +75,7 @@ def _mel_filters(window: int, sample_rate: int) -> torch.Tensor:
     """(MEL_BINS, window // 2 + 1) triangles of height 1."""
     from torchaudio.functional import melscale_fbanks
 
-    return melscale_fbanks(
-        window // 2 + 1, LOWEST_HERTZ, sample_rate / 2, MEL_BINS, sample_rate
-    ).T.contiguous()
+    return melscale_fbanks(window // 2 + 1, LOWEST_HERTZ, sample_rate / 2, MEL_BINS, sample_rate).T.contiguous()
 
 
 @lru_cache(maxsize=1)

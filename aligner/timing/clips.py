@@ -95,5 +95,9 @@ def frame_indices(frame_times: Sequence[float], spans: Sequence[Span], frames_pe
     on_screen = (firsts - 1).clamp(min=0)
     firsts = torch.where(firsts < afters, firsts, on_screen)
     lasts = torch.maximum(firsts, afters - 1)
-    return torch.stack([first + torch.linspace(0, last - first, frames_per_clip).long()
-                        for first, last in zip(firsts.tolist(), lasts.tolist())])
+    return torch.stack(
+        [
+            first + torch.linspace(0, last - first, frames_per_clip).long()
+            for first, last in zip(firsts.tolist(), lasts.tolist())
+        ]
+    )

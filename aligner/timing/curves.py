@@ -25,15 +25,17 @@ class Curve:
             raise AlignerError("A curve needs points whose positions ascend, such as 0: 1, 2: 0.5.")
         for position, strength in self.points:
             if not (math.isfinite(position) and math.isfinite(strength) and strength >= 0):
-                raise AlignerError(f"A curve's strengths must be finite and 0 or more, but at {position:g} it is "
-                                   f"{strength:g}. Push away by a weight below 0 instead.")
+                raise AlignerError(
+                    f"A curve's strengths must be finite and 0 or more, but at {position:g} it is "
+                    f"{strength:g}. Push away by a weight below 0 instead."
+                )
 
     def at(self, position: float) -> float:
         """The strength at a position; at a jump the one that follows."""
         after = bisect_right(self.points, position, key=lambda point: point[0])
         if after == 0 or after == len(self.points):
             return self.points[max(after - 1, 0)][1]
-        (left, low), (right, high) = self.points[after - 1:after + 1]
+        (left, low), (right, high) = self.points[after - 1 : after + 1]
         return low + (high - low) * (position - left) / (right - left)
 
     def mean(self, start: float, end: float) -> float:

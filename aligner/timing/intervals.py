@@ -17,8 +17,10 @@ class Part:
 
     def __post_init__(self):
         if not (math.isfinite(self.start) and self.start >= 0 and self.until > self.start):
-            raise AlignerError(f"A part must start at 0 s or later and end after that, but {self.start:g} s to "
-                               f"{self.until:g} s does not.")
+            raise AlignerError(
+                f"A part must start at 0 s or later and end after that, but {self.start:g} s to "
+                f"{self.until:g} s does not."
+            )
 
     @property
     def until(self) -> float:

@@ -34,20 +34,35 @@ def random_cosines() -> list[float]:
     """Of decoding at half the size by the demonstration's models and latents of noise, one for each seed."""
     model, binder = load_random_animatediff(motion=False), load_random_imagebind()
     shape = (1, model.unet.config.in_channels, RANDOM_FRAMES, *[RANDOM_SIDE // model.compression] * 2)
-    return [cosine(model, binder, torch.randn(shape, generator=torch.Generator().manual_seed(seed)), EXAMPLE_SOUND,
-                   model.decode_half) for seed in RANDOM_SEEDS]
+    return [
+        cosine(
+            model,
+            binder,
+            torch.randn(shape, generator=torch.Generator().manual_seed(seed)),
+            EXAMPLE_SOUND,
+            model.decode_half,
+        )
+        for seed in RANDOM_SEEDS
+    ]
 
 
-def cosine(model: AnimateDiff, binder: ImageBind, latents: torch.Tensor, sound: str | Path,
-           glance: Callable[[torch.Tensor], torch.Tensor]) -> float:
+def cosine(
+    model: AnimateDiff,
+    binder: ImageBind,
+    latents: torch.Tensor,
+    sound: str | Path,
+    glance: Callable[[torch.Tensor], torch.Tensor],
+) -> float:
     """Between the gradients of the loss of audio-to-video with respect to latents (1, C, F, h, w).
 
     glance: the approximate decoder.
     """
     conditions = named([audio_condition(binder, *read_audio(sound)), text_condition(binder, PROMPT)])
-    objective = Objective(lambda signal: signal.embed(binder, CLIP_SAMPLINGS["released"]),
-                          {name: condition.embedding for name, condition in conditions.items()},
-                          pairs([STREAM], conditions))
+    objective = Objective(
+        lambda signal: signal.embed(binder, CLIP_SAMPLINGS["released"]),
+        {name: condition.embedding for name, condition in conditions.items()},
+        pairs([STREAM], conditions),
+    )
     frames = LatentFrames(latents, FPS, model.decode, glance)
     return gradient_cosine(frames, lambda video: objective({STREAM: video}).loss).item()
 
@@ -65,14 +80,22 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m laboratory.benchmarks.approximate_decoding",
         description=f"{__doc__} Prints the cosine between the gradients that guidance gets from either. Without "
-                    "models, it is that of small random ones, which says little about trained ones.")
-    parser.add_argument("--base", metavar="PATH", help="a Stable Diffusion 1.5, a checkpoint file or a folder in the "
-                                                       "diffusers layout, of which the VAE is used")
+        "models, it is that of small random ones, which says little about trained ones.",
+    )
+    parser.add_argument(
+        "--base",
+        metavar="PATH",
+        help="a Stable Diffusion 1.5, a checkpoint file or a folder in the diffusers layout, of which the VAE is used",
+    )
     parser.add_argument("--imagebind", metavar="FILE", help="an ImageBind checkpoint")
     parser.add_argument("--taesd", metavar="PATH", help="TAESD's decoder, a file or a folder")
     parser.add_argument("--video", default=EXAMPLE_VIDEO, metavar="FILE", help="what is decoded (default: an example)")
-    parser.add_argument("--sound", default=EXAMPLE_SOUND, metavar="FILE",
-                        help="what it is compared with, beside a text (default: an example)")
+    parser.add_argument(
+        "--sound",
+        default=EXAMPLE_SOUND,
+        metavar="FILE",
+        help="what it is compared with, beside a text (default: an example)",
+    )
     parser.add_argument("--frames", type=int, default=16, help=f"at {FPS} per second (default: %(default)s)")
     parser.add_argument("--side", type=int, default=512, help="in pixels (default: %(default)s)")
     parser.add_argument("--dtype", choices=DTYPES, default="fp32", help="of the networks (default: %(default)s)")
@@ -89,8 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     if not options.base:
         cosines = random_cosines()
-        print(f"half, small random models: {sum(cosines) / len(cosines):.3f} ({min(cosines):.3f} to "
-              f"{max(cosines):.3f}); trained ones differ")
+        print(
+            f"half, small random models: {sum(cosines) / len(cosines):.3f} ({min(cosines):.3f} to "
+            f"{max(cosines):.3f}); trained ones differ"
+        )
         return
     placement = {"dtype": DTYPES[options.dtype], "device": options.device}
     model = load_animatediff(options.base, taesd=options.taesd, **placement)

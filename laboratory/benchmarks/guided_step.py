@@ -47,7 +47,7 @@ COLUMNS = {
     "our peak": "the same of ours",
     "memory ratio": "released peak / our peak",
     "parts": "what no such step can do without, timed alone: the U-Net with classifier-free guidance; VAE\n"
-             "decoder, vocoder, spectrogram and audio tower, and back from there to the latent",
+    "decoder, vocoder, spectrogram and audio tower, and back from there to the latent",
     "ours / parts": "median (smallest to largest); 1 would be perfect",
     "conditions": "what ours spends once, before the first step, on encoding the video and the text",
 }
@@ -60,15 +60,18 @@ class OurStep:
         self.scene = scene
         video = frames_condition(scene.binder, scene.clips.flatten(0, 1), Fraction(CLIP_FRAMES))
         conditions = named([video, text_condition(scene.binder, PROMPT)])
-        self.objective = Objective(lambda signal: signal.embed(scene.binder, CLIPS),
-                                   {name: condition.embedding for name, condition in conditions.items()},
-                                   pairs(scene.denoiser.streams, conditions))
+        self.objective = Objective(
+            lambda signal: signal.embed(scene.binder, CLIPS),
+            {name: condition.embedding for name, condition in conditions.items()},
+            pairs(scene.denoiser.streams, conditions),
+        )
         self.guidance = Guidance(rule="released", rates={"audio": RATE}, start=0.0)
 
     def __call__(self) -> torch.Tensor:
         scene = self.scene
-        latents, _ = sample(scene.denoiser, {"audio": scene.latent}, {"audio": scene.prompt}, self.guidance,
-                            self.objective)
+        latents, _ = sample(
+            scene.denoiser, {"audio": scene.latent}, {"audio": scene.prompt}, self.guidance, self.objective
+        )
         return latents["audio"]
 
 
@@ -116,9 +119,16 @@ def _clip_by_clip(waveform: torch.Tensor, count: int) -> torch.Tensor:
 
     mels = []
     for start, end in CLIPS.audio.spans(waveform.shape[1] / SAMPLE_RATE, count):
-        clip = waveform[:, int(start * SAMPLE_RATE):int(end * SAMPLE_RATE)]
-        mel = fbank(clip - clip.mean(), sample_frequency=SAMPLE_RATE, num_mel_bins=MEL_BINS,
-                    window_type="hanning", htk_compat=True, use_energy=False, dither=0.0).T
+        clip = waveform[:, int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)]
+        mel = fbank(
+            clip - clip.mean(),
+            sample_frequency=SAMPLE_RATE,
+            num_mel_bins=MEL_BINS,
+            window_type="hanning",
+            htk_compat=True,
+            use_energy=False,
+            dither=0.0,
+        ).T
         mels.append((F.pad(mel, (0, MEL_FRAMES - mel.shape[1])) - MEAN) / STD)
     return torch.stack(mels)[:, None]
 
@@ -128,8 +138,9 @@ def predicted_noise(scene: Scene) -> torch.Tensor:
     """The first unavoidable part: the U-Net, with and without prompt."""
     denoiser = scene.denoiser
     prompts = torch.cat([denoiser.negative, scene.prompt])
-    both = denoiser.model.unet(torch.cat([scene.latent, scene.latent]), denoiser.timesteps[0],
-                               encoder_hidden_states=None, class_labels=prompts)
+    both = denoiser.model.unet(
+        torch.cat([scene.latent, scene.latent]), denoiser.timesteps[0], encoder_hidden_states=None, class_labels=prompts
+    )
     unconditional, conditional = both.sample.chunk(2)
     return unconditional + denoiser.cfg * (conditional - unconditional)
 
@@ -175,11 +186,18 @@ def require_same(ours: Update, released: Update, tolerance: float = TOLERANCE) -
     assert largest > 0, "The gradient is zero everywhere: there is nothing to compare."
     # Adam's first step is the rate times the gradient's sign, and the sign of next to nothing is chance.
     clear = released.gradient.abs() > TOLERANCE * largest
-    for what, scale, x, y in (("latents before the update", RATE, ours.before, released.before),
-                              ("gradients", largest, ours.gradient, released.gradient),
-                              ("latents after the update", RATE, ours.after[clear], released.after[clear])):
-        torch.testing.assert_close(x / scale, y / scale, rtol=0, atol=tolerance,
-                                   msg=lambda text: f"The {what} of the two versions differ. {text}")
+    for what, scale, x, y in (
+        ("latents before the update", RATE, ours.before, released.before),
+        ("gradients", largest, ours.gradient, released.gradient),
+        ("latents after the update", RATE, ours.after[clear], released.after[clear]),
+    ):
+        torch.testing.assert_close(
+            x / scale,
+            y / scale,
+            rtol=0,
+            atol=tolerance,
+            msg=lambda text: f"The {what} of the two versions differ. {text}",
+        )
 
 
 def compare(size: str, seconds: float, repetitions: int, seed: int, device: torch.device) -> list[str]:
@@ -190,16 +208,28 @@ def compare(size: str, seconds: float, repetitions: int, seed: int, device: torc
     # Made afresh, without gradients. From here on its weights keep theirs from step to step, as released.
     released = ReleasedStep(scene)
     # Two steps, because what weights keep from the first is still there in the second.
-    our_peak, released_peak = (peak_bytes(lambda: (step(), step()), device, scene.weights)
-                               for step in (ours, released))
-    works = {"released": released, "ours": ours, "network": lambda: predicted_noise(scene),
-             "gradient": lambda: latent_gradient(scene)}
+    our_peak, released_peak = (peak_bytes(lambda: (step(), step()), device, scene.weights) for step in (ours, released))
+    works = {
+        "released": released,
+        "ours": ours,
+        "network": lambda: predicted_noise(scene),
+        "gradient": lambda: latent_gradient(scene),
+    }
     times = interleaved_seconds(works, repetitions, device)
     parts = [network + gradient for network, gradient in zip(times["network"], times["gradient"])]
-    return [size, f"{seconds:g} s", _milliseconds(times["released"]), _milliseconds(times["ours"]),
-            ratio(times["released"], times["ours"]), _mebibytes(released_peak), _mebibytes(our_peak),
-            f"{released_peak / our_peak:.2f}", _milliseconds(parts), ratio(times["ours"], parts),
-            _milliseconds([seconds_of(lambda: OurStep(scene), device)])]
+    return [
+        size,
+        f"{seconds:g} s",
+        _milliseconds(times["released"]),
+        _milliseconds(times["ours"]),
+        ratio(times["released"], times["ours"]),
+        _mebibytes(released_peak),
+        _mebibytes(our_peak),
+        f"{released_peak / our_peak:.2f}",
+        _milliseconds(parts),
+        ratio(times["ours"], parts),
+        _milliseconds([seconds_of(lambda: OurStep(scene), device)]),
+    ]
 
 
 def _milliseconds(seconds: Sequence[float]) -> str:
@@ -215,27 +245,35 @@ def _line(cells) -> str:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    columns = "\n".join(f"  {name:15}" + meaning.replace("\n", "\n" + 17 * " ")
-                        for name, meaning in COLUMNS.items())
+    columns = "\n".join(f"  {name:15}" + meaning.replace("\n", "\n" + 17 * " ") for name, meaning in COLUMNS.items())
     parser = argparse.ArgumentParser(
-        prog="python -m laboratory.benchmarks.guided_step", formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="python -m laboratory.benchmarks.guided_step",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description=f"{__doc__}\n\n"
-                    "The weights are random: they cost what trained ones cost. Before anything is\n"
-                    "measured, both versions must compute the same gradient and the same latent.\n"
-                    "Versions take turns, so that a busy moment of the machine hits all of them; still,\n"
-                    "measure on an idle one.",
-        epilog=f"columns:\n{columns}")
-    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["small", "m"], metavar="SIZE",
-                        help="any of small, s, m, l; the last three hold 6 to 8 GB of weights "
-                             "(default: small m)")
-    parser.add_argument("--seconds", type=float, default=2.0,
-                        help="length of the sound (default: %(default)s)")
-    parser.add_argument("--repetitions", type=int, default=5, metavar="N",
-                        help="how often each version is timed (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0,
-                        help="of weights, latent and video (default: %(default)s)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu",
-                        help="cpu, cuda, cuda:1, ... (default: the GPU if there is one)")
+        "The weights are random: they cost what trained ones cost. Before anything is\n"
+        "measured, both versions must compute the same gradient and the same latent.\n"
+        "Versions take turns, so that a busy moment of the machine hits all of them; still,\n"
+        "measure on an idle one.",
+        epilog=f"columns:\n{columns}",
+    )
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        choices=SIZES,
+        default=["small", "m"],
+        metavar="SIZE",
+        help="any of small, s, m, l; the last three hold 6 to 8 GB of weights (default: small m)",
+    )
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of the sound (default: %(default)s)")
+    parser.add_argument(
+        "--repetitions", type=int, default=5, metavar="N", help="how often each version is timed (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of weights, latent and video (default: %(default)s)")
+    parser.add_argument(
+        "--device",
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cpu, cuda, cuda:1, ... (default: the GPU if there is one)",
+    )
     return parser.parse_args(arguments)
 
 

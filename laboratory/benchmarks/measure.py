@@ -14,8 +14,7 @@ from torch.utils._pytree import tree_leaves
 Work = Callable[[], object]
 
 
-def interleaved_seconds(works: Mapping[str, Work], repetitions: int,
-                        device: torch.device) -> dict[str, list[float]]:
+def interleaved_seconds(works: Mapping[str, Work], repetitions: int, device: torch.device) -> dict[str, list[float]]:
     """Seconds that each work takes per repetition. They take turns, so that a busy moment hits all alike."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repetitions):

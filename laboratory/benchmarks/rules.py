@@ -1,4 +1,4 @@
-"""What each rule of guidance costs: `python -m laboratory.benchmarks.rules`. On the built-in models; nothing is downloaded.
+"""What each rule of guidance costs, on the built-in models: `python -m laboratory.benchmarks.rules`.
 
 The rules take turns, so that a busy moment of the machine hits all of them; still, measure on an idle one.
 """
@@ -30,8 +30,9 @@ def compare(models: Models, task: str, batch: int, steps: int, repetitions: int)
     def work(guidance: Guidance | None):
         return lambda: generated(models, kind.generates, captions, given, guidance, seed=0, steps=steps)
 
-    times = interleaved_seconds({name: work(guidance) for name, guidance in METHODS.items()}, repetitions,
-                                torch.device("cpu"))
+    times = interleaved_seconds(
+        {name: work(guidance) for name, guidance in METHODS.items()}, repetitions, torch.device("cpu")
+    )
     others = [ratio(times[name], times[REFERENCE]) for name in METHODS if name != REFERENCE]
     return [task, f"{median(times[REFERENCE]) / batch:.1f} s", *others]
 
@@ -41,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), help="(default: all of them)")
     parser.add_argument("--batch", type=int, default=4, help="samples made together (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=20, help="denoising steps (default: %(default)s)")
-    parser.add_argument("--repetitions", type=int, default=3, metavar="N",
-                        help="how often each rule is timed (default: %(default)s)")
+    parser.add_argument(
+        "--repetitions", type=int, default=3, metavar="N", help="how often each rule is timed (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
     models, others = demo_models(), [f"{name} / {REFERENCE}" for name in METHODS if name != REFERENCE]
     print(f"threads: {torch.get_num_threads()}, torch {torch.__version__}\n")

@@ -47,19 +47,26 @@ class Scene:
     @property
     def weights(self) -> list[torch.Tensor]:
         """Everything that the networks hold."""
-        return [tensor for network in (self.denoiser.model, self.binder)
-                for tensor in (*network.parameters(), *network.buffers())]
+        return [
+            tensor
+            for network in (self.denoiser.model, self.binder)
+            for tensor in (*network.parameters(), *network.buffers())
+        ]
 
 
-def make_scene(size: str, seconds: float, seed: int, device: torch.device,
-               dtype: torch.dtype = torch.float32) -> Scene:
+def make_scene(size: str, seconds: float, seed: int, device: torch.device, dtype: torch.dtype = torch.float32) -> Scene:
     """A scene of one of the SIZES for so many seconds of sound; same seed, same scene."""
     model, binder = (network.to(device, dtype) for network in _random_networks(size, seed))
     denoiser = model.denoiser(seconds=seconds, steps=1)
     generator = torch.Generator().manual_seed(seed)
     clips = torch.rand(math.ceil(seconds), CLIP_FRAMES, 3, IMAGE_SIDE, IMAGE_SIDE, generator=generator)
-    return Scene(denoiser, binder, denoiser.start([generator])["audio"], denoiser.prompts([PROMPT])["audio"],
-                 clips.to(device, dtype))
+    return Scene(
+        denoiser,
+        binder,
+        denoiser.start([generator])["audio"],
+        denoiser.prompts([PROMPT])["audio"],
+        clips.to(device, dtype),
+    )
 
 
 def _random_networks(size: str, seed: int) -> tuple[AudioLDM, ImageBind]:
@@ -69,8 +76,12 @@ def _random_networks(size: str, seed: int) -> tuple[AudioLDM, ImageBind]:
     parts = {"unet": small.unet, "vae": small.vae, "vocoder": small.vocoder}
     if size in PUBLISHED_CHANNELS:
         parts = _published_parts(PUBLISHED_CHANNELS[size], torch.Generator().manual_seed(seed))
-    audioldm = AudioLDM(**parts, text_encoder=small.text_encoder, tokenizer=small.tokenizer,
-                        scheduler_config=SCHEDULER | {"steps_offset": _TIMESTEP})
+    audioldm = AudioLDM(
+        **parts,
+        text_encoder=small.text_encoder,
+        tokenizer=small.tokenizer,
+        scheduler_config=SCHEDULER | {"steps_offset": _TIMESTEP},
+    )
     return audioldm, random_imagebind(HUGE if size in PUBLISHED_CHANNELS else IMAGEBIND_CONFIG, seed)
 
 
@@ -80,19 +91,37 @@ def _published_parts(channels: tuple[int, ...], generator: torch.Generator) -> d
 
     crossing = len(channels) - 1
     unet = UNet2DConditionModel(
-        sample_size=128, in_channels=8, out_channels=8,
-        block_out_channels=channels, cross_attention_dim=channels,
+        sample_size=128,
+        in_channels=8,
+        out_channels=8,
+        block_out_channels=channels,
+        cross_attention_dim=channels,
         down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * crossing),
         up_block_types=(*["CrossAttnUpBlock2D"] * crossing, "UpBlock2D"),
-        class_embed_type="simple_projection", projection_class_embeddings_input_dim=512,
-        class_embeddings_concat=True)
+        class_embed_type="simple_projection",
+        projection_class_embeddings_input_dim=512,
+        class_embeddings_concat=True,
+    )
     vae = AutoencoderKL(
-        in_channels=1, out_channels=1, latent_channels=8, block_out_channels=(128, 256, 512),
-        layers_per_block=2, down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
-        scaling_factor=0.9392935633659363)
-    vocoder = SpeechT5HifiGan(SpeechT5HifiGanConfig(
-        model_in_dim=64, sampling_rate=16000, normalize_before=False, upsample_initial_channel=1024,
-        upsample_rates=[5, 4, 2, 2, 2], upsample_kernel_sizes=[16, 16, 8, 4, 4]))
+        in_channels=1,
+        out_channels=1,
+        latent_channels=8,
+        block_out_channels=(128, 256, 512),
+        layers_per_block=2,
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        scaling_factor=0.9392935633659363,
+    )
+    vocoder = SpeechT5HifiGan(
+        SpeechT5HifiGanConfig(
+            model_in_dim=64,
+            sampling_rate=16000,
+            normalize_before=False,
+            upsample_initial_channel=1024,
+            upsample_rates=[5, 4, 2, 2, 2],
+            upsample_kernel_sizes=[16, 16, 8, 4, 4],
+        )
+    )
     parts = {"unet": unet, "vae": vae, "vocoder": vocoder}
     for part in parts.values():
         randomise(part, generator)

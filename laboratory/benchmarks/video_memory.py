@@ -57,8 +57,9 @@ class NaiveStep:
     def __call__(self, scene: VideoScene) -> None:
         denoiser = scene.denoiser()
         latent, prompt = {STREAM: scene.latent}, scene.prompt.clone().requires_grad_()
-        both = denoiser.network(torch.cat([scene.latent] * 2), denoiser.timesteps[0],
-                                torch.cat([denoiser.negative, prompt]))
+        both = denoiser.network(
+            torch.cat([scene.latent] * 2), denoiser.timesteps[0], torch.cat([denoiser.negative, prompt])
+        )
         unconditional, conditional = both.chunk(2)
         output = {STREAM: unconditional + denoiser.cfg * (conditional - unconditional)}
         with torch.no_grad():
@@ -67,8 +68,9 @@ class NaiveStep:
         clean = denoiser.x0(latent, output, 0)[STREAM]
         pixels = scene.model.decode(clean[0].transpose(0, 1))
         loss = scene.objective({STREAM: Frames(pixels[None], denoiser.fps)}).loss
-        optimiser = torch.optim.Adam([{"params": latent.values(), "lr": RATES[STREAM]},
-                                      {"params": [prompt], "lr": PROMPT_RATES[STREAM]}])
+        optimiser = torch.optim.Adam(
+            [{"params": latent.values(), "lr": RATES[STREAM]}, {"params": [prompt], "lr": PROMPT_RATES[STREAM]}]
+        )
         leaves = [latent[STREAM], prompt]
         for leaf, gradient in zip(leaves, torch.autograd.grad(loss.sum() * GRADIENT_SCALE, leaves)):
             leaf.grad = gradient / GRADIENT_SCALE
@@ -139,10 +141,15 @@ def _line(cells: Iterable[str]) -> str:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m laboratory.benchmarks.video_memory",
-        description=f"{__doc__} Where there is a GPU, every step also runs there, with random weights.")
-    parser.add_argument("--size", choices=SIZES, default="full",
-                        help="small: the demonstration's models; full: Stable Diffusion 1.5, AnimateDiff v2 and "
-                             "ImageBind-huge (default: %(default)s)")
+        description=f"{__doc__} Where there is a GPU, every step also runs there, with random weights.",
+    )
+    parser.add_argument(
+        "--size",
+        choices=SIZES,
+        default="full",
+        help="small: the demonstration's models; full: Stable Diffusion 1.5, AnimateDiff v2 and "
+        "ImageBind-huge (default: %(default)s)",
+    )
     parser.add_argument("--frames", type=int, default=16, help="default: %(default)s, at 8 frames per second")
     parser.add_argument("--height", type=int, default=512, help="in pixels (default: %(default)s)")
     parser.add_argument("--width", type=int, default=512, help="in pixels (default: %(default)s)")
@@ -155,8 +162,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shape = options.size, options.frames, options.height, options.width, DTYPES[options.dtype]
     device = torch.device("cuda") if torch.cuda.is_available() else None
     columns = ["step", "weights", "activations", "together", *(["activations, measured"] if device else [])]
-    print(f"{options.frames} frames of {options.width} x {options.height}, {options.dtype}, torch {torch.__version__}"
-          + (f", {torch.cuda.get_device_name(device)}" if device else "") + "\n")
+    print(
+        f"{options.frames} frames of {options.width} x {options.height}, {options.dtype}, torch {torch.__version__}"
+        + (f", {torch.cuda.get_device_name(device)}" if device else "")
+        + "\n"
+    )
     print(_line(columns), _line("---" for _ in columns), sep="\n", flush=True)
     fake, real = fake_video_scene(*shape), random_video_scene(*shape, device) if device else None
     for step in STEPS:

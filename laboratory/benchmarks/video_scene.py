@@ -73,8 +73,11 @@ class VideoScene:
     def objective(self) -> Objective:
         """The paper's loss for audio-to-video, F(v, a) + F(v, p)."""
         sampling = CLIP_SAMPLINGS["released"]
-        return Objective(lambda signal: signal.embed(self.binder, sampling), self.conditions,
-                         [Pair(STREAM, name) for name in self.conditions])
+        return Objective(
+            lambda signal: signal.embed(self.binder, sampling),
+            self.conditions,
+            [Pair(STREAM, name) for name in self.conditions],
+        )
 
     @property
     def working(self) -> list[nn.Module]:
@@ -93,8 +96,9 @@ def fake_video_scene(size: str, frames: int, height: int, width: int, dtype: tor
     return _scene(parts, fakes.network(_empty_imagebind(size), dtype), frames, height, width, fakes.empty)
 
 
-def random_video_scene(size: str, frames: int, height: int, width: int, dtype: torch.dtype, device: torch.device,
-                       seed: int = 0) -> VideoScene:
+def random_video_scene(
+    size: str, frames: int, height: int, width: int, dtype: torch.dtype, device: torch.device, seed: int = 0
+) -> VideoScene:
     """The same for real, with random weights: what a step needs is on the device, the rest on the host."""
     generator = torch.Generator().manual_seed(seed)
     # By torch's own method: that of diffusers warns, because it would rather cast while it loads.
@@ -109,14 +113,22 @@ def random_video_scene(size: str, frames: int, height: int, width: int, dtype: t
     return _scene(parts, binder, frames, height, width, draw)
 
 
-def _scene(parts: dict[str, nn.Module], binder: ImageBind, frames: int, height: int, width: int,
-           tensor: Callable[..., torch.Tensor]) -> VideoScene:
+def _scene(
+    parts: dict[str, nn.Module],
+    binder: ImageBind,
+    frames: int,
+    height: int,
+    width: int,
+    tensor: Callable[..., torch.Tensor],
+) -> VideoScene:
     """tensor: shape -> a float32 tensor of it."""
     model = AnimateDiff(**parts, tokenizer=_SilentTokenizer(), scheduler_config=SD_SCHEDULER)
     latent = tensor(1, model.unet.config.in_channels, frames, height // model.compression, width // model.compression)
     prompt = tensor(1, _PROMPT_LENGTH, model.unet.config.cross_attention_dim)
-    conditions = {name: Embedding(tensor(1, clips, binder.config.embed_dim), None, name)
-                  for name, clips in (("audio", 2), ("text", 1))}
+    conditions = {
+        name: Embedding(tensor(1, clips, binder.config.embed_dim), None, name)
+        for name, clips in (("audio", 2), ("text", 1))
+    }
     return VideoScene(model, binder, latent, prompt, conditions)
 
 
@@ -126,8 +138,10 @@ def _empty_parts(size: str) -> dict[str, nn.Module]:
 
     full = size == "full"
     configs = {"unet": SD_UNET, "vae": SD_VAE, "text_encoder": SD_TEXT}
-    parts = {name: empty_network(network_class(name), published_config(name) if full else config, Path(__file__))
-             for name, config in configs.items()}
+    parts = {
+        name: empty_network(network_class(name), published_config(name) if full else config, Path(__file__))
+        for name, config in configs.items()
+    }
     motion = empty_network(MotionAdapter, _MOTION_V2 if full else MOTION, Path(__file__))
     with torch.device("meta"):
         return parts | {"unet": UNetMotionModel.from_unet2d(parts["unet"], motion, load_weights=False)}

@@ -60,7 +60,10 @@ class Cell:
         return f"{self.task}-{self.method}-{self.caption}"
 
 
-def cells(tasks: Iterable[str] = tuple(TASKS), methods: Sequence[str] = tuple(METHODS),
-          captions: Sequence[str] = tuple(CAPTIONS)) -> list[Cell]:
+def cells(
+    tasks: Iterable[str] = tuple(TASKS),
+    methods: Sequence[str] = tuple(METHODS),
+    captions: Sequence[str] = tuple(CAPTIONS),
+) -> list[Cell]:
     """Every combination, task by task."""
     return [Cell(task, method, caption) for task in tasks for method in methods for caption in captions]

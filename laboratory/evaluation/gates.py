@@ -32,29 +32,44 @@ def gates(models: Models, split: str, samples: int) -> dict:
     decoded = _in_batches(lambda part: redrawn(models, part), frames)
     judged = models.instruments.verdict
     return {
-        "samples": samples, "split": split,
+        "samples": samples,
+        "split": split,
         "zero-shot": zero_shot(models, sounds, frames, events),
-        "real": {"sound": _by_event(judged(sound_of(sounds)).events, events),
-                 "video": _by_event(judged(video_of(frames)).events, events)},
+        "real": {
+            "sound": _by_event(judged(sound_of(sounds)).events, events),
+            "video": _by_event(judged(video_of(frames)).events, events),
+        },
         "timing": timing(sounds, frames),
-        "reconstruction": {"sound": _by_event(judged(sound_of(vocoded)).events, events),
-                           "video": _by_event(judged(video_of(decoded)).events, events)},
+        "reconstruction": {
+            "sound": _by_event(judged(sound_of(vocoded)).events, events),
+            "video": _by_event(judged(video_of(decoded)).events, events),
+        },
         "decibel": _decibel_by_event(vocoded, sounds, events),
-        "generation": {stream: _by_event(_generated_events(models, stream, split, samples), events)
-                       for stream in ("audio", "video")},
+        "generation": {
+            stream: _by_event(_generated_events(models, stream, split, samples), events)
+            for stream in ("audio", "video")
+        },
     }
 
 
 def failures(figures: dict) -> list[str]:
     """The gates that do not hold, in words."""
     checks = [(f"zero-shot {way}", value, LEAST["zero-shot"]) for way, value in figures["zero-shot"].items()]
-    checks += [(f"reconstruction of {stream}, {event}", value, LEAST["reconstruction"])
-               for stream, by_event in figures["reconstruction"].items() for event, value in by_event.items()]
-    checks += [(f"generation of {stream}", by_event["all"], LEAST["generation"])
-               for stream, by_event in figures["generation"].items()]
+    checks += [
+        (f"reconstruction of {stream}, {event}", value, LEAST["reconstruction"])
+        for stream, by_event in figures["reconstruction"].items()
+        for event, value in by_event.items()
+    ]
+    checks += [
+        (f"generation of {stream}", by_event["all"], LEAST["generation"])
+        for stream, by_event in figures["generation"].items()
+    ]
     failed = [f"{name}: {value:.3f}, asked {least}" for name, value, least in checks if not value >= least]
-    return failed + [f"level of {event}: {value:.1f} dB apart" for event, value in figures["decibel"].items()
-                     if not value <= MOST_DECIBEL]
+    return failed + [
+        f"level of {event}: {value:.1f} dB apart"
+        for event, value in figures["decibel"].items()
+        if not value <= MOST_DECIBEL
+    ]
 
 
 @torch.no_grad()
@@ -70,10 +85,16 @@ def zero_shot(models: Models, sounds: torch.Tensor, frames: torch.Tensor, events
         return _in_batches(lambda part: F.normalize(signal(part).embed(binder, sampling).mean(), dim=1), values)
 
     heard, seen = embedded(sound_of, sounds), embedded(video_of, frames)
-    means = {name: torch.stack([rows[events == k].mean(dim=0) for k in range(len(EVENTS))])
-             for name, rows in (("heard", heard), ("seen", seen))}
-    found = {"sound to text": heard @ texts.T, "video to text": seen @ texts.T,
-             "sound to video": heard @ means["seen"].T, "video to sound": seen @ means["heard"].T}
+    means = {
+        name: torch.stack([rows[events == k].mean(dim=0) for k in range(len(EVENTS))])
+        for name, rows in (("heard", heard), ("seen", seen))
+    }
+    found = {
+        "sound to text": heard @ texts.T,
+        "video to text": seen @ texts.T,
+        "sound to video": heard @ means["seen"].T,
+        "video to sound": seen @ means["heard"].T,
+    }
     return {way: (scores.argmax(dim=1) == events).float().mean().item() for way, scores in found.items()}
 
 
@@ -92,7 +113,7 @@ def timing(sounds: torch.Tensor, frames: torch.Tensor) -> dict[str, float]:
 def revocoded(models: Models, sounds: torch.Tensor) -> torch.Tensor:
     """Sounds through the VAE and the vocoder, without noise."""
     model = models.audioldm
-    return model.vocode(model.decode(model.encode(sounds)))[:, :sounds.shape[1]]
+    return model.vocode(model.decode(model.encode(sounds)))[:, : sounds.shape[1]]
 
 
 @torch.no_grad()
@@ -107,7 +128,7 @@ def _generated_events(models: Models, stream: str, split: str, samples: int) -> 
     scenes = [scene(split, index) for index in range(samples)]
     found = []
     for first in range(0, samples, BATCH):
-        captions = [right_caption(each, first + k) for k, each in enumerate(scenes[first:first + BATCH])]
+        captions = [right_caption(each, first + k) for k, each in enumerate(scenes[first : first + BATCH])]
         made = generated(models, (stream,), captions, None, None, seed=first)
         found.append(models.instruments.verdict(made.signals[stream]).events)
     return torch.cat(found)
@@ -116,7 +137,8 @@ def _generated_events(models: Models, stream: str, split: str, samples: int) -> 
 def _by_event(found: torch.Tensor, events: torch.Tensor) -> dict[str, float]:
     right = (found == events).float()
     return {event.name: right[events == k].mean().item() for k, event in enumerate(EVENTS)} | {
-        "all": right.mean().item()}
+        "all": right.mean().item()
+    }
 
 
 def _decibel_by_event(made: torch.Tensor, real: torch.Tensor, events: torch.Tensor) -> dict[str, float]:

@@ -44,11 +44,20 @@ class Instruments:
         silent = torch.stack([torch.zeros(len(wanted), dtype=torch.bool), *silences(result).values()]).any(0).tolist()
         cosine = F.cosine_similarity(verdicts[0].features, verdicts[1].features)
         second, optimised = (self._cosine(binder, mine, other) for binder in (self.second, self.binder))
-        return [{"event": event, "judged": judged[k], "silent": silent[k],
-                 "right": judged[k] == against[k] and not silent[k], "cosine": cosine[k].item(),
-                 "second": second[k].item(), "matched": self._matched(mine, other, k),
-                 "optimised": optimised[k].item(), "features": verdicts[0].features[k].tolist()}
-                for k, event in enumerate(wanted)]
+        return [
+            {
+                "event": event,
+                "judged": judged[k],
+                "silent": silent[k],
+                "right": judged[k] == against[k] and not silent[k],
+                "cosine": cosine[k].item(),
+                "second": second[k].item(),
+                "matched": self._matched(mine, other, k),
+                "optimised": optimised[k].item(),
+                "features": verdicts[0].features[k].tolist(),
+            }
+            for k, event in enumerate(wanted)
+        ]
 
     @staticmethod
     def _sides(result: dict[str, Signal], given: Signal | None) -> tuple[Signal, Signal]:

@@ -45,18 +45,24 @@ class Models:
     fingerprint: str
 
     def denoiser(self, streams: Sequence[str], steps: int = STEPS) -> Denoiser:
-        made = {"audio": lambda: self.audioldm.denoiser(seconds=SECONDS, steps=steps, cfg=AUDIO_CFG),
-                "video": lambda: self.animatediff.denoiser(frames=FRAMES, height=SIDE, width=SIDE,
-                                                           fps=FPS, steps=steps, cfg=family.VIDEO_CFG)}
+        made = {
+            "audio": lambda: self.audioldm.denoiser(seconds=SECONDS, steps=steps, cfg=AUDIO_CFG),
+            "video": lambda: self.animatediff.denoiser(
+                frames=FRAMES, height=SIDE, width=SIDE, fps=FPS, steps=steps, cfg=family.VIDEO_CFG
+            ),
+        }
         denoisers = [made[stream]() for stream in streams]
         return denoisers[0] if len(denoisers) == 1 else Together(denoisers)
 
 
 def demo_models() -> Models:
     """The built-in family and its instruments."""
-    return Models(family.load_demo_audioldm(), family.load_demo_animatediff(),
-                  Instruments(family.load_demo_judge(), family.load_second_imagebind(), family.load_demo_imagebind()),
-                  family.fingerprint())
+    return Models(
+        family.load_demo_audioldm(),
+        family.load_demo_animatediff(),
+        Instruments(family.load_demo_judge(), family.load_second_imagebind(), family.load_demo_imagebind()),
+        family.fingerprint(),
+    )
 
 
 def rows_of(cell: Cell, models: Models, split: str, samples: int, work: Path | None = None) -> list[dict]:
@@ -101,8 +107,16 @@ def _batch(cell: Cell, models: Models, split: str, first: int, count: int, steer
     return [{"index": index, **row, "seconds": seconds} for index, row in zip(indices, rows)]
 
 
-def generated(models: Models, streams: Sequence[str], captions: Sequence[str], given: Signal | None,
-              guidance: Guidance | None, *, seed: int, steps: int = STEPS) -> Generation:
+def generated(
+    models: Models,
+    streams: Sequence[str],
+    captions: Sequence[str],
+    given: Signal | None,
+    guidance: Guidance | None,
+    *,
+    seed: int,
+    steps: int = STEPS,
+) -> Generation:
     """A batch of results, each with its own caption and its own condition; sample k is drawn from seed + k."""
     denoiser, binder = models.denoiser(streams, steps), models.instruments.binder
     conditions = []
@@ -112,8 +126,15 @@ def generated(models: Models, streams: Sequence[str], captions: Sequence[str], g
             clips = CLIP_SAMPLINGS[guidance.clips]
             with torch.no_grad():
                 conditions.append(Condition(given.embed(binder, clips)))
-    return generate(denoiser, denoiser.prompts(captions), seed=seed, batch=len(captions), binder=binder,
-                    conditions=conditions, guidance=guidance)
+    return generate(
+        denoiser,
+        denoiser.prompts(captions),
+        seed=seed,
+        batch=len(captions),
+        binder=binder,
+        conditions=conditions,
+        guidance=guidance,
+    )
 
 
 def given_signal(given: str, clips: Sequence[Clip]) -> Signal | None:

@@ -24,8 +24,9 @@ _CELL, _TEXT, _GAP = 64, 16, 6
 _EVERY = 2
 
 
-def results_sheet(models: Models, task: str, split: str, *, method: str = "default", count: int = 8,
-                  seed: int = 0) -> Image.Image:
+def results_sheet(
+    models: Models, task: str, split: str, *, method: str = "default", count: int = 8, seed: int = 0
+) -> Image.Image:
     """`count` clips of a split, drawn at random, and what was made for each with a vague caption.
 
     For joint generation nothing is given, and captions are right: both generated streams are shown.
@@ -34,16 +35,22 @@ def results_sheet(models: Models, task: str, split: str, *, method: str = "defau
     numbers = torch.randperm(256, generator=torch.Generator().manual_seed(seed))[:count].tolist()
     clips = [clip(scene(split, number)) for number in numbers]
     given = given_signal(kind.given, clips)
-    captions = [vague_caption(number) if kind.given else right_caption(each.scene, number)
-                for number, each in zip(numbers, clips)]
+    captions = [
+        vague_caption(number) if kind.given else right_caption(each.scene, number)
+        for number, each in zip(numbers, clips)
+    ]
     made = generated(models, kind.generates, captions, given, METHODS[method], seed=1000 + seed).signals
     judged = {stream: names(models.instruments.judge, signal) for stream, signal in made.items()}
     rows = []
     for k, (each, caption) in enumerate(zip(clips, captions)):
         named = ", ".join(f"{stream}: {events[k]}" for stream, events in judged.items())
         shown = ([given] if given is not None else []) + list(made.values())
-        rows.append(([_drawn(signal, k) for signal in shown],
-                     f"{each.scene.event.name}, \"{caption}\" -> {named}, says the judge"))
+        rows.append(
+            (
+                [_drawn(signal, k) for signal in shown],
+                f'{each.scene.event.name}, "{caption}" -> {named}, says the judge',
+            )
+        )
     return _sheet(rows)
 
 
@@ -59,9 +66,15 @@ def generation_sheet(models: Models, stream: str, split: str) -> Image.Image:
         real = torch.stack([each.frames for each in clips])
         shown = [video_of(real), video_of(redrawn(models, real)), made]
     judged = names(models.instruments.judge, made)
-    return _sheet([([_drawn(signal, k) for signal in shown],
-                    f"{caption}: real, reconstructed, generated; the judge: {judged[k]}")
-                   for k, caption in enumerate(captions)])
+    return _sheet(
+        [
+            (
+                [_drawn(signal, k) for signal in shown],
+                f"{caption}: real, reconstructed, generated; the judge: {judged[k]}",
+            )
+            for k, caption in enumerate(captions)
+        ]
+    )
 
 
 def _drawn(signal: Sound | Frames, row: int) -> Image.Image:

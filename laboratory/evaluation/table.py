@@ -13,8 +13,15 @@ from .cells import Cell
 
 #: Figures that guidance did not optimise, then the one that it did.
 FIGURES = ("right", "silent", "cosine", "second", "matched", "optimised")
-HEADINGS = {"right": "judge: right", "cosine": "judge: cosine", "second": "2nd binder: cosine", "matched": "AV-Align",
-            "frechet": "Fréchet", "seconds": "s / sample", "optimised": "*guiding binder*"}
+HEADINGS = {
+    "right": "judge: right",
+    "cosine": "judge: cosine",
+    "second": "2nd binder: cosine",
+    "matched": "AV-Align",
+    "frechet": "Fréchet",
+    "seconds": "s / sample",
+    "optimised": "*guiding binder*",
+}
 
 
 def summary(rows: Sequence[Mapping], real: torch.Tensor) -> dict:
@@ -31,8 +38,9 @@ def summary(rows: Sequence[Mapping], real: torch.Tensor) -> dict:
 
 def gain(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str = "right") -> dict:
     """How much a figure differs from the baseline's on the same samples, with the interval of the difference."""
-    differences = torch.tensor([float(row[name]) - float(other[name])
-                                for row, other in zip(rows, baseline, strict=True)])
+    differences = torch.tensor(
+        [float(row[name]) - float(other[name]) for row, other in zip(rows, baseline, strict=True)]
+    )
     low, high = bootstrap_interval(differences)
     return {"mean": differences.mean().item(), "low": low, "high": high}
 
@@ -44,8 +52,13 @@ def markdown(summaries: Iterable[tuple[Cell, Mapping]]) -> str:
     for cell, figures in summaries:
         if cell.task != task:
             task = cell.task
-            lines += ["", f"**{task}**", "", f"| caption | steered | {' | '.join(HEADINGS.values())} |",
-                      f"|---|---|{'---|' * len(HEADINGS)}"]
+            lines += [
+                "",
+                f"**{task}**",
+                "",
+                f"| caption | steered | {' | '.join(HEADINGS.values())} |",
+                f"|---|---|{'---|' * len(HEADINGS)}",
+            ]
         shown = [_shown(figures, name) for name in HEADINGS]
         lines.append(f"| {cell.caption} | {cell.method} | {' | '.join(shown)} |")
     return "\n".join(lines[1:]) + "\n"

@@ -38,39 +38,66 @@ def write_judge(judge: Judge, output: Path) -> None:
 
 
 @torch.no_grad()
-def write_audioldm(unet: nn.Module, vae: nn.Module, vocoder: nn.Module, text_encoder: nn.Module, tokenizer: Path,
-                   factor: float, output: Path) -> None:
+def write_audioldm(
+    unet: nn.Module,
+    vae: nn.Module,
+    vocoder: nn.Module,
+    text_encoder: nn.Module,
+    tokenizer: Path,
+    factor: float,
+    output: Path,
+) -> None:
     """factor: what the VAE's latents are multiplied by."""
     vae.register_to_config(scaling_factor=factor)
     networks = {"unet": unet, "vae": vae, "vocoder": vocoder, "text_encoder": text_encoder}
-    _write_pipeline(output / family.AUDIOLDM.name, PIPELINE, networks, tokenizer, "RobertaTokenizerFast",
-                    AUDIO_SCHEDULE)
+    _write_pipeline(
+        output / family.AUDIOLDM.name, PIPELINE, networks, tokenizer, "RobertaTokenizerFast", AUDIO_SCHEDULE
+    )
 
 
 @torch.no_grad()
-def write_animatediff(pictures: nn.Module, videos: nn.Module, vae: nn.Module, text_encoder: nn.Module, tokenizer: Path,
-                      factor: float, output: Path) -> None:
+def write_animatediff(
+    pictures: nn.Module,
+    videos: nn.Module,
+    vae: nn.Module,
+    text_encoder: nn.Module,
+    tokenizer: Path,
+    factor: float,
+    output: Path,
+) -> None:
     """videos: the U-Net with motion modules, which become an adapter of their own."""
     from diffusers import MotionAdapter
 
     vae.register_to_config(scaling_factor=factor)
     networks = {"unet": pictures, "vae": vae, "text_encoder": text_encoder}
-    _write_pipeline(output / family.STABLE_DIFFUSION.name, "StableDiffusionPipeline", networks, tokenizer,
-                    "CLIPTokenizer", IMAGE_SCHEDULE)
+    _write_pipeline(
+        output / family.STABLE_DIFFUSION.name,
+        "StableDiffusionPipeline",
+        networks,
+        tokenizer,
+        "CLIPTokenizer",
+        IMAGE_SCHEDULE,
+    )
     adapter = MotionAdapter(**MOTION)
     adapter.load_state_dict({name: weight for name, weight in videos.state_dict().items() if "motion_modules" in name})
     with _replacing(output / family.MOTION.name) as folder, quiet():
         adapter.half().save_pretrained(folder, safe_serialization=True)
 
 
-def _write_pipeline(place: Path, pipeline: str, networks: dict[str, nn.Module], tokenizer: Path, tokenizer_class: str,
-                    schedule: dict) -> None:
+def _write_pipeline(
+    place: Path, pipeline: str, networks: dict[str, nn.Module], tokenizer: Path, tokenizer_class: str, schedule: dict
+) -> None:
     from diffusers import DDIMScheduler
 
-    origins = {name: [type(network).__module__.split(".")[0], type(network).__name__]
-               for name, network in networks.items()}
-    index = {"_class_name": pipeline, **origins, "scheduler": ["diffusers", "DDIMScheduler"],
-             "tokenizer": ["transformers", tokenizer_class]}
+    origins = {
+        name: [type(network).__module__.split(".")[0], type(network).__name__] for name, network in networks.items()
+    }
+    index = {
+        "_class_name": pipeline,
+        **origins,
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "tokenizer": ["transformers", tokenizer_class],
+    }
     with _replacing(place) as folder, quiet():
         for name, network in networks.items():
             network.half().save_pretrained(folder / name, safe_serialization=True)

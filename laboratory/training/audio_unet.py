@@ -31,8 +31,9 @@ def trained_audio_unet(vae: nn.Module, texts: torch.Tensor, work: Path, device: 
     def losses(draw: torch.Generator, passed: float) -> Losses:
         rows = torch.randint(len(latents), (BATCH,), generator=draw)
         labels = texts[drawn_texts(events[rows], draw)].to(device)
-        return noising.loss(lambda noisy, t: unet(noisy, t, encoder_hidden_states=None, class_labels=labels).sample,
-                            latents[rows], draw)
+        return noising.loss(
+            lambda noisy, t: unet(noisy, t, encoder_hidden_states=None, class_labels=labels).sample, latents[rows], draw
+        )
 
     train("audio_unet", unet, losses, SCHEDULE, work)
     return unet, factor

@@ -36,18 +36,43 @@ _QUIET = len(EVENTS)
 
 def trained_binder(work: Path, device: str = "cpu") -> ImageBind:
     """The binder that guides."""
-    return _trained("binder", BINDER, "train", 4096, seed=11, schedule=Schedule(1600, 1.5e-3, average=0.997),
-                    work=work, device=device)
+    return _trained(
+        "binder",
+        BINDER,
+        "train",
+        4096,
+        seed=11,
+        schedule=Schedule(1600, 1.5e-3, average=0.997),
+        work=work,
+        device=device,
+    )
 
 
 def trained_second_binder(work: Path, device: str = "cpu") -> ImageBind:
     """One of another size, seed and clips, that guidance never sees."""
-    return _trained("second_binder", SECOND_BINDER, "second", 2048, seed=23,
-                    schedule=Schedule(1000, 2e-3, average=0.997), work=work, device=device)
+    return _trained(
+        "second_binder",
+        SECOND_BINDER,
+        "second",
+        2048,
+        seed=23,
+        schedule=Schedule(1000, 2e-3, average=0.997),
+        work=work,
+        device=device,
+    )
 
 
-def _trained(name: str, config: ImageBindConfig, split: str, count: int, *, seed: int, schedule: Schedule, work: Path,
-             device: str) -> ImageBind:
+def _trained(
+    name: str,
+    config: ImageBindConfig,
+    split: str,
+    count: int,
+    *,
+    seed: int,
+    schedule: Schedule,
+    work: Path,
+    device: str,
+) -> ImageBind:
     model = random_imagebind(config, seed).to(device).requires_grad_(True)
     data = clips(split, count, work)
     texts = [event_texts(number) for number in range(len(EVENTS))]
@@ -58,9 +83,10 @@ def _trained(name: str, config: ImageBindConfig, split: str, count: int, *, seed
         heard = _unit(model.audio(batch.mels(draw).to(device), keep=_patches(228, BATCH, draw).to(device)))
         said = _unit(model.text(tokenize(_one_each(texts, draw)).to(device)))
         bound = _bound(seen @ heard.T / _TEMPERATURE, batch.same.to(device))
-        named = (F.cross_entropy(seen @ said.T / _TEMPERATURE, batch.events.to(device))
-                 + _where(F.cross_entropy(heard @ said.T / _TEMPERATURE, batch.events.to(device), reduction="none"),
-                          batch.active.to(device)))
+        named = F.cross_entropy(seen @ said.T / _TEMPERATURE, batch.events.to(device)) + _where(
+            F.cross_entropy(heard @ said.T / _TEMPERATURE, batch.events.to(device), reduction="none"),
+            batch.active.to(device),
+        )
         right = ((heard @ said.T).argmax(dim=1) == batch.events.to(device)).float()
         return {"loss": bound + named, "bound": bound, "named": named, "heard": _where(right, batch.active.to(device))}
 
@@ -99,7 +125,7 @@ class _Batch:
         sounds = roughened_sounds(self.data.sounds(self.rows), draw)
         firsts = (self.starts * SAMPLE_RATE).long().tolist()
         length = round(self.seconds * SAMPLE_RATE)
-        spans = torch.stack([sound[first:first + length] for sound, first in zip(sounds, firsts)])
+        spans = torch.stack([sound[first : first + length] for sound, first in zip(sounds, firsts)])
         return audio_input(spans, SAMPLE_RATE, [(Fraction(0), Fraction(self.seconds))])[:, 0]
 
 
@@ -107,13 +133,15 @@ def _bound(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
     """Contrast both ways; half of what is wanted goes to the very partner, half to all that show the same."""
     partner = torch.eye(len(similarity), device=similarity.device)
     wanted = 0.5 * partner + 0.5 * same / same.sum(dim=1, keepdim=True)
-    return -0.5 * ((similarity.log_softmax(dim=1) * wanted).sum(dim=1).mean()
-                   + (similarity.log_softmax(dim=0) * wanted.T).sum(dim=0).mean())
+    return -0.5 * (
+        (similarity.log_softmax(dim=1) * wanted).sum(dim=1).mean()
+        + (similarity.log_softmax(dim=0) * wanted.T).sum(dim=0).mean()
+    )
 
 
 def _patches(count: int, batch: int, draw: torch.Generator) -> torch.Tensor:
     """(batch, 0.4 * count): which patches are kept."""
-    return torch.rand(batch, count, generator=draw).argsort(dim=1)[:, :round(_KEPT * count)]
+    return torch.rand(batch, count, generator=draw).argsort(dim=1)[:, : round(_KEPT * count)]
 
 
 def _one_each(texts: list[list[str]], draw: torch.Generator) -> list[str]:

@@ -24,31 +24,58 @@ class Card:
     gates: tuple[str, ...] = ()
 
 
-_WORLD = ("It knows the eight events of the synthetic world in `aligner/demo/world`, 2 s long, and nothing else: a toy "
-          "for trying things out, for tests, and for measuring guidance.")
+_WORLD = (
+    "It knows the eight events of the synthetic world in `aligner/demo/world`, 2 s long, and nothing else: a toy "
+    "for trying things out, for tests, and for measuring guidance."
+)
 
 CARDS = {
     family.AUDIOLDM / "README.md": Card(
-        "Demo AudioLDM", "Text to 2 s of 16 kHz sound, in the classes and the folder layout of AudioLDM: latent "
+        "Demo AudioLDM",
+        "Text to 2 s of 16 kHz sound, in the classes and the folder layout of AudioLDM: latent "
         "diffusion on log-mel spectrograms (8 x 25 x 8 latents, v-prediction), a HiFi-GAN vocoder, CLAP's text half.",
-        ("clap_text", "mel_vae", "vocoder", "audio_unet"), (family.AUDIOLDM,), ("sound",)),
+        ("clap_text", "mel_vae", "vocoder", "audio_unet"),
+        (family.AUDIOLDM,),
+        ("sound",),
+    ),
     family.STABLE_DIFFUSION / "README.md": Card(
-        "Demo Stable Diffusion", "Text to pictures of 64 x 64, in the classes and the folder layout of Stable "
+        "Demo Stable Diffusion",
+        "Text to pictures of 64 x 64, in the classes and the folder layout of Stable "
         "Diffusion 1.5 (4 x 8 x 8 latents, v-prediction, CLIP's text half). With the motion adapter beside it, which "
         "was trained together with it, it makes videos.",
-        ("clip_text", "image_vae", "image_unet", "video_unet"), (family.STABLE_DIFFUSION,), ("video",)),
+        ("clip_text", "image_vae", "image_unet", "video_unet"),
+        (family.STABLE_DIFFUSION,),
+        ("video",),
+    ),
     family.MOTION / "README.md": Card(
-        "Demo motion adapter", "The motion modules that turn the demo Stable Diffusion into an AnimateDiff: 16 frames "
-        "at 8 per second.", ("video_unet",), (family.MOTION,), ("video",)),
+        "Demo motion adapter",
+        "The motion modules that turn the demo Stable Diffusion into an AnimateDiff: 16 frames at 8 per second.",
+        ("video_unet",),
+        (family.MOTION,),
+        ("video",),
+    ),
     family.WEIGHTS / "imagebind.md": Card(
-        "Demo ImageBind", "Vision, audio and text in one space of 96 dimensions, in the classes of ImageBind. This is "
-        "the binder that guides.", ("binder",), (family.IMAGEBIND,), ("zero-shot",)),
+        "Demo ImageBind",
+        "Vision, audio and text in one space of 96 dimensions, in the classes of ImageBind. This is "
+        "the binder that guides.",
+        ("binder",),
+        (family.IMAGEBIND,),
+        ("zero-shot",),
+    ),
     SECOND_IMAGEBIND.with_suffix(".md"): Card(
-        "Second demo ImageBind", "Another size, another seed, other clips. It only measures: no generation is steered "
-        "by it.", ("second_binder",), (SECOND_IMAGEBIND,)),
+        "Second demo ImageBind",
+        "Another size, another seed, other clips. It only measures: no generation is steered by it.",
+        ("second_binder",),
+        (SECOND_IMAGEBIND,),
+    ),
     family.WEIGHTS / "judge.md": Card(
-        "Demo judge", "Two small convolutional networks that name the event of a sound or a video, from clips that no "
-        "other model has seen. It only measures.", ("judge",), (family.JUDGE,), ("real",)),
+        "Demo judge",
+        "Two small convolutional networks that name the event of a sound or a video, from clips that no "
+        "other model has seen. It only measures.",
+        ("judge",),
+        (family.JUDGE,),
+        ("real",),
+    ),
 }
 
 
@@ -70,17 +97,28 @@ def write_cards(gates: dict) -> None:
 
 
 def _written(card: Card, logs: Path, gates: dict) -> str:
-    size = sum(file.stat().st_size for place in card.files
-               for file in ([place] if place.is_file() else place.rglob("*.safetensors"))) / 1e6
-    training = "\n".join(f"| {name} | {last['step']} | {last['seconds'] / 60:.0f} |"
-                         for part in card.parts for name in _trained(part, logs)
-                         for last in [_last_line(logs / f"{name}.jsonl")])
-    return (f"# {card.title}\n\n{card.text}\n\n{_WORLD}\n\n"
-            f"- Data: clips of `laboratory.world`, drawn and played by formula; no recording of anything.\n"
-            f"- Size: {size:.1f} MB, fp16.\n- Licence: that of this project.\n"
-            f"- Made by: `python -m laboratory.train`.\n\n"
-            f"| part | steps | minutes on one core of a busy machine |\n|---|---|---|\n{training}\n"
-            f"{_measured(card, gates)}")
+    size = (
+        sum(
+            file.stat().st_size
+            for place in card.files
+            for file in ([place] if place.is_file() else place.rglob("*.safetensors"))
+        )
+        / 1e6
+    )
+    training = "\n".join(
+        f"| {name} | {last['step']} | {last['seconds'] / 60:.0f} |"
+        for part in card.parts
+        for name in _trained(part, logs)
+        for last in [_last_line(logs / f"{name}.jsonl")]
+    )
+    return (
+        f"# {card.title}\n\n{card.text}\n\n{_WORLD}\n\n"
+        f"- Data: clips of `laboratory.world`, drawn and played by formula; no recording of anything.\n"
+        f"- Size: {size:.1f} MB, fp16.\n- Licence: that of this project.\n"
+        f"- Made by: `python -m laboratory.train`.\n\n"
+        f"| part | steps | minutes on one core of a busy machine |\n|---|---|---|\n{training}\n"
+        f"{_measured(card, gates)}"
+    )
 
 
 def _trained(part: str, logs: Path) -> list[str]:
@@ -94,18 +132,23 @@ def _measured(card: Card, gates: dict) -> str:
     if "zero-shot" in card.gates:
         lines += [f"| zero-shot, {way} | {_percent(share)} |" for way, share in gates["zero-shot"].items()]
     if "real" in card.gates:
-        lines += [f"| real {kind}, named rightly | {_percent(shares['all'])} |"
-                  for kind, shares in gates["real"].items()]
+        lines += [
+            f"| real {kind}, named rightly | {_percent(shares['all'])} |" for kind, shares in gates["real"].items()
+        ]
     for kind in ("sound", "video"):
         if kind in card.gates:
             lines.append(f"| reconstructed {kind}, named rightly | {_percent(gates['reconstruction'][kind]['all'])} |")
             stream = {"sound": "audio"}.get(kind, kind)
-            lines.append(f"| {kind} generated from right captions, named rightly | "
-                         f"{_percent(gates['generation'][stream]['all'])} |")
+            lines.append(
+                f"| {kind} generated from right captions, named rightly | "
+                f"{_percent(gates['generation'][stream]['all'])} |"
+            )
     if not lines:
         return ""
-    return (f"\nOn {gates['samples']} clips of the {gates['split']} split; what is named, the demo judge names:\n\n"
-            "| | |\n|---|---|\n" + "\n".join(lines) + "\n")
+    return (
+        f"\nOn {gates['samples']} clips of the {gates['split']} split; what is named, the demo judge names:\n\n"
+        "| | |\n|---|---|\n" + "\n".join(lines) + "\n"
+    )
 
 
 def _last_line(log: Path) -> dict:

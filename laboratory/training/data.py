@@ -39,9 +39,15 @@ class Clips:
 
     def happening(self, rows: torch.Tensor, starts: torch.Tensor, seconds: float) -> torch.Tensor:
         """(len(rows),) bool: whether 0.1 s of an event, or more, lies within `seconds` from each start."""
-        return torch.tensor([any(min(begin + each.event.seconds, start + seconds) - max(begin, start) >= 0.1 - 1e-6
-                                 for begin in each.times)
-                             for each, start in zip([self.scenes[row] for row in rows.tolist()], starts.tolist())])
+        return torch.tensor(
+            [
+                any(
+                    min(begin + each.event.seconds, start + seconds) - max(begin, start) >= 0.1 - 1e-6
+                    for begin in each.times
+                )
+                for each, start in zip([self.scenes[row] for row in rows.tolist()], starts.tolist())
+            ]
+        )
 
 
 def clips(split: str, count: int, work: Path) -> Clips:
@@ -50,7 +56,9 @@ def clips(split: str, count: int, work: Path) -> Clips:
 
     def drawn(rows: torch.Tensor) -> Tensors:
         made = [clip(scenes[row]) for row in rows.tolist()]
-        return {"frames": torch.stack([(each.frames * 255).round().to(torch.uint8) for each in made]),
-                "waveforms": torch.stack([(each.waveform * 32767).round().to(torch.int16) for each in made])}
+        return {
+            "frames": torch.stack([(each.frames * 255).round().to(torch.uint8) for each in made]),
+            "waveforms": torch.stack([(each.waveform * 32767).round().to(torch.int16) for each in made]),
+        }
 
     return Clips(**kept(work / f"clips-{split}-{count}.pt", count, drawn), scenes=scenes)

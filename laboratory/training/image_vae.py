@@ -34,8 +34,11 @@ def trained_image_vae(work: Path, device: str = "cpu", bf16: bool = False) -> nn
         made = vae.decode(seen.mean + seen.std * noise).sample.float()
         error = _foreground(pictures) * ((made - pictures).abs() + 2 * (made - pictures).square())
         divergence = seen.kl().mean()
-        return {"loss": error.mean() + _KL_WEIGHT * divergence, "kl": divergence,
-                "decibel": -10 * (made - pictures).square().mean().div(4).log10()}
+        return {
+            "loss": error.mean() + _KL_WEIGHT * divergence,
+            "kl": divergence,
+            "decibel": -10 * (made - pictures).square().mean().div(4).log10(),
+        }
 
     train("image_vae", vae, losses, SCHEDULE, work, bf16=bf16)
     return vae

@@ -30,8 +30,11 @@ def trained_judge(work: Path, device: str = "cpu") -> Judge:
         wanted = events[rows].to(device)
         heard, seen = judge.hear(sounds), judge.watch(frames)
         apart = F.cross_entropy(heard.logits, wanted) + F.cross_entropy(seen.logits, wanted)
-        return {"loss": apart, "heard": (heard.events == wanted).float().mean(),
-                "seen": (seen.events == wanted).float().mean()}
+        return {
+            "loss": apart,
+            "heard": (heard.events == wanted).float().mean(),
+            "seen": (seen.events == wanted).float().mean(),
+        }
 
     train("judge", judge, losses, SCHEDULE, work)
     return judge

@@ -37,4 +37,5 @@ def _still_right(path: Path, count: int, first: Tensors) -> bool:
     return found.keys() == first.keys() and all(
         found[name].shape == (count, *tensor.shape[1:])
         and torch.allclose(found[name][:_AT_ONCE].float(), tensor.float(), rtol=_ROUNDING, atol=_ROUNDING)
-        for name, tensor in first.items())
+        for name, tensor in first.items()
+    )

@@ -34,8 +34,15 @@ class Schedule:
     weight_decay: float = 0.01
 
 
-def train(name: str, model: nn.Module, losses: Callable[[torch.Generator, float], Losses], schedule: Schedule,
-          work: Path, *, bf16: bool = False) -> None:
+def train(
+    name: str,
+    model: nn.Module,
+    losses: Callable[[torch.Generator, float], Losses],
+    schedule: Schedule,
+    work: Path,
+    *,
+    bf16: bool = False,
+) -> None:
     """Train `model` in place, or load what an earlier run has finished.
 
     losses: called with a generator that is the same for every run of a step, and how much of the training has passed
@@ -54,14 +61,22 @@ def train(name: str, model: nn.Module, losses: Callable[[torch.Generator, float]
 
 
 class _Run:
-    def __init__(self, name: str, model: nn.Module, losses: Callable[[torch.Generator, float], Losses],
-                 schedule: Schedule, work: Path, bf16: bool):
+    def __init__(
+        self,
+        name: str,
+        model: nn.Module,
+        losses: Callable[[torch.Generator, float], Losses],
+        schedule: Schedule,
+        work: Path,
+        bf16: bool,
+    ):
         self.name, self.model, self.losses, self.schedule, self.bf16 = name, model, losses, schedule, bf16
         self.state, self.log = work / f"{name}.state.pt", work / f"{name}.jsonl"
         model.train()
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=schedule.rate, betas=(0.9, 0.99),
-                                           weight_decay=schedule.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=schedule.rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay
+        )
         self.averages = [parameter.detach().clone() for parameter in self.parameters]
         self.step, self.seconds = 0, 0.0
         if self.state.exists():
@@ -70,8 +85,13 @@ class _Run:
     def finish(self) -> None:
         """All remaining steps; the model then holds what is kept."""
         saved, sums = time.monotonic(), {}
-        progress = tqdm(range(self.step, self.schedule.steps), initial=self.step, total=self.schedule.steps,
-                        desc=self.name, mininterval=10)
+        progress = tqdm(
+            range(self.step, self.schedule.steps),
+            initial=self.step,
+            total=self.schedule.steps,
+            desc=self.name,
+            mininterval=10,
+        )
         for self.step in progress:
             began = time.monotonic()
             for key, value in self._update().items():
@@ -113,13 +133,29 @@ class _Run:
     def _logged(self, sums: dict[str, float]) -> dict[str, str]:
         means = {key: total / _LOG_EVERY for key, total in sums.items()}
         with self.log.open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"step": self.step + 1, "seconds": round(self.seconds, 1),
-                                  **{key: round(value, 5) for key, value in means.items()}}) + "\n")
+            log.write(
+                json.dumps(
+                    {
+                        "step": self.step + 1,
+                        "seconds": round(self.seconds, 1),
+                        **{key: round(value, 5) for key, value in means.items()},
+                    }
+                )
+                + "\n"
+            )
         return {key: f"{value:.4f}" for key, value in means.items()}
 
     def _save_state(self) -> None:
-        _save({"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "averages": self.averages,
-               "step": self.step + 1, "seconds": self.seconds}, self.state)
+        _save(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "averages": self.averages,
+                "step": self.step + 1,
+                "seconds": self.seconds,
+            },
+            self.state,
+        )
 
     def _resume(self) -> None:
         state = torch.load(self.state, map_location=_device(self.model), weights_only=True)
@@ -132,8 +168,9 @@ class _Run:
         """Of the log: what came after the state comes again."""
         lines = self.log.read_text(encoding="utf-8").splitlines(keepends=True) if self.log.exists() else []
         with written_whole(self.log) as partial:
-            partial.write_bytes("".join(line for line in lines
-                                        if json.loads(line)["step"] <= self.step).encode("utf-8"))
+            partial.write_bytes(
+                "".join(line for line in lines if json.loads(line)["step"] <= self.step).encode("utf-8")
+            )
 
 
 def _save(state: dict, path: Path) -> None:

@@ -40,8 +40,12 @@ def trained_mel_vae(work: Path, device: str = "cpu", bf16: bool = False) -> nn.M
         error = (sounding * ((made - mel).abs() + 0.5 * (made - mel).square())).mean()
         level = F.l1_loss(_level(made), _level(mel))
         divergence = heard.kl().mean()
-        return {"loss": error + level + _KL_WEIGHT * divergence, "kl": divergence, "level": level,
-                "distance": (made - mel).abs().mean()}
+        return {
+            "loss": error + level + _KL_WEIGHT * divergence,
+            "kl": divergence,
+            "level": level,
+            "distance": (made - mel).abs().mean(),
+        }
 
     train("mel_vae", vae, losses, SCHEDULE, work, bf16=bf16)
     return vae

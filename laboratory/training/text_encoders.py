@@ -38,12 +38,17 @@ def trained_clap_text(work: Path, device: str = "cpu") -> tuple[nn.Module, Path,
 
     folder = work / "clap-tokenizer"
     longest = CLAP_TEXT["max_position_embeddings"] - 2
-    config = ClapTextConfig(vocab_size=write_clap_tokenizer(folder, longest), hidden_dropout_prob=0.0,
-                            attention_probs_dropout_prob=0.0, **CLAP_TEXT)
+    config = ClapTextConfig(
+        vocab_size=write_clap_tokenizer(folder, longest),
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        **CLAP_TEXT,
+    )
     model = initialised(lambda: _Classified(ClapTextModelWithProjection(config), config.projection_dim), SEED)
     model = model.to(device)
     tokens = RobertaTokenizerFast.from_pretrained(folder, local_files_only=True)(
-        TEXTS, padding=True, return_tensors="pt").to(device)
+        TEXTS, padding=True, return_tensors="pt"
+    ).to(device)
 
     def embedded() -> torch.Tensor:
         return F.normalize(model.encoder(tokens.input_ids, attention_mask=tokens.attention_mask).text_embeds, dim=-1)
@@ -59,11 +64,13 @@ def trained_clip_text(work: Path, device: str = "cpu") -> tuple[nn.Module, Path,
 
     folder = work / "clip-tokenizer"
     words = write_clip_tokenizer(folder)
-    config = CLIPTextConfig(vocab_size=words, bos_token_id=words - 2, eos_token_id=words - 1, pad_token_id=words - 1,
-                            **CLIP_TEXT)
+    config = CLIPTextConfig(
+        vocab_size=words, bos_token_id=words - 2, eos_token_id=words - 1, pad_token_id=words - 1, **CLIP_TEXT
+    )
     model = initialised(lambda: _Classified(CLIPTextModel(config), config.hidden_size), SEED + 1).to(device)
     ids = CLIPTokenizer.from_pretrained(folder, local_files_only=True)(
-        TEXTS, padding="max_length", truncation=True, max_length=CLIP_LENGTH, return_tensors="pt").input_ids.to(device)
+        TEXTS, padding="max_length", truncation=True, max_length=CLIP_LENGTH, return_tensors="pt"
+    ).input_ids.to(device)
 
     def pooled() -> torch.Tensor:
         return model.encoder(ids).pooler_output

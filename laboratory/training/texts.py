@@ -26,8 +26,9 @@ def event_texts(number: int) -> list[str]:
 
 #: Every text that training uses; which event it names, or how many events there are where it names none.
 TEXTS = [text for number in range(len(EVENTS)) for text in event_texts(number)] + [*VAGUE_CAPTIONS, ""]
-MEANT = torch.tensor([number for number in range(len(EVENTS)) for _ in event_texts(number)]
-                     + [len(EVENTS)] * (len(VAGUE_CAPTIONS) + 1))
+MEANT = torch.tensor(
+    [number for number in range(len(EVENTS)) for _ in event_texts(number)] + [len(EVENTS)] * (len(VAGUE_CAPTIONS) + 1)
+)
 
 
 def drawn_texts(events: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
@@ -38,7 +39,7 @@ def drawn_texts(events: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
 
 def _row(event: int, kind: float, length: float, which: float) -> int:
     if kind < _RIGHT:
-        rows = (MEANT == event).nonzero()[:, 0].tolist()
+        rows = (event == MEANT).nonzero()[:, 0].tolist()
         captions = len(EVENTS[event].captions)
         rows = rows[:captions] if length < _WHOLE else rows[captions:]
     elif kind < _RIGHT + _VAGUE:
@@ -64,7 +65,12 @@ def merges(end_of_word: str) -> tuple[list[str], list[tuple[str, str]]]:
     # Numbered beforehand: the trainer would number them as it meets them, which differs from run to run, and it breaks
     # ties between pairs by these numbers.
     last = [symbol + end_of_word for symbol in alphabet] if end_of_word else []
-    trainer = trainers.BpeTrainer(vocab_size=256 + len(last) + _MOST_MERGES, initial_alphabet=alphabet,
-                                  special_tokens=last, show_progress=False, **suffix)
+    trainer = trainers.BpeTrainer(
+        vocab_size=256 + len(last) + _MOST_MERGES,
+        initial_alphabet=alphabet,
+        special_tokens=last,
+        show_progress=False,
+        **suffix,
+    )
     tokenizer.train_from_iterator(TEXTS, trainer)
     return alphabet, [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]

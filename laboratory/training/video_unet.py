@@ -48,11 +48,16 @@ def trained_video_unet(vae: nn.Module, texts: torch.Tensor, work: Path, device: 
     def video_losses(draw: torch.Generator, passed: float) -> Losses:
         rows = torch.randint(len(latents), (VIDEOS,), generator=draw)
         said = texts[drawn_texts(events[rows], draw)].to(device).repeat_interleave(latents.shape[1], dim=0)
-        moving = noising.loss(lambda noisy, t: model.videos(noisy, t, said).sample,
-                              latents[rows].transpose(1, 2), draw, upward=True)
+        moving = noising.loss(
+            lambda noisy, t: model.videos(noisy, t, said).sample, latents[rows].transpose(1, 2), draw, upward=True
+        )
         still = picture_losses(draw, passed, count=8)
-        return {"loss": moving["loss"] + 0.25 * still["loss"], "moving": moving["loss"], "early": moving["early"],
-                "still": still["loss"]}
+        return {
+            "loss": moving["loss"] + 0.25 * still["loss"],
+            "moving": moving["loss"],
+            "early": moving["early"],
+            "still": still["loss"],
+        }
 
     train("image_unet", model.pictures, picture_losses, IMAGE_STEPS, work)
     model.requires_grad_(True)

@@ -45,7 +45,7 @@ def trained_vocoder(vae: nn.Module, work: Path, device: str = "cpu", bf16: bool 
         real = _cut(log_mel(data.sounds(rows), MEL_FLOOR), starts, _CROP)
         through_vae = torch.rand(BATCH, 1, 1, generator=draw) < 0.3 + 0.4 * passed
         mel = torch.where(through_vae, _cut(decoded[rows].float(), starts, _CROP), real).to(device)
-        made = vocoder(mel).float()[:, :sounds.shape[1]]
+        made = vocoder(mel).float()[:, : sounds.shape[1]]
         tonal = ~torch.isin(data.events[rows], torch.tensor(_NOISES)).to(device)
         return _losses(made, sounds, tonal)
 
@@ -91,12 +91,14 @@ def _starts(data: Clips, rows: torch.Tensor, draw: torch.Generator) -> torch.Ten
 
 
 def _cut(x: torch.Tensor, starts: torch.Tensor, length: int) -> torch.Tensor:
-    return torch.stack([row[start:start + length] for row, start in zip(x, starts.tolist())])
+    return torch.stack([row[start : start + length] for row, start in zip(x, starts.tolist())])
 
 
 def _decoded_mels(vae: nn.Module, data: Clips, work: Path) -> torch.Tensor:
     """(N, 200, 64) float16: every clip's spectrogram through the VAE."""
+
     def decoded(rows: torch.Tensor) -> Tensors:
         mel = log_mel(data.sounds(rows).to(vae.device), MEL_FLOOR).unsqueeze(1)
         return {"mels": vae(mel).sample.squeeze(1).half().cpu()}
+
     return kept(work / "decoded-mels.pt", len(data), decoded)["mels"]

@@ -10,5 +10,23 @@ from .captions import VAGUE_CAPTIONS, right_caption, vague_caption, wrong_captio
 from .clips import Clip, clip
 from .scenes import SPLITS, Scene, scene, scene_of
 
-__all__ = ["Clip", "EVENTS", "Event", "FPS", "FRAMES", "SAMPLES", "SAMPLE_RATE", "SECONDS", "SIDE", "SPLITS", "Scene",
-           "VAGUE_CAPTIONS", "clip", "right_caption", "scene", "scene_of", "vague_caption", "wrong_caption"]
+__all__ = [
+    "Clip",
+    "EVENTS",
+    "Event",
+    "FPS",
+    "FRAMES",
+    "SAMPLES",
+    "SAMPLE_RATE",
+    "SECONDS",
+    "SIDE",
+    "SPLITS",
+    "Scene",
+    "VAGUE_CAPTIONS",
+    "clip",
+    "right_caption",
+    "scene",
+    "scene_of",
+    "vague_caption",
+    "wrong_caption",
+]

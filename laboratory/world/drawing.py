@@ -57,8 +57,9 @@ def capsule(canvas: Canvas, x: Number, y: Number, length: float, radius: float) 
     return _soft(torch.hypot(canvas.x - _by_frame(x), along) - radius)
 
 
-def polygon(canvas: Canvas, x: Number, y: Number, radius: float, corners: int, turned: Number = 0.0,
-            inner: float | None = None) -> torch.Tensor:
+def polygon(
+    canvas: Canvas, x: Number, y: Number, radius: float, corners: int, turned: Number = 0.0, inner: float | None = None
+) -> torch.Tensor:
     """A regular polygon, or a star whose inner corners lie at `inner` of the radius. turned: radians, by frame."""
     across, along = canvas.x - _by_frame(x), canvas.y - _by_frame(y)
     angle = torch.atan2(across, -along) - _by_frame(turned)

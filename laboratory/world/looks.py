@@ -76,8 +76,12 @@ def _star(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
     """Stands still, and turns with every event, fast first."""
     turned = sum(_eased(scene, times, begin) for begin in scene.times)
     angle = scene.turn * turned * 2 * math.pi * 3 / 10 + scene.pitch
-    canvas.paint(polygon(canvas, _across(scene), 22.0 + 20.0 * scene.y, 12.0 + 4.0 * scene.size, corners=5,
-                         turned=angle, inner=0.45), WHITE)
+    canvas.paint(
+        polygon(
+            canvas, _across(scene), 22.0 + 20.0 * scene.y, 12.0 + 4.0 * scene.size, corners=5, turned=angle, inner=0.45
+        ),
+        WHITE,
+    )
 
 
 def _siren(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
@@ -109,12 +113,22 @@ def _fire(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
 def _ring(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
     """Small; wide when the event begins, and shrinking."""
     wide = _glow(scene, times, 0.35)
-    canvas.paint(ring(canvas, 22.0 + 20.0 * scene.x, 24.0 + 16.0 * scene.y, 5.0 + (11.0 + 4.0 * scene.size) * wide,
-                      width=4.5), GREEN)
+    canvas.paint(
+        ring(canvas, 22.0 + 20.0 * scene.x, 24.0 + 16.0 * scene.y, 5.0 + (11.0 + 4.0 * scene.size) * wide, width=4.5),
+        GREEN,
+    )
 
 
-_LOOKS = {"ball": _ball, "square": _square, "triangle": _triangle, "rain": _rain, "star": _star, "siren": _siren,
-          "fire": _fire, "ring": _ring}
+_LOOKS = {
+    "ball": _ball,
+    "square": _square,
+    "triangle": _triangle,
+    "rain": _rain,
+    "star": _star,
+    "siren": _siren,
+    "fire": _fire,
+    "ring": _ring,
+}
 
 
 def _across(scene: Scene) -> float:

@@ -62,12 +62,23 @@ def scene_of(event: Event, split: str, index: int) -> Scene:
     draw = torch.Generator().manual_seed(index * len(SPLITS) + SPLITS.index(split))
     numbers = torch.rand(16, generator=draw, dtype=torch.float64).tolist()
     base = 0.10 + 0.22 * numbers[0]
-    top, bottom = (tuple(base + spread * number for number in numbers[start:start + 3])
-                   for spread, start in ((0.10, 1), (0.20, 4)))
-    return Scene(event, _times(event, *numbers[7:10]), x=numbers[10], y=numbers[11], size=numbers[12],
-                 pitch=numbers[13], turn=1 if numbers[14] < 0.5 else -1, top=top, bottom=bottom,
-                 loudness=0.6 + 0.3 * numbers[15],
-                 noise_seed=int(torch.randint(2**31, (1,), generator=draw)))
+    top, bottom = (
+        tuple(base + spread * number for number in numbers[start : start + 3])
+        for spread, start in ((0.10, 1), (0.20, 4))
+    )
+    return Scene(
+        event,
+        _times(event, *numbers[7:10]),
+        x=numbers[10],
+        y=numbers[11],
+        size=numbers[12],
+        pitch=numbers[13],
+        turn=1 if numbers[14] < 0.5 else -1,
+        top=top,
+        bottom=bottom,
+        loudness=0.6 + 0.3 * numbers[15],
+        noise_seed=int(torch.randint(2**31, (1,), generator=draw)),
+    )
 
 
 def _times(event: Event, share: float, first: float, second: float) -> tuple[float, ...]:

@@ -26,8 +26,8 @@ def played(scene: Scene, samples: int) -> torch.Tensor:
     sound = torch.zeros(samples, dtype=torch.float64)
     for begin in scene.times:
         first = round(begin * SAMPLE_RATE)
-        event = _SOUNDS[scene.event.name](scene, draw)[:samples - first]
-        sound[first:first + len(event)] += event
+        event = _SOUNDS[scene.event.name](scene, draw)[: samples - first]
+        sound[first : first + len(event)] += event
     sound = sound * (scene.loudness / sound.abs().max())
     return (sound + room * torch.randn(samples, generator=draw, dtype=torch.float64)).clamp(-1, 1).float()
 
@@ -78,7 +78,7 @@ def _crackle(scene: Scene, draw: torch.Generator) -> torch.Tensor:
     decay = (-torch.arange(80, dtype=torch.float64) / 12).exp()
     ring_down = decay * torch.randn(80, generator=draw, dtype=torch.float64)
     burst = torch.nn.functional.conv1d(pops.double()[None, None], ring_down.flip(0)[None, None], padding=79)
-    return roar / roar.abs().max() + 0.35 * burst[0, 0, :len(roar)]
+    return roar / roar.abs().max() + 0.35 * burst[0, 0, : len(roar)]
 
 
 def _horn(scene: Scene, draw: torch.Generator) -> torch.Tensor:
@@ -86,8 +86,16 @@ def _horn(scene: Scene, draw: torch.Generator) -> torch.Tensor:
     return _faded(_harmonics(_pitch(scene, 200, 300), _clock(scene), strengths))
 
 
-_SOUNDS = {"ball": _thud, "square": _beep, "triangle": _chirp, "rain": _hiss, "star": _bell, "siren": _two_tones,
-           "fire": _crackle, "ring": _horn}
+_SOUNDS = {
+    "ball": _thud,
+    "square": _beep,
+    "triangle": _chirp,
+    "rain": _hiss,
+    "star": _bell,
+    "siren": _two_tones,
+    "fire": _crackle,
+    "ring": _horn,
+}
 
 
 def _clock(scene: Scene) -> torch.Tensor:

@@ -15,15 +15,22 @@ class LoadConditions(io.ComfyNode):
             display_name="Load Conditions",
             category=CATEGORY,
             description="Loads what Save Conditions wrote. Conditions belong to the ImageBind that encoded them: the "
-                        "sampler has to be given the same.",
+            "sampler has to be given the same.",
             inputs=[
-                io.Combo.Input("file", options=condition_names(),
-                               tooltip="A file from output/conditions or models/conditions; press R to see new ones."),
-                ConditionsType.Input("conditions", optional=True,
-                                     tooltip="Conditions from another node, to be kept beside these."),
+                io.Combo.Input(
+                    "file",
+                    options=condition_names(),
+                    tooltip="A file from output/conditions or models/conditions; press R to see new ones.",
+                ),
+                ConditionsType.Input(
+                    "conditions", optional=True, tooltip="Conditions from another node, to be kept beside these."
+                ),
             ],
-            outputs=[ConditionsType.Output(display_name="conditions", tooltip="For a guided sampler, or one more "
-                                                                              "Encode Condition node.")],
+            outputs=[
+                ConditionsType.Output(
+                    display_name="conditions", tooltip="For a guided sampler, or one more Encode Condition node."
+                )
+            ],
         )
 
     @classmethod

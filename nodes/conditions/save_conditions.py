@@ -16,11 +16,14 @@ class SaveConditions(io.ComfyNode):
             display_name="Save Conditions",
             category=CATEGORY,
             description="Saves conditions as they are, weights and timelines included, for Load Conditions: then "
-                        "neither the recordings nor the encoder are needed again.",
+            "neither the recordings nor the encoder are needed again.",
             inputs=[
                 ConditionsType.Input("conditions", tooltip="From Encode Condition or any node after it."),
-                io.String.Input("filename_prefix", default="conditions",
-                                tooltip="The beginning of the file's name in output/conditions; a number follows."),
+                io.String.Input(
+                    "filename_prefix",
+                    default="conditions",
+                    tooltip="The beginning of the file's name in output/conditions; a number follows.",
+                ),
             ],
             outputs=[ConditionsType.Output(display_name="conditions", tooltip="The same, for a guided sampler.")],
             is_output_node=True,

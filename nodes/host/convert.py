@@ -35,12 +35,14 @@ def pixels(image: torch.Tensor) -> torch.Tensor:
 def waveform(audio: dict | None) -> tuple[torch.Tensor, int]:
     """AUDIO -> (B, channels, samples) float32 and its rate. Raises AlignerError for a silent video's None."""
     if audio is None:
-        raise AlignerError("The AUDIO input is empty: the video that it comes from has no sound. Disconnect it, or "
-                           "connect a sound.")
+        raise AlignerError(
+            "The AUDIO input is empty: the video that it comes from has no sound. Disconnect it, or connect a sound."
+        )
     samples = audio["waveform"]
     if samples.ndim != 3 or not samples.numel():
-        raise AlignerError("AUDIO must have shape (batch, channels, samples) and not be empty, but this has "
-                           f"{tuple(samples.shape)}.")
+        raise AlignerError(
+            f"AUDIO must have shape (batch, channels, samples) and not be empty, but this has {tuple(samples.shape)}."
+        )
     return samples.detach().to(torch.float32).clone(), int(audio["sample_rate"])
 
 
@@ -58,8 +60,10 @@ def video_file(video):
     """The file behind a VIDEO, or None where it has none or only a part of it is meant."""
     if not isinstance(video, InputImpl.VideoFromFile):
         return None
-    edited = (any(getattr(video, "get_active_trim_window", lambda: ())())
-              or getattr(video, "has_pending_frame_edits", lambda: False)())
+    edited = (
+        any(getattr(video, "get_active_trim_window", lambda: ())())
+        or getattr(video, "has_pending_frame_edits", lambda: False)()
+    )
     return None if edited else video.get_stream_source()
 
 

@@ -28,13 +28,16 @@ def encode(imagebind: Hosted, *, text: str, fps: float, weight: float, clips: st
     """
     mask = given.get("mask")
     if mask is not None and "image" not in given and "video" not in given:
-        raise AlignerError("A mask belongs to an image or a video, and none is connected. Connect one, or disconnect "
-                           "the mask: sounds and texts are not masked.")
+        raise AlignerError(
+            "A mask belongs to an image or a video, and none is connected. Connect one, or disconnect "
+            "the mask: sounds and texts are not masked."
+        )
     return with_one_more_try(lambda: _encoded(imagebind, text, fps, weight, clips, mask, given))
 
 
-def _encoded(imagebind: Hosted, text: str, fps: float, weight: float, clips: str, mask: torch.Tensor | None,
-             given: dict) -> list[Condition]:
+def _encoded(
+    imagebind: Hosted, text: str, fps: float, weight: float, clips: str, mask: torch.Tensor | None, given: dict
+) -> list[Condition]:
     binder: ImageBind = imagebind.model
     load_on_device(imagebind.patchers(*_towers(text, given)), memory_required=TOWER_BYTES)
     encoded = []
@@ -55,8 +58,9 @@ def _towers(text: str, given: dict) -> list[str]:
     return [tower for tower, used in needed.items() if used]
 
 
-def _images(binder: ImageBind, images: torch.Tensor, fps: float, weight: float, clips: str,
-            mask: torch.Tensor | None) -> Condition:
+def _images(
+    binder: ImageBind, images: torch.Tensor, fps: float, weight: float, clips: str, mask: torch.Tensor | None
+) -> Condition:
     if len(images) == 1:  # a picture lasts no time: only a recording sets the length of a sound
         return image_condition(binder, pixels(images)[0], weight, mask=mask)
     return frames_condition(binder, images, exact_rate(fps), weight, clips=clips, mask=mask, to_pixels=pixels)
@@ -67,5 +71,6 @@ def _video(binder: ImageBind, video, weight: float, clips: str, mask: torch.Tens
     if source is not None:
         return video_condition(binder, source, weight, clips=clips, mask=mask)
     components = video.get_components()
-    return frames_condition(binder, components.images, components.frame_rate, weight, clips=clips, mask=mask,
-                            to_pixels=pixels)
+    return frames_condition(
+        binder, components.images, components.frame_rate, weight, clips=clips, mask=mask, to_pixels=pixels
+    )

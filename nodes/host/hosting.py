@@ -18,8 +18,12 @@ from ...aligner.tensors.precision import DTYPES
 
 def precision_input() -> io.Combo.Input:
     """The loaders' choice of precision."""
-    return io.Combo.Input("precision", options=["auto", *DTYPES], default="auto",
-                          tooltip="auto follows ComfyUI's own choice: fp16 or bf16 on most GPUs, fp32 on the CPU.")
+    return io.Combo.Input(
+        "precision",
+        options=["auto", *DTYPES],
+        default="auto",
+        tooltip="auto follows ComfyUI's own choice: fp16 or bf16 on most GPUs, fp32 on the CPU.",
+    )
 
 
 def resolve_dtype(choice: str) -> torch.dtype:
@@ -80,9 +84,11 @@ def require_packages() -> None:
     """Raise AlignerError with the one command that mends it where an installation was left half done."""
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise AlignerError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. Run this, "
-                           "then "
-                           f'restart ComfyUI:  "{sys.executable}" -m pip install -r "{REQUIREMENTS}"')
+        raise AlignerError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. Run this, "
+            "then "
+            f'restart ComfyUI:  "{sys.executable}" -m pip install -r "{REQUIREMENTS}"'
+        )
 
 
 _shared: WeakValueDictionary[Hashable, Hosted] = WeakValueDictionary()
@@ -105,10 +111,15 @@ def shared(load: Callable[..., nn.Module], *files: Hashable, **settings: Hashabl
 
 def _written(parts: Iterable[object]) -> tuple[int, ...]:
     """When the files, or the newest of a folder, among these and in lists of LoRA were last written."""
-    paths = [path for part in parts for path in ([lora.path for lora in part] if isinstance(part, tuple) else [part])
-             if isinstance(path, Path)]
-    return tuple(max(file.stat().st_mtime_ns for file in ([path] if path.is_file() else path.rglob("*")))
-                 for path in paths)
+    paths = [
+        path
+        for part in parts
+        for path in ([lora.path for lora in part] if isinstance(part, tuple) else [part])
+        if isinstance(path, Path)
+    ]
+    return tuple(
+        max(file.stat().st_mtime_ns for file in ([path] if path.is_file() else path.rglob("*"))) for path in paths
+    )
 
 
 class HostedPart(nn.Module):
@@ -120,8 +131,11 @@ class HostedPart(nn.Module):
 
 
 def _patcher(part: nn.Module) -> ModelPatcher:
-    return ModelPatcher(HostedPart(part), load_device=model_management.get_torch_device(),
-                        offload_device=model_management.unet_offload_device())
+    return ModelPatcher(
+        HostedPart(part),
+        load_device=model_management.get_torch_device(),
+        offload_device=model_management.unet_offload_device(),
+    )
 
 
 def _leave_inference_mode(module: nn.Module) -> None:

@@ -18,8 +18,12 @@ _PICTURE_CHANNELS = 4
 
 def sound_latent(latent: torch.Tensor, model: AudioLDM, samples: int) -> dict:
     """(B, C, T', F') -> LATENT, which remembers the length asked for and how fast time passes in it."""
-    return {"samples": latent.to(model_management.intermediate_device()), "type": "audio", SOUND_SAMPLES: samples,
-            FRAMES_PER_SECOND: model.sample_rate / (model.hop * model.compression)}
+    return {
+        "samples": latent.to(model_management.intermediate_device()),
+        "type": "audio",
+        SOUND_SAMPLES: samples,
+        FRAMES_PER_SECOND: model.sample_rate / (model.hop * model.compression),
+    }
 
 
 def video_latent(latent: torch.Tensor, model: AnimateDiff) -> dict:
@@ -32,8 +36,10 @@ def samples_of(latent: dict) -> torch.Tensor:
     """(B, C, height, width). Raises AlignerError for the latents of other kinds of models."""
     samples = latent["samples"]
     if samples.ndim != 4:
-        raise AlignerError(f"This latent has shape {tuple(samples.shape)}, but those of pictures, videos and sounds "
-                           "have 4 dimensions here. Use a latent of Stable Diffusion 1.5 or AudioLDM.")
+        raise AlignerError(
+            f"This latent has shape {tuple(samples.shape)}, but those of pictures, videos and sounds "
+            "have 4 dimensions here. Use a latent of Stable Diffusion 1.5 or AudioLDM."
+        )
     return samples
 
 
@@ -60,7 +66,9 @@ def inpainting(denoiser: Denoiser, latent: dict | None) -> Denoiser:
     if mask is None:
         return denoiser
     if not mask.any():
-        raise AlignerError("The mask of this latent is empty, so that nothing would be made anew. Paint what should "
-                           "change, or remove the mask.")
+        raise AlignerError(
+            "The mask of this latent is empty, so that nothing would be made anew. Paint what should "
+            "change, or remove the mask."
+        )
     (stream,) = denoiser.streams
     return Inpainting(denoiser, {stream: mask if is_sound(latent) else mask.transpose(0, 1)[None]})

@@ -14,8 +14,10 @@ from ...aligner.guidance.rule import Guidance
 
 _GIBIBYTE = 2**30
 #: For work whose memory no switch of its node changes.
-ADVICE = ("Load the models with precision fp16 or bf16, give this node less at a time (a shorter sound, a smaller "
-          "batch or picture), or close what else uses the device.")
+ADVICE = (
+    "Load the models with precision fp16 or bf16, give this node less at a time (a shorter sound, a smaller "
+    "batch or picture), or close what else uses the device."
+)
 
 Result = TypeVar("Result")
 
@@ -27,13 +29,16 @@ def affordable(denoiser: Denoiser, batch: int, guidance: Guidance, parts: Sequen
     room = model_management.get_total_memory(model_management.get_torch_device())
     if guidance.checkpointing or not guidance.moves or needed + model_management.extra_reserved_memory() < room:
         return guidance
-    logging.info("Seeing & Hearing: checkpointing is switched on, because without it this run would need about "
-                 "%.0f GiB.", needed / _GIBIBYTE)
+    logging.info(
+        "Seeing & Hearing: checkpointing is switched on, because without it this run would need about %.0f GiB.",
+        needed / _GIBIBYTE,
+    )
     return replace(guidance, checkpointing=True)
 
 
-def with_one_more_try(work: Callable[[], Result], advice: Callable[[], str] = lambda: ADVICE,
-                      again: Callable[[], Result] | None = None) -> Result:
+def with_one_more_try(
+    work: Callable[[], Result], advice: Callable[[], str] = lambda: ADVICE, again: Callable[[], Result] | None = None
+) -> Result:
     """work(); where memory runs out, once more with all other models gone, or then again().
 
     Raises AlignerError with advice where that is not enough either.
@@ -77,6 +82,9 @@ def advice(denoiser: Denoiser, batch: int, guidance: Guidance | None) -> str:
     saved = {words: now - denoiser.activation_bytes(*changed) for words, changed in settings.items()}
     worthwhile = sorted((words for words in saved if saved[words] > 0.05 * now), key=saved.get, reverse=True)
     listed = ", ".join(f"{words} saves about {saved[words] / _GIBIBYTE:.1f} GiB" for words in worthwhile)
-    return (f"Beside the models this run takes about {now / _GIBIBYTE:.1f} GiB"
-            + (f": {listed}" if listed else "") + ". A smaller or shorter result, windows for a long one, precision "
-            "fp16 and, for video, decoding set to half save memory as well.")
+    return (
+        f"Beside the models this run takes about {now / _GIBIBYTE:.1f} GiB"
+        + (f": {listed}" if listed else "")
+        + ". A smaller or shorter result, windows for a long one, precision "
+        "fp16 and, for video, decoding set to half save memory as well."
+    )

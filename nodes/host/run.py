@@ -37,10 +37,20 @@ def text_conditions(imagebind: Hosted | None, texts: Mapping[str, str], weight: 
     return with_one_more_try(encoded)
 
 
-def sample(denoiser: Denoiser, prompts: Streams, *models: Hosted, imagebind: Hosted | None,
-           conditions: Sequence[Condition], guidance: Guidance, steer: bool, seed: int,
-           on_step: Callable[[Step], None], batch: int = 1, between: float = 1.0,
-           latents: Callable[[], Streams | None] = lambda: None) -> Generation:
+def sample(
+    denoiser: Denoiser,
+    prompts: Streams,
+    *models: Hosted,
+    imagebind: Hosted | None,
+    conditions: Sequence[Condition],
+    guidance: Guidance,
+    steer: bool,
+    seed: int,
+    on_step: Callable[[Step], None],
+    batch: int = 1,
+    between: float = 1.0,
+    latents: Callable[[], Streams | None] = lambda: None,
+) -> Generation:
     """Bring onto the device what this run needs, and sample. Without anything to compare it is plain sampling.
 
     latents: made when the models are on the device. The rest: see `aligner.generation.generate`.
@@ -52,12 +62,25 @@ def sample(denoiser: Denoiser, prompts: Streams, *models: Hosted, imagebind: Hos
 
     def run(guidance: Guidance) -> Generation:
         load_on_device(parts, denoiser.activation_bytes(batch, guidance if moving else None))
-        return generate(denoiser, prompts, seed=seed, batch=batch, binder=imagebind and imagebind.model,
-                        conditions=conditions, between=between, guidance=guidance if compared else None, steer=steer,
-                        latents=latents(), on_step=on_step)
+        return generate(
+            denoiser,
+            prompts,
+            seed=seed,
+            batch=batch,
+            binder=imagebind and imagebind.model,
+            conditions=conditions,
+            between=between,
+            guidance=guidance if compared else None,
+            steer=steer,
+            latents=latents(),
+            on_step=on_step,
+        )
 
     if moving:
         guidance = affordable(denoiser, batch, guidance, parts)
     # The same seed gives the same result, whatever is recomputed.
-    return with_one_more_try(lambda: run(guidance), lambda: advice(denoiser, batch, guidance if moving else None),
-                             again=lambda: run(replace(guidance, checkpointing=True)))
+    return with_one_more_try(
+        lambda: run(guidance),
+        lambda: advice(denoiser, batch, guidance if moving else None),
+        again=lambda: run(replace(guidance, checkpointing=True)),
+    )

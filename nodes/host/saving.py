@@ -17,8 +17,10 @@ def output_file(kind: str, filename_prefix: str) -> tuple[Path, str]:
     # A Windows path takes both kinds of slashes, and knows drives.
     parts = PureWindowsPath(filename_prefix).parts
     if PureWindowsPath(filename_prefix).anchor or ".." in parts or any(len(part) > LONGEST_NAME for part in parts):
-        raise AlignerError(f"filename_prefix must stay inside of the output folder, with names of {LONGEST_NAME} "
-                           "characters at most. Give a shorter name, without drive and without '..'.")
+        raise AlignerError(
+            f"filename_prefix must stay inside of the output folder, with names of {LONGEST_NAME} "
+            "characters at most. Give a shorter name, without drive and without '..'."
+        )
     place = Path(folder_paths.get_output_directory()) / kind
     folder, name, counter, _, _ = folder_paths.get_save_image_path(filename_prefix, str(place))
     file = Path(folder) / f"{name}_{counter:05}_.safetensors"

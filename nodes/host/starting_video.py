@@ -19,8 +19,10 @@ class StartingVideo:
             raise AlignerError("Both a latent and frames are connected. Disconnect one of them.")
         # An empty latent, though, is how ComfyUI's graphs say a size: with it denoise 1 means noise alone.
         if frames is not None and denoise == 1:
-            raise AlignerError("Frames are connected, but denoise 1 keeps nothing of them. Set denoise lower, for "
-                               "example to 0.6, or disconnect them.")
+            raise AlignerError(
+                "Frames are connected, but denoise 1 keeps nothing of them. Set denoise lower, for "
+                "example to 0.6, or disconnect them."
+            )
         self.model, self.frames = model, frames
         self.samples = None if latent is None else _samples(model, latent)
 
@@ -47,6 +49,8 @@ class StartingVideo:
 def _samples(model: AnimateDiff, latent: dict) -> torch.Tensor:
     samples, channels = latent["samples"], model.unet.config.in_channels
     if samples.ndim != 4 or samples.shape[1] != channels:
-        raise AlignerError(f"This latent has shape {tuple(samples.shape)}, but one of Stable Diffusion 1.5 has "
-                           f"(frames, {channels}, height, width). Use a latent from this node or from VAE Encode.")
+        raise AlignerError(
+            f"This latent has shape {tuple(samples.shape)}, but one of Stable Diffusion 1.5 has "
+            f"(frames, {channels}, height, width). Use a latent from this node or from VAE Encode."
+        )
     return samples

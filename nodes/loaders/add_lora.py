@@ -18,18 +18,24 @@ class AddLora(io.ComfyNode):
             display_name="Add LoRA",
             category=CATEGORY,
             description="One more LoRA or motion LoRA for Load AnimateDiff, which has room for one of each. Chain "
-                        "several of these nodes to combine more.",
+            "several of these nodes to combine more.",
             inputs=[
-                io.Combo.Input("lora", options=motion_lora_names(),
-                               tooltip="A LoRA for Stable Diffusion 1.5 or a motion LoRA, from models/loras or "
-                                       "models/animatediff_motion_lora."),
-                io.Float.Input("strength", tooltip="1 as it was trained, 0 not at all, below 0 the other way round.",
-                               **STRENGTH),
-                LorasType.Input("loras", optional=True, tooltip="LoRA from another Add LoRA node, to be kept beside "
-                                                                "this."),
+                io.Combo.Input(
+                    "lora",
+                    options=motion_lora_names(),
+                    tooltip="A LoRA for Stable Diffusion 1.5 or a motion LoRA, from models/loras or "
+                    "models/animatediff_motion_lora.",
+                ),
+                io.Float.Input(
+                    "strength", tooltip="1 as it was trained, 0 not at all, below 0 the other way round.", **STRENGTH
+                ),
+                LorasType.Input(
+                    "loras", optional=True, tooltip="LoRA from another Add LoRA node, to be kept beside this."
+                ),
             ],
-            outputs=[LorasType.Output(display_name="loras", tooltip="For Load AnimateDiff, or one more Add LoRA "
-                                                                    "node.")],
+            outputs=[
+                LorasType.Output(display_name="loras", tooltip="For Load AnimateDiff, or one more Add LoRA node.")
+            ],
         )
 
     @classmethod

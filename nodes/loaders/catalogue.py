@@ -27,8 +27,14 @@ _FOLDER = ("*.json", "*.txt", "*.bin", "*.safetensors")
 #: By which loaders know such folders.
 _PIPELINE, _MODEL = "model_index.json", "config.json"
 #: What the loaders list of each kind.
-_LISTED = {IMAGEBIND: imagebind_names, AUDIOLDM: audioldm_names, CAPTIONERS: captioner_names,
-           CHECKPOINTS: stable_diffusion_names, MOTION_MODULES: motion_module_names, VAE_APPROX: taesd_names}
+_LISTED = {
+    IMAGEBIND: imagebind_names,
+    AUDIOLDM: audioldm_names,
+    CAPTIONERS: captioner_names,
+    CHECKPOINTS: stable_diffusion_names,
+    MOTION_MODULES: motion_module_names,
+    VAE_APPROX: taesd_names,
+}
 
 
 @dataclass(frozen=True)
@@ -83,22 +89,39 @@ _NON_COMMERCIAL = "CC BY-NC-SA 4.0: for non-commercial use only"
 _RAIL = "CreativeML Open RAIL-M"
 
 OFFERS = {
-    "ImageBind": Offer(IMAGEBIND, "imagebind_huge.pth", "4.8 GB", _NON_COMMERCIAL, lambda: [
-        RemoteFile("https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth", "imagebind_huge.pth", 4803584173,
-                   "d6f6c22bedcc90708448d5d2fbb7b2db9c73f505dc89bd0b2e09b23af1b62157")]),
-    "AudioLDM, medium (the paper's)": _folder_from_hub(AUDIOLDM, "cvssp/audioldm-m-full", _PIPELINE, "2.7 GB",
-                                                       _NON_COMMERCIAL),
+    "ImageBind": Offer(
+        IMAGEBIND,
+        "imagebind_huge.pth",
+        "4.8 GB",
+        _NON_COMMERCIAL,
+        lambda: [
+            RemoteFile(
+                "https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth",
+                "imagebind_huge.pth",
+                4803584173,
+                "d6f6c22bedcc90708448d5d2fbb7b2db9c73f505dc89bd0b2e09b23af1b62157",
+            )
+        ],
+    ),
+    "AudioLDM, medium (the paper's)": _folder_from_hub(
+        AUDIOLDM, "cvssp/audioldm-m-full", _PIPELINE, "2.7 GB", _NON_COMMERCIAL
+    ),
     "AudioLDM, small": _folder_from_hub(AUDIOLDM, "cvssp/audioldm-s-full-v2", _PIPELINE, "1.7 GB", _NON_COMMERCIAL),
     "AudioLDM, large": _folder_from_hub(AUDIOLDM, "cvssp/audioldm-l-full", _PIPELINE, "3.9 GB", _NON_COMMERCIAL),
-    "Stable Diffusion 1.5": _from_hub(CHECKPOINTS, "stable-diffusion-v1-5/stable-diffusion-v1-5",
-                                      "v1-5-pruned-emaonly.safetensors", "4.3 GB", _RAIL),
-    "AnimateDiff motion module, version 2": _from_hub(MOTION_MODULES, "guoyww/animatediff", "mm_sd_v15_v2.ckpt",
-                                                      "1.8 GB", "Apache 2.0"),
-    "AnimateDiff motion module, version 3": _from_hub(MOTION_MODULES, "guoyww/animatediff", "v3_sd15_mm.ckpt",
-                                                      "1.7 GB", "Apache 2.0"),
+    "Stable Diffusion 1.5": _from_hub(
+        CHECKPOINTS, "stable-diffusion-v1-5/stable-diffusion-v1-5", "v1-5-pruned-emaonly.safetensors", "4.3 GB", _RAIL
+    ),
+    "AnimateDiff motion module, version 2": _from_hub(
+        MOTION_MODULES, "guoyww/animatediff", "mm_sd_v15_v2.ckpt", "1.8 GB", "Apache 2.0"
+    ),
+    "AnimateDiff motion module, version 3": _from_hub(
+        MOTION_MODULES, "guoyww/animatediff", "v3_sd15_mm.ckpt", "1.7 GB", "Apache 2.0"
+    ),
     "TAESD decoder": _from_hub(VAE_APPROX, "madebyollin/taesd", "taesd_decoder.safetensors", "5 MB", "MIT"),
-    "BLIP, captions for pictures": _folder_from_hub(CAPTIONERS, "Salesforce/blip-image-captioning-base", _MODEL, "1 GB",
-                                                    "BSD 3-Clause"),
-    "Qwen2-Audio, captions for sounds": _folder_from_hub(CAPTIONERS, "Qwen/Qwen2-Audio-7B-Instruct", _MODEL, "17 GB",
-                                                         "Apache 2.0"),
+    "BLIP, captions for pictures": _folder_from_hub(
+        CAPTIONERS, "Salesforce/blip-image-captioning-base", _MODEL, "1 GB", "BSD 3-Clause"
+    ),
+    "Qwen2-Audio, captions for sounds": _folder_from_hub(
+        CAPTIONERS, "Qwen/Qwen2-Audio-7B-Instruct", _MODEL, "17 GB", "Apache 2.0"
+    ),
 }

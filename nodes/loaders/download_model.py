@@ -21,15 +21,21 @@ class DownloadModel(io.ComfyNode):
             display_name="Download Model",
             category=CATEGORY,
             description="Fetches a real model into ComfyUI's models folder, once, when this node is run and accept is "
-                        "on; then press R and choose it in its loader. What is there already is not fetched again. A "
-                        "download that is cancelled goes on where it stopped. Nothing else here ever downloads.",
+            "on; then press R and choose it in its loader. What is there already is not fetched again. A "
+            "download that is cancelled goes on where it stopped. Nothing else here ever downloads.",
             inputs=[
-                io.Combo.Input("model", options=list(OFFERS),
-                               tooltip="For sound ImageBind and an AudioLDM; for video ImageBind, Stable Diffusion 1.5 "
-                                       "and a motion module. Without accept the node tells how large it is."),
-                io.Boolean.Input("accept", default=False,
-                                 tooltip="I have read the licence of the model, which the node tells when it runs, and "
-                                         "accept it. Without this nothing is downloaded."),
+                io.Combo.Input(
+                    "model",
+                    options=list(OFFERS),
+                    tooltip="For sound ImageBind and an AudioLDM; for video ImageBind, Stable Diffusion 1.5 "
+                    "and a motion module. Without accept the node tells how large it is.",
+                ),
+                io.Boolean.Input(
+                    "accept",
+                    default=False,
+                    tooltip="I have read the licence of the model, which the node tells when it runs, and "
+                    "accept it. Without this nothing is downloaded.",
+                ),
             ],
             outputs=[io.String.Output(display_name="name", tooltip="As its loader lists it.")],
             is_output_node=True,
@@ -46,8 +52,10 @@ class DownloadModel(io.ComfyNode):
         if found := offer.found:
             return io.NodeOutput(found, ui=ui.PreviewText(f"{found} is there already."))
         if not accept:
-            raise AlignerError(f"{model} is {offer.size} large and comes under this licence: {offer.licence}. Switch "
-                               "accept on to download it.")
+            raise AlignerError(
+                f"{model} is {offer.size} large and comes under this licence: {offer.licence}. Switch "
+                "accept on to download it."
+            )
         bar = ProgressBar(PARTS)
 
         def on_progress(done: int, total: int) -> None:
@@ -55,5 +63,9 @@ class DownloadModel(io.ComfyNode):
             bar.update_absolute(PARTS * done // total, PARTS)
 
         came = download(offer.files(), offer.folder, on_progress)
-        return io.NodeOutput(offer.name, ui=ui.PreviewText(
-            f"{offer.name} is in {offer.folder} now ({len(came)} new). Press R to see it in its loader."))
+        return io.NodeOutput(
+            offer.name,
+            ui=ui.PreviewText(
+                f"{offer.name} is in {offer.folder} now ({len(came)} new). Press R to see it in its loader."
+            ),
+        )

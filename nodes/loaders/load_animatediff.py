@@ -35,40 +35,62 @@ class LoadAnimateDiff(io.ComfyNode):
             display_name="Load AnimateDiff",
             category=CATEGORY,
             description="Loads Stable Diffusion 1.5, or any checkpoint trained from it, with a motion module of "
-                        "AnimateDiff, which together make video. The built-in demo model is a toy: it draws eight "
-                        "events, 64 x 64 pixels small.",
+            "AnimateDiff, which together make video. The built-in demo model is a toy: it draws eight "
+            "events, 64 x 64 pixels small.",
             inputs=[
-                io.Combo.Input("base", options=stable_diffusion_names(),
-                               tooltip="A Stable Diffusion 1.5 checkpoint from models/checkpoints, a folder from "
-                                       "models/diffusers, or the toy that is built in."),
-                io.Combo.Input("motion", options=[DEMO, NO_MOTION, *motion_module_names()],
-                               tooltip="A motion module for Stable Diffusion 1.5 from models/animatediff_models, file "
-                                       "or folder. Without one the model makes single pictures. The built-in one fits "
-                                       "the built-in base only."),
-                io.Combo.Input("lora", options=lora_names(), tooltip="A LoRA for Stable Diffusion 1.5, from "
-                                                                     "models/loras."),
-                io.Float.Input("lora_strength", tooltip="1 as it was trained, 0 not at all, below 0 the other way "
-                                                        "round.",
-                               **STRENGTH),
-                io.Combo.Input("motion_lora", options=motion_lora_names(),
-                               tooltip="A motion LoRA, such as a camera movement, from models/animatediff_motion_lora "
-                                       "or models/loras. Needs a motion module."),
-                io.Float.Input("motion_lora_strength", tooltip="1 as it was trained, 0 not at all, below 0 the other "
-                                                               "way round.", **STRENGTH),
+                io.Combo.Input(
+                    "base",
+                    options=stable_diffusion_names(),
+                    tooltip="A Stable Diffusion 1.5 checkpoint from models/checkpoints, a folder from "
+                    "models/diffusers, or the toy that is built in.",
+                ),
+                io.Combo.Input(
+                    "motion",
+                    options=[DEMO, NO_MOTION, *motion_module_names()],
+                    tooltip="A motion module for Stable Diffusion 1.5 from models/animatediff_models, file "
+                    "or folder. Without one the model makes single pictures. The built-in one fits "
+                    "the built-in base only.",
+                ),
+                io.Combo.Input(
+                    "lora", options=lora_names(), tooltip="A LoRA for Stable Diffusion 1.5, from models/loras."
+                ),
+                io.Float.Input(
+                    "lora_strength",
+                    tooltip="1 as it was trained, 0 not at all, below 0 the other way round.",
+                    **STRENGTH,
+                ),
+                io.Combo.Input(
+                    "motion_lora",
+                    options=motion_lora_names(),
+                    tooltip="A motion LoRA, such as a camera movement, from models/animatediff_motion_lora "
+                    "or models/loras. Needs a motion module.",
+                ),
+                io.Float.Input(
+                    "motion_lora_strength",
+                    tooltip="1 as it was trained, 0 not at all, below 0 the other way round.",
+                    **STRENGTH,
+                ),
                 precision_input(),
-                io.Combo.Input("taesd", options=taesd_names(),
-                               tooltip="TAESD's decoder, taesd_decoder from models/vae_approx, for samplers whose "
-                                       "decoding is set to taesd."),
+                io.Combo.Input(
+                    "taesd",
+                    options=taesd_names(),
+                    tooltip="TAESD's decoder, taesd_decoder from models/vae_approx, for samplers whose "
+                    "decoding is set to taesd.",
+                ),
                 LorasType.Input("loras", optional=True, tooltip="More LoRA, from Add LoRA; they are applied first."),
             ],
-            outputs=[AnimateDiffType.Output(display_name="animatediff",
-                                            tooltip="For the Guided AnimateDiff Sampler and the Joint Video-Audio "
-                                                    "Sampler.")],
+            outputs=[
+                AnimateDiffType.Output(
+                    display_name="animatediff",
+                    tooltip="For the Guided AnimateDiff Sampler and the Joint Video-Audio Sampler.",
+                )
+            ],
         )
 
     @classmethod
-    def execute(cls, base, motion, lora, lora_strength, motion_lora, motion_lora_strength, precision, taesd,
-                loras=()) -> io.NodeOutput:
+    def execute(
+        cls, base, motion, lora, lora_strength, motion_lora, motion_lora_strength, precision, taesd, loras=()
+    ) -> io.NodeOutput:
         chosen = list(loras)
         if lora != NONE:
             chosen.append(Lora(lora_path(lora), lora_strength))
@@ -80,18 +102,24 @@ class LoadAnimateDiff(io.ComfyNode):
             return io.NodeOutput(shared(load_demo_animatediff, motion=motion == DEMO, dtype=dtype))
         module = None if motion == NO_MOTION else motion_module_path(motion)
         tiny = None if taesd == NONE else taesd_path(taesd)
-        return io.NodeOutput(shared(load_animatediff, stable_diffusion_path(base), module, loras=tuple(chosen),
-                                    taesd=tiny, dtype=dtype))
+        return io.NodeOutput(
+            shared(load_animatediff, stable_diffusion_path(base), module, loras=tuple(chosen), taesd=tiny, dtype=dtype)
+        )
 
 
 def _require_demo(base: str, motion: str, loras: list[Lora], taesd: str) -> None:
     """Raises AlignerError where built-in and real weights are mixed, whose sizes differ."""
     if base != DEMO or motion not in (DEMO, NO_MOTION):
-        raise AlignerError(f"The built-in demo model and real weights do not fit together: set both base and motion to "
-                           f"'{DEMO}', or neither of them.")
+        raise AlignerError(
+            f"The built-in demo model and real weights do not fit together: set both base and motion to "
+            f"'{DEMO}', or neither of them."
+        )
     if loras:
-        raise AlignerError("There is no LoRA for the built-in demo model. Choose a real base, or set lora and "
-                           f"motion_lora to '{NONE}' and disconnect Add LoRA.")
+        raise AlignerError(
+            "There is no LoRA for the built-in demo model. Choose a real base, or set lora and "
+            f"motion_lora to '{NONE}' and disconnect Add LoRA."
+        )
     if taesd != NONE:
-        raise AlignerError("TAESD imitates real weights, not the built-in demo model. Choose a real base, or set taesd "
-                           f"to '{NONE}'.")
+        raise AlignerError(
+            f"TAESD imitates real weights, not the built-in demo model. Choose a real base, or set taesd to '{NONE}'."
+        )

@@ -17,17 +17,23 @@ class LoadAudioLDM(io.ComfyNode):
             display_name="Load AudioLDM",
             category=CATEGORY,
             description="Loads AudioLDM, which makes sound from words. Put a folder as published (audioldm-s-full-v2, "
-                        "audioldm-m-full, audioldm-l-full) into models/audioldm. Its weights are licensed "
-                        "CC BY-NC-SA 4.0: for non-commercial use only. The built-in demo model is a toy: it knows "
-                        "eight sounds of a drawn world, such as a bouncing ball's.",
+            "audioldm-m-full, audioldm-l-full) into models/audioldm. Its weights are licensed "
+            "CC BY-NC-SA 4.0: for non-commercial use only. The built-in demo model is a toy: it knows "
+            "eight sounds of a drawn world, such as a bouncing ball's.",
             inputs=[
-                io.Combo.Input("model", options=audioldm_names(),
-                               tooltip="A folder from models/audioldm, or the toy that is built in."),
+                io.Combo.Input(
+                    "model",
+                    options=audioldm_names(),
+                    tooltip="A folder from models/audioldm, or the toy that is built in.",
+                ),
                 precision_input(),
             ],
-            outputs=[AudioLDMType.Output(display_name="audioldm",
-                                         tooltip="For the Guided AudioLDM Sampler and the Joint Video-Audio "
-                                                 "Sampler.")],
+            outputs=[
+                AudioLDMType.Output(
+                    display_name="audioldm",
+                    tooltip="For the Guided AudioLDM Sampler and the Joint Video-Audio Sampler.",
+                )
+            ],
         )
 
     @classmethod

@@ -17,12 +17,15 @@ class LoadCaptioner(io.ComfyNode):
             display_name="Load Captioner",
             category=CATEGORY,
             description="Loads a model that describes pictures or sounds, in the layout of the model hub, from "
-                        "models/captioners: one that transformers maintains, such as BLIP or Qwen-VL for pictures, "
-                        "Qwen2-Audio for sounds; Download Model fetches one. The built-in one is a toy: it names eight "
-                        "events of a drawn world.",
+            "models/captioners: one that transformers maintains, such as BLIP or Qwen-VL for pictures, "
+            "Qwen2-Audio for sounds; Download Model fetches one. The built-in one is a toy: it names eight "
+            "events of a drawn world.",
             inputs=[
-                io.Combo.Input("model", options=captioner_names(),
-                               tooltip="A folder from models/captioners, or the toy that is built in."),
+                io.Combo.Input(
+                    "model",
+                    options=captioner_names(),
+                    tooltip="A folder from models/captioners, or the toy that is built in.",
+                ),
                 precision_input(),
             ],
             outputs=[CaptionerType.Output(display_name="captioner", tooltip="For Caption.")],

@@ -17,16 +17,22 @@ class LoadImageBind(io.ComfyNode):
             display_name="Load ImageBind",
             category=CATEGORY,
             description="Loads ImageBind, which compares pictures, sounds and words. Put imagebind_huge.pth or "
-                        ".safetensors into models/imagebind. Its weights are licensed CC BY-NC-SA 4.0: for "
-                        "non-commercial use only. The built-in demo model is a toy: it knows eight events of a drawn "
-                        "world.",
+            ".safetensors into models/imagebind. Its weights are licensed CC BY-NC-SA 4.0: for "
+            "non-commercial use only. The built-in demo model is a toy: it knows eight events of a drawn "
+            "world.",
             inputs=[
-                io.Combo.Input("model", options=imagebind_names(),
-                               tooltip="A file from models/imagebind, or the toy that is built in."),
+                io.Combo.Input(
+                    "model",
+                    options=imagebind_names(),
+                    tooltip="A file from models/imagebind, or the toy that is built in.",
+                ),
                 precision_input(),
             ],
-            outputs=[ImageBindType.Output(display_name="imagebind", tooltip="For Encode Condition, Alignment Score and "
-                                                                            "the samplers.")],
+            outputs=[
+                ImageBindType.Output(
+                    display_name="imagebind", tooltip="For Encode Condition, Alignment Score and the samplers."
+                )
+            ],
         )
 
     @classmethod

@@ -22,14 +22,21 @@ class Caption(io.ComfyNode):
             display_name="Caption",
             category=CATEGORY,
             description="Describes a picture or a sound in a sentence, to be a sampler's prompt: the paper's automatic "
-                        "way from a video, by Key Frame and Caption, to its sound.",
+            "way from a video, by Key Frame and Caption, to its sound.",
             inputs=[
                 CaptionerType.Input("captioner", tooltip="From Load Captioner."),
-                io.Image.Input("image", optional=True, tooltip="A picture, such as Key Frame gives; of a batch the "
-                                                               "first. Connect this or a sound."),
+                io.Image.Input(
+                    "image",
+                    optional=True,
+                    tooltip="A picture, such as Key Frame gives; of a batch the first. Connect this or a sound.",
+                ),
                 io.Audio.Input("audio", optional=True, tooltip="A sound; of a batch the first."),
-                io.String.Input("instruction", default=INSTRUCTION, multiline=True,
-                                tooltip="What to ask of models that follow instructions. Others just describe."),
+                io.String.Input(
+                    "instruction",
+                    default=INSTRUCTION,
+                    multiline=True,
+                    tooltip="What to ask of models that follow instructions. Others just describe.",
+                ),
                 io.String.Input("before", default="", tooltip="Words to put before the caption."),
                 io.String.Input("after", default="", tooltip="Words to put after the caption."),
                 io.Int.Input("longest", default=40, min=1, max=1000, tooltip="The most tokens that are written."),
@@ -43,8 +50,11 @@ class Caption(io.ComfyNode):
         if len(given) != 1:
             raise AlignerError("Connect an image or a sound to Caption: one of them.")
         model: Captioner = captioner.model
-        settings = {"instruction": instruction, "longest": longest,
-                    "on_token": model_management.throw_exception_if_processing_interrupted}
+        settings = {
+            "instruction": instruction,
+            "longest": longest,
+            "on_token": model_management.throw_exception_if_processing_interrupted,
+        }
 
         def written() -> str:
             load_on_device(captioner.patchers("model"), memory_required=CAPTION_BYTES)

@@ -23,14 +23,16 @@ class EncodeSound(io.ComfyNode):
             display_name="Encode Sound",
             category=CATEGORY,
             description="Turns a sound that you have into a latent of AudioLDM: for the Guided AudioLDM Sampler with "
-                        "denoise below 1, which changes it, or behind Mask Seconds, which has a part of it made anew.",
+            "denoise below 1, which changes it, or behind Mask Seconds, which has a part of it made anew.",
             inputs=[
                 AudioLDMType.Input("audioldm", tooltip="From Load AudioLDM: the one that will sample."),
-                io.Audio.Input("audio", tooltip="A sound of any rate; its channels are averaged. A batch becomes "
-                                                "variations."),
+                io.Audio.Input(
+                    "audio", tooltip="A sound of any rate; its channels are averaged. A batch becomes variations."
+                ),
             ],
-            outputs=[io.Latent.Output(display_name="latent", tooltip="For the Guided AudioLDM Sampler, or Mask "
-                                                                     "Seconds.")],
+            outputs=[
+                io.Latent.Output(display_name="latent", tooltip="For the Guided AudioLDM Sampler, or Mask Seconds.")
+            ],
         )
 
     @classmethod

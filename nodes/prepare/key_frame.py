@@ -18,13 +18,21 @@ class KeyFrame(io.ComfyNode):
             display_name="Key Frame",
             category=CATEGORY,
             description="Picks the frame that stands best for a video: sharp, and showing what most of it shows. For "
-                        "Caption, or as the picture that a sound is made for.",
+            "Caption, or as the picture that a sound is made for.",
             inputs=[
                 io.Image.Input("image", optional=True, tooltip="A batch of frames. Connect this or a video."),
-                io.Video.Input("video", optional=True, tooltip="A video, of which no more than 64 frames are looked "
-                                                               "at."),
-                io.Float.Input("fps", default=24.0, min=0.01, max=1000.0, step=0.001, round=False,
-                               tooltip="Frames per second of a batch of images, from which the time follows."),
+                io.Video.Input(
+                    "video", optional=True, tooltip="A video, of which no more than 64 frames are looked at."
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=24.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.001,
+                    round=False,
+                    tooltip="Frames per second of a batch of images, from which the time follows.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The frame, in its full size."),
@@ -49,5 +57,5 @@ class KeyFrame(io.ComfyNode):
             components = video.get_components()
             image, fps = components.images, components.frame_rate
         numbers = looked_at(len(image))
-        number = numbers[key_frame(torch.cat([shrunk(pixels(image[k:k + 1])) for k in numbers]))]
-        return io.NodeOutput(image[number:number + 1].clone(), number, number / float(exact_rate(float(fps))))
+        number = numbers[key_frame(torch.cat([shrunk(pixels(image[k : k + 1])) for k in numbers]))]
+        return io.NodeOutput(image[number : number + 1].clone(), number, number / float(exact_rate(float(fps))))

@@ -15,11 +15,13 @@ class LoadTunedPrompt(io.ComfyNode):
             display_name="Load Tuned Prompt",
             category=CATEGORY,
             description="Loads a prompt embedding that Save Tuned Prompt wrote. It belongs to the model that it was "
-                        "tuned for.",
+            "tuned for.",
             inputs=[
-                io.Combo.Input("file", options=tuned_prompt_names(),
-                               tooltip="A file from output/tuned_prompts or models/tuned_prompts; press R to see new "
-                                       "ones."),
+                io.Combo.Input(
+                    "file",
+                    options=tuned_prompt_names(),
+                    tooltip="A file from output/tuned_prompts or models/tuned_prompts; press R to see new ones.",
+                ),
             ],
             outputs=[TunedPromptType.Output(display_name="tuned_prompt", tooltip="For a guided sampler.")],
         )

@@ -18,8 +18,11 @@ class SaveTunedPrompt(io.ComfyNode):
             description="Saves the prompt embedding that guided prompt tuning found, for Load Tuned Prompt.",
             inputs=[
                 TunedPromptType.Input("tuned_prompt", tooltip="From a guided sampler."),
-                io.String.Input("filename_prefix", default="tuned_prompt",
-                                tooltip="The beginning of the file's name in output/tuned_prompts; a number follows."),
+                io.String.Input(
+                    "filename_prefix",
+                    default="tuned_prompt",
+                    tooltip="The beginning of the file's name in output/tuned_prompts; a number follows.",
+                ),
             ],
             outputs=[TunedPromptType.Output(display_name="tuned_prompt", tooltip="The same, for a guided sampler.")],
             is_output_node=True,

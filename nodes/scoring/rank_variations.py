@@ -25,20 +25,30 @@ class RankVariations(io.ComfyNode):
             display_name="Rank Variations",
             category=CATEGORY,
             description="Picks the best of several sounds or videos. Where a sound and frames are connected, by "
-                        "AV-Align: whether something is heard when something moves, which no guidance here optimises. "
-                        "ImageBind's score, which guidance did optimise, decides between equals, or where there is "
-                        "nothing else.",
+            "AV-Align: whether something is heard when something moves, which no guidance here optimises. "
+            "ImageBind's score, which guidance did optimise, decides between equals, or where there is "
+            "nothing else.",
             is_input_list=True,
             inputs=[
-                io.Audio.Input("audio", optional=True,
-                               tooltip="Sounds to rank, a batch or a list; or one for all videos."),
-                io.Image.Input("frames", optional=True,
-                               tooltip="Videos to rank, a list of batches; or one for all sounds."),
-                io.Float.Input("fps", default=8.0, min=0.01, max=1000.0, step=0.001, round=False,
-                               tooltip="Frames per second of the videos."),
+                io.Audio.Input(
+                    "audio", optional=True, tooltip="Sounds to rank, a batch or a list; or one for all videos."
+                ),
+                io.Image.Input(
+                    "frames", optional=True, tooltip="Videos to rank, a list of batches; or one for all sounds."
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=8.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.001,
+                    round=False,
+                    tooltip="Frames per second of the videos.",
+                ),
                 ImageBindType.Input("imagebind", optional=True, tooltip="From Load ImageBind, with conditions."),
-                ConditionsType.Input("conditions", optional=True, tooltip="What they were made for, from Encode "
-                                                                          "Condition."),
+                ConditionsType.Input(
+                    "conditions", optional=True, tooltip="What they were made for, from Encode Condition."
+                ),
             ],
             outputs=[
                 io.Audio.Output(display_name="audio", tooltip="The best sound, or that of the best video."),
@@ -52,15 +62,20 @@ class RankVariations(io.ComfyNode):
     @classmethod
     def execute(cls, fps, audio=(), frames=(), imagebind=(), conditions=()) -> io.NodeOutput:
         # A silent video's sound is connected and None, which waveform() refuses.
-        sounds = [{"waveform": one[None], "sample_rate": rate} for sounds, rate in map(waveform, audio)
-                  for one in sounds]
+        sounds = [
+            {"waveform": one[None], "sample_rate": rate} for sounds, rate in map(waveform, audio) for one in sounds
+        ]
         videos, conditions = _given(frames), _given(conditions)
         count, rates = max(len(sounds), len(videos)), [exact_rate(each) for each in fps]
         if not all(len(each) in (0, 1, count) for each in (sounds, videos)) or not count:
-            raise AlignerError(f"{len(sounds)} sounds and {len(videos)} videos cannot be ranked: connect several of "
-                               "one kind, and of the other one, as many, or none.")
-        candidates = [{name: each[k % len(each)] for name, each in (("audio", sounds), ("image", videos)) if each}
-                      for k in range(count)]
+            raise AlignerError(
+                f"{len(sounds)} sounds and {len(videos)} videos cannot be ranked: connect several of "
+                "one kind, and of the other one, as many, or none."
+            )
+        candidates = [
+            {name: each[k % len(each)] for name, each in (("audio", sounds), ("image", videos)) if each}
+            for k in range(count)
+        ]
         batch, scores = _batch(sounds), {}
         if sounds and videos and all(len(video) > 1 for video in videos):
             scores["AV-Align"] = [_timing(each, rates[k % len(rates)]) for k, each in enumerate(candidates)]
@@ -68,7 +83,8 @@ class RankVariations(io.ComfyNode):
             varied = {name for name, each in (("audio", sounds), ("image", videos)) if len(each) == count}
             scores["ImageBind"] = [
                 _alignment(imagebind[0], {name: each[name] for name in varied}, rates[k % len(rates)], conditions[0])
-                for k, each in enumerate(candidates)]
+                for k, each in enumerate(candidates)
+            ]
         order = ranked(scores)
         report, best = ranking_report(scores, order), candidates[order[0]]
         if batch:
@@ -79,8 +95,9 @@ class RankVariations(io.ComfyNode):
 def _timing(candidate: dict, fps) -> float:
     model_management.throw_exception_if_processing_interrupted()
     sound = candidate["audio"]
-    return av_align_of_clip(pixels(candidate["image"]), fps, sound["waveform"][0].mean(dim=0),
-                            int(sound["sample_rate"])).matched
+    return av_align_of_clip(
+        pixels(candidate["image"]), fps, sound["waveform"][0].mean(dim=0), int(sound["sample_rate"])
+    ).matched
 
 
 def _alignment(imagebind, candidate: dict, fps, conditions) -> float:
@@ -102,8 +119,10 @@ def _batch(sounds: list[dict]) -> dict | None:
         return None
     rates, longest = {each["sample_rate"] for each in sounds}, max(each["waveform"].shape[-1] for each in sounds)
     if len(rates) > 1:
-        raise AlignerError(f"These sounds have different sample rates ({', '.join(map(str, sorted(rates)))} Hz), so "
-                           "that they cannot be one batch. Resample them first.")
+        raise AlignerError(
+            f"These sounds have different sample rates ({', '.join(map(str, sorted(rates)))} Hz), so "
+            "that they cannot be one batch. Resample them first."
+        )
     if len({each["waveform"].shape[1] for each in sounds}) > 1:
         sounds = [{**each, "waveform": each["waveform"].mean(dim=1, keepdim=True)} for each in sounds]
     parts = [torch.nn.functional.pad(each["waveform"], (0, longest - each["waveform"].shape[-1])) for each in sounds]

@@ -70,6 +70,7 @@ def refused(run, tmp_path, capsys, monkeypatch):
 
     Returns the line.
     """
+
     def run_refused(*arguments) -> str:
         monkeypatch.chdir(tmp_path)
         capsys.readouterr()  # of earlier commands
@@ -87,6 +88,7 @@ def refused(run, tmp_path, capsys, monkeypatch):
 @pytest.fixture
 def scores(run, capsys):
     """A function that runs a command and returns the cosines it prints, by pair."""
+
     def run_scored(*arguments) -> dict[str, float]:
         assert run(*arguments) == 0
         printed = re.findall(r"^cosine (.+): ([+-]\d\.\d+)$", capsys.readouterr().out, flags=re.MULTILINE)

@@ -19,8 +19,24 @@ FEW_STEPS = ("--steps", "3", "--window", "0", "1")
 
 def test_video_to_audio_writes_the_clip_with_sound(run, tmp_path, clip, models, capsys):
     output = tmp_path / "out.mp4"
-    assert run("v2a", clip, "-o", output, "--models", models, "--prompt", "a thud", "--away-from", "music",
-               "--curve", tmp_path / "curve.png", *FEW_STEPS) == 0
+    assert (
+        run(
+            "v2a",
+            clip,
+            "-o",
+            output,
+            "--models",
+            models,
+            "--prompt",
+            "a thud",
+            "--away-from",
+            "music",
+            "--curve",
+            tmp_path / "curve.png",
+            *FEW_STEPS,
+        )
+        == 0
+    )
     info = probe_video(output)
     waveform, rate = read_audio(output)
     assert info.codec == "h264" and info.duration == probe_video(clip).duration
@@ -83,34 +99,55 @@ def test_real_clips(run, real, tmp_path, models, name):
 
 def test_real_picture(run, real, tmp_path, models):
     output = tmp_path / "out.wav"
-    assert run("i2a", real("bird_image.jpg"), "-o", output, "--seconds", "3", "--models", models,
-               "--steps", "2", "--window", "0", "1") == 0
+    assert (
+        run(
+            "i2a",
+            real("bird_image.jpg"),
+            "-o",
+            output,
+            "--seconds",
+            "3",
+            "--models",
+            models,
+            "--steps",
+            "2",
+            "--window",
+            "0",
+            "1",
+        )
+        == 0
+    )
     waveform, rate = read_audio(output)
     assert (waveform.shape, rate) == ((1, 48000), 16000)
     assert waveform.std() > 1e-3 and waveform.abs().max() < 1.0
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["v2a", "nowhere.mp4", "-o", "out.mp4"], "nowhere.mp4"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.avi"], "out.avi"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "0"], "0 denoising steps"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "2000"], "1000 timesteps"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "3", "--window", "0.9", "1", "--rule",
-      "released"], "holds none of the 3 steps"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--condition-weight", "0"], "every condition has weight 0"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--seed", "-1"], "seed"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--cfg", "nan"], "cfg"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "made/../out/../../out.avi"], "out.avi"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--rate", "-1"], "learning rate"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--models", "nowhere"], "there is no nowhere"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--device", "abacus"], "abacus"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--curve", "c.png", "--unguided"], "no alignment curve"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--save-prompt", "p.safetensors"], "raise --prompt-rate"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--save-prompt", "p.bin", "--prompt-rate", "1"], "p.bin has a suffix"),
-    (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--tuned-prompt", "p.safetensors"], "no weight file p.safetensors"),
-    (["i2a", EXAMPLE_IMAGE, "-o", "out.wav", "--seconds", "0"], "longer than nothing"),
-    (["i2a", EXAMPLE_VIDEO, "-o", "out.wav"], "example.mp4"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["v2a", "nowhere.mp4", "-o", "out.mp4"], "nowhere.mp4"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.avi"], "out.avi"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "0"], "0 denoising steps"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "2000"], "1000 timesteps"),
+        (
+            ["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "3", "--window", "0.9", "1", "--rule", "released"],
+            "holds none of the 3 steps",
+        ),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--condition-weight", "0"], "every condition has weight 0"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--seed", "-1"], "seed"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--cfg", "nan"], "cfg"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "made/../out/../../out.avi"], "out.avi"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--rate", "-1"], "learning rate"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--models", "nowhere"], "there is no nowhere"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--device", "abacus"], "abacus"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--curve", "c.png", "--unguided"], "no alignment curve"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--save-prompt", "p.safetensors"], "raise --prompt-rate"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--save-prompt", "p.bin", "--prompt-rate", "1"], "p.bin has a suffix"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--tuned-prompt", "p.safetensors"], "no weight file p.safetensors"),
+        (["i2a", EXAMPLE_IMAGE, "-o", "out.wav", "--seconds", "0"], "longer than nothing"),
+        (["i2a", EXAMPLE_VIDEO, "-o", "out.wav"], "example.mp4"),
+    ],
+)
 def test_bad_input_ends_with_one_clear_line_and_no_file(refused, arguments, message):
     assert re.search(message, refused(*arguments))
 
@@ -139,6 +176,7 @@ def test_ctrl_c_while_writing_leaves_nothing_half_written(run, tmp_path, clip, m
 
 def _interrupting(written_whole):
     """Ctrl-C when everything is written but nothing is in place yet."""
+
     @contextmanager
     def interrupting(path):
         with written_whole(path) as temporary:
@@ -163,16 +201,66 @@ def test_outputs_are_checked_before_the_work(run, tmp_path, clip, capsys, monkey
 
 
 def test_every_option_reaches_the_generation(run, generations, clip, models, tmp_path):
-    assert run("v2a", clip, "-o", tmp_path / "out.wav", "--models", models, "--prompt", "a thud", "--text-weight",
-               "0.5", "--away-from", "music", "--away-from", "speech", "--condition-weight", "2", "--negative-prompt",
-               "hiss", "--seed", "7", "--steps", "4", "--cfg", "3", "--rule", "paper", "--rate", "5",
-               "--prompt-rate", "0.01", "--inner-steps", "2", "--window", "0.1", "0.9", "--compare", "per_clip",
-               "--clips", "upstream", "--checkpointing", "--unguided") == 0
+    assert (
+        run(
+            "v2a",
+            clip,
+            "-o",
+            tmp_path / "out.wav",
+            "--models",
+            models,
+            "--prompt",
+            "a thud",
+            "--text-weight",
+            "0.5",
+            "--away-from",
+            "music",
+            "--away-from",
+            "speech",
+            "--condition-weight",
+            "2",
+            "--negative-prompt",
+            "hiss",
+            "--seed",
+            "7",
+            "--steps",
+            "4",
+            "--cfg",
+            "3",
+            "--rule",
+            "paper",
+            "--rate",
+            "5",
+            "--prompt-rate",
+            "0.01",
+            "--inner-steps",
+            "2",
+            "--window",
+            "0.1",
+            "0.9",
+            "--compare",
+            "per_clip",
+            "--clips",
+            "upstream",
+            "--checkpointing",
+            "--unguided",
+        )
+        == 0
+    )
     (seen,) = generations
     assert [condition.weight for condition in seen["conditions"]] == [2.0, 0.5, -1.0, -1.0]
     assert [condition.embedding.modality for condition in seen["conditions"]] == ["video", "text", "text", "text"]
-    assert seen["guidance"] == Guidance(rule="paper", rates={"audio": 5.0}, prompt_rates={"audio": 0.01}, inner_steps=2,
-                                        start=0.1, end=0.9, compare="per_clip", clips="upstream", checkpointing=True)
+    assert seen["guidance"] == Guidance(
+        rule="paper",
+        rates={"audio": 5.0},
+        prompt_rates={"audio": 0.01},
+        inner_steps=2,
+        start=0.1,
+        end=0.9,
+        compare="per_clip",
+        clips="upstream",
+        checkpointing=True,
+    )
     assert (seen["seed"], seen["steer"]) == (7, False)
     denoiser = seen["denoiser"]
     assert (denoiser.steps, denoiser.cfg) == (4, 3.0)
@@ -180,7 +268,16 @@ def test_every_option_reaches_the_generation(run, generations, clip, models, tmp
 
 
 def test_help_teaches_without_loading_anything():
-    loaded = subprocess.run([sys.executable, "-c", "import sys; from aligner.cli import main\ntry: main(['--help'])\n"
-                             "except SystemExit: pass\nprint('torch' in sys.modules)"],
-                            cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    loaded = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from aligner.cli import main\ntry: main(['--help'])\n"
+            "except SystemExit: pass\nprint('torch' in sys.modules)",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert "examples:" in loaded and "imagebind_huge.pth" in loaded and loaded.strip().endswith("False")

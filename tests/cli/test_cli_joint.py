@@ -16,8 +16,24 @@ GRADIENT = ("--rule", "released", "--text-weight", "1", "--prompt-rate", "0.01")
 @pytest.fixture
 def joint(models, tmp_path):
     """The arguments of a small run, half a second long, but for the prompt and what a test adds."""
-    return ("joint", "-o", tmp_path / "out.mp4", "--models", models, "--frames", "4", "--size", "32", "32", "--steps",
-            "3", "--window", "0", "1", *GRADIENT)
+    return (
+        "joint",
+        "-o",
+        tmp_path / "out.mp4",
+        "--models",
+        models,
+        "--frames",
+        "4",
+        "--size",
+        "32",
+        "32",
+        "--steps",
+        "3",
+        "--window",
+        "0",
+        "1",
+        *GRADIENT,
+    )
 
 
 def targets(generation) -> list[tuple[float, tuple[str, ...] | None]]:
@@ -26,8 +42,18 @@ def targets(generation) -> list[tuple[float, tuple[str, ...] | None]]:
 
 
 def test_video_and_sound_have_the_same_length(scores, joint, tmp_path):
-    printed = scores(*joint, "waves on a beach", "--frames", "7", "--fps", "6", "--audio-steps", "5",
-                     "--curve", tmp_path / "curve.png")
+    printed = scores(
+        *joint,
+        "waves on a beach",
+        "--frames",
+        "7",
+        "--fps",
+        "6",
+        "--audio-steps",
+        "5",
+        "--curve",
+        tmp_path / "curve.png",
+    )
     info = probe_video(tmp_path / "out.mp4")
     waveform, rate = read_audio(tmp_path / "out.mp4")
     assert (info.codec, info.width, info.height, len(info.frame_times)) == ("h264", 32, 32, 7)
@@ -111,8 +137,27 @@ def test_tuned_prompts_of_both_streams(run, joint, generations, tmp_path):
 def test_defaults_are_the_rules_own(run, generations, models, tmp_path, rule):
     options = parser().parse_args(["joint", "waves", "-o", "out.mp4"])
     assert options.steps == JOINT.steps and options.audio_steps is None
-    assert run("joint", "waves", "-o", tmp_path / "out.mp4", "--models", models, "--frames", "2", "--size", "32", "32",
-               "--steps", "3", "--rule", rule, *(["--candidates", "2"] if rule == "search" else [])) == 0
+    assert (
+        run(
+            "joint",
+            "waves",
+            "-o",
+            tmp_path / "out.mp4",
+            "--models",
+            models,
+            "--frames",
+            "2",
+            "--size",
+            "32",
+            "32",
+            "--steps",
+            "3",
+            "--rule",
+            rule,
+            *(["--candidates", "2"] if rule == "search" else []),
+        )
+        == 0
+    )
     (seen,) = generations
     candidates = {"candidates": {"video": 2, "audio": 16}} if rule == "search" else {}
     assert seen["guidance"] == Guidance(rule, checkpointing=True, **candidates)
@@ -120,13 +165,50 @@ def test_defaults_are_the_rules_own(run, generations, models, tmp_path, rule):
 
 
 def test_every_option_reaches_the_generation(run, joint, generations):
-    assert run(*joint, "waves", "--negative-prompt", "blur", "--audio-negative-prompt", "hiss", "--seed", "7",
-               "--steps", "4", "--audio-steps", "6", "--cfg", "3", "--audio-cfg", "4", "--rule", "paper", "--rate", "5",
-               "--audio-rate", "6", "--prompt-rate", "0.02", "--audio-prompt-rate", "0.03", "--between", "0.5",
-               "--decoding", "half", "--unguided") == 0
+    assert (
+        run(
+            *joint,
+            "waves",
+            "--negative-prompt",
+            "blur",
+            "--audio-negative-prompt",
+            "hiss",
+            "--seed",
+            "7",
+            "--steps",
+            "4",
+            "--audio-steps",
+            "6",
+            "--cfg",
+            "3",
+            "--audio-cfg",
+            "4",
+            "--rule",
+            "paper",
+            "--rate",
+            "5",
+            "--audio-rate",
+            "6",
+            "--prompt-rate",
+            "0.02",
+            "--audio-prompt-rate",
+            "0.03",
+            "--between",
+            "0.5",
+            "--decoding",
+            "half",
+            "--unguided",
+        )
+        == 0
+    )
     (seen,) = generations
-    assert seen["guidance"] == Guidance(rule="paper", rates={"video": 5.0, "audio": 6.0}, start=0.0, checkpointing=True,
-                                        prompt_rates={"video": 0.02, "audio": 0.03})
+    assert seen["guidance"] == Guidance(
+        rule="paper",
+        rates={"video": 5.0, "audio": 6.0},
+        start=0.0,
+        checkpointing=True,
+        prompt_rates={"video": 0.02, "audio": 0.03},
+    )
     assert (seen["seed"], seen["steer"], seen["between"]) == (7, False, 0.5)
     video, sound = seen["denoiser"].denoisers
     assert (video.steps, video.cfg, video.decoding, sound.steps, sound.cfg) == (4, 3.0, "half", 6, 4.0)
@@ -134,20 +216,23 @@ def test_every_option_reaches_the_generation(run, joint, generations):
     torch.testing.assert_close(sound.negative, sound.model.encode_prompts(["hiss"]))
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["", "--between", "0"], "every condition has weight 0"),
-    (["waves", "--between", "0", "--text-weight", "0"], "every condition has weight 0"),
-    (["waves", "--between", "nan"], "finite"),
-    (["waves", "--audio-steps", "0"], "0 denoising steps"),
-    (["waves", "--audio-cfg", "-2"], "cfg"),
-    (["waves", "--audio-rate", "-2"], "audio latent"),
-    (["waves", "--rule", "released", "--rate", "0", "--audio-rate", "0"], "learning rates of"),
-    (["waves", "--candidates", "1", "--audio-candidates", "1"], "Try several candidates"),
-    (["waves", "--audio-candidates", "-1"], "candidates for audio"),
-    (["waves", "--frames", "100000", "--fps", "1"], "seconds of sound are too many"),
-    (["waves", "--denoise", "0.5"], "name one with --init"),
-    (["waves", "--size", "30", "32"], "multiple of 8"),
-    (["waves", "--models", "nowhere"], "there is no nowhere"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["", "--between", "0"], "every condition has weight 0"),
+        (["waves", "--between", "0", "--text-weight", "0"], "every condition has weight 0"),
+        (["waves", "--between", "nan"], "finite"),
+        (["waves", "--audio-steps", "0"], "0 denoising steps"),
+        (["waves", "--audio-cfg", "-2"], "cfg"),
+        (["waves", "--audio-rate", "-2"], "audio latent"),
+        (["waves", "--rule", "released", "--rate", "0", "--audio-rate", "0"], "learning rates of"),
+        (["waves", "--candidates", "1", "--audio-candidates", "1"], "Try several candidates"),
+        (["waves", "--audio-candidates", "-1"], "candidates for audio"),
+        (["waves", "--frames", "100000", "--fps", "1"], "seconds of sound are too many"),
+        (["waves", "--denoise", "0.5"], "name one with --init"),
+        (["waves", "--size", "30", "32"], "multiple of 8"),
+        (["waves", "--models", "nowhere"], "there is no nowhere"),
+    ],
+)
 def test_bad_input_ends_with_one_clear_line_and_no_file(refused, arguments, message):
     assert message in refused("joint", "-o", "out.mp4", *arguments)

@@ -27,20 +27,30 @@ def make(folder: Path, *names: str) -> Path:
 
 
 def test_a_models_folder_as_comfyui_has_it(tmp_path):
-    make(tmp_path, "imagebind/imagebind_huge.pth", "audioldm/audioldm-m-full/model_index.json",
-         "checkpoints/realistic.safetensors", "checkpoints/put_checkpoints_here", "animatediff_models/v3_sd15_mm.ckpt",
-         "checkpoints/notes.txt")
+    make(
+        tmp_path,
+        "imagebind/imagebind_huge.pth",
+        "audioldm/audioldm-m-full/model_index.json",
+        "checkpoints/realistic.safetensors",
+        "checkpoints/put_checkpoints_here",
+        "animatediff_models/v3_sd15_mm.ckpt",
+        "checkpoints/notes.txt",
+    )
     assert found(models=str(tmp_path)) == {
-        "imagebind": tmp_path / "imagebind/imagebind_huge.pth", "audioldm": tmp_path / "audioldm/audioldm-m-full",
+        "imagebind": tmp_path / "imagebind/imagebind_huge.pth",
+        "audioldm": tmp_path / "audioldm/audioldm-m-full",
         "base": tmp_path / "checkpoints/realistic.safetensors",
-        "motion": tmp_path / "animatediff_models/v3_sd15_mm.ckpt"}
+        "motion": tmp_path / "animatediff_models/v3_sd15_mm.ckpt",
+    }
     assert list(found("imagebind", "audioldm", models=str(tmp_path))) == ["imagebind", "audioldm"]
 
 
 def test_folders_in_the_diffusers_layout(tmp_path):
     make(tmp_path, "diffusers/sd15/model_index.json", "animatediff_models/v3/config.json")
     assert found("base", "motion", models=str(tmp_path)) == {
-        "base": tmp_path / "diffusers/sd15", "motion": tmp_path / "animatediff_models/v3"}
+        "base": tmp_path / "diffusers/sd15",
+        "motion": tmp_path / "animatediff_models/v3",
+    }
 
 
 def test_one_of_several_has_to_be_named(tmp_path):
@@ -51,8 +61,10 @@ def test_one_of_several_has_to_be_named(tmp_path):
     assert found("base", models=str(tmp_path), base=str(two)) == {"base": two}
 
 
-@pytest.mark.parametrize("kind, place", [("imagebind", "imagebind"), ("audioldm", "audioldm"), ("base", "checkpoints"),
-                                         ("motion", "animatediff_models")])
+@pytest.mark.parametrize(
+    "kind, place",
+    [("imagebind", "imagebind"), ("audioldm", "audioldm"), ("base", "checkpoints"), ("motion", "animatediff_models")],
+)
 def test_what_is_missing_says_where_it_goes(tmp_path, kind, place):
     with pytest.raises(CheckpointError, match=rf"Put one into .*{place}, or name it with --{kind}\."):
         found(kind, models=str(tmp_path))
@@ -74,16 +86,23 @@ def test_nothing_named_means_the_built_in_models():
 @pytest.mark.parametrize("suffix, strength", [("", 1.0), (":0.8", 0.8), (":-1", -1.0), (":0", 0.0)])
 def test_a_lora_has_a_strength(tmp_path, suffix, strength):
     make(tmp_path, "base.ckpt", "film.safetensors")
-    files = find_models(Namespace(**{**EMPTY, "base": str(tmp_path / "base.ckpt"),
-                                     "lora": [f"{tmp_path / 'film.safetensors'}{suffix}"]}), "base")
+    files = find_models(
+        Namespace(
+            **{**EMPTY, "base": str(tmp_path / "base.ckpt"), "lora": [f"{tmp_path / 'film.safetensors'}{suffix}"]}
+        ),
+        "base",
+    )
     assert [(lora.path, lora.strength) for lora in files.loras] == [(tmp_path / "film.safetensors", strength)]
 
 
-@pytest.mark.parametrize("text, path", [
-    (r"C:\loras\film.safetensors", r"C:\loras\film.safetensors"),
-    (r"C:\loras\film.safetensors:0.5", r"C:\loras\film.safetensors"),
-    ("C:/loras/film.safetensors", "C:/loras/film.safetensors"),
-])
+@pytest.mark.parametrize(
+    "text, path",
+    [
+        (r"C:\loras\film.safetensors", r"C:\loras\film.safetensors"),
+        (r"C:\loras\film.safetensors:0.5", r"C:\loras\film.safetensors"),
+        ("C:/loras/film.safetensors", "C:/loras/film.safetensors"),
+    ],
+)
 def test_a_drive_is_no_name_and_a_folder_no_strength(text, path):
     with pytest.raises(CheckpointError) as error:
         find_models(Namespace(**{**EMPTY, "lora": [text]}), "base")
@@ -105,8 +124,10 @@ def test_only_what_a_stage_needs_is_on_the_device(models):
     parts = [part for model in (*generators, both.binder) for part in model.children()]
     assert {*both.text_encoders} == {both.binder.text, *(generator.text_encoder for generator in generators)}
     assert {*both.sampling_parts} == {*parts} - {*both.text_encoders}
-    sound, video = (Models(both.device, both.built_in, both.binder, **{kind: getattr(both, kind)})
-                    for kind in ("audioldm", "animatediff"))
+    sound, video = (
+        Models(both.device, both.built_in, both.binder, **{kind: getattr(both, kind)})
+        for kind in ("audioldm", "animatediff")
+    )
     assert both.binder.vision not in sound.sampling_parts and both.animatediff.unet not in sound.sampling_parts
     assert both.binder.audio not in video.sampling_parts and both.audioldm.unet not in video.sampling_parts
 
@@ -114,14 +135,18 @@ def test_only_what_a_stage_needs_is_on_the_device(models):
 def test_half_precision_where_it_is_asked_for(models):
     options = Namespace(**{**EMPTY, "models": str(models), "device": "cpu", "dtype": "fp16"})
     loaded = load_models(options, find_models(options, *ALL))
-    assert {tensor.dtype for model in (loaded.binder, loaded.audioldm, loaded.animatediff)
-            for tensor in model.parameters()} == {torch.float16}
+    assert {
+        tensor.dtype for model in (loaded.binder, loaded.audioldm, loaded.animatediff) for tensor in model.parameters()
+    } == {torch.float16}
 
 
-@pytest.mark.parametrize("name, tensors, message", [
-    ("sdxl.safetensors", {"conditioner.embedders.0.x": (1,)}, "an SDXL checkpoint, not a Stable Diffusion 1"),
-    ("inpainting.safetensors", {"model.diffusion_model.input_blocks.0.0.weight": (320, 9, 3, 3)}, "an inpainting"),
-])
+@pytest.mark.parametrize(
+    "name, tensors, message",
+    [
+        ("sdxl.safetensors", {"conditioner.embedders.0.x": (1,)}, "an SDXL checkpoint, not a Stable Diffusion 1"),
+        ("inpainting.safetensors", {"model.diffusion_model.input_blocks.0.0.weight": (320, 9, 3, 3)}, "an inpainting"),
+    ],
+)
 def test_another_kind_of_base_is_called_by_its_name(refused, models, sound, name, tensors, message):
     save_file({key: torch.zeros(shape) for key, shape in tensors.items()}, sound.with_name(name))
     assert message in refused("a2v", sound, "-o", "out.mp4", "--models", models, "--base", name)
@@ -129,12 +154,20 @@ def test_another_kind_of_base_is_called_by_its_name(refused, models, sound, name
 
 def test_a_motion_module_for_sdxl_and_a_lora_for_sdxl_are_refused(refused, models, sound):
     prefix = "down_blocks.0.motion_modules.0.temporal_transformer"
-    save_file({f"{prefix}.norm.weight": torch.zeros(320), f"{prefix}.proj_in.weight": torch.zeros(320, 320)},
-              sound.with_name("mm_sdxl.safetensors"))
-    assert "mm_sdxl.safetensors" in refused("a2v", sound, "-o", "out.mp4", "--models", models,
-                                            "--motion", "mm_sdxl.safetensors")
-    save_file({"lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_down.weight": torch.zeros(4, 8),
-               "lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_up.weight": torch.zeros(8, 4)},
-              sound.with_name("xl.safetensors"))
-    assert "xl.safetensors" in refused("a2v", sound, "-o", "out.mp4", "--models", models,
-                                       "--lora", "xl.safetensors:0.5")
+    save_file(
+        {f"{prefix}.norm.weight": torch.zeros(320), f"{prefix}.proj_in.weight": torch.zeros(320, 320)},
+        sound.with_name("mm_sdxl.safetensors"),
+    )
+    assert "mm_sdxl.safetensors" in refused(
+        "a2v", sound, "-o", "out.mp4", "--models", models, "--motion", "mm_sdxl.safetensors"
+    )
+    save_file(
+        {
+            "lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_down.weight": torch.zeros(4, 8),
+            "lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_up.weight": torch.zeros(8, 4),
+        },
+        sound.with_name("xl.safetensors"),
+    )
+    assert "xl.safetensors" in refused(
+        "a2v", sound, "-o", "out.mp4", "--models", models, "--lora", "xl.safetensors:0.5"
+    )

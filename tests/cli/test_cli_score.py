@@ -21,7 +21,7 @@ def frames_at(moment: float) -> torch.Tensor:
     texture = (255 * torch.rand(24, 24, 1, generator=torch.Generator().manual_seed(1))).to(torch.uint8)
     for number in range(12):
         left = 30 if number >= moment * FPS else 26
-        frames[number, 12:36, left:left + 24] = texture
+        frames[number, 12:36, left : left + 24] = texture
     return frames
 
 
@@ -55,6 +55,7 @@ def captions(tmp_path):
 @pytest.fixture
 def table(run, capsys):
     """A function that scores and returns the figures of the printed table, by name."""
+
     def scored(*arguments) -> dict[str, float]:
         assert run("score", *arguments) == 0
         rows = re.findall(r"^(\w.*?)  +([+-]\d+\.\d{4}) .*? (\d+)$", capsys.readouterr().out, flags=re.MULTILINE)
@@ -72,9 +73,14 @@ def test_videos_alone(table, clips):
 def test_against_themselves(table, clips, captions):
     figures = table(clips, "--reference", clips, "--captions", captions)
     assert list(figures) == [
-        "AV-Align matched", "AV-Align reference", "AV-bind", "VT-bind", "AT-bind",
+        "AV-Align matched",
+        "AV-Align reference",
+        "AV-bind",
+        "VT-bind",
+        "AT-bind",
         *(f"cosine {one} ~ reference {other}" for one in ("video", "audio") for other in ("video", "audio")),
-        *(f"{kind} (ImageBind {modality})" for modality in ("video", "audio") for kind in ("Frechet", "kernel"))]
+        *(f"{kind} (ImageBind {modality})" for modality in ("video", "audio") for kind in ("Frechet", "kernel")),
+    ]
     assert figures["cosine video ~ reference video"] == figures["cosine audio ~ reference audio"] == 1
     assert figures["Frechet (ImageBind audio)"] == figures["Frechet (ImageBind video)"] == 0
     assert figures["cosine audio ~ reference video"] == figures["AV-bind"]
@@ -82,8 +88,12 @@ def test_against_themselves(table, clips, captions):
 
 def test_sounds_against_the_videos_that_they_were_made_for(table, sounds, clips):
     figures = table(sounds, "--reference", clips)
-    assert list(figures) == ["cosine audio ~ reference video", "cosine audio ~ reference audio",
-                             "Frechet (ImageBind audio)", "kernel (ImageBind audio)"]
+    assert list(figures) == [
+        "cosine audio ~ reference video",
+        "cosine audio ~ reference audio",
+        "Frechet (ImageBind audio)",
+        "kernel (ImageBind audio)",
+    ]
     assert figures["Frechet (ImageBind audio)"] > 0 and figures["cosine audio ~ reference audio"] < 1
 
 
@@ -144,21 +154,24 @@ def test_large_frames_are_looked_at_smaller(clips, monkeypatch):
     assert (frame.shape, frame.dtype) == ((3, 24, 32), torch.uint8)
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["nowhere"], "nowhere is not a folder"),
-    (["empty"], "nothing to score in empty"),
-    (["silent"], "nothing to be compared with"),
-    (["clips", "--reference", "other"], "other has nothing of the same name.* as early, late"),
-    (["clips", "--reference", "empty"], "nothing to score in empty"),
-    (["twice"], "a.flac and a.wav share a name"),
-    (["clips", "--captions", "few.csv"], "few.csv has nothing of the same name.* as early"),
-    (["clips", "--captions", "wrong.csv"], "columns name and caption"),
-    (["clips", "--captions", "nowhere.csv"], "nowhere.csv cannot be read"),
-    (["broken"], "broken.mp4 cannot be read"),
-    (["clips", "--json", "out.txt"], "out.txt has a suffix"),
-    (["clips", "--seed", "-1"], "seed"),
-    (["clips", "--imagebind", "nowhere.pth"], "there is no nowhere.pth"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["nowhere"], "nowhere is not a folder"),
+        (["empty"], "nothing to score in empty"),
+        (["silent"], "nothing to be compared with"),
+        (["clips", "--reference", "other"], "other has nothing of the same name.* as early, late"),
+        (["clips", "--reference", "empty"], "nothing to score in empty"),
+        (["twice"], "a.flac and a.wav share a name"),
+        (["clips", "--captions", "few.csv"], "few.csv has nothing of the same name.* as early"),
+        (["clips", "--captions", "wrong.csv"], "columns name and caption"),
+        (["clips", "--captions", "nowhere.csv"], "nowhere.csv cannot be read"),
+        (["broken"], "broken.mp4 cannot be read"),
+        (["clips", "--json", "out.txt"], "out.txt has a suffix"),
+        (["clips", "--seed", "-1"], "seed"),
+        (["clips", "--imagebind", "nowhere.pth"], "there is no nowhere.pth"),
+    ],
+)
 def test_bad_input_ends_with_one_clear_line_and_no_file(refused, clips, tmp_path, arguments, message):
     write_audio(tmp_path / "twice" / "a.wav", click_at(0.5), RATE)
     write_audio(tmp_path / "twice" / "a.flac", click_at(0.5), RATE)

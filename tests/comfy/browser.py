@@ -16,12 +16,23 @@ from .client import Prompt
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 DRIVERS = ("chromedriver", "chromium-driver")
-NOT_FOUND = ("No Chromium with its chromedriver here, so the page's tests are skipped. "
-             "On Debian: apt install chromium chromium-driver.")
+NOT_FOUND = (
+    "No Chromium with its chromedriver here, so the page's tests are skipped. "
+    "On Debian: apt install chromium chromium-driver."
+)
 #: No graphics card, no sandbox (which a container's root may not have), and no word to the internet.
-FLAGS = ("--headless=new", "--window-size=1600,1000", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync")
+FLAGS = (
+    "--headless=new",
+    "--window-size=1600,1000",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 SCRIPT = Path(__file__).with_name("page.js")
 START_TIMEOUT = 180  # seconds; about 20 on two cores that do something else besides
 TIMEOUT = 60
@@ -75,8 +86,10 @@ class Page:
         card = f"document.querySelector('[data-testid=template-workflow-{name}]')"
         self._click_in_page("our category", category)
         # Pictures are loaded when they come into view.
-        self._wait("a thumbnail", lambda: self._ask(
-            f"{card}?.scrollIntoView(); return {card}?.querySelector('img')?.naturalWidth > 0"))
+        self._wait(
+            "a thumbnail",
+            lambda: self._ask(f"{card}?.scrollIntoView(); return {card}?.querySelector('img')?.naturalWidth > 0"),
+        )
         self._click_in_page("the card", card)
         self._wait("the graph", lambda: sorted(self._call("ids")) == sorted(node_ids))
         self._wait("the dialog's end", lambda: not self._ask(f"return !!document.querySelector('{CONTENT}')"))
@@ -105,6 +118,7 @@ class Page:
 
     def shown_by(self, node_id: int) -> list[dict[str, Any]]:
         """The players and pictures of a node, once they are there and loaded."""
+
         def loaded() -> bool:
             shown = self._call("shown", node_id)
             return bool(shown) and all(each["ready"] or each.get("error") for each in shown)
@@ -114,8 +128,10 @@ class Page:
 
     def prompt(self) -> Prompt:
         """What Run would queue, without titles, which do not matter to the server."""
-        return {key: {"class_type": node["class_type"], "inputs": node["inputs"]}
-                for key, node in self._call("prompt").items()}
+        return {
+            key: {"class_type": node["class_type"], "inputs": node["inputs"]}
+            for key, node in self._call("prompt").items()
+        }
 
     def fill(self, types: list[str]) -> list[str]:
         """Replace the graph by one node of every type, with other values than the default ones, all wired.
@@ -156,7 +172,9 @@ class Page:
             """const [name, given, done] = arguments;
                Promise.resolve().then(() => seeingHearingTests[name](...given))
                  .then(value => done({value}), error => done({error: String(error?.stack ?? error)}))""",
-            function, arguments)
+            function,
+            arguments,
+        )
         if "error" in answer:
             raise JavascriptException(f"{function}: {answer['error']}")
         return answer.get("value")

@@ -48,7 +48,8 @@ def weights_go_to_the_device_even_with_novram(pack: str) -> None:
     management, device, plenty = hosting.model_management, torch.device("meta"), 2**40
     management.vram_state, management.lowvram_available = management.VRAMState.NO_VRAM, True
     management.get_free_memory = lambda device=None, torch_free_too=False: (
-        (plenty, plenty) if torch_free_too else plenty)
+        (plenty, plenty) if torch_free_too else plenty
+    )
     management.get_total_memory = lambda device=None, torch_total_too=False: plenty
     management.soft_empty_cache = lambda *force: None
     management.get_torch_device = lambda: device
@@ -69,7 +70,7 @@ def images_of_every_kind_become_rgb(pack: str) -> None:
         for image in (half, grey, clear, grey * 3 - 1):
             pixels = convert.pixels(image)
             assert pixels.shape == (len(image), 3, 5, 7) and pixels.dtype == torch.float32
-            assert 0 <= pixels.min() and pixels.max() <= 1
+            assert pixels.min() >= 0 and pixels.max() <= 1
         assert torch.equal(convert.pixels(clear), torch.ones(1, 3, 5, 7)), "what is transparent is white"
     for image in (torch.rand(1, 5, 7, 2), torch.rand(5, 7, 3), torch.zeros(1, 5, 7, 3, dtype=torch.uint8)):
         assert _refused(convert.pixels, image)
@@ -132,6 +133,7 @@ def when_memory_runs_out_it_is_tried_once_more_and_then_advised(pack: str) -> No
             if len(tried) <= failures:
                 raise memory.model_management.OOM_EXCEPTION("CUDA out of memory.")
             return "a result"
+
         return attempt
 
     class Denoiser:
@@ -139,8 +141,9 @@ def when_memory_runs_out_it_is_tried_once_more_and_then_advised(pack: str) -> No
             return batch * (2 if asked.checkpointing or not asked.moves else 8) * 2**30
 
     def with_one_more_try(attempt, advice=lambda: ""):
-        return memory.with_one_more_try(lambda: attempt(guidance), advice,
-                                        again=lambda: attempt(memory.replace(guidance, checkpointing=True)))
+        return memory.with_one_more_try(
+            lambda: attempt(guidance), advice, again=lambda: attempt(memory.replace(guidance, checkpointing=True))
+        )
 
     assert with_one_more_try(run(1)) == "a result"
     assert tried == [False, True] and unloaded == [True]
@@ -199,13 +202,18 @@ def models_are_shared_while_somebody_holds_them(pack: str) -> None:
     file.unlink()
 
 
-CHECKS = (nothing_heavy_is_imported_with_the_nodes,  # first: the others import what they like
-          a_module_moved_in_inference_mode_is_mended, images_of_every_kind_become_rgb,
-          sounds_of_every_kind_become_float32, frame_rates_are_told_from_their_rounded_figures,
-          checkpointing_is_switched_on_where_the_device_is_too_small,
-          when_memory_runs_out_it_is_tried_once_more_and_then_advised,
-          a_missing_package_is_told_with_the_command_that_mends_it, models_are_shared_while_somebody_holds_them,
-          weights_go_to_the_device_even_with_novram)  # last: from then on ComfyUI takes the device for a card
+CHECKS = (
+    nothing_heavy_is_imported_with_the_nodes,  # first: the others import what they like
+    a_module_moved_in_inference_mode_is_mended,
+    images_of_every_kind_become_rgb,
+    sounds_of_every_kind_become_float32,
+    frame_rates_are_told_from_their_rounded_figures,
+    checkpointing_is_switched_on_where_the_device_is_too_small,
+    when_memory_runs_out_it_is_tried_once_more_and_then_advised,
+    a_missing_package_is_told_with_the_command_that_mends_it,
+    models_are_shared_while_somebody_holds_them,
+    weights_go_to_the_device_even_with_novram,
+)  # last: from then on ComfyUI takes the device for a card
 
 
 def _refused(convert, value) -> bool:

@@ -47,8 +47,9 @@ class PromptFailed(Exception):
 
     def __init__(self, messages: dict[str, dict[str, Any]]) -> None:
         error = messages.get("execution_error")
-        super().__init__(f"{error['node_type']}: {error['exception_message']}" if error
-                         else f"ended with {list(messages)}")
+        super().__init__(
+            f"{error['node_type']}: {error['exception_message']}" if error else f"ended with {list(messages)}"
+        )
         self.messages = messages
 
 
@@ -170,7 +171,7 @@ def event_from(message: str | bytes) -> Event:
     kind, length = struct.unpack_from(">II", message)
     if kind != PREVIEW_WITH_METADATA:
         return Event(f"binary {kind}", {})
-    return Event("preview", json.loads(message[8:8 + length]), message[8 + length:])
+    return Event("preview", json.loads(message[8 : 8 + length]), message[8 + length :])
 
 
 def ended(event: Event, prompt_id: str) -> bool:

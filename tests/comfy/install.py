@@ -55,16 +55,19 @@ def find() -> list[ComfyUI]:
     folders = [Path(folder).expanduser().resolve() for folder in named]
     installations = [comfyui_in(folder) for folder in folders]
     if None in installations:
-        raise SetupError(f"{VARIABLE} names {folders[installations.index(None)]}, but no ComfyUI is there: "
-                         "it must be a folder that holds ComfyUI's main.py.")
+        raise SetupError(
+            f"{VARIABLE} names {folders[installations.index(None)]}, but no ComfyUI is there: "
+            "it must be a folder that holds ComfyUI's main.py."
+        )
     return installations
 
 
 def usual_folders() -> list[Path]:
     """comfy-cli's default workspace on Linux, then on macOS and Windows, and other versions beside it."""
     workspaces = [Path.home() / "comfy", Path.home() / "Documents" / "comfy"]
-    return [folder for workspace in workspaces
-            for folder in (workspace / "ComfyUI", *sorted(workspace.glob("ComfyUI-*")))]
+    return [
+        folder for workspace in workspaces for folder in (workspace / "ComfyUI", *sorted(workspace.glob("ComfyUI-*")))
+    ]
 
 
 def comfyui_in(folder: Path) -> ComfyUI | None:
@@ -101,8 +104,12 @@ def make_layer(folder: Path, shared: str, constraints: str, comfyui: ComfyUI) ->
     site_packages = Path(subprocess.run(ask, check=True, capture_output=True, text=True).stdout)
     (site_packages / "shared.pth").write_text(shared)  # in the locale's encoding, as Python reads it
     (folder / "constraints.txt").write_text(constraints, encoding="utf-8")
-    install(python, f"what ComfyUI {comfyui.version} needs", ["-r", comfyui.requirements],
-            constraints=folder / "constraints.txt")
+    install(
+        python,
+        f"what ComfyUI {comfyui.version} needs",
+        ["-r", comfyui.requirements],
+        constraints=folder / "constraints.txt",
+    )
 
 
 def compatible_constraints(constraints: str, requirements: str) -> str:

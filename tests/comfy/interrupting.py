@@ -7,8 +7,9 @@ from collections.abc import Callable
 from .client import Client, Event, Prompt
 
 
-def interrupted_and_run_again(client: Client, prompt: Callable[..., Prompt], steps: int = 100,
-                              reached: int = 24) -> None:
+def interrupted_and_run_again(
+    client: Client, prompt: Callable[..., Prompt], steps: int = 100, reached: int = 24
+) -> None:
     """Interrupt a run of so many steps when it reports one of them, then run anew.
 
     prompt: makes a prompt of the number of steps and the seed.

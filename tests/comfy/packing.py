@@ -12,7 +12,8 @@ from pathlib import Path
 from run import ROOT
 
 NOT_SHIPPED = shutil.ignore_patterns(
-    ".git", ".env", "out", "build", "dist", "*.egg-info", "__pycache__", ".pytest_cache")
+    ".git", ".env", "out", "build", "dist", "*.egg-info", "__pycache__", ".pytest_cache"
+)
 
 
 def pack(folder: Path) -> Path:
@@ -32,8 +33,16 @@ def comfy(project: Path, home: Path, *arguments: str) -> str:
     """Run comfy-cli in a folder, with a home of its own; returns what it says, or raises RuntimeError with it."""
     command = [sys.executable, "-m", "comfy_cli", "--skip-prompt", "--no-enable-telemetry", *arguments]
     environment = os.environ | {"HOME": str(home), "USERPROFILE": str(home), "XDG_CONFIG_HOME": str(home)}
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=300,
-                          encoding="utf-8", errors="replace")
+    done = subprocess.run(
+        command,
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        encoding="utf-8",
+        errors="replace",
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
     return done.stdout + done.stderr

@@ -47,8 +47,14 @@ class Server:
 
     def __enter__(self) -> Server:
         with self.log_file.open("wb") as log:
-            self._process = subprocess.Popen(self._command(), cwd=self.folder, env=server_environment(),
-                                             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(
+                self._command(),
+                cwd=self.folder,
+                env=server_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         try:
             self.client = self._connect()
         except BaseException:
@@ -63,9 +69,18 @@ class Server:
     def _command(self) -> list[str]:
         database = (self.folder / "user" / "comfyui.db").as_posix()
         return [
-            str(self.python), str(self.comfyui.folder / "main.py"), "--cpu", "--port", str(self.port),
-            "--base-directory", str(self.folder), "--database-url", f"sqlite:///{database}",
-            "--disable-all-custom-nodes", "--whitelist-custom-nodes", NODE_PACK,
+            str(self.python),
+            str(self.comfyui.folder / "main.py"),
+            "--cpu",
+            "--port",
+            str(self.port),
+            "--base-directory",
+            str(self.folder),
+            "--database-url",
+            f"sqlite:///{database}",
+            "--disable-all-custom-nodes",
+            "--whitelist-custom-nodes",
+            NODE_PACK,
             "--disable-api-nodes",  # these, and the page with them, would talk to the internet
         ]
 
@@ -116,5 +131,9 @@ def server_environment() -> dict[str, str]:
     """
     unwanted = {"PYTHONPATH", "PYTHONSAFEPATH", "PYTHONHOME"}
     inherited = {name: value for name, value in os.environ.items() if name not in unwanted}
-    return inherited | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1",
-                        "OMP_NUM_THREADS": "1"}
+    return inherited | {
+        "PYTHONIOENCODING": "utf-8",
+        "PYTHONUNBUFFERED": "1",
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+    }

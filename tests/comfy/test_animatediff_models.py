@@ -64,14 +64,20 @@ def models(comfyui: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 def lora(address: str, width: int = 32, rank: int = 2) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    return {f"{address}.lora_down.weight": torch.randn(rank, width, generator=generator),
-            f"{address}.lora_up.weight": torch.randn(width, rank, generator=generator)}
+    return {
+        f"{address}.lora_down.weight": torch.randn(rank, width, generator=generator),
+        f"{address}.lora_up.weight": torch.randn(width, rank, generator=generator),
+    }
 
 
 def score(server: Server, changes: dict | None = None, **chosen) -> float:
     """Of an unguided video with its prompt: a figure that differs as soon as any weight does."""
-    prompt = {**loaders(), **animatediff(**{"base": BASE, "motion": MOTION} | chosen),
-              "sampler": video_sampler(guided=False, frame_count=2, steps=3), **shown("sampler", 4)}
+    prompt = {
+        **loaders(),
+        **animatediff(**{"base": BASE, "motion": MOTION} | chosen),
+        "sampler": video_sampler(guided=False, frame_count=2, steps=3),
+        **shown("sampler", 4),
+    }
     del prompt["sampler"]["inputs"]["conditions"]
     return float(server.client.run(prompt | (changes or {}))["shown"]["text"][0])
 
@@ -87,8 +93,11 @@ def test_lists_hold_what_can_be_loaded(comfyui: Server) -> None:
 
 @pytest.mark.usefixtures("models")
 def test_files_and_folders_of_the_same_weights_make_the_same_video(comfyui: Server) -> None:
-    assert score(comfyui) == score(comfyui, base="small-sd", motion="small-motion") != score(
-        comfyui, base=DEMO, motion=DEMO)
+    assert (
+        score(comfyui)
+        == score(comfyui, base="small-sd", motion="small-motion")
+        != score(comfyui, base=DEMO, motion=DEMO)
+    )
 
 
 @pytest.mark.usefixtures("models")
@@ -100,9 +109,11 @@ def test_lora_of_both_kinds_change_the_video(comfyui: Server) -> None:
 
 @pytest.mark.usefixtures("models")
 def test_a_chain_of_lora_adds_up(comfyui: Server) -> None:
-    chain = {"first": node(ADD_LORA, lora=LORA, strength=0.5),
-             "second": node(ADD_LORA, lora=MOTION_LORA, strength=1.0, loras=["first", 0]),
-             "last": node(ADD_LORA, lora=NONE, strength=1.0, loras=["second", 0])}
+    chain = {
+        "first": node(ADD_LORA, lora=LORA, strength=0.5),
+        "second": node(ADD_LORA, lora=MOTION_LORA, strength=1.0, loras=["first", 0]),
+        "last": node(ADD_LORA, lora=NONE, strength=1.0, loras=["second", 0]),
+    }
     both = score(comfyui, lora=LORA, lora_strength=0.5, motion_lora=MOTION_LORA)
     assert score(comfyui, animatediff(base=BASE, motion=MOTION, loras=["last", 0]) | chain) == both
 
@@ -120,16 +131,20 @@ def test_guidance_may_look_through_taesd(comfyui: Server) -> None:
 
 
 @pytest.mark.usefixtures("models")
-@pytest.mark.parametrize("chosen, message", [
-    ({"base": "sdxl.safetensors"}, "sdxl.safetensors is an SDXL checkpoint"),
-    ({"base": MOTION}, "motion.safetensors is a motion module, not"),
-    ({"lora": "sdxl.safetensors"}, "is a LoRA for SDXL"),
-    ({"motion": NO_MOTION, "motion_lora": MOTION_LORA}, "is a motion LoRA, but there is no motion module"),
-    ({"base": DEMO}, "do not fit together"),
-    ({"motion": DEMO}, "do not fit together"),
-    ({"base": DEMO, "motion": DEMO, "lora": LORA}, "no LoRA for the built-in demo model"),
-    ({"base": DEMO, "motion": DEMO, "taesd": TAESD}, "not the built-in demo model"),
-], ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    "chosen, message",
+    [
+        ({"base": "sdxl.safetensors"}, "sdxl.safetensors is an SDXL checkpoint"),
+        ({"base": MOTION}, "motion.safetensors is a motion module, not"),
+        ({"lora": "sdxl.safetensors"}, "is a LoRA for SDXL"),
+        ({"motion": NO_MOTION, "motion_lora": MOTION_LORA}, "is a motion LoRA, but there is no motion module"),
+        ({"base": DEMO}, "do not fit together"),
+        ({"motion": DEMO}, "do not fit together"),
+        ({"base": DEMO, "motion": DEMO, "lora": LORA}, "no LoRA for the built-in demo model"),
+        ({"base": DEMO, "motion": DEMO, "taesd": TAESD}, "not the built-in demo model"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_a_mistaken_choice_is_an_error_that_names_it(comfyui: Server, chosen: dict, message: str) -> None:
     with pytest.raises(PromptFailed, match=message):
         score(comfyui, **chosen)

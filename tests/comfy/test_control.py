@@ -35,9 +35,19 @@ def score(server: Server, prompt: Prompt, output: int = 2) -> float:
 
 
 def timeline(**inputs: Any) -> dict[str, Any]:
-    return node("SeeingHearingConditionTimeline", **{
-        "conditions": ["condition", 0], "source_start": 0.0, "source_end": 0.0, "start": 0.0, "end": 0.0,
-        "strength": "", "schedule": ""} | inputs)
+    return node(
+        "SeeingHearingConditionTimeline",
+        **{
+            "conditions": ["condition", 0],
+            "source_start": 0.0,
+            "source_end": 0.0,
+            "start": 0.0,
+            "end": 0.0,
+            "strength": "",
+            "schedule": "",
+        }
+        | inputs,
+    )
 
 
 def saved_sound(server: Server, prompt: Prompt, source: str = "sampler") -> tuple[torch.Tensor, int]:
@@ -54,9 +64,15 @@ def test_a_timeline_changes_what_a_condition_asks_for(comfyui: Server) -> None:
     assert score(comfyui, plain) != score(comfyui, shifted)
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"start": 1.5}, "steers 1.5 s to the end, but the result lasts 1 s"), ({"start": 0.5, "end": 0.2}, "does not"),
-    ({"strength": "0: loud"}, "'0: loud' is no point of a curve"), ({"schedule": "0: 0"}, "0 everywhere")])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"start": 1.5}, "steers 1.5 s to the end, but the result lasts 1 s"),
+        ({"start": 0.5, "end": 0.2}, "does not"),
+        ({"strength": "0: loud"}, "'0: loud' is no point of a curve"),
+        ({"schedule": "0: 0"}, "0 everywhere"),
+    ],
+)
 def test_a_timeline_that_cannot_be_meant_is_an_error(comfyui: Server, changes: dict, message: str) -> None:
     prompt = text_to_sound(conditions=["placed", 0]) | {"placed": timeline(**changes)}
     with pytest.raises(PromptFailed, match=message):
@@ -64,9 +80,11 @@ def test_a_timeline_that_cannot_be_meant_is_an_error(comfyui: Server, changes: d
 
 
 def test_conditions_are_blended_saved_and_loaded(comfyui: Server) -> None:
-    several = {"other": condition(text="rain", weight=-0.5, conditions=["condition", 0]),
-               "blend": node("SeeingHearingBlendConditions", conditions=["other", 0], weight=1.0),
-               "keep": node("SeeingHearingSaveConditions", conditions=["blend", 0], filename_prefix="mine/blend")}
+    several = {
+        "other": condition(text="rain", weight=-0.5, conditions=["condition", 0]),
+        "blend": node("SeeingHearingBlendConditions", conditions=["other", 0], weight=1.0),
+        "keep": node("SeeingHearingSaveConditions", conditions=["blend", 0], filename_prefix="mine/blend"),
+    }
     blended = text_to_sound(conditions=["keep", 0]) | several
     outputs = comfyui.client.run(blended | shown("sampler", 2))
     (line,) = outputs["keep"]["text"]
@@ -78,12 +96,12 @@ def test_conditions_are_blended_saved_and_loaded(comfyui: Server) -> None:
     assert score(comfyui, again) == float(outputs["shown"]["text"][0]) != score(comfyui, text_to_sound())
 
 
-
 @pytest.mark.parametrize("prefix", ["../../elsewhere", "C:\\elsewhere", "/elsewhere", "long" * 30])
 def test_what_is_saved_stays_in_the_output_folder(comfyui: Server, prefix: str) -> None:
     prompt = loaders() | {
         "condition": condition(text="rain falls"),
-        "keep": node("SeeingHearingSaveConditions", conditions=["condition", 0], filename_prefix=prefix)}
+        "keep": node("SeeingHearingSaveConditions", conditions=["condition", 0], filename_prefix=prefix),
+    }
     with pytest.raises(PromptFailed, match="must stay inside of the output folder"):
         comfyui.client.run(prompt)
 
@@ -91,10 +109,12 @@ def test_what_is_saved_stays_in_the_output_folder(comfyui: Server, prefix: str) 
 def test_a_mask_says_which_part_of_a_picture_counts(comfyui: Server) -> None:
     def seen(**inputs: Any) -> float:
         prompt = text_to_sound(guided=False, conditions=["condition", 0]) | {
-            "video": node("LoadVideo", file=EXAMPLE_VIDEO), "condition": condition(video=["video", 0], **inputs),
+            "video": node("LoadVideo", file=EXAMPLE_VIDEO),
+            "condition": condition(video=["video", 0], **inputs),
             "mask": node("SolidMask", value=1.0, width=8, height=8),
             "hole": node("SolidMask", value=0.0, width=8, height=4),
-            "part": node("MaskComposite", destination=["mask", 0], source=["hole", 0], x=0, y=0, operation="multiply")}
+            "part": node("MaskComposite", destination=["mask", 0], source=["hole", 0], x=0, y=0, operation="multiply"),
+        }
         return score(comfyui, prompt)
 
     assert seen(mask=["mask", 0]) == pytest.approx(seen(), abs=1e-4)
@@ -107,7 +127,8 @@ def test_some_seconds_of_a_sound_are_made_anew(comfyui: Server) -> None:
     prompt = loaders() | {
         "sound": node("LoadAudio", audio=EXAMPLE_SOUND),
         "latent": node("SeeingHearingEncodeSound", audioldm=["audioldm", 0], audio=["sound", 0]),
-        "masked": node("SeeingHearingMaskSeconds", latent=["latent", 0], start=1.0, end=2.0, fade=0.0, fps=8.0)}
+        "masked": node("SeeingHearingMaskSeconds", latent=["latent", 0], start=1.0, end=2.0, fade=0.0, fps=8.0),
+    }
 
     def made(**inputs: Any) -> torch.Tensor:
         plain = sampler(latent=["masked", 0], guided=False, steps=10, prompt="a siren wails", **inputs)
@@ -125,12 +146,15 @@ def test_some_seconds_of_a_sound_are_made_anew(comfyui: Server) -> None:
 
 def test_a_gradient_steers_what_is_made_anew(comfyui: Server) -> None:
     """Through a mask that another node made in inference mode."""
+
     def made(**inputs: Any) -> float:
         prompt = loaders() | {
-            "sound": node("LoadAudio", audio=EXAMPLE_SOUND), "condition": condition(text="a dog barks"),
+            "sound": node("LoadAudio", audio=EXAMPLE_SOUND),
+            "condition": condition(text="a dog barks"),
             "latent": node("SeeingHearingEncodeSound", audioldm=["audioldm", 0], audio=["sound", 0]),
             "masked": node("SeeingHearingMaskSeconds", latent=["latent", 0], start=1.0, end=2.0, fade=0.2, fps=8.0),
-            "sampler": sampler(latent=["masked", 0], **inputs)}
+            "sampler": sampler(latent=["masked", 0], **inputs),
+        }
         return score(comfyui, prompt)
 
     assert made() != made(guided=False)
@@ -144,29 +168,40 @@ def test_a_region_of_a_video_is_made_anew(comfyui: Server) -> None:
         "hole": node("SolidMask", value=0.0, width=16, height=32),
         "right": node("MaskComposite", destination=["mask", 0], source=["hole", 0], x=0, y=0, operation="multiply"),
         "region": node("SetLatentNoiseMask", samples=["sampler", 2], mask=["right", 0]),
-        "masked": node("SeeingHearingMaskSeconds", latent=["region", 0], start=0.25, end=0.5, fade=0.0, fps=8.0)}
-    prompt["again"] = {"class_type": prompt["sampler"]["class_type"],
-                       "inputs": prompt["sampler"]["inputs"] | {"latent": ["masked", 0], "seed": 9}}
-    keep = {name: node("SaveLatent", samples=[source, 2], filename_prefix=f"latents/{name}")
-            for name, source in (("before", "sampler"), ("after", "again"))}
+        "masked": node("SeeingHearingMaskSeconds", latent=["region", 0], start=0.25, end=0.5, fade=0.0, fps=8.0),
+    }
+    prompt["again"] = {
+        "class_type": prompt["sampler"]["class_type"],
+        "inputs": prompt["sampler"]["inputs"] | {"latent": ["masked", 0], "seed": 9},
+    }
+    keep = {
+        name: node("SaveLatent", samples=[source, 2], filename_prefix=f"latents/{name}")
+        for name, source in (("before", "sampler"), ("after", "again"))
+    }
     client.run(prompt | keep)
     from safetensors.torch import load_file
-    before, after = (load_file(next((comfyui.folder / "output" / "latents").glob(f"{name}_*.latent")))["latent_tensor"]
-                     for name in keep)
+
+    before, after = (
+        load_file(next((comfyui.folder / "output" / "latents").glob(f"{name}_*.latent")))["latent_tensor"]
+        for name in keep
+    )
     same = (before - after).abs().amax(dim=1) < 1e-5
     half = same.shape[2] // 2
     assert same[:2].all() and same[:, :, :half].all()
     assert not same[2:, :, half:].any()
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"start": 1.0, "end": 1.0}, "must end after its start"), ({"start": 3.0, "end": 4.0}, "nothing from 3 s on")])
+@pytest.mark.parametrize(
+    "changes, message",
+    [({"start": 1.0, "end": 1.0}, "must end after its start"), ({"start": 3.0, "end": 4.0}, "nothing from 3 s on")],
+)
 def test_seconds_that_are_not_there_are_an_error(comfyui: Server, changes: dict, message: str) -> None:
     prompt = loaders() | {
         "sound": node("LoadAudio", audio=EXAMPLE_SOUND),
         "latent": node("SeeingHearingEncodeSound", audioldm=["audioldm", 0], audio=["sound", 0]),
         "masked": node("SeeingHearingMaskSeconds", latent=["latent", 0], fade=0.0, fps=8.0, **changes),
-        "keep": node("SaveLatent", samples=["masked", 0], filename_prefix="latents/masked")}
+        "keep": node("SaveLatent", samples=["masked", 0], filename_prefix="latents/masked"),
+    }
     with pytest.raises(PromptFailed, match=message):
         comfyui.client.run(prompt)
 

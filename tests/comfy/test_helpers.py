@@ -33,8 +33,10 @@ def key_frame(**inputs: Any) -> Prompt:
 
 
 def caption(**inputs: Any) -> dict[str, Any]:
-    return node("SeeingHearingCaption", **{"captioner": ["captioner", 0], "instruction": "", "before": "", "after": "",
-                                           "longest": 40} | inputs)
+    return node(
+        "SeeingHearingCaption",
+        **{"captioner": ["captioner", 0], "instruction": "", "before": "", "after": "", "longest": 40} | inputs,
+    )
 
 
 def test_a_key_frame_from_a_file_and_from_frames(comfyui: Server) -> None:
@@ -45,14 +47,18 @@ def test_a_key_frame_from_a_file_and_from_frames(comfyui: Server) -> None:
     for source in ({"video": ["video", 0]}, {"image": ["parts", 0], "fps": ["parts", 2]}):
         number, seconds = told(key_frame(**source))
         assert seconds == pytest.approx(float(times[int(number)]))
-    outputs = comfyui.client.run(key_frame(video=["video", 0]) | {
-        "save": node("SaveImage", images=["key", 0], filename_prefix="key")})
+    outputs = comfyui.client.run(
+        key_frame(video=["video", 0]) | {"save": node("SaveImage", images=["key", 0], filename_prefix="key")}
+    )
     assert len(outputs["save"]["images"]) == 1
 
 
 def test_a_video_is_captioned_by_itself(comfyui: Server) -> None:
-    prompt = key_frame(video=["video", 0]) | CAPTIONER | {
-        "caption": caption(image=["key", 0], before="the sound of", after="in a room")}
+    prompt = (
+        key_frame(video=["video", 0])
+        | CAPTIONER
+        | {"caption": caption(image=["key", 0], before="the sound of", after="in a room")}
+    )
     (text,) = comfyui.client.run(prompt)["caption"]["text"]
     assert text == f"the sound of {CAPTIONS[0]} in a room"  # the example shows a ball
 
@@ -62,9 +68,13 @@ def test_a_sound_is_captioned(comfyui: Server) -> None:
     assert comfyui.client.run(prompt)["caption"]["text"][0] in CAPTIONS
 
 
-@pytest.mark.parametrize("prompt, message", [
-    (key_frame() | {"save": node("PreviewImage", images=["key", 0])}, "one of them"),
-    (VIDEO | CAPTIONER | {"caption": caption()}, "Connect an image or a sound")])
+@pytest.mark.parametrize(
+    "prompt, message",
+    [
+        (key_frame() | {"save": node("PreviewImage", images=["key", 0])}, "one of them"),
+        (VIDEO | CAPTIONER | {"caption": caption()}, "Connect an image or a sound"),
+    ],
+)
 def test_what_is_not_connected_is_told(comfyui: Server, prompt: Prompt, message: str) -> None:
     with pytest.raises(PromptFailed, match=message):
         comfyui.client.run(prompt)
@@ -76,10 +86,18 @@ def rank(**inputs: Any) -> dict[str, Any]:
 
 def test_variations_are_ranked_by_what_guidance_did_not_optimise(comfyui: Server) -> None:
     """By AV-Align, and by ImageBind among equals."""
-    prompt = loaders() | VIDEO | {
-        "condition": condition(video=["video", 0]), "sampler": sampler(seconds=2.0, variations=3, guided=False),
-        "rank": rank(frames=["parts", 0], fps=["parts", 2], imagebind=["imagebind", 0], conditions=["condition", 0]),
-        "save": node("SaveAudio", audio=["rank", 0], filename_prefix="best")}
+    prompt = (
+        loaders()
+        | VIDEO
+        | {
+            "condition": condition(video=["video", 0]),
+            "sampler": sampler(seconds=2.0, variations=3, guided=False),
+            "rank": rank(
+                frames=["parts", 0], fps=["parts", 2], imagebind=["imagebind", 0], conditions=["condition", 0]
+            ),
+            "save": node("SaveAudio", audio=["rank", 0], filename_prefix="best"),
+        }
+    )
     outputs = comfyui.client.run(prompt)
     lines = outputs["rank"]["text"][0].splitlines()
     scores = [[float(part.rsplit(" ", 1)[1]) for part in line.split(": ")[1].split(", ")] for line in lines]
@@ -91,7 +109,8 @@ def test_variations_are_ranked_by_what_guidance_did_not_optimise(comfyui: Server
 
 def test_without_a_video_imagebind_ranks(comfyui: Server) -> None:
     prompt = text_to_sound(variations=2, guided=False) | {
-        "rank": rank(imagebind=["imagebind", 0], conditions=["condition", 0])}
+        "rank": rank(imagebind=["imagebind", 0], conditions=["condition", 0])
+    }
     (report,) = comfyui.client.run(prompt)["rank"]["text"]
     assert "AV-Align" not in report and len(report.splitlines()) == 2
     with pytest.raises(PromptFailed, match="nothing to rank by"):

@@ -31,8 +31,9 @@ def scores(server: Server, prompt: dict) -> dict[str, float]:
 
 def test_every_side_of_the_triangle_rises_above_the_unguided_run(comfyui: Server, random_models: Prompt) -> None:
     settings = {"steps": 10, "audio_steps": 10, "guidance": ["guidance", 0]}
-    guided, unguided = (scores(comfyui, joint(guided=steer, **settings) | random_models | STRONG)
-                        for steer in (True, False))
+    guided, unguided = (
+        scores(comfyui, joint(guided=steer, **settings) | random_models | STRONG) for steer in (True, False)
+    )
     assert list(guided) == TRIANGLE
     for pair in guided:
         assert guided[pair] > unguided[pair] + 0.01, pair
@@ -42,9 +43,14 @@ def test_a_prompt_for_each_stream_and_more_conditions(comfyui: Server) -> None:
     """Each text steers its own stream. One is cut, for being too long, and the schedules have different lengths."""
     long = "a wooden ball, seen from very near, " * 20
     prompt = joint(prompt=long, audio_prompt="knocks", steps=4, audio_steps=7, conditions=["more", 0]) | {
-        "more": condition(text="wind", weight=-0.5, streams="audio")}
+        "more": condition(text="wind", weight=-0.5, streams="audio")
+    }
     assert list(scores(comfyui, prompt)) == [
-        "video ~ generated audio", "video ~ text 2", "audio ~ text", "audio ~ text 3"]
+        "video ~ generated audio",
+        "video ~ text 2",
+        "audio ~ text",
+        "audio ~ text 3",
+    ]
 
 
 def test_weights_of_zero_leave_pairs_out(comfyui: Server) -> None:
@@ -53,9 +59,14 @@ def test_weights_of_zero_leave_pairs_out(comfyui: Server) -> None:
 
 
 def test_the_sound_is_as_long_as_the_video(comfyui: Server) -> None:
-    prompt = joint(frames=["scaled", 0], fps=["parts", 2], denoise=0.6) | clip(7, 48, 32) | {
-        "video 2": node("CreateVideo", images=["sampler", 0], audio=["sampler", 1], fps=["sampler", 2]),
-        "save": node("SaveVideo", video=["video 2", 0], filename_prefix="joint", format="auto", codec="auto")}
+    prompt = (
+        joint(frames=["scaled", 0], fps=["parts", 2], denoise=0.6)
+        | clip(7, 48, 32)
+        | {
+            "video 2": node("CreateVideo", images=["sampler", 0], audio=["sampler", 1], fps=["sampler", 2]),
+            "save": node("SaveVideo", video=["video 2", 0], filename_prefix="joint", format="auto", codec="auto"),
+        }
+    )
     (file,) = saved(comfyui, comfyui.client.run(prompt))
     info, (waveform, rate) = probe_video(file), read_audio(file)
     assert (info.width, info.height, info.duration) == (48, 32, pytest.approx(7 / 8, abs=1e-3))
@@ -79,8 +90,9 @@ def test_ten_runs_do_not_grow_memory(comfyui: Server) -> None:
 def test_the_sound_can_be_refined_alone(comfyui: Server) -> None:
     refine = sampler(latent=["sampler", 7], prompt="wind", seconds=9.0, denoise=0.5)
     del refine["inputs"]["imagebind"], refine["inputs"]["conditions"]
-    outputs = comfyui.client.run(joint(guided=False) | {
-        "refine": refine, "play": node("PreviewAudio", audio=["refine", 0])})
+    outputs = comfyui.client.run(
+        joint(guided=False) | {"refine": refine, "play": node("PreviewAudio", audio=["refine", 0])}
+    )
     (sound,) = outputs["play"]["audio"]
     waveform, rate = read_audio(comfyui.folder / sound["type"] / sound["subfolder"] / sound["filename"])
     assert waveform.shape[1] == rate / 2  # 4 frames at 8 fps
@@ -96,12 +108,21 @@ def test_without_imagebind_both_are_made_for_themselves(comfyui: Server) -> None
         comfyui.client.run(prompt)
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"sampler": joint_sampler(text_weight=0.0, pair_weight=0.0)}, "nothing to follow"),
-    ({"sampler": joint_sampler(guidance=["guidance", 0]),
-      "guidance": guidance(learning_rate=0.0, video_rate=0.0, video_prompt_rate=0.0)}, "moves nothing"),
-    ({"sampler": joint_sampler(height=36)}, "The height must be a multiple of 8"),
-], ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"sampler": joint_sampler(text_weight=0.0, pair_weight=0.0)}, "nothing to follow"),
+        (
+            {
+                "sampler": joint_sampler(guidance=["guidance", 0]),
+                "guidance": guidance(learning_rate=0.0, video_rate=0.0, video_prompt_rate=0.0),
+            },
+            "moves nothing",
+        ),
+        ({"sampler": joint_sampler(height=36)}, "The height must be a multiple of 8"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_bad_input_is_an_error_that_names_it(comfyui: Server, changes: dict, message: str) -> None:
     with pytest.raises(PromptFailed, match=message):
         comfyui.client.run(joint() | changes)

@@ -52,11 +52,18 @@ def test_inputs_explain_themselves(comfyui: Server) -> None:
 
 def test_the_page_speaks_english_as_the_nodes_do(comfyui: Server) -> None:
     """The other languages are compared with this file."""
-    said = {name: {"display_name": node["display_name"], "description": node["description"],
-                   "inputs": {key: label(key, options["tooltip"]) for key, options in inputs(node).items()},
-                   "outputs": {str(k): label(*output) for k, output in
-                               enumerate(zip(node["output_name"], node["output_tooltips"]))}}
-            for name, node in comfyui.client.object_info().items() if name.startswith("SeeingHearing")}
+    said = {
+        name: {
+            "display_name": node["display_name"],
+            "description": node["description"],
+            "inputs": {key: label(key, options["tooltip"]) for key, options in inputs(node).items()},
+            "outputs": {
+                str(k): label(*output) for k, output in enumerate(zip(node["output_name"], node["output_tooltips"]))
+            },
+        }
+        for name, node in comfyui.client.object_info().items()
+        if name.startswith("SeeingHearing")
+    }
     assert json.loads((ROOT / "locales" / "en" / "nodeDefs.json").read_text(encoding="utf-8")) == said
 
 
@@ -66,8 +73,11 @@ def label(name: str, tooltip: str) -> dict[str, str]:
 
 def inputs(node: dict) -> dict[str, dict]:
     """The options of every input of a node, by name."""
-    return {name: options for group in ("required", "optional")
-            for name, (_, options, *_) in node["input"].get(group, {}).items()}
+    return {
+        name: options
+        for group in ("required", "optional")
+        for name, (_, options, *_) in node["input"].get(group, {}).items()
+    }
 
 
 @pytest.fixture(scope="module")

@@ -35,10 +35,20 @@ def test_the_registry_would_accept_it(packed: Path, tmp_path: Path) -> None:
 
 
 def test_all_that_runs_is_packed_and_nothing_else(packed: Path, names: list[str]) -> None:
-    for wanted in ("__init__.py", "pyproject.toml", "requirements.txt", "LICENSE", "README.md", "nodes/__init__.py",
-                   "aligner/sampling.py", "aligner/demo/weights/imagebind.safetensors", "locales/zh/nodeDefs.json",
-                   "workflows/video_to_audio.json", "workflows/video_to_audio.jpg",
-                   "web/docs/SeeingHearingEncodeCondition.md"):
+    for wanted in (
+        "__init__.py",
+        "pyproject.toml",
+        "requirements.txt",
+        "LICENSE",
+        "README.md",
+        "nodes/__init__.py",
+        "aligner/sampling.py",
+        "aligner/demo/weights/imagebind.safetensors",
+        "locales/zh/nodeDefs.json",
+        "workflows/video_to_audio.json",
+        "workflows/video_to_audio.jpg",
+        "web/docs/SeeingHearingEncodeCondition.md",
+    ):
         assert wanted in names
     assert not [name for name in names if name.split("/")[0] in ("tests", "benchmarks", ".ci", ".env", "out")]
     assert packed.stat().st_size < LARGEST_PACK
@@ -50,8 +60,9 @@ def test_names_fit_every_file_system(names: list[str]) -> None:
     for name in names:
         assert len(name) <= LONGEST_PATH and all(len(part) < LONGEST_NAME for part in name.split("/")), name
         assert not forbidden & set(name) and name.isascii(), name
-        assert not any(part.split(".")[0].lower() in reserved or part != part.rstrip(". ")
-                       for part in name.split("/")), name
+        assert not any(
+            part.split(".")[0].lower() in reserved or part != part.rstrip(". ") for part in name.split("/")
+        ), name
     assert len({name.lower() for name in names}) == len(names)
 
 
@@ -72,8 +83,10 @@ def test_only_the_check_itself_needs_a_shell(names: list[str]) -> None:
 @pytest.mark.parametrize("language", ["en", "zh", "ja"])
 def test_every_label_is_translated(language: str) -> None:
     """The English file is what the nodes say; a test in the server compares it with them."""
-    read = {name: json.loads((ROOT / "locales" / name / "nodeDefs.json").read_text(encoding="utf-8"))
-            for name in ("en", language)}
+    read = {
+        name: json.loads((ROOT / "locales" / name / "nodeDefs.json").read_text(encoding="utf-8"))
+        for name in ("en", language)
+    }
     assert shape(read[language]) == shape(read["en"])
     for words, english in zip(strings(read[language]), strings(read["en"]), strict=True):
         assert words.strip()

@@ -38,8 +38,12 @@ def test_template_opens_runs_and_shows_its_result(comfyui: Server, page: Page, w
     outputs = comfyui.client.history(end["prompt_id"])["outputs"]
     (file,) = saved_files(comfyui, outputs)
     check_file(file, expected)
-    shown = [each for node, output in outputs.items() if {"images", "audio"} & set(output)
-             for each in page.shown_by(int(node))]
+    shown = [
+        each
+        for node, output in outputs.items()
+        if {"images", "audio"} & set(output)
+        for each in page.shown_by(int(node))
+    ]
     page.screenshot(pictures / f"{workflow.stem}.png")
     assert any(shows(each, expected) for each in shown), shown
     # Only now: previews and players make nodes grow.
@@ -80,7 +84,14 @@ def assert_survives(page: Page, comfyui: Server) -> None:
 def known(prompt: Prompt, comfyui: Server) -> Prompt:
     """What the server reads of a prompt: no titles, and no inputs that only the page has, such as players."""
     info = comfyui.client.object_info()
-    return {key: {"class_type": node["class_type"],
-                  "inputs": {name: value for name, value in node["inputs"].items()
-                             if any(name in group for group in info[node["class_type"]]["input"].values())}}
-            for key, node in prompt.items()}
+    return {
+        key: {
+            "class_type": node["class_type"],
+            "inputs": {
+                name: value
+                for name, value in node["inputs"].items()
+                if any(name in group for group in info[node["class_type"]]["input"].values())
+            },
+        }
+        for key, node in prompt.items()
+    }

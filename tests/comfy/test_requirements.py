@@ -51,12 +51,25 @@ def test_nothing_that_comfyui_brought_is_changed(comfyui: ComfyUI | None, tmp_pa
         if folder.suffix == ".dist-info" and not (site_packages / folder.name).exists():
             shutil.copytree(folder, site_packages / folder.name)
     report = tmp_path / "report.json"
-    command = [python_of(environment), "-m", "pip", "install", "--dry-run", "--quiet", "--disable-pip-version-check",
-               "--report", report, "-r", ROOT / "requirements.txt"]
+    command = [
+        python_of(environment),
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--report",
+        report,
+        "-r",
+        ROOT / "requirements.txt",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    added = {item["metadata"]["name"].lower().replace("_", "-")
-             for item in json.loads(report.read_text(encoding="utf-8"))["install"]}
+    added = {
+        item["metadata"]["name"].lower().replace("_", "-")
+        for item in json.loads(report.read_text(encoding="utf-8"))["install"]
+    }
     assert added >= {"diffusers", "open-clip-torch"}
     assert not added & had, "pip would change these"
 

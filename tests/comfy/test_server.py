@@ -18,11 +18,17 @@ PICTURE = re.compile(r"!\[.*?\]\((.+?)\)")
 
 def blurred(times: int, width: int = 64) -> Prompt:
     """A prompt of core nodes alone: an image, blurred again and again, then shown."""
-    prompt = {"0": {"class_type": "EmptyImage",
-                    "inputs": {"width": width, "height": width, "batch_size": 1, "color": 0x4080C0}}}
+    prompt = {
+        "0": {
+            "class_type": "EmptyImage",
+            "inputs": {"width": width, "height": width, "batch_size": 1, "color": 0x4080C0},
+        }
+    }
     for i in range(1, times + 1):
-        prompt[str(i)] = {"class_type": "ImageBlur",
-                          "inputs": {"image": [str(i - 1), 0], "blur_radius": 15, "sigma": 3.0 + i / 100}}
+        prompt[str(i)] = {
+            "class_type": "ImageBlur",
+            "inputs": {"image": [str(i - 1), 0], "blur_radius": 15, "sigma": 3.0 + i / 100},
+        }
     prompt["show"] = {"class_type": "PreviewImage", "inputs": {"images": [str(times), 0]}}
     return prompt
 
@@ -72,8 +78,9 @@ def test_wrong_prompt_is_refused_with_the_node_to_blame(client: Client) -> None:
 
 def test_interrupt_ends_the_run_and_the_next_one_works(client: Client) -> None:
     prompt_id = client.queue(blurred(40, width=1024))
-    client.wait_for(lambda event: (event.type, event.prompt_id) == ("executing", prompt_id)
-                    and event.data["node"] == "2")
+    client.wait_for(
+        lambda event: (event.type, event.prompt_id) == ("executing", prompt_id) and event.data["node"] == "2"
+    )
     client.interrupt()
     messages = dict(client.wait(prompt_id)["status"]["messages"])
     assert "execution_interrupted" in messages
@@ -84,7 +91,9 @@ def test_interrupt_ends_the_run_and_the_next_one_works(client: Client) -> None:
 def test_failure_inside_a_node_is_reported(comfyui: Server, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"not a picture")
-    prompt = {"load": {"class_type": "LoadImage", "inputs": {"image": comfyui.put_input(broken)}},
-              "show": {"class_type": "PreviewImage", "inputs": {"images": ["load", 0]}}}
+    prompt = {
+        "load": {"class_type": "LoadImage", "inputs": {"image": comfyui.put_input(broken)}},
+        "show": {"class_type": "PreviewImage", "inputs": {"images": ["load", 0]}},
+    }
     with pytest.raises(PromptFailed, match="LoadImage: cannot identify image file"):
         comfyui.client.run(prompt)

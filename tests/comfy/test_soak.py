@@ -35,21 +35,26 @@ GROWTH = 1.10
 
 def sound(seed: int) -> Prompt:
     return text_to_sound(seed=seed, seconds=0.5, steps=4) | {
-        "save": node("SaveAudio", audio=["sampler", 0], filename_prefix="soak/sound")}
+        "save": node("SaveAudio", audio=["sampler", 0], filename_prefix="soak/sound")
+    }
 
 
 def search(seed: int) -> Prompt:
     return sound(seed) | {
         "guidance": guidance(rule="search", candidates=2, compare="the rule's own", clips="the rule's own"),
-        "sampler": sampler(seed=seed, seconds=2.5, steps=4, window=2.0, guidance=["guidance", 0], text_weight=0.0)}
+        "sampler": sampler(seed=seed, seconds=2.5, steps=4, window=2.0, guidance=["guidance", 0], text_weight=0.0),
+    }
 
 
 def sound_for_a_clip(seed: int) -> Prompt:
     return loaders() | {
-        "video": node("LoadVideo", file=EXAMPLE_VIDEO), "parts": node("GetVideoComponents", video=["video", 0]),
-        "condition": condition(video=["video", 0]), "sampler": sampler(seed=seed, steps=3, length="same as video"),
+        "video": node("LoadVideo", file=EXAMPLE_VIDEO),
+        "parts": node("GetVideoComponents", video=["video", 0]),
+        "condition": condition(video=["video", 0]),
+        "sampler": sampler(seed=seed, steps=3, length="same as video"),
         "together": node("CreateVideo", images=["parts", 0], audio=["sampler", 0], fps=["parts", 2]),
-        "save": node("SaveVideo", video=["together", 0], filename_prefix="soak/clip", format="auto", codec="auto")}
+        "save": node("SaveVideo", video=["together", 0], filename_prefix="soak/clip", format="auto", codec="auto"),
+    }
 
 
 def video(seed: int) -> Prompt:
@@ -60,7 +65,8 @@ def video(seed: int) -> Prompt:
 
 def both(seed: int) -> Prompt:
     return joint(seed=seed, frame_count=2, steps=3, audio_steps=3) | {
-        "save": node("SaveAudio", audio=["sampler", 1], filename_prefix="soak/joint")}
+        "save": node("SaveAudio", audio=["sampler", 1], filename_prefix="soak/joint")
+    }
 
 
 KINDS: tuple[Callable[[int], Prompt], ...] = (sound, search, sound_for_a_clip, video, both)
@@ -96,8 +102,12 @@ def interrupted(client: Client, prompt: Prompt, after: int) -> bool:
     """Queue a prompt, with steps enough to catch it, and interrupt it after some of them. Whether that was in time."""
     prompt["sampler"]["inputs"]["steps"] = 60
     prompt_id = client.queue(prompt)
-    client.wait_for(lambda event: event.prompt_id == prompt_id and (
-        event.type == "execution_success" or event.type == "progress" and event.data["value"] >= after))
+    client.wait_for(
+        lambda event: (
+            event.prompt_id == prompt_id
+            and (event.type == "execution_success" or event.type == "progress" and event.data["value"] >= after)
+        )
+    )
     client.interrupt()
     return client.wait(prompt_id, timeout=300)["status"]["status_str"] != "success"
 

@@ -41,8 +41,9 @@ def test_a_tuned_prompt_is_saved_loaded_and_used_again(comfyui: Server) -> None:
     plain = score(client, sound_to_video(guided=False), 4)
     reused = score(client, sound_to_video(guided=False, tuned_prompt=["tuned", 0]) | loaded, 4)
     assert reused != plain
-    assert reused == score(client, sound_to_video(guided=False, tuned_prompt=["first", 5]) | {
-        "first": sound_to_video()["sampler"]}, 4), "a file holds what the output held"
+    assert reused == score(
+        client, sound_to_video(guided=False, tuned_prompt=["first", 5]) | {"first": sound_to_video()["sampler"]}, 4
+    ), "a file holds what the output held"
     # A joint run takes the stream that it has.
     plain = score(client, joint(guided=False), 4)
     assert score(client, joint(guided=False, tuned_prompt=["tuned", 0]) | loaded, 4) != plain
@@ -72,9 +73,14 @@ def test_a_damaged_file_is_an_error_that_names_it(comfyui: Server) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "broken.safetensors").write_bytes(b"nothing")
     with pytest.raises(PromptFailed, match="broken.safetensors"):
-        comfyui.client.run(loaders() | animatediff() | {
-            "load": node(LOAD, file="broken.safetensors"),
-            "keep": node("SeeingHearingSaveTunedPrompt", tuned_prompt=["load", 0], filename_prefix="again")})
+        comfyui.client.run(
+            loaders()
+            | animatediff()
+            | {
+                "load": node(LOAD, file="broken.safetensors"),
+                "keep": node("SeeingHearingSaveTunedPrompt", tuned_prompt=["load", 0], filename_prefix="again"),
+            }
+        )
 
 
 def test_a_prompt_of_the_other_stream_is_an_error(comfyui: Server) -> None:
@@ -86,8 +92,10 @@ def test_a_prompt_of_the_other_stream_is_an_error(comfyui: Server) -> None:
 @pytest.mark.parametrize("prefix, message", [("", "filename_prefix is empty"), ("../up", "must stay inside")])
 def test_prompts_are_saved_where_they_are_looked_for(comfyui: Server, prefix: str, message: str) -> None:
     with pytest.raises(PromptFailed, match=message):
-        comfyui.client.run(text_to_sound(guided=False) | {
-            "save": node("SeeingHearingSaveTunedPrompt", tuned_prompt=["sampler", 4], filename_prefix=prefix)})
+        comfyui.client.run(
+            text_to_sound(guided=False)
+            | {"save": node("SeeingHearingSaveTunedPrompt", tuned_prompt=["sampler", 4], filename_prefix=prefix)}
+        )
 
 
 def choices(client: Client) -> list[str]:

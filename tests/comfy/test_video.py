@@ -32,9 +32,18 @@ STRONG = {"guidance": guidance(video_rate=0.1, video_prompt_rate=0.02, inner_ste
 
 
 def test_every_pair_rises_above_the_unguided_run(comfyui: Server, random_models: Prompt) -> None:
-    pairs = {"seen": condition(text="a ball bounces", conditions=["condition", 0]),
-             "score": node("SeeingHearingAlignmentScore", imagebind=["imagebind", 0], conditions=["seen", 0],
-                           image=["sampler", 0], fps=["sampler", 1], compare="mean", clips="released")}
+    pairs = {
+        "seen": condition(text="a ball bounces", conditions=["condition", 0]),
+        "score": node(
+            "SeeingHearingAlignmentScore",
+            imagebind=["imagebind", 0],
+            conditions=["seen", 0],
+            image=["sampler", 0],
+            fps=["sampler", 1],
+            compare="mean",
+            clips="released",
+        ),
+    }
 
     def run(**inputs) -> dict[str, float]:
         prompt = sound_to_video(steps=12, guidance=["guidance", 0], **inputs)
@@ -65,11 +74,13 @@ def test_interrupt_ends_the_run_within_a_step_and_the_next_run_works(comfyui: Se
 
 def test_frames_and_fps_chain_into_core_nodes(comfyui: Server) -> None:
     prompt = sound_to_video(fps=5.0, guided=False) | {
-        "scaled": node("ImageScale", image=["sampler", 0], upscale_method="bicubic", width=48, height=64,
-                       crop="disabled"),
+        "scaled": node(
+            "ImageScale", image=["sampler", 0], upscale_method="bicubic", width=48, height=64, crop="disabled"
+        ),
         "cut": node("TrimAudioDuration", audio=["sound", 0], start_index=0.0, duration=0.8),
         "video": node("CreateVideo", images=["scaled", 0], audio=["cut", 0], fps=["sampler", 1]),
-        "save": node("SaveVideo", video=["video", 0], filename_prefix="scaled", format="auto", codec="auto")}
+        "save": node("SaveVideo", video=["video", 0], filename_prefix="scaled", format="auto", codec="auto"),
+    }
     (file,) = saved(comfyui, comfyui.client.run(prompt))
     info, (waveform, rate) = probe_video(file), read_audio(file)
     assert (info.width, info.height, info.duration) == (48, 64, pytest.approx(4 / 5))
@@ -78,8 +89,13 @@ def test_frames_and_fps_chain_into_core_nodes(comfyui: Server) -> None:
 
 def test_a_latent_goes_through_core_nodes_and_back_in(comfyui: Server) -> None:
     client = comfyui.client
-    first, *_ = saved(comfyui, client.run(sound_to_video(guided=False) | {
-        "keep": node("SaveLatent", samples=["sampler", 2], filename_prefix="latents/clip")}))
+    first, *_ = saved(
+        comfyui,
+        client.run(
+            sound_to_video(guided=False)
+            | {"keep": node("SaveLatent", samples=["sampler", 2], filename_prefix="latents/clip")}
+        ),
+    )
     (written,) = (comfyui.folder / "output" / "latents").glob("clip_*.latent")
     with torch.no_grad():  # a VAE takes ComfyUI's latents as they are
         decoded = load_demo_animatediff().vae.decode(load_file(written)["latent_tensor"][:1]).sample[0] / 2 + 0.5
@@ -89,8 +105,10 @@ def test_a_latent_goes_through_core_nodes_and_back_in(comfyui: Server) -> None:
         "loaded": node("LoadLatent", latent="clip.latent"),
         "part": node("LatentFromBatch", samples=["loaded", 0], batch_index=0, length=2),
         "longer": node("RepeatLatentBatch", samples=["part", 0], amount=3),
-        "bigger": node("LatentUpscale", samples=["longer", 0], upscale_method="bilinear", width=80, height=64,
-                       crop="disabled")}
+        "bigger": node(
+            "LatentUpscale", samples=["longer", 0], upscale_method="bilinear", width=80, height=64, crop="disabled"
+        ),
+    }
     files = saved(comfyui, client.run(again))
     assert len(files) == 6
     assert all(read_image(file).shape == (3, 64, 80) for file in files)
@@ -102,10 +120,12 @@ def test_a_refined_latent_keeps_what_denoise_leaves(comfyui: Server) -> None:
         "refined": video_sampler(latent=["sampler", 2], denoise=0.05, steps=20, seed=4, guided=False),
         "save 2": node("SaveImage", images=["refined", 0], filename_prefix="refined"),
         "other": video_sampler(steps=20, seed=4, guided=False),
-        "save 3": node("SaveImage", images=["other", 0], filename_prefix="other")}
+        "save 3": node("SaveImage", images=["other", 0], filename_prefix="other"),
+    }
     outputs = comfyui.client.run(prompt)
-    first, refined, other = (read_image(saved(comfyui, {name: outputs[name]})[0])
-                             for name in ("save", "save 2", "save 3"))
+    first, refined, other = (
+        read_image(saved(comfyui, {name: outputs[name]})[0]) for name in ("save", "save 2", "save 3")
+    )
     assert (refined - first).abs().mean() < 0.5 * (other - first).abs().mean()
 
 
@@ -123,16 +143,25 @@ def test_frames_decide_count_and_size(comfyui: Server) -> None:
 
 def clip(frames: int, width: int, height: int) -> dict:
     """The first frames of the example clip, at a size."""
-    return {"video": node("LoadVideo", file=EXAMPLE_VIDEO), "parts": node("GetVideoComponents", video=["video", 0]),
-            "cut": node("ImageFromBatch", image=["parts", 0], batch_index=0, length=frames),
-            "scaled": node("ImageScale", image=["cut", 0], upscale_method="area", width=width, height=height,
-                           crop="center")}
+    return {
+        "video": node("LoadVideo", file=EXAMPLE_VIDEO),
+        "parts": node("GetVideoComponents", video=["video", 0]),
+        "cut": node("ImageFromBatch", image=["parts", 0], batch_index=0, length=frames),
+        "scaled": node(
+            "ImageScale", image=["cut", 0], upscale_method="area", width=width, height=height, crop="center"
+        ),
+    }
 
 
 def test_a_picture_without_motion_module_for_a_sound_shorter_than_a_clip(comfyui: Server) -> None:
-    prompt = sound_to_video(frame_count=1, decoding="half") | animatediff(motion=NO_MOTION) | {
-        "click": node("TrimAudioDuration", audio=["sound", 0], start_index=0.4, duration=0.2),
-        "condition": condition(audio=["click", 0])}
+    prompt = (
+        sound_to_video(frame_count=1, decoding="half")
+        | animatediff(motion=NO_MOTION)
+        | {
+            "click": node("TrimAudioDuration", audio=["sound", 0], start_index=0.4, duration=0.2),
+            "condition": condition(audio=["click", 0]),
+        }
+    )
     (picture,) = saved(comfyui, comfyui.client.run(prompt))
     assert read_image(picture).std() > 0.01
 
@@ -144,23 +173,51 @@ def test_without_imagebind_it_is_plain_animatediff(comfyui: Server) -> None:
     assert outputs["shown"]["text"] == ["nan"]
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"sampler": video_sampler(width=60)}, "The width must be a multiple of 8, not 60"),
-    ({"sampler": video_sampler(frames=["scaled", 0], denoise=0.5), **clip(2, 32, 30)},
-     "The height must be a multiple of 8, not 30"),
-    ({**animatediff(motion=NO_MOTION)}, "Without a motion module only single pictures"),
-    ({"sampler": video_sampler(denoise=0.5)}, "no video latent is connected"),
-    ({"sampler": video_sampler(latent=["empty", 0], frames=["scaled", 0], denoise=0.5), **clip(2, 32, 32),
-      "empty": node("EmptyLatentImage", width=32, height=32, batch_size=2)}, "Both a latent and frames"),
-    ({"sampler": video_sampler(latent=["empty", 0]),
-      "empty": node("EmptySD3LatentImage", width=32, height=32, batch_size=2)}, "has shape"),
-    ({"sampler": video_sampler(latent=["masked", 0]), "mask": node("SolidMask", value=0.0, width=32, height=32),
-      "empty": node("EmptyLatentImage", width=32, height=32, batch_size=2),
-      "masked": node("SetLatentNoiseMask", samples=["empty", 0], mask=["mask", 0])}, "mask of this latent is empty"),
-    ({"condition": condition(text="rain", streams="audio")}, "steers audio, but video is generated"),
-    ({"sampler": video_sampler(guidance=["guidance", 0]),
-      "guidance": guidance(video_rate=0.0, video_prompt_rate=0.0)}, "moves nothing"),
-], ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"sampler": video_sampler(width=60)}, "The width must be a multiple of 8, not 60"),
+        (
+            {"sampler": video_sampler(frames=["scaled", 0], denoise=0.5), **clip(2, 32, 30)},
+            "The height must be a multiple of 8, not 30",
+        ),
+        ({**animatediff(motion=NO_MOTION)}, "Without a motion module only single pictures"),
+        ({"sampler": video_sampler(denoise=0.5)}, "no video latent is connected"),
+        (
+            {
+                "sampler": video_sampler(latent=["empty", 0], frames=["scaled", 0], denoise=0.5),
+                **clip(2, 32, 32),
+                "empty": node("EmptyLatentImage", width=32, height=32, batch_size=2),
+            },
+            "Both a latent and frames",
+        ),
+        (
+            {
+                "sampler": video_sampler(latent=["empty", 0]),
+                "empty": node("EmptySD3LatentImage", width=32, height=32, batch_size=2),
+            },
+            "has shape",
+        ),
+        (
+            {
+                "sampler": video_sampler(latent=["masked", 0]),
+                "mask": node("SolidMask", value=0.0, width=32, height=32),
+                "empty": node("EmptyLatentImage", width=32, height=32, batch_size=2),
+                "masked": node("SetLatentNoiseMask", samples=["empty", 0], mask=["mask", 0]),
+            },
+            "mask of this latent is empty",
+        ),
+        ({"condition": condition(text="rain", streams="audio")}, "steers audio, but video is generated"),
+        (
+            {
+                "sampler": video_sampler(guidance=["guidance", 0]),
+                "guidance": guidance(video_rate=0.0, video_prompt_rate=0.0),
+            },
+            "moves nothing",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_bad_input_is_an_error_that_names_it(comfyui: Server, changes: dict, message: str) -> None:
     with pytest.raises(PromptFailed, match=message):
         comfyui.client.run(sound_to_video() | changes)
@@ -172,5 +229,8 @@ def test_no_frames_at_all_are_refused_by_the_server(comfyui: Server) -> None:
 
 
 def saved(server: Server, outputs: dict) -> list[Path]:
-    return [server.folder / image["type"] / image["subfolder"] / image["filename"]
-            for output in outputs.values() for image in output.get("images", ())]
+    return [
+        server.folder / image["type"] / image["subfolder"] / image["filename"]
+        for output in outputs.values()
+        for image in output.get("images", ())
+    ]

@@ -31,12 +31,20 @@ def audio_embedding(binder, waveform, seconds):
     mels = []
     for k in range(count):
         start = last_start * k / max(count - 1, 1)
-        clip = waveform[:, int(start * rate):int((start + 1) * rate)]
+        clip = waveform[:, int(start * rate) : int((start + 1) * rate)]
         clip = clip - clip.mean()
         with default_dtype(waveform.dtype):
             mel = torchaudio.compliance.kaldi.fbank(
-                clip, htk_compat=True, sample_frequency=rate, use_energy=False, window_type="hanning",
-                num_mel_bins=128, dither=0.0, frame_length=25, frame_shift=10).T
+                clip,
+                htk_compat=True,
+                sample_frequency=rate,
+                use_energy=False,
+                window_type="hanning",
+                num_mel_bins=128,
+                dither=0.0,
+                frame_length=25,
+                frame_shift=10,
+            ).T
         mel = F.pad(mel, (0, 204 - mel.shape[1]))
         mels.append((mel - -4.268) / 9.138)
     return binder.audio(torch.stack(mels)[:, None]).mean(dim=0, keepdim=True)
@@ -101,7 +109,9 @@ def paper_rule(model, binder, z, y, negative, targets, *, steps, seconds, cfg=2.
 def video_network(model, z, t, negative, y, cfg):
     frames = z.shape[2]
     unconditional, conditional = (
-        model.unet(z, t, encoder_hidden_states=prompt.repeat_interleave(frames, dim=0)).sample for prompt in (negative, y))
+        model.unet(z, t, encoder_hidden_states=prompt.repeat_interleave(frames, dim=0)).sample
+        for prompt in (negative, y)
+    )
     return unconditional + cfg * (conditional - unconditional)
 
 
@@ -120,13 +130,37 @@ def video_embedding(binder, model, z0, shown):
     return binder.vision(clips).mean(dim=0, keepdim=True)
 
 
-def joint_released_rule(video, audio, binder, z, y, negative, text, *, steps, seconds, shown, lr, prompt_lr, first,
-                        video_cfg=7.5, audio_cfg=2.5):
+def joint_released_rule(
+    video,
+    audio,
+    binder,
+    z,
+    y,
+    negative,
+    text,
+    *,
+    steps,
+    seconds,
+    shown,
+    lr,
+    prompt_lr,
+    first,
+    video_cfg=7.5,
+    audio_cfg=2.5,
+):
     """Algorithm 1 with the triangle loss (eq. 16): both generators step, then Adam moves both latents and the video's
     prompt. z, y, negative: by stream; text: ImageBind's embedding (1, D) of the prompt."""
-    schedulers = {"video": DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="linear", steps_offset=1,
-                                         clip_sample=False, timestep_spacing="linspace"),
-                  "audio": DDIMScheduler.from_config(audio.scheduler_config)}
+    schedulers = {
+        "video": DDIMScheduler(
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="linear",
+            steps_offset=1,
+            clip_sample=False,
+            timestep_spacing="linspace",
+        ),
+        "audio": DDIMScheduler.from_config(audio.scheduler_config),
+    }
     for scheduler in schedulers.values():
         scheduler.set_timesteps(steps)
     z, y = dict(z), dict(y)
@@ -139,9 +173,13 @@ def joint_released_rule(video, audio, binder, z, y, negative, text, *, steps, se
             z = {name: schedulers[name].step(noise[name], t[name], z[name], eta=0.0).prev_sample for name in z}
         if i >= first:
             z = {name: latent.clone().requires_grad_(True) for name, latent in z.items()}
-            optimizer = torch.optim.Adam([{"params": [z["video"]], "lr": lr["video"]},
-                                          {"params": [z["audio"]], "lr": lr["audio"]},
-                                          {"params": [y["video"]], "lr": prompt_lr}])
+            optimizer = torch.optim.Adam(
+                [
+                    {"params": [z["video"]], "lr": lr["video"]},
+                    {"params": [z["audio"]], "lr": lr["audio"]},
+                    {"params": [y["video"]], "lr": prompt_lr},
+                ]
+            )
             abar = {name: schedulers[name].alphas_cumprod[t[name]].item() for name in z}
             z0 = {name: (z[name] - (1 - abar[name]) ** 0.5 * noise[name]) / abar[name] ** 0.5 for name in z}
             seen = video_embedding(binder, video, z0["video"], shown)

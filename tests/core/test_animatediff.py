@@ -52,8 +52,15 @@ def conditions(binder):
 
 
 def _guided(denoiser, prompts, binder, conditions, seed=0, batch=1, **settings):
-    return generate(denoiser, prompts, seed=seed, batch=batch, binder=binder, conditions=conditions,
-                    guidance=Guidance(**{"rule": "released"} | settings))
+    return generate(
+        denoiser,
+        prompts,
+        seed=seed,
+        batch=batch,
+        binder=binder,
+        conditions=conditions,
+        guidance=Guidance(**{"rule": "released"} | settings),
+    )
 
 
 def _scores(result):
@@ -62,28 +69,54 @@ def _scores(result):
 
 # --- unguided: the library's own pipelines -------------------------------------------------------------------------
 
+
 def test_unguided_equals_the_pipeline_of_diffusers(animatediff, animatediff_folders):
     base, motion = animatediff_folders
     pipeline = AnimateDiffPipeline(
-        unet=UNet2DConditionModel.from_pretrained(base, subfolder="unet"), vae=animatediff.vae,
-        motion_adapter=MotionAdapter.from_pretrained(motion), text_encoder=animatediff.text_encoder,
+        unet=UNet2DConditionModel.from_pretrained(base, subfolder="unet"),
+        vae=animatediff.vae,
+        motion_adapter=MotionAdapter.from_pretrained(motion),
+        text_encoder=animatediff.text_encoder,
         tokenizer=animatediff.tokenizer,
-        scheduler=DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="linear", steps_offset=1,
-                                clip_sample=False, timestep_spacing="linspace"))
+        scheduler=DDIMScheduler(
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="linear",
+            steps_offset=1,
+            clip_sample=False,
+            timestep_spacing="linspace",
+        ),
+    )
     pipeline.set_progress_bar_config(disable=True)
-    theirs = pipeline("a dog", num_frames=5, height=SIDE, width=72, num_inference_steps=7, guidance_scale=7.5,
-                      negative_prompt="blurry", output_type="pt", generator=torch.Generator().manual_seed(4)).frames
+    theirs = pipeline(
+        "a dog",
+        num_frames=5,
+        height=SIDE,
+        width=72,
+        num_inference_steps=7,
+        guidance_scale=7.5,
+        negative_prompt="blurry",
+        output_type="pt",
+        generator=torch.Generator().manual_seed(4),
+    ).frames
     denoiser = animatediff.denoiser(frames=5, height=SIDE, width=72, steps=7, cfg=7.5, negative_prompt="blurry")
     ours = generate(denoiser, denoiser.prompts(["a dog"]), seed=4).signals["video"].pixels
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
 
 
 def test_a_picture_equals_the_pipeline_of_diffusers(picture_model, animatediff_folders):
-    pipeline = StableDiffusionPipeline.from_pretrained(animatediff_folders[0], safety_checker=None,
-                                                       feature_extractor=None)
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        animatediff_folders[0], safety_checker=None, feature_extractor=None
+    )
     pipeline.set_progress_bar_config(disable=True)
-    theirs = pipeline("a dog", height=SIDE, width=SIDE, num_inference_steps=5, output_type="pt",
-                      generator=torch.Generator().manual_seed(4)).images
+    theirs = pipeline(
+        "a dog",
+        height=SIDE,
+        width=SIDE,
+        num_inference_steps=5,
+        output_type="pt",
+        generator=torch.Generator().manual_seed(4),
+    ).images
     denoiser = picture_model.denoiser(frames=1, height=SIDE, width=SIDE, steps=5)
     ours = generate(denoiser, denoiser.prompts(["a dog"]), seed=4).signals["video"].pixels
     torch.testing.assert_close(ours[:, 0], theirs, atol=1e-4, rtol=0)
@@ -101,8 +134,13 @@ def test_the_schedule_is_the_one_of_motion_modules(animatediff, picture_model):
 def test_a_picture_needs_no_schedule_of_ddim(animatediff_folders, tmp_path):
     """Configs of other samplers do not say that latents are not clipped to -1..1."""
     folder = shutil.copytree(animatediff_folders[0], tmp_path / "base")
-    config = {"_class_name": "EulerAncestralDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012,
-              "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
+    config = {
+        "_class_name": "EulerAncestralDiscreteScheduler",
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "num_train_timesteps": 1000,
+    }
     (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(config))
     scheduler = load_animatediff(folder).denoiser(frames=1, steps=4).scheduler
     assert (scheduler.config.clip_sample, scheduler.config.steps_offset) == (False, 1)
@@ -111,33 +149,41 @@ def test_a_picture_needs_no_schedule_of_ddim(animatediff_folders, tmp_path):
 
 # --- frugal decoding ------------------------------------------------------------------------------------------------
 
+
 def _loss(binder, conditions, signal):
     named = {"audio": conditions[0], "text": conditions[1]}
-    objective = Objective(lambda video: video.embed(binder, CLIP_SAMPLINGS["released"]),
-                          {name: condition.embedding for name, condition in named.items()}, pairs(["video"], named))
+    objective = Objective(
+        lambda video: video.embed(binder, CLIP_SAMPLINGS["released"]),
+        {name: condition.embedding for name, condition in named.items()},
+        pairs(["video"], named),
+    )
     return objective({"video": signal}).loss.sum()
 
 
 @pytest.mark.parametrize("frames, fps", [(16, 8), (7, 3), (1, 8)])
 def test_frugal_decoding_has_the_gradient_of_decoding_everything(exact_animatediff, frames, fps, seeded):
     binder = load_random_imagebind(seed=2).double()
-    conditions = [audio_condition(binder, torch.randn(1, 32000, generator=seeded, dtype=torch.float64), 16000),
-                  text_condition(binder, "a dog barks")]
+    conditions = [
+        audio_condition(binder, torch.randn(1, 32000, generator=seeded, dtype=torch.float64), 16000),
+        text_condition(binder, "a dog barks"),
+    ]
     latents = torch.randn(2, 4, frames, 8, 8, generator=seeded, dtype=torch.float64).requires_grad_(True)
     decode = exact_animatediff.decode
     everything = torch.stack([decode(sample.transpose(0, 1)) for sample in latents])
-    expected, = torch.autograd.grad(_loss(binder, conditions, Frames(everything, Fraction(fps))), latents)
+    (expected,) = torch.autograd.grad(_loss(binder, conditions, Frames(everything, Fraction(fps))), latents)
     with checkpointed(binder.blocks()):
         loss = _loss(binder, conditions, LatentFrames(latents, Fraction(fps), decode, decode))
-        actual, = torch.autograd.grad(loss, latents)
+        (actual,) = torch.autograd.grad(loss, latents)
     assert expected.abs().max() > 0
     torch.testing.assert_close(actual, expected, atol=1e-12, rtol=1e-6)
 
 
-@pytest.mark.parametrize("at_once, calls", [(64, [(1, 4, 8, 8)] * 4), (2 * 64, [(2, 4, 8, 8)] * 2),
-                                            (32 * 32, [(4, 4, 8, 8)])])
-def test_only_the_frames_that_imagebind_looks_at_are_decoded(animatediff, binder, conditions, seeded, monkeypatch,
-                                                             at_once, calls):
+@pytest.mark.parametrize(
+    "at_once, calls", [(64, [(1, 4, 8, 8)] * 4), (2 * 64, [(2, 4, 8, 8)] * 2), (32 * 32, [(4, 4, 8, 8)])]
+)
+def test_only_the_frames_that_imagebind_looks_at_are_decoded(
+    animatediff, binder, conditions, seeded, monkeypatch, at_once, calls
+):
     """Large ones one by one, small ones together: two clips of a second, two frames each."""
     monkeypatch.setattr(signals, "_LATENT_PIXELS_AT_ONCE", at_once)
     decoded = []
@@ -149,15 +195,17 @@ def test_only_the_frames_that_imagebind_looks_at_are_decoded(animatediff, binder
     latents = torch.randn(1, 4, 16, 8, 8, generator=seeded).requires_grad_(True)
     loss = _loss(binder, conditions, LatentFrames(latents, Fraction(8), decode, decode))
     assert decoded == calls
-    gradient, = torch.autograd.grad(loss, latents)
+    (gradient,) = torch.autograd.grad(loss, latents)
     looked_at = gradient.abs().amax(dim=(0, 1, 3, 4)) > 0
     assert looked_at.nonzero().flatten().tolist() == [0, 7, 8, 15]
     assert decoded == calls * 2  # once more on the way back
 
 
 def test_half_decoding_is_for_guidance_only(animatediff, prompts, binder, conditions):
-    exact, half = (animatediff.denoiser(frames=4, height=SIDE, width=SIDE, steps=4, decoding=decoding)
-                   for decoding in ("exact", "half"))
+    exact, half = (
+        animatediff.denoiser(frames=4, height=SIDE, width=SIDE, steps=4, decoding=decoding)
+        for decoding in ("exact", "half")
+    )
     plain = [generate(denoiser, prompts, seed=1).signals["video"].pixels for denoiser in (exact, half)]
     assert torch.equal(*plain)
     guided = [_guided(denoiser, prompts, binder, conditions).latents["video"] for denoiser in (exact, half)]
@@ -166,8 +214,10 @@ def test_half_decoding_is_for_guidance_only(animatediff, prompts, binder, condit
 
 def test_checkpointing_changes_nothing(denoiser, prompts, binder, conditions):
     settings = {"prompt_rates": {"video": 0.02}, "rates": {"video": 0.05}}
-    kept, recomputed = (_guided(denoiser, prompts, binder, conditions, checkpointing=checkpointing, **settings)
-                        for checkpointing in (False, True))
+    kept, recomputed = (
+        _guided(denoiser, prompts, binder, conditions, checkpointing=checkpointing, **settings)
+        for checkpointing in (False, True)
+    )
     assert torch.equal(kept.latents["video"], recomputed.latents["video"])
     assert torch.equal(kept.prompts["video"], recomputed.prompts["video"])
 
@@ -180,15 +230,28 @@ def test_checkpoints_wrap_the_motion_modules(denoiser):
 
 # --- guidance -------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("settings", [
-    {"rates": {"video": 0.05}},
-    {"rates": {"video": 0.05}, "compare": "per_clip"},
-    {"rates": {"video": 30.0}, "rule": "paper", "start": 0.0},
-    {"rates": {"video": 0.01}, "prompt_rates": {"video": 0.02}},
-], ids=["released", "per clip", "paper", "with prompt tuning"])
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rates": {"video": 0.05}},
+        {"rates": {"video": 0.05}, "compare": "per_clip"},
+        {"rates": {"video": 30.0}, "rule": "paper", "start": 0.0},
+        {"rates": {"video": 0.01}, "prompt_rates": {"video": 0.02}},
+    ],
+    ids=["released", "per clip", "paper", "with prompt tuning"],
+)
 def test_guidance_raises_the_score_of_every_pair(denoiser, prompts, binder, conditions, settings):
-    unguided = generate(denoiser, prompts, seed=0, batch=SEEDS, binder=binder, conditions=conditions, steer=False,
-                        guidance=Guidance(**{"rule": "released"} | settings))
+    unguided = generate(
+        denoiser,
+        prompts,
+        seed=0,
+        batch=SEEDS,
+        binder=binder,
+        conditions=conditions,
+        steer=False,
+        guidance=Guidance(**{"rule": "released"} | settings),
+    )
     guided = _guided(denoiser, prompts, binder, conditions, batch=SEEDS, **settings)
     assert list(guided.scores) == ["video ~ audio", "video ~ text"]
     assert (_scores(guided) > _scores(unguided)).all()
@@ -205,8 +268,9 @@ def test_prompt_tuning_alone_raises_the_score(denoiser, prompts, binder, conditi
 def test_without_text_the_sound_alone_steers(denoiser, prompts, binder, conditions):
     sound, text = conditions
     silent_text = text_condition(binder, "a dog barks", weight=0.0)
-    without, with_zero = (_guided(denoiser, prompts, binder, given, rates={"video": 0.05})
-                          for given in ([sound], [sound, silent_text]))
+    without, with_zero = (
+        _guided(denoiser, prompts, binder, given, rates={"video": 0.05}) for given in ([sound], [sound, silent_text])
+    )
     assert list(with_zero.scores) == ["video ~ audio"]
     assert torch.equal(without.latents["video"], with_zero.latents["video"])
 
@@ -247,8 +311,9 @@ def test_same_seed_same_bits(denoiser, prompts, binder, conditions):
 
 
 def test_variations_are_each_their_own_video(denoiser, prompts, binder, conditions):
-    both = generate(denoiser, prompts, seed=3, batch=2, binder=binder, conditions=conditions,
-                    guidance=Guidance("released"))
+    both = generate(
+        denoiser, prompts, seed=3, batch=2, binder=binder, conditions=conditions, guidance=Guidance("released")
+    )
     second = generate(denoiser, prompts, seed=4, binder=binder, conditions=conditions, guidance=Guidance("released"))
     assert both.signals["video"].pixels.shape == (2, 8, 3, SIDE, SIDE)
     torch.testing.assert_close(both.signals["video"].pixels[1:], second.signals["video"].pixels, atol=1e-4, rtol=0)
@@ -263,6 +328,7 @@ def test_a_picture_follows_a_sound(picture_model, binder, conditions):
 
 
 # --- video to video -------------------------------------------------------------------------------------------------
+
 
 def test_the_lower_denoise_is_the_more_of_a_video_stays(animatediff, prompts, seeded):
     clean = torch.randn(1, 4, 4, 8, 8, generator=seeded)
@@ -284,20 +350,24 @@ def test_encoding_is_deterministic_and_fits_the_denoiser(animatediff, seeded):
 
 # --- what cannot be made --------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("settings, message", [
-    ({"frames": 40, "window": 33}, "4 to 32 frames at once, not 33"),
-    ({"window": 3}, "4 to 32 frames at once, not 3"),
-    ({"frames": 0}, "at least 1 frame"),
-    ({"height": 100}, "height must be a multiple of 8, not 100. Take 96"),
-    ({"width": 0}, "width must be a multiple of 8"),
-    ({"fps": 0}, "frame rate"),
-    ({"fps": 0.0001}, "frame rate"),
-    ({"fps": float("nan")}, "frame rate"),
-    ({"steps": 0}, "0 denoising steps"),
-    ({"cfg": float("inf")}, "cfg"),
-    ({"denoise": 0.0}, "denoise"),
-    ({"decoding": "rough"}, "decoding 'rough'. Choose one of: exact, half, taesd"),
-])
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"frames": 40, "window": 33}, "4 to 32 frames at once, not 33"),
+        ({"window": 3}, "4 to 32 frames at once, not 3"),
+        ({"frames": 0}, "at least 1 frame"),
+        ({"height": 100}, "height must be a multiple of 8, not 100. Take 96"),
+        ({"width": 0}, "width must be a multiple of 8"),
+        ({"fps": 0}, "frame rate"),
+        ({"fps": 0.0001}, "frame rate"),
+        ({"fps": float("nan")}, "frame rate"),
+        ({"steps": 0}, "0 denoising steps"),
+        ({"cfg": float("inf")}, "cfg"),
+        ({"denoise": 0.0}, "denoise"),
+        ({"decoding": "rough"}, "decoding 'rough'. Choose one of: exact, half, taesd"),
+    ],
+)
 def test_what_cannot_be_made_is_named(animatediff, settings, message):
     with pytest.raises(AlignerError, match=message):
         animatediff.denoiser(**settings)

@@ -29,9 +29,14 @@ def pipeline(audioldm_folder):
 def test_unguided_equals_diffusers_pipeline(audioldm, pipeline, cfg, negative, seconds):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        expected = pipeline("a dog barks", negative_prompt=negative or None, audio_length_in_s=seconds,
-                            num_inference_steps=5, guidance_scale=cfg,
-                            generator=torch.Generator().manual_seed(3)).audios
+        expected = pipeline(
+            "a dog barks",
+            negative_prompt=negative or None,
+            audio_length_in_s=seconds,
+            num_inference_steps=5,
+            guidance_scale=cfg,
+            generator=torch.Generator().manual_seed(3),
+        ).audios
     denoiser = audioldm.denoiser(seconds=seconds, steps=5, cfg=cfg, negative_prompt=negative)
     result = generate(denoiser, denoiser.prompts(["a dog barks"]), seed=3)
     actual = result.signals["audio"].waveform
@@ -105,8 +110,14 @@ def test_other_predictions_than_noise_equal_the_scheduler(exact_audioldm, predic
     from diffusers import DDIMScheduler
 
     config = {**exact_audioldm.scheduler_config, "prediction_type": prediction_type}
-    model = type(exact_audioldm)(exact_audioldm.unet, exact_audioldm.vae, exact_audioldm.vocoder,
-                                 exact_audioldm.text_encoder, exact_audioldm.tokenizer, config)
+    model = type(exact_audioldm)(
+        exact_audioldm.unet,
+        exact_audioldm.vae,
+        exact_audioldm.vocoder,
+        exact_audioldm.text_encoder,
+        exact_audioldm.tokenizer,
+        config,
+    )
     denoiser = model.denoiser(seconds=0.5, steps=4)
     z = denoiser.start([torch.Generator().manual_seed(0)])
     output = denoiser.predict(z, denoiser.prompts(["rain"]), 1)
@@ -117,20 +128,33 @@ def test_other_predictions_than_noise_equal_the_scheduler(exact_audioldm, predic
 
 
 def test_a_schedule_that_cannot_be_sampled_is_refused(audioldm):
-    for change, message in (({"prediction_type": "flow_prediction"}, "flow_prediction|prediction_type"),
-                            ({"rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "steps_offset": 0},
-                             "without signal")):
-        model = type(audioldm)(audioldm.unet, audioldm.vae, audioldm.vocoder, audioldm.text_encoder,
-                               audioldm.tokenizer, {**audioldm.scheduler_config, **change})
+    for change, message in (
+        ({"prediction_type": "flow_prediction"}, "flow_prediction|prediction_type"),
+        ({"rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "steps_offset": 0}, "without signal"),
+    ):
+        model = type(audioldm)(
+            audioldm.unet,
+            audioldm.vae,
+            audioldm.vocoder,
+            audioldm.text_encoder,
+            audioldm.tokenizer,
+            {**audioldm.scheduler_config, **change},
+        )
         with pytest.raises(AlignerError, match=message):
             model.denoiser(seconds=0.5, steps=4)
 
 
 def test_memory_estimates_keep_their_order(audioldm):
     denoiser = audioldm.denoiser(seconds=10, steps=2)
-    plain, checkpointed, guided, tuned = (denoiser.activation_bytes(2, guidance) for guidance in (
-        None, Guidance("released", checkpointing=True), Guidance("released"),
-        Guidance("released", prompt_rates={"audio": 0.1})))
+    plain, checkpointed, guided, tuned = (
+        denoiser.activation_bytes(2, guidance)
+        for guidance in (
+            None,
+            Guidance("released", checkpointing=True),
+            Guidance("released"),
+            Guidance("released", prompt_rates={"audio": 0.1}),
+        )
+    )
     assert 0 < plain < checkpointed < guided < tuned
     assert denoiser.activation_bytes(4) == 2 * plain
 
@@ -143,12 +167,15 @@ def test_a_tokenizer_without_words_is_refused(tmp_path, audioldm_folder):
         load_audioldm(folder)
 
 
-@pytest.mark.parametrize("place, content", [
-    ("model_index.json", "[]"),
-    ("tokenizer/vocab.json", "not json"),
-    ("unet/config.json", '{"_class_name": "UNet2DConditionModel", "norm_num_groups": 0}'),
-    ("vocoder/config.json", '{"upsample_rates": []}'),
-])
+@pytest.mark.parametrize(
+    "place, content",
+    [
+        ("model_index.json", "[]"),
+        ("tokenizer/vocab.json", "not json"),
+        ("unet/config.json", '{"_class_name": "UNet2DConditionModel", "norm_num_groups": 0}'),
+        ("vocoder/config.json", '{"upsample_rates": []}'),
+    ],
+)
 def test_a_damaged_file_is_a_checkpoint_error(tmp_path, audioldm_folder, place, content):
     folder = _copy(audioldm_folder, tmp_path)
     (folder / place).write_text(content)
@@ -174,10 +201,17 @@ def test_loading_leaves_the_hosts_settings_alone(audioldm_folder, tmp_path):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("settings, message", [
-    ({"cfg": float("nan")}, "cfg"), ({"cfg": -1.0}, "cfg"), ({"cfg": float("inf")}, "cfg"),
-    ({"denoise": 0.0}, "denoise"), ({"denoise": 1.5}, "denoise"), ({"seconds": 1e9}, "too many"),
-])
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"cfg": float("nan")}, "cfg"),
+        ({"cfg": -1.0}, "cfg"),
+        ({"cfg": float("inf")}, "cfg"),
+        ({"denoise": 0.0}, "denoise"),
+        ({"denoise": 1.5}, "denoise"),
+        ({"seconds": 1e9}, "too many"),
+    ],
+)
 def test_settings_that_cannot_be_sampled_name_themselves(audioldm, settings, message):
     with pytest.raises(AlignerError, match=message):
         audioldm.denoiser(**{"seconds": 1, "steps": 2} | settings)
@@ -250,8 +284,15 @@ def test_missing_and_unexpected_keys_list_themselves(tmp_path, audioldm_folder, 
     assert lost in str(caught.value) and "stray.weight" in str(caught.value)
 
 
-@pytest.mark.parametrize("component, name", [("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model"),
-                                             ("vocoder", "pytorch_model"), ("text_encoder", "pytorch_model")])
+@pytest.mark.parametrize(
+    "component, name",
+    [
+        ("unet", "diffusion_pytorch_model"),
+        ("vae", "diffusion_pytorch_model"),
+        ("vocoder", "pytorch_model"),
+        ("text_encoder", "pytorch_model"),
+    ],
+)
 def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path, audioldm_folder, component, name):
     folder = _copy(audioldm_folder, tmp_path)
     for weights in (folder / component).glob("*.safetensors"):
@@ -279,8 +320,14 @@ def _as_pytorch_bin(folder):
     from safetensors.torch import load_file
 
     for path in folder.rglob("*.safetensors"):
-        torch.save(load_file(path), path.with_name(path.name.replace("model.safetensors", "model.bin")
-                                                   if path.name.startswith("diffusion") else "pytorch_model.bin"))
+        torch.save(
+            load_file(path),
+            path.with_name(
+                path.name.replace("model.safetensors", "model.bin")
+                if path.name.startswith("diffusion")
+                else "pytorch_model.bin"
+            ),
+        )
         path.unlink()
 
 

@@ -50,8 +50,10 @@ def test_the_same_clips_keep_their_time():
 
 def test_streams_and_the_duration_of_videos_stay():
     def video(seconds: int) -> Condition:
-        return replace(condition([1.0, 0.0], duration=Fraction(seconds), streams=("audio",)),
-                       embedding=Embedding(torch.tensor([[[1.0, 0.0]]]), SPANS[:1], "video"))
+        return replace(
+            condition([1.0, 0.0], duration=Fraction(seconds), streams=("audio",)),
+            embedding=Embedding(torch.tensor([[[1.0, 0.0]]]), SPANS[:1], "video"),
+        )
 
     sound = condition([0.0, 1.0], spans=SPANS[:1], duration=Fraction(4), streams=("audio",))
     same = blended([video(3), sound])
@@ -59,13 +61,17 @@ def test_streams_and_the_duration_of_videos_stay():
     assert blended([video(3), video(2), sound]).duration is None and blended([sound, sound]).duration is None
 
 
-@pytest.mark.parametrize("conditions, message", [
-    ([condition([1.0, 0.0])], "at least two"),
-    ([condition([1.0, 0.0]), condition([0.0, 1.0], weight=0.0)], "at least two"),
-    ([condition([1.0, 0.0]), condition([2.0, 0.0], weight=-1.0)], "cancel each other out"),
-    ([condition([1.0, 0.0], streams=("video",)), condition([0.0, 1.0])], "different streams"),
-    ([condition([1.0, 0.0]), condition([0.0, 1.0, 0.0])], "another ImageBind than the first"),
-    ([condition([1.0, 0.0], timeline=Timeline()), condition([0.0, 1.0])], "Blend first")])
+@pytest.mark.parametrize(
+    "conditions, message",
+    [
+        ([condition([1.0, 0.0])], "at least two"),
+        ([condition([1.0, 0.0]), condition([0.0, 1.0], weight=0.0)], "at least two"),
+        ([condition([1.0, 0.0]), condition([2.0, 0.0], weight=-1.0)], "cancel each other out"),
+        ([condition([1.0, 0.0], streams=("video",)), condition([0.0, 1.0])], "different streams"),
+        ([condition([1.0, 0.0]), condition([0.0, 1.0, 0.0])], "another ImageBind than the first"),
+        ([condition([1.0, 0.0], timeline=Timeline()), condition([0.0, 1.0])], "Blend first"),
+    ],
+)
 def test_what_cannot_be_blended_is_an_error(conditions, message):
     with pytest.raises(AlignerError, match=message):
         blended(conditions)

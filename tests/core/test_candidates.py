@@ -32,8 +32,16 @@ def conditions(binder):
 
 
 def _run(denoiser, binder, conditions, batch=1, seed=3, on_step=lambda step: None, **settings):
-    return generate(denoiser, denoiser.prompts(["a dog"] * batch), seed=seed, batch=batch, binder=binder,
-                    conditions=conditions, guidance=Guidance(**settings), on_step=on_step)
+    return generate(
+        denoiser,
+        denoiser.prompts(["a dog"] * batch),
+        seed=seed,
+        batch=batch,
+        binder=binder,
+        conditions=conditions,
+        guidance=Guidance(**settings),
+        on_step=on_step,
+    )
 
 
 def _noises(denoiser, seed):
@@ -68,15 +76,20 @@ def test_the_best_candidate_goes_on_and_nothing_else_is_changed(denoiser, binder
 
 def test_every_sample_has_its_own_choice(denoiser, binder, conditions):
     together = _run(denoiser, binder, conditions, batch=3, candidates={"audio": TRIED}).latents["audio"]
-    alone = [_run(denoiser, binder, conditions, seed=3 + k, candidates={"audio": TRIED}).latents["audio"]
-             for k in range(3)]
+    alone = [
+        _run(denoiser, binder, conditions, seed=3 + k, candidates={"audio": TRIED}).latents["audio"] for k in range(3)
+    ]
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-3, rtol=0)
 
 
 def test_streams_are_chosen_for_each_other(audioldm, animatediff, binder):
     """Two generators, three noises each: the pair that fits best is one of nine."""
-    couple = Together([animatediff.denoiser(frames=2, height=64, width=64, fps=4, steps=STEPS),
-                       audioldm.denoiser(seconds=0.5, steps=STEPS)])
+    couple = Together(
+        [
+            animatediff.denoiser(frames=2, height=64, width=64, fps=4, steps=STEPS),
+            audioldm.denoiser(seconds=0.5, steps=STEPS),
+        ]
+    )
     assert couple.couplings == (("video",), ("audio",))
     guidance = Guidance(candidates={"video": 3, "audio": 3}, chosen_at=0.9)  # all but one of the steps
     objective, prompts = objective_of(couple, binder, [], guidance=guidance), couple.prompts(["a dog", "a dog"])
@@ -87,9 +100,11 @@ def test_streams_are_chosen_for_each_other(audioldm, animatediff, binder):
         sample(couple, start, prompts, on_step=lambda step: cleans.append(step.clean))
         estimates.append(cleans[guidance.choice(STEPS) - 1])
     with torch.no_grad():
-        losses = {(a, b): objective(couple.render({"video": estimates[a]["video"],
-                                                   "audio": estimates[b]["audio"]})).loss
-                  for a in range(3) for b in range(3)}
+        losses = {
+            (a, b): objective(couple.render({"video": estimates[a]["video"], "audio": estimates[b]["audio"]})).loss
+            for a in range(3)
+            for b in range(3)
+        }
     chosen, _ = sample(couple, starts[0], prompts, guidance, objective, others=starts[1:])
     finals = [sample(couple, start, prompts)[0] for start in starts]
     pairs = [min(losses, key=lambda pair: losses[pair][row].item()) for row in range(2)]
@@ -100,18 +115,36 @@ def test_streams_are_chosen_for_each_other(audioldm, animatediff, binder):
 
 
 def test_one_candidate_is_the_plain_run(denoiser, binder, conditions):
-    guided = generate(denoiser, denoiser.prompts(["a dog"]), seed=3, binder=binder, conditions=conditions,
-                      guidance=Guidance(rule="released", candidates={"audio": 1}))
-    default = generate(denoiser, denoiser.prompts(["a dog"]), seed=3, binder=binder, conditions=conditions,
-                       guidance=Guidance(rule="released"))
+    guided = generate(
+        denoiser,
+        denoiser.prompts(["a dog"]),
+        seed=3,
+        binder=binder,
+        conditions=conditions,
+        guidance=Guidance(rule="released", candidates={"audio": 1}),
+    )
+    default = generate(
+        denoiser,
+        denoiser.prompts(["a dog"]),
+        seed=3,
+        binder=binder,
+        conditions=conditions,
+        guidance=Guidance(rule="released"),
+    )
     assert torch.equal(guided.latents["audio"], default.latents["audio"])
 
 
 def test_every_candidate_takes_its_steps_before_the_choice(denoiser, binder, conditions):
     def chosen(candidates):
         seen = []
-        _run(denoiser, binder, conditions, candidates={"audio": candidates}, chosen_at=0.9,
-             on_step=lambda step: seen.append(step))
+        _run(
+            denoiser,
+            binder,
+            conditions,
+            candidates={"audio": candidates},
+            chosen_at=0.9,
+            on_step=lambda step: seen.append(step),
+        )
         return len([step for step in seen if not step.tried])
 
     assert chosen(4) == 4 * 4 + 1 and chosen(2) == 2 * 4 + 1
@@ -119,9 +152,15 @@ def test_every_candidate_takes_its_steps_before_the_choice(denoiser, binder, con
 
 def test_progress_counts_the_steps_of_all_candidates(denoiser, binder, conditions):
     passed = []
-    generate(denoiser, denoiser.prompts(["a dog"]), seed=3, binder=binder, conditions=conditions,
-             guidance=Guidance(rule="released", candidates={"audio": 3}, chosen_at=0.4),
-             on_step=lambda step: passed.append(step.passed))
+    generate(
+        denoiser,
+        denoiser.prompts(["a dog"]),
+        seed=3,
+        binder=binder,
+        conditions=conditions,
+        guidance=Guidance(rule="released", candidates={"audio": 3}, chosen_at=0.4),
+        on_step=lambda step: passed.append(step.passed),
+    )
     # Three times two steps, the choice, which is no step, and the last three steps.
     assert passed == pytest.approx([number / 9 for number in (1, 2, 3, 4, 5, 6, 6, 7, 8, 9)])
 
@@ -131,8 +170,9 @@ def test_it_is_the_same_every_time(denoiser, binder, conditions):
     assert torch.equal(one, two)
 
 
-@pytest.mark.parametrize("settings", [{"candidates": {"audio": 0}}, {"candidates": {"audio": 1.5}}, {"chosen_at": 0.0},
-                                      {"chosen_at": 1.0}])
+@pytest.mark.parametrize(
+    "settings", [{"candidates": {"audio": 0}}, {"candidates": {"audio": 1.5}}, {"chosen_at": 0.0}, {"chosen_at": 1.0}]
+)
 def test_settings_that_cannot_work_are_refused(settings):
     with pytest.raises(AlignerError, match=next(iter(settings)).replace("chosen_at", "candidate")):
         Guidance(**settings)
@@ -140,11 +180,21 @@ def test_settings_that_cannot_work_are_refused(settings):
 
 def test_only_what_is_tried_more_often_is_followed_more_often(audioldm, animatediff, binder):
     """Five sounds and two clips: ten pairs, of which the best is taken."""
-    couple = Together([animatediff.denoiser(frames=2, height=64, width=64, fps=4, steps=STEPS),
-                       audioldm.denoiser(seconds=0.5, steps=STEPS)])
+    couple = Together(
+        [
+            animatediff.denoiser(frames=2, height=64, width=64, fps=4, steps=STEPS),
+            audioldm.denoiser(seconds=0.5, steps=STEPS),
+        ]
+    )
     guidance, seen = Guidance(candidates={"video": 2, "audio": 5}, chosen_at=0.4), []
-    result = generate(couple, couple.prompts(["a dog"]), seed=1, binder=binder, guidance=guidance,
-                      on_step=lambda step: seen.append(step))
+    result = generate(
+        couple,
+        couple.prompts(["a dog"]),
+        seed=1,
+        binder=binder,
+        guidance=guidance,
+        on_step=lambda step: seen.append(step),
+    )
     (choice,) = [step for step in seen if step.tried]
     assert len(choice.tried) == 10 and len(seen) == 5 * 2 + 1 + 3
     assert choice.alignment.loss == min(alignment.loss for alignment in choice.tried)
@@ -156,20 +206,32 @@ def test_only_what_is_tried_more_often_is_followed_more_often(audioldm, animated
 
 def test_the_same_sounds_are_tried_whatever_else_is(audioldm, animatediff, binder):
     """A stream's noises do not depend on how many another stream tries."""
-    couple = Together([animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2),
-                       audioldm.denoiser(seconds=0.5, steps=2)])
+    couple = Together(
+        [animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2), audioldm.denoiser(seconds=0.5, steps=2)]
+    )
     target = [replace(text_condition(binder, "a dog barks"), streams=("audio",))]
-    sounds = [generate(couple, couple.prompts(["a dog"]), seed=1, binder=binder, between=0.0, conditions=target,
-                       guidance=Guidance(candidates={"audio": 4, "video": number})).latents["audio"]
-              for number in (1, 6)]
+    sounds = [
+        generate(
+            couple,
+            couple.prompts(["a dog"]),
+            seed=1,
+            binder=binder,
+            between=0.0,
+            conditions=target,
+            guidance=Guidance(candidates={"audio": 4, "video": number}),
+        ).latents["audio"]
+        for number in (1, 6)
+    ]
     torch.testing.assert_close(*sounds)
 
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_no_candidate_of_any_stream_has_another_ones_noise(audioldm, animatediff, order):
     """The larger latent of a video would otherwise begin with what the last candidate ended with, moved along."""
-    denoisers = [animatediff.denoiser(frames=4, height=64, width=64, fps=8, steps=2),
-                 audioldm.denoiser(seconds=0.5, steps=2)]
+    denoisers = [
+        animatediff.denoiser(frames=4, height=64, width=64, fps=8, steps=2),
+        audioldm.denoiser(seconds=0.5, steps=2),
+    ]
     couple, draw = Together(denoisers[::-1] if order else denoisers), [torch.Generator().manual_seed(7)]
     noises = [couple.start(draw) for _ in range(3)]
     for stream in couple.streams:
@@ -180,21 +242,38 @@ def test_no_candidate_of_any_stream_has_another_ones_noise(audioldm, animatediff
 
 
 def test_what_nothing_compares_is_not_tried_twice(audioldm, animatediff, binder):
-    couple = Together([animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2),
-                       audioldm.denoiser(seconds=0.5, steps=2)])
+    couple = Together(
+        [animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2), audioldm.denoiser(seconds=0.5, steps=2)]
+    )
     target, seen = [replace(text_condition(binder, "a dog barks"), streams=("audio",))], []
-    generate(couple, couple.prompts(["a dog"]), seed=1, binder=binder, between=0.0, conditions=target,
-             guidance=Guidance(candidates={"audio": 2, "video": 6}), on_step=seen.append)
+    generate(
+        couple,
+        couple.prompts(["a dog"]),
+        seed=1,
+        binder=binder,
+        between=0.0,
+        conditions=target,
+        guidance=Guidance(candidates={"audio": 2, "video": 6}),
+        on_step=seen.append,
+    )
     assert [len(step.tried) for step in seen if step.tried] == [2]
 
 
 def test_a_choice_that_nothing_compares_is_an_error(audioldm, animatediff, binder):
-    couple = Together([animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2),
-                       audioldm.denoiser(seconds=0.5, steps=2)])
+    couple = Together(
+        [animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2), audioldm.denoiser(seconds=0.5, steps=2)]
+    )
     target = [replace(text_condition(binder, "a dog barks"), streams=("audio",))]
     with pytest.raises(AlignerError, match="would move video, but compares only audio"):
-        generate(couple, couple.prompts(["a dog"]), seed=1, binder=binder, between=0.0, conditions=target,
-                 guidance=Guidance(candidates={"video": 6}))
+        generate(
+            couple,
+            couple.prompts(["a dog"]),
+            seed=1,
+            binder=binder,
+            between=0.0,
+            conditions=target,
+            guidance=Guidance(candidates={"video": 6}),
+        )
 
 
 def test_what_would_move_only_before_the_choice_is_an_error(denoiser, binder, conditions):
@@ -223,12 +302,19 @@ def test_of_what_is_refused_the_best_is_taken_only_where_all_are():
 
 def test_a_silent_sound_loses_in_every_pair(animatediff, audioldm, binder, monkeypatch):
     """Whatever video it is tried with."""
-    couple = Together([animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2),
-                       audioldm.denoiser(seconds=0.5, steps=2)])
+    couple = Together(
+        [animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2), audioldm.denoiser(seconds=0.5, steps=2)]
+    )
     silent, seen = iter([True, True, False]), []
     monkeypatch.setattr(Sound, "silent", property(lambda sound: torch.tensor([next(silent)])))
-    generate(couple, couple.prompts(["a scene"]), seed=0, binder=binder, on_step=seen.append,
-             guidance=Guidance(candidates={"video": 2, "audio": 3}))
+    generate(
+        couple,
+        couple.prompts(["a scene"]),
+        seed=0,
+        binder=binder,
+        on_step=seen.append,
+        guidance=Guidance(candidates={"video": 2, "audio": 3}),
+    )
     (choice,) = [step for step in seen if step.tried]
     losses = torch.cat([alignment.loss for alignment in choice.tried]).reshape(2, 3)
     assert choice.alignment.loss == losses[:, 2].min()
@@ -263,8 +349,9 @@ def test_of_a_long_sound_every_piece_is_chosen_by_itself(audioldm, binder, condi
         # Its middle third: the ends are faded into the neighbours.
         start, end = part.start * second, min(part.until, 6) * second
         piece = slice(round((2 * start + end) / 3), round((start + 2 * end) / 3))
-        same = [k for k, each in enumerate(followed)
-                if torch.equal(each[:, :, piece], choice.clean["audio"][:, :, piece])]
+        same = [
+            k for k, each in enumerate(followed) if torch.equal(each[:, :, piece], choice.clean["audio"][:, :, piece])
+        ]
         assert len(same) == 1
         picked += same
     assert len(set(picked)) > 1, "of one noise alone it would be a choice of the whole"
@@ -277,12 +364,19 @@ def test_pieces_between_the_clips_are_an_error(audioldm, binder, conditions):
     with pytest.raises(AlignerError, match="piece by piece, but at .* clips upstream leave gaps.* short or released"):
         _run(denoiser, binder, conditions, candidates={"audio": 2}, clips="upstream", on_step=seen.append)
     assert not seen
-    _run(audioldm.denoiser(seconds=3, steps=STEPS, window=2.0), binder, conditions, candidates={"audio": 2},
-         clips="upstream")
+    _run(
+        audioldm.denoiser(seconds=3, steps=STEPS, window=2.0),
+        binder,
+        conditions,
+        candidates={"audio": 2},
+        clips="upstream",
+    )
 
 
 def test_a_short_sound_in_windows_is_as_in_one_piece(audioldm, binder, conditions):
-    whole, windowed = (_run(audioldm.denoiser(seconds=1.5, steps=STEPS, window=window), binder, conditions,
-                            candidates={"audio": 2}) for window in (None, 2.0))
+    whole, windowed = (
+        _run(audioldm.denoiser(seconds=1.5, steps=STEPS, window=window), binder, conditions, candidates={"audio": 2})
+        for window in (None, 2.0)
+    )
     assert torch.equal(whole.signals["audio"].waveform, windowed.signals["audio"].waveform)
     assert torch.equal(whole.score, windowed.score)

@@ -32,14 +32,25 @@ def seeing(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     tower = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = BlipConfig(
-        text_config={**tower, "vocab_size": len(WORDS), "projection_dim": 8, "max_position_embeddings": 64,
-                     "encoder_hidden_size": 16, "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0,
-                     "sep_token_id": 3},
-        vision_config={**tower, "image_size": 32, "patch_size": 16}, projection_dim=8)
+        text_config={
+            **tower,
+            "vocab_size": len(WORDS),
+            "projection_dim": 8,
+            "max_position_embeddings": 64,
+            "encoder_hidden_size": 16,
+            "bos_token_id": 2,
+            "eos_token_id": 3,
+            "pad_token_id": 0,
+            "sep_token_id": 3,
+        },
+        vision_config={**tower, "image_size": 32, "patch_size": 16},
+        projection_dim=8,
+    )
     BlipForConditionalGeneration(config).save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join(WORDS), encoding="utf-8")
-    BlipProcessor(BlipImageProcessor(size={"height": 32, "width": 32}),
-                  BertTokenizerFast(str(folder / "vocab.txt"))).save_pretrained(folder)
+    BlipProcessor(
+        BlipImageProcessor(size={"height": 32, "width": 32}), BertTokenizerFast(str(folder / "vocab.txt"))
+    ).save_pretrained(folder)
     return folder
 
 
@@ -60,13 +71,29 @@ def hearing(tmp_path_factory) -> Path:
     (folder / "vocab.json").write_text(json.dumps(letters), encoding="utf-8")
     (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
     config = WhisperConfig(
-        vocab_size=len(letters), d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
-        decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, num_mel_bins=8, max_source_positions=50,
-        max_target_positions=32, pad_token_id=8, bos_token_id=8, eos_token_id=8, decoder_start_token_id=8,
-        suppress_tokens=None, begin_suppress_tokens=None)
+        vocab_size=len(letters),
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        num_mel_bins=8,
+        max_source_positions=50,
+        max_target_positions=32,
+        pad_token_id=8,
+        bos_token_id=8,
+        eos_token_id=8,
+        decoder_start_token_id=8,
+        suppress_tokens=None,
+        begin_suppress_tokens=None,
+    )
     WhisperForConditionalGeneration(config).save_pretrained(folder)
-    WhisperProcessor(WhisperFeatureExtractor(feature_size=8, chunk_length=1),
-                     WhisperTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))).save_pretrained(folder)
+    WhisperProcessor(
+        WhisperFeatureExtractor(feature_size=8, chunk_length=1),
+        WhisperTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt")),
+    ).save_pretrained(folder)
     return folder
 
 
@@ -89,8 +116,10 @@ def test_a_sound_of_any_rate_is_described(hearing):
 
 def test_no_more_is_written_than_the_decoder_has_positions_for(seeing, hearing):
     """64 and 32, of which some are for what comes before."""
-    for caption, positions in ((lambda **options: load_captioner(seeing).of_picture(PICTURE, **options), 64),
-                               (lambda **options: load_captioner(hearing).of_sound(SOUND, 16000, **options), 32)):
+    for caption, positions in (
+        (lambda **options: load_captioner(seeing).of_picture(PICTURE, **options), 64),
+        (lambda **options: load_captioner(hearing).of_sound(SOUND, 16000, **options), 32),
+    ):
         tokens = []
         assert caption(longest=1000, on_token=lambda: tokens.append(None))
         assert len(tokens) == positions - 4
@@ -105,8 +134,9 @@ def instructed(seeing: Path, monkeypatch):
 
 def test_an_instruction_takes_positions_too(seeing, monkeypatch):
     tokens = []
-    instructed(seeing, monkeypatch).of_picture(PICTURE, instruction="abc " * 14, longest=1000,
-                                               on_token=lambda: tokens.append(None))
+    instructed(seeing, monkeypatch).of_picture(
+        PICTURE, instruction="abc " * 14, longest=1000, on_token=lambda: tokens.append(None)
+    )
     assert len(tokens) == 64 - 14 - len(["[CLS]", "[SEP]"])
 
 
@@ -154,15 +184,26 @@ def named(architecture: str):
     def change(folder: Path) -> None:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         (folder / "config.json").write_text(json.dumps({**config, "architectures": [architecture]}), encoding="utf-8")
+
     return change
 
 
-@pytest.mark.parametrize("change, message", [
-    (named("SomebodysOwnModel"), "holds SomebodysOwnModel, which this version"), (named("pipeline"), "holds pipeline"),
-    (lambda folder: (folder / "model.safetensors").write_bytes(b"no"), "cannot be loaded"),
-    (lambda folder: (folder / "config.json").unlink(), "cannot be read as JSON"),
-    (lambda folder: (folder / "preprocessor_config.json").unlink(missing_ok=True) or
-     (folder / "processor_config.json").unlink(missing_ok=True), "broken")])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (named("SomebodysOwnModel"), "holds SomebodysOwnModel, which this version"),
+        (named("pipeline"), "holds pipeline"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"no"), "cannot be loaded"),
+        (lambda folder: (folder / "config.json").unlink(), "cannot be read as JSON"),
+        (
+            lambda folder: (
+                (folder / "preprocessor_config.json").unlink(missing_ok=True)
+                or (folder / "processor_config.json").unlink(missing_ok=True)
+            ),
+            "broken",
+        ),
+    ],
+)
 def test_a_folder_that_cannot_caption_is_an_error(seeing, tmp_path, change, message):
     with pytest.raises(CheckpointError, match=message):
         load_captioner(broken(seeing, tmp_path, change))

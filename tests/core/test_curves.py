@@ -32,10 +32,18 @@ def test_nothing_is_always(text):
     assert parse_curve(text) == ALWAYS and ALWAYS.at(100) == 1
 
 
-@pytest.mark.parametrize("text, message", [
-    ("1", "'1' is no point"), ("a: 1", "'a: 1' is no point"), ("0: 1, 2:", "'2:' is no point"),
-    ("2: 1, 1: 0", "positions ascend"), ("0: -1", "0 or more, but at 0 it is -1"), ("0: nan", "finite"),
-    ("inf: 1", "finite")])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("1", "'1' is no point"),
+        ("a: 1", "'a: 1' is no point"),
+        ("0: 1, 2:", "'2:' is no point"),
+        ("2: 1, 1: 0", "positions ascend"),
+        ("0: -1", "0 or more, but at 0 it is -1"),
+        ("0: nan", "finite"),
+        ("inf: 1", "finite"),
+    ],
+)
 def test_what_is_no_curve_is_an_error_that_says_why(text, message):
     with pytest.raises(AlignerError, match=message):
         parse_curve(text)

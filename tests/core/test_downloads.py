@@ -23,8 +23,13 @@ from aligner.errors import AlignerError
 from aligner.files import downloads
 from aligner.files.downloads import RemoteFile, download, hub_files
 
-CONTENTS = {"config.json": b"{}", "unet/model.safetensors": bytes(range(256)) * 20000, "unet/model.bin": b"old",
-            "vae/model.bin": b"only this", "picture.png": b"not wanted"}
+CONTENTS = {
+    "config.json": b"{}",
+    "unet/model.safetensors": bytes(range(256)) * 20000,
+    "unet/model.bin": b"old",
+    "vae/model.bin": b"only this",
+    "picture.png": b"not wanted",
+}
 
 
 class Hub(ThreadingHTTPServer):
@@ -51,9 +56,16 @@ class _Answers(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path.startswith("/api/models/someone/model/tree/main"):
             contents = [(path, CONTENTS.get(path, b"anything")) for path in self.server.listed]
-            entries = [{"type": "file", "oid": "0" * 40, "size": len(content), "path": path,
-                        "lfs": {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 1}}
-                       for path, content in contents]
+            entries = [
+                {
+                    "type": "file",
+                    "oid": "0" * 40,
+                    "size": len(content),
+                    "path": path,
+                    "lfs": {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 1},
+                }
+                for path, content in contents
+            ]
             folder = {"type": "directory", "oid": "0" * 40, "path": "unet"}
             return self.answer(200, json.dumps([folder, *entries]).encode())
         content = CONTENTS.get(self.path.removeprefix("/someone/model/resolve/main/"))
@@ -77,7 +89,7 @@ class _Answers(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {span}")
         self.send_header("Content-Type", self.server.type)
         self.end_headers()
-        self.wfile.write(content[:self.server.cut])
+        self.wfile.write(content[: self.server.cut])
 
     def log_message(self, *arguments) -> None:
         pass
@@ -94,9 +106,15 @@ def hub(monkeypatch):
 
 def big(hub: Hub, **changes) -> RemoteFile:
     content = CONTENTS["unet/model.safetensors"]
-    return RemoteFile(**{"url": f"{hub.address}/someone/model/resolve/main/unet/model.safetensors",
-                         "path": "unet/model.safetensors", "size": len(content),
-                         "sha256": hashlib.sha256(content).hexdigest()} | changes)
+    return RemoteFile(
+        **{
+            "url": f"{hub.address}/someone/model/resolve/main/unet/model.safetensors",
+            "path": "unet/model.safetensors",
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        | changes
+    )
 
 
 def nothing(done: int, total: int) -> None:
@@ -106,6 +124,7 @@ def nothing(done: int, total: int) -> None:
 @pytest.fixture
 def offline(monkeypatch):
     """No listing can be reached, without the half minute in which the hub's library tries again."""
+
     def fail(*arguments, **options) -> None:
         raise ConnectionError("no network")
 
@@ -134,7 +153,8 @@ def test_everything_arrives_and_is_not_fetched_again(hub, tmp_path):
     files, seen = hub_files("someone/model", tmp_path, ("*.json", "*.safetensors")), []
     came = download(files, tmp_path, lambda *progress: seen.append(progress))
     assert {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in came} == {
-        name: CONTENTS[name] for name in ("config.json", "unet/model.safetensors")}
+        name: CONTENTS[name] for name in ("config.json", "unet/model.safetensors")
+    }
     total = sum(file.size for file in files)
     assert seen == sorted(seen) and seen[-1] == (total, total)
     hub.asked.clear()
@@ -252,8 +272,9 @@ def test_a_server_that_does_not_tell_the_size_is_held_to_the_one_announced(hub, 
 
 def test_an_empty_file_arrives(hub, tmp_path, monkeypatch):
     monkeypatch.setitem(CONTENTS, "empty.txt", b"")
-    (path,) = download([RemoteFile(f"{hub.address}/someone/model/resolve/main/empty.txt", "empty.txt", 0)], tmp_path,
-                       nothing)
+    (path,) = download(
+        [RemoteFile(f"{hub.address}/someone/model/resolve/main/empty.txt", "empty.txt", 0)], tmp_path, nothing
+    )
     assert path.read_bytes() == b""
 
 
@@ -301,9 +322,14 @@ def test_a_network_that_goes_away_is_not_taken_for_the_disk(hub, tmp_path, monke
 
 def test_a_disk_that_fails_is_not_taken_for_the_network(hub, tmp_path, monkeypatch):
     class Full:
-        def __enter__(self): return self
-        def __exit__(self, *exception): pass
-        def write(self, piece): raise TimeoutError(errno.ETIMEDOUT, "the share does not answer")
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            pass
+
+        def write(self, piece):
+            raise TimeoutError(errno.ETIMEDOUT, "the share does not answer")
 
     monkeypatch.setattr(downloads, "open", lambda *arguments: Full(), raising=False)
     with pytest.raises(AlignerError, match=r"safetensors\.download cannot be used \(the share does not answer\)"):
@@ -319,8 +345,21 @@ def test_a_drive_that_is_not_there_is_an_error():
         downloads._require_room(Gone("Z:\\models\\imagebind"), 1)
 
 
-@pytest.mark.parametrize("path", ["../../x.json", "/x.json", "unet/../../x.json", "..\\x.json", "C:x.json",
-                                  "C:/x.json", "\\\\host\\x.json", "unet//x.json", ".. /x.json", "x\0.json"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../x.json",
+        "/x.json",
+        "unet/../../x.json",
+        "..\\x.json",
+        "C:x.json",
+        "C:/x.json",
+        "\\\\host\\x.json",
+        "unet//x.json",
+        ".. /x.json",
+        "x\0.json",
+    ],
+)
 def test_a_listing_that_leads_out_of_the_folder_is_refused(hub, tmp_path, path):
     hub.listed.append(path)
     with pytest.raises(AlignerError, match="outside of its folder"):
@@ -362,6 +401,7 @@ def test_a_full_disk_is_told_before_anything_comes(hub, tmp_path):
 @pytest.fixture
 def imported(monkeypatch, tmp_path) -> Callable[[str], ModuleType]:
     """Imports one of the nodes' modules with stand-ins for ComfyUI, whose models folder is tmp_path."""
+
     def files(kind: str) -> list[str]:
         return sorted(str(path.relative_to(tmp_path / kind)) for path in (tmp_path / kind).rglob("*") if path.is_file())
 
@@ -370,10 +410,18 @@ def imported(monkeypatch, tmp_path) -> Callable[[str], ModuleType]:
     api.io.NodeOutput = lambda *outputs, ui: (*outputs, ui)
     pack, nodes = ModuleType("pack"), ModuleType("pack.nodes")
     pack.__path__, nodes.__path__ = [str(root)], [str(root / "nodes")]
-    modules = {"pack": pack, "pack.nodes": nodes, "pack.aligner": aligner, "pack.aligner.downloads": downloads,
-               "pack.aligner.errors": errors, "comfy_api": MagicMock(), "comfy_api.latest": api, "comfy": MagicMock(),
-               "comfy.utils": MagicMock(), "folder_paths": SimpleNamespace(
-                   get_folder_paths=lambda kind: [str(tmp_path / kind)], get_filename_list=files)}
+    modules = {
+        "pack": pack,
+        "pack.nodes": nodes,
+        "pack.aligner": aligner,
+        "pack.aligner.downloads": downloads,
+        "pack.aligner.errors": errors,
+        "comfy_api": MagicMock(),
+        "comfy_api.latest": api,
+        "comfy": MagicMock(),
+        "comfy.utils": MagicMock(),
+        "folder_paths": SimpleNamespace(get_folder_paths=lambda kind: [str(tmp_path / kind)], get_filename_list=files),
+    }
 
     def load(name: str) -> ModuleType:
         with patch.dict(sys.modules, modules):
@@ -382,20 +430,33 @@ def imported(monkeypatch, tmp_path) -> Callable[[str], ModuleType]:
     return load
 
 
-@pytest.mark.parametrize("model, file, name", [
-    ("ImageBind", "imagebind/imagebind_huge.pth", "imagebind_huge.pth"),
-    ("ImageBind", "imagebind/imagebind_huge.safetensors", "imagebind_huge.safetensors"),
-    ("Stable Diffusion 1.5", "checkpoints/sd15/v1-5-pruned-emaonly.safetensors",
-     str(Path("sd15", "v1-5-pruned-emaonly.safetensors"))),
-    ("AnimateDiff motion module, version 3", "animatediff_models/old/v3_sd15_mm.ckpt",
-     str(Path("old", "v3_sd15_mm.ckpt"))),
-    ("TAESD decoder", "vae_approx/taesd_decoder.pth", "taesd_decoder.pth"),
-    ("AudioLDM, small", "audioldm/audioldm-s-full-v2/model_index.json", "audioldm-s-full-v2"),
-    ("BLIP, captions for pictures", "captioners/blip-image-captioning-base/config.json",
-     "blip-image-captioning-base"),
-    ("AudioLDM, small", "audioldm/audioldm-s-full-v2/vae/config.json", None),
-    ("ImageBind", "imagebind/imagebind_huge.pth.download", None),
-    ("Stable Diffusion 1.5", "checkpoints/v1-5-pruned.safetensors", None)])
+@pytest.mark.parametrize(
+    "model, file, name",
+    [
+        ("ImageBind", "imagebind/imagebind_huge.pth", "imagebind_huge.pth"),
+        ("ImageBind", "imagebind/imagebind_huge.safetensors", "imagebind_huge.safetensors"),
+        (
+            "Stable Diffusion 1.5",
+            "checkpoints/sd15/v1-5-pruned-emaonly.safetensors",
+            str(Path("sd15", "v1-5-pruned-emaonly.safetensors")),
+        ),
+        (
+            "AnimateDiff motion module, version 3",
+            "animatediff_models/old/v3_sd15_mm.ckpt",
+            str(Path("old", "v3_sd15_mm.ckpt")),
+        ),
+        ("TAESD decoder", "vae_approx/taesd_decoder.pth", "taesd_decoder.pth"),
+        ("AudioLDM, small", "audioldm/audioldm-s-full-v2/model_index.json", "audioldm-s-full-v2"),
+        (
+            "BLIP, captions for pictures",
+            "captioners/blip-image-captioning-base/config.json",
+            "blip-image-captioning-base",
+        ),
+        ("AudioLDM, small", "audioldm/audioldm-s-full-v2/vae/config.json", None),
+        ("ImageBind", "imagebind/imagebind_huge.pth.download", None),
+        ("Stable Diffusion 1.5", "checkpoints/v1-5-pruned.safetensors", None),
+    ],
+)
 def test_what_the_loaders_list_already_is_found(imported, tmp_path, model, file, name):
     (tmp_path / file).parent.mkdir(parents=True)
     (tmp_path / file).write_bytes(b"here already")
@@ -415,9 +476,13 @@ def test_imagebind_is_checked(imported):
     assert file.sha256 == "d6f6c22bedcc90708448d5d2fbb7b2db9c73f505dc89bd0b2e09b23af1b62157"
 
 
-@pytest.mark.parametrize("model, path", [
-    ("Stable Diffusion 1.5", Path("checkpoints", "v1-5-pruned-emaonly.safetensors")),
-    ("AudioLDM, small", Path("audioldm", "audioldm-s-full-v2"))])
+@pytest.mark.parametrize(
+    "model, path",
+    [
+        ("Stable Diffusion 1.5", Path("checkpoints", "v1-5-pruned-emaonly.safetensors")),
+        ("AudioLDM, small", Path("audioldm", "audioldm-s-full-v2")),
+    ],
+)
 def test_offline_an_offer_says_where_to_put_the_model(imported, tmp_path, offline, model, path):
     with pytest.raises(AlignerError) as error:
         imported("catalogue").OFFERS[model].files()
@@ -426,8 +491,9 @@ def test_offline_an_offer_says_where_to_put_the_model(imported, tmp_path, offlin
 
 def test_the_node_tells_the_name_that_the_loader_lists_and_the_real_place(hub, imported, tmp_path, monkeypatch):
     node = imported("download_model")
-    offer = imported("catalogue").Offer("imagebind", "imagebind_huge.pth", "5 MB", "MIT", lambda: [
-        big(hub, path="imagebind_huge.pth")])
+    offer = imported("catalogue").Offer(
+        "imagebind", "imagebind_huge.pth", "5 MB", "MIT", lambda: [big(hub, path="imagebind_huge.pth")]
+    )
     monkeypatch.setitem(node.OFFERS, "ImageBind", offer)
     name, told = node.DownloadModel.execute("ImageBind", accept=True)
     assert name == "imagebind_huge.pth" and f"is in {tmp_path / 'imagebind'} now (1 new)" in told

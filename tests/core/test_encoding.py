@@ -66,16 +66,19 @@ def test_text_beyond_77_tokens_is_cut_and_works(binder):
     assert not torch.equal(long.embedding.clips, text_condition(binder, "rain").embedding.clips)
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda b: text_condition(b, "  "), "empty"),
-    (lambda b: audio_condition(b, torch.full((1, 16000), float("nan")), 16000), "NaN"),
-    (lambda b: audio_condition(b, torch.zeros(1, 0), 16000), "empty"),
-    (lambda b: image_condition(b, torch.full((3, 8, 8), float("nan"))), "NaN"),
-    (lambda b: image_condition(b, torch.zeros(4, 8, 8)), "RGB"),
-    (lambda b: frames_condition(b, torch.zeros(2, 3, 8, 8), 0), "frame rate"),
-    (lambda b: frames_condition(b, torch.zeros(2, 3, 8, 8), Fraction(24), clips="all"), "released, upstream"),
-    (lambda b: frames_condition(b, torch.zeros(0, 3, 8, 8), Fraction(24)), "no frames|empty|longer than 0"),
-])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda b: text_condition(b, "  "), "empty"),
+        (lambda b: audio_condition(b, torch.full((1, 16000), float("nan")), 16000), "NaN"),
+        (lambda b: audio_condition(b, torch.zeros(1, 0), 16000), "empty"),
+        (lambda b: image_condition(b, torch.full((3, 8, 8), float("nan"))), "NaN"),
+        (lambda b: image_condition(b, torch.zeros(4, 8, 8)), "RGB"),
+        (lambda b: frames_condition(b, torch.zeros(2, 3, 8, 8), 0), "frame rate"),
+        (lambda b: frames_condition(b, torch.zeros(2, 3, 8, 8), Fraction(24), clips="all"), "released, upstream"),
+        (lambda b: frames_condition(b, torch.zeros(0, 3, 8, 8), Fraction(24)), "no frames|empty|longer than 0"),
+    ],
+)
 def test_bad_input_names_itself(binder, make, message):
     with pytest.raises(AlignerError, match=message):
         make(binder)
@@ -92,7 +95,11 @@ def _condition(vector, modality, weight=1.0):
 
 def test_score_is_the_weighted_mean_of_cosines():
     sound = [_condition([1.0, 0.0], "audio")]
-    targets = [_condition([1.0, 0.0], "video"), _condition([-1.0, 0.0], "text", -0.5), _condition([0.0, 1.0], "text", 0)]
+    targets = [
+        _condition([1.0, 0.0], "video"),
+        _condition([-1.0, 0.0], "text", -0.5),
+        _condition([0.0, 1.0], "text", 0),
+    ]
     cosines, overall = score(sound, targets)
     assert cosines == pytest.approx({"audio ~ video": 1.0, "audio ~ text": -1.0})
     assert overall == pytest.approx((1.0 + 0.5) / 1.5)
@@ -108,4 +115,6 @@ def test_prompts_that_streams_share_are_one_condition(binder):
     assert [(condition.streams, condition.weight) for condition in shared] == [(("video", "audio"), 0.5)]
     apart = prompt_conditions(binder, {"video": "a dog", "audio": "rain"})
     assert [condition.streams for condition in apart] == [("video",), ("audio",)]
-    assert [condition.streams for condition in prompt_conditions(binder, {"video": "a dog", "audio": " "})] == [("video",)]
+    assert [condition.streams for condition in prompt_conditions(binder, {"video": "a dog", "audio": " "})] == [
+        ("video",)
+    ]

@@ -34,10 +34,15 @@ def test_without_a_mask_it_is_as_it_was():
     assert masked(PIXELS, None, ALL, 3) is PIXELS
 
 
-@pytest.mark.parametrize("mask, message", [
-    (torch.ones(2, 8, 8), "as many as there are frames"), (torch.ones(4, 8, 8), "as many as there are frames"),
-    (torch.ones(8, 8), "must be one picture"),
-    (torch.zeros(1, 8, 8), "is empty")])
+@pytest.mark.parametrize(
+    "mask, message",
+    [
+        (torch.ones(2, 8, 8), "as many as there are frames"),
+        (torch.ones(4, 8, 8), "as many as there are frames"),
+        (torch.ones(8, 8), "must be one picture"),
+        (torch.zeros(1, 8, 8), "is empty"),
+    ],
+)
 def test_a_mask_that_cannot_be_meant_is_an_error(mask, message):
     with pytest.raises(AlignerError, match=message):
         masked(PIXELS, mask, ALL, 3)
@@ -46,8 +51,10 @@ def test_a_mask_that_cannot_be_meant_is_an_error(mask, message):
 def test_what_is_covered_does_not_change_a_condition(binder):
     other = PIXELS.clone()
     other[..., 6:] = 0
-    for encode in (lambda frames, mask: image_condition(binder, frames[0], mask=mask),
-                   lambda frames, mask: frames_condition(binder, frames, 3, mask=mask)):
+    for encode in (
+        lambda frames, mask: image_condition(binder, frames[0], mask=mask),
+        lambda frames, mask: frames_condition(binder, frames, 3, mask=mask),
+    ):
         one, same, free = encode(PIXELS, LEFT), encode(other, LEFT), encode(other, None)
         assert torch.equal(one.embedding.clips, same.embedding.clips)
         assert not torch.allclose(one.embedding.clips, free.embedding.clips)

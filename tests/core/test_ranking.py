@@ -19,7 +19,9 @@ def test_what_is_not_a_number_is_worst():
 def test_the_report_counts_from_1():
     scores = {"timing": [0.25, 1.0], "match": [0.5, -0.5]}
     assert ranking_report(scores, ranked(scores)).splitlines() == [
-        "2: timing 1.000, match -0.500", "1: timing 0.250, match 0.500"]
+        "2: timing 1.000, match -0.500",
+        "1: timing 0.250, match 0.500",
+    ]
 
 
 def test_without_a_score_it_is_an_error():

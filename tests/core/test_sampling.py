@@ -49,8 +49,14 @@ def _targets(conditions):
 
 
 def _guided(denoiser, prompts, binder, conditions, seed=5, **settings):
-    return generate(denoiser, prompts, seed=seed, binder=binder, conditions=conditions,
-                    guidance=Guidance(**{"rule": "released"} | settings))
+    return generate(
+        denoiser,
+        prompts,
+        seed=seed,
+        binder=binder,
+        conditions=conditions,
+        guidance=Guidance(**{"rule": "released"} | settings),
+    )
 
 
 def _start(denoiser, seed=5):
@@ -60,8 +66,16 @@ def _start(denoiser, seed=5):
 def test_released_rule_equals_its_reference_step_by_step(exact_audioldm, exact_binder):
     denoiser = exact_audioldm.denoiser(seconds=SECONDS, steps=13, cfg=2.5)
     prompts, conditions = denoiser.prompts([PROMPT]), _two_texts(exact_binder)
-    expected = released_rule(exact_audioldm, exact_binder, _start(denoiser)["audio"], prompts["audio"],
-                             denoiser.negative, _targets(conditions), steps=13, seconds=SECONDS)
+    expected = released_rule(
+        exact_audioldm,
+        exact_binder,
+        _start(denoiser)["audio"],
+        prompts["audio"],
+        denoiser.negative,
+        _targets(conditions),
+        steps=13,
+        seconds=SECONDS,
+    )
     latents, predict, steps = [], denoiser.predict, []
 
     def recording_predict(z, y, index):
@@ -69,8 +83,15 @@ def test_released_rule_equals_its_reference_step_by_step(exact_audioldm, exact_b
         return predict(z, y, index)
 
     denoiser.predict = recording_predict
-    result = generate(denoiser, prompts, seed=5, binder=exact_binder, conditions=conditions,
-                      guidance=Guidance(rule="released"), on_step=steps.append)
+    result = generate(
+        denoiser,
+        prompts,
+        seed=5,
+        binder=exact_binder,
+        conditions=conditions,
+        guidance=Guidance(rule="released"),
+        on_step=steps.append,
+    )
     latents.append(result.latents["audio"])
     assert sum(step.alignment is not None for step in steps) == 10
     # A thousandth of an update: where a gradient is as small as Adam's epsilon, its rounding shows, and not on every
@@ -83,18 +104,37 @@ def test_released_rule_equals_its_reference_step_by_step(exact_audioldm, exact_b
 def test_paper_rule_equals_its_reference(exact_audioldm, exact_binder, prompt_rate):
     denoiser = exact_audioldm.denoiser(seconds=SECONDS, steps=6, cfg=2.5)
     prompts, conditions = denoiser.prompts([PROMPT]), _two_texts(exact_binder)
-    z, y = paper_rule(exact_audioldm, exact_binder, _start(denoiser)["audio"], prompts["audio"], denoiser.negative,
-                      _targets(conditions), steps=6, seconds=SECONDS, lr=30.0, prompt_lr=prompt_rate)
-    result = _guided(denoiser, prompts, exact_binder, conditions, rule="paper", start=0.0, rates={"audio": 30.0},
-                     prompt_rates={"audio": prompt_rate})
+    z, y = paper_rule(
+        exact_audioldm,
+        exact_binder,
+        _start(denoiser)["audio"],
+        prompts["audio"],
+        denoiser.negative,
+        _targets(conditions),
+        steps=6,
+        seconds=SECONDS,
+        lr=30.0,
+        prompt_lr=prompt_rate,
+    )
+    result = _guided(
+        denoiser,
+        prompts,
+        exact_binder,
+        conditions,
+        rule="paper",
+        start=0.0,
+        rates={"audio": 30.0},
+        prompt_rates={"audio": prompt_rate},
+    )
     torch.testing.assert_close(result.latents["audio"], z, atol=1e-6, rtol=0)
     torch.testing.assert_close(result.prompts["audio"], y, atol=1e-6, rtol=0)
     assert (y - prompts["audio"]).abs().max() > 1e-6 or prompt_rate == 0
 
 
 def test_the_two_rules_differ(denoiser, prompts, binder, two_conditions):
-    released, paper = (_guided(denoiser, prompts, binder, two_conditions, rule=rule).latents["audio"]
-                       for rule in ("released", "paper"))
+    released, paper = (
+        _guided(denoiser, prompts, binder, two_conditions, rule=rule).latents["audio"] for rule in ("released", "paper")
+    )
     assert (released - paper).abs().max() > 1e-3
 
 
@@ -111,8 +151,17 @@ def test_guidance_raises_the_score(denoiser, prompts, binder, two_conditions, ru
 def test_prompt_tuning_alone_raises_the_score(denoiser, prompts, binder, two_conditions, seed):
     """Figure 7 of the paper; random networks answer to their prompt weakly, hence the inner steps."""
     unguided = generate(denoiser, prompts, seed=seed, binder=binder, conditions=two_conditions)
-    tuned = _guided(denoiser, prompts, binder, two_conditions, seed=seed, rates={"audio": 0.0}, prompt_rates={"audio": 0.02},
-                    start=0.0, inner_steps=3)
+    tuned = _guided(
+        denoiser,
+        prompts,
+        binder,
+        two_conditions,
+        seed=seed,
+        rates={"audio": 0.0},
+        prompt_rates={"audio": 0.02},
+        start=0.0,
+        inner_steps=3,
+    )
     assert tuned.score > unguided.score
     assert (tuned.prompts["audio"] - prompts["audio"]).abs().max() > 1e-2
 
@@ -132,10 +181,12 @@ def test_the_curve_holds_every_guided_step(denoiser, prompts, binder, two_condit
     assert [step for step, _ in curves["audio ~ text"]] == [3, 4, 5]
 
 
-@pytest.mark.parametrize("rule, inner_steps, calls_per_step", [("released", 1, 1), ("released", 3, 1), ("paper", 1, 1),
-                                                                ("paper", 3, 3)])
-def test_no_network_call_is_wasted(audioldm, denoiser, prompts, binder, two_conditions, rule, inner_steps,
-                                   calls_per_step):
+@pytest.mark.parametrize(
+    "rule, inner_steps, calls_per_step", [("released", 1, 1), ("released", 3, 1), ("paper", 1, 1), ("paper", 3, 3)]
+)
+def test_no_network_call_is_wasted(
+    audioldm, denoiser, prompts, binder, two_conditions, rule, inner_steps, calls_per_step
+):
     """Only a gradient through the network, at a latent that has moved, needs the network again."""
     calls = []
     handle = audioldm.unet.register_forward_hook(lambda *_: calls.append(1))
@@ -173,8 +224,9 @@ def test_same_seed_same_bits(denoiser, prompts, binder, two_conditions, rule):
 def test_a_variation_can_be_made_again_alone(exact_audioldm, exact_binder):
     denoiser = exact_audioldm.denoiser(seconds=SECONDS, steps=4)
     prompts, conditions = denoiser.prompts([PROMPT]), _two_texts(exact_binder)
-    batch = generate(denoiser, prompts, seed=5, batch=3, binder=exact_binder, conditions=conditions,
-                     guidance=Guidance("released"))
+    batch = generate(
+        denoiser, prompts, seed=5, batch=3, binder=exact_binder, conditions=conditions, guidance=Guidance("released")
+    )
     alone = _guided(denoiser, prompts, exact_binder, conditions, seed=7)
     torch.testing.assert_close(batch.latents["audio"][2:], alone.latents["audio"], atol=1e-6, rtol=0)
     assert batch.score.shape == (3,)
@@ -190,8 +242,9 @@ def test_checkpointing_changes_memory_and_not_the_result(denoiser, prompts, bind
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-            result = _guided(denoiser, prompts, binder, two_conditions, rule="paper", start=0.6,
-                             checkpointing=checkpointing)
+            result = _guided(
+                denoiser, prompts, binder, two_conditions, rule="paper", start=0.6, checkpointing=checkpointing
+            )
         return saved[0], result.latents["audio"]
 
     plain_bytes, plain = saved_bytes_and_latent(False)
@@ -203,8 +256,10 @@ def test_checkpointing_changes_memory_and_not_the_result(denoiser, prompts, bind
 def test_runs_under_inference_mode_with_inference_tensors(denoiser, binder, two_conditions):
     with torch.inference_mode():
         prompts = denoiser.prompts([PROMPT])
-        conditions = [Condition(type(c.embedding)(c.embedding.clips.clone(), c.embedding.spans, c.embedding.modality))
-                      for c in two_conditions]
+        conditions = [
+            Condition(type(c.embedding)(c.embedding.clips.clone(), c.embedding.spans, c.embedding.modality))
+            for c in two_conditions
+        ]
         assert conditions[0].embedding.clips.is_inference() and prompts["audio"].is_inference()
         inside = _guided(denoiser, prompts, binder, conditions)
     outside = _guided(denoiser, denoiser.prompts([PROMPT]), binder, two_conditions)
@@ -257,14 +312,17 @@ def test_a_loss_that_is_not_finite_stops_the_run(denoiser, prompts, binder, text
         _guided(denoiser, prompts, binder, [Condition(broken)])
 
 
-@pytest.mark.parametrize("arguments, message", [
-    ({"batch": 0}, "variation"),
-    ({"seed": -1}, "seed"),
-    ({"seed": 2**64 - 1, "batch": 2}, "seed"),
-    ({"guidance": Guidance()}, "no condition"),
-    ({"latents": {"video": torch.zeros(1)}}, "no stream 'video'"),
-    ({"latents": {"audio": torch.zeros(1, 8, 7, 16)}}, "shape"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"batch": 0}, "variation"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**64 - 1, "batch": 2}, "seed"),
+        ({"guidance": Guidance()}, "no condition"),
+        ({"latents": {"video": torch.zeros(1)}}, "no stream 'video'"),
+        ({"latents": {"audio": torch.zeros(1, 8, 7, 16)}}, "shape"),
+    ],
+)
 def test_bad_requests_name_themselves_before_sampling(audioldm, denoiser, prompts, binder, arguments, message):
     calls = []
     handle = audioldm.unet.register_forward_hook(lambda *_: calls.append(1))
@@ -276,12 +334,16 @@ def test_bad_requests_name_themselves_before_sampling(audioldm, denoiser, prompt
     assert not calls
 
 
-@pytest.mark.parametrize("settings, message", [
-    ({"start": 0.99}, "holds none of the 6 steps"),
-    ({"rates": {"audio": 0.0}}, "moves nothing"),
-])
-def test_guidance_without_effect_is_an_error_before_sampling(denoiser, prompts, binder, text_condition, settings,
-                                                             message):
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"start": 0.99}, "holds none of the 6 steps"),
+        ({"rates": {"audio": 0.0}}, "moves nothing"),
+    ],
+)
+def test_guidance_without_effect_is_an_error_before_sampling(
+    denoiser, prompts, binder, text_condition, settings, message
+):
     with pytest.raises(AlignerError, match=message):
         _guided(denoiser, prompts, binder, [text_condition], **settings)
 
@@ -290,11 +352,17 @@ def _scheduled(condition, schedule):
     return Condition(condition.embedding, timeline=Timeline(schedule=parse_curve(schedule)))
 
 
-@pytest.mark.parametrize("schedule, settings", [
-    ("0: 1, 0.1: 0", {"start": 0.2}), ("0.6: 0, 0.61: 1", {"start": 0.0, "end": 0.6}),
-    ("0: 1, 0.4: 0", {"candidates": {"audio": 2}, "chosen_at": 0.34, "start": 0.4})])
-def test_a_schedule_that_is_0_while_latents_move_is_an_error(denoiser, prompts, binder, text_condition, schedule,
-                                                             settings):
+@pytest.mark.parametrize(
+    "schedule, settings",
+    [
+        ("0: 1, 0.1: 0", {"start": 0.2}),
+        ("0.6: 0, 0.61: 1", {"start": 0.0, "end": 0.6}),
+        ("0: 1, 0.4: 0", {"candidates": {"audio": 2}, "chosen_at": 0.34, "start": 0.4}),
+    ],
+)
+def test_a_schedule_that_is_0_while_latents_move_is_an_error(
+    denoiser, prompts, binder, text_condition, schedule, settings
+):
     faded, always = _scheduled(text_condition, schedule), text_condition
     with pytest.raises(AlignerError, match="moves nothing.* the schedules of all conditions are 0"):
         _guided(denoiser, prompts, binder, [faded], **settings)
@@ -316,8 +384,16 @@ def test_a_condition_between_the_clips_is_an_error_before_sampling(audioldm, pro
     between = Condition(text_condition.embedding, timeline=Timeline(target=Part(2.1, 3.9)))
     guidance = Guidance("released", clips="upstream")
     with pytest.raises(AlignerError, match="'text' steers 2.1 s to 3.9 s.* Choose clips short or released"):
-        generate(denoiser, prompts, seed=5, binder=binder, conditions=[between], guidance=guidance,
-                 on_step=steps.append, **settings)
+        generate(
+            denoiser,
+            prompts,
+            seed=5,
+            binder=binder,
+            conditions=[between],
+            guidance=guidance,
+            on_step=steps.append,
+            **settings,
+        )
     assert not steps
     for clips in ("short", "released"):
         objective_of(denoiser, binder, [between], guidance=Guidance("released", clips=clips))
@@ -326,8 +402,10 @@ def test_a_condition_between_the_clips_is_an_error_before_sampling(audioldm, pro
 @pytest.mark.parametrize("clips", list(CLIP_SAMPLINGS))
 def test_it_is_known_beforehand_which_clips_are_looked_at(audioldm, animatediff, binder, clips):
     """But for the fraction of a latent frame that a sound is longer than asked for."""
-    denoisers = [audioldm.denoiser(seconds=3.3, steps=1),
-                 animatediff.denoiser(frames=10, height=16, width=16, fps=3, steps=1)]
+    denoisers = [
+        audioldm.denoiser(seconds=3.3, steps=1),
+        animatediff.denoiser(frames=10, height=16, width=16, fps=3, steps=1),
+    ]
     for denoiser in denoisers:
         (stream,), sampling = denoiser.streams, CLIP_SAMPLINGS[clips]
         with torch.no_grad():
@@ -363,8 +441,15 @@ def test_comparison_and_clips_reach_the_loss(denoiser, prompts, binder, settings
     given = [video_condition(binder, EXAMPLE_VIDEO)]
     usual, other = (_guided(denoiser, prompts, binder, given, **changed) for changed in ({}, settings))
     assert (usual.latents["audio"] - other.latents["audio"]).abs().max() > 1e-3
-    unguided = generate(denoiser, prompts, seed=5, binder=binder, conditions=given,
-                        guidance=Guidance(**{"rule": "released"} | settings), steer=False)
+    unguided = generate(
+        denoiser,
+        prompts,
+        seed=5,
+        binder=binder,
+        conditions=given,
+        guidance=Guidance(**{"rule": "released"} | settings),
+        steer=False,
+    )
     assert other.score > unguided.score
 
 
@@ -386,16 +471,24 @@ def test_the_asked_length_decides_the_number_of_clips(audioldm, binder):
 
 def test_what_a_step_reports_holds_no_graph(denoiser, prompts, binder, two_conditions):
     steps = []
-    generate(denoiser, prompts, seed=5, binder=binder, conditions=two_conditions, guidance=Guidance("released"),
-             on_step=steps.append)
+    generate(
+        denoiser,
+        prompts,
+        seed=5,
+        binder=binder,
+        conditions=two_conditions,
+        guidance=Guidance("released"),
+        on_step=steps.append,
+    )
     last = steps[-1]
     assert not (last.rendered["audio"].waveform.requires_grad or last.alignment.loss.requires_grad)
 
 
 def test_unguided_without_weights_is_not_an_error(denoiser, prompts, binder, text_condition):
     off = Condition(text_condition.embedding, 0.0)
-    result = generate(denoiser, prompts, seed=5, binder=binder, conditions=[off],
-                      guidance=Guidance("released"), steer=False)
+    result = generate(
+        denoiser, prompts, seed=5, binder=binder, conditions=[off], guidance=Guidance("released"), steer=False
+    )
     assert result.score is None
 
 

@@ -17,9 +17,15 @@ from aligner.timing.intervals import Part
 
 TIMELINE = Timeline(Part(0.5, 2.0), Part(1.0), Curve(((0.0, 1.0), (2.0, 0.5))), Curve(((0.0, 0.25),)))
 CONDITIONS = [
-    Condition(Embedding(torch.randn(1, 2, 8), ((0.0, 1.0), (0.5, 1.5)), "video"), -0.5, Fraction(30030, 1001),
-              ("audio",), TIMELINE),
-    Condition(Embedding(torch.randn(1, 1, 8), None, "text"))]
+    Condition(
+        Embedding(torch.randn(1, 2, 8), ((0.0, 1.0), (0.5, 1.5)), "video"),
+        -0.5,
+        Fraction(30030, 1001),
+        ("audio",),
+        TIMELINE,
+    ),
+    Condition(Embedding(torch.randn(1, 1, 8), None, "text")),
+]
 
 
 def test_what_is_saved_is_loaded_as_it_was(tmp_path):
@@ -31,8 +37,10 @@ def test_what_is_saved_is_loaded_as_it_was(tmp_path):
         assert (saved.embedding.spans, saved.embedding.modality) == (loaded.embedding.spans, loaded.embedding.modality)
 
 
-@pytest.mark.parametrize("name, conditions, message", [
-    ("some.pt", CONDITIONS, "change the suffix"), ("some.safetensors", [], "no conditions to save")])
+@pytest.mark.parametrize(
+    "name, conditions, message",
+    [("some.pt", CONDITIONS, "change the suffix"), ("some.safetensors", [], "no conditions to save")],
+)
 def test_what_cannot_be_saved_is_an_error(tmp_path, name, conditions, message):
     with pytest.raises(AlignerError, match=message):
         save_conditions(tmp_path / name, conditions)
@@ -46,19 +54,35 @@ def test_another_file_is_an_error(tmp_path, metadata):
         load_conditions(tmp_path / "other.safetensors")
 
 
-@pytest.mark.parametrize("state, changed", [
-    ({}, {}), ({"0": torch.zeros(8)}, {}), ({"0": torch.zeros(1, 3, 8)}, {}), ({"0": torch.zeros(1, 0, 8)}, {}),
-    ({"0": torch.zeros(1, 2, 8, dtype=torch.int64)}, {}),
-    (None, {"duration": "1/0"}), (None, {"duration": float("inf")}), (None, {"spans": [[0.0, 1.0]]}),
-    (None, {"spans": []}), (None, {"spans": [[0.0], [1.0]]}), (None, {"spans": [[0.0, 1.0], [2.0, 2.0]]}),
-    (None, {"spans": [["a", "b"]] * 2}), (None, {"weight": "heavy"}), (None, {"timeline": {"source": [0, 1]}})])
+@pytest.mark.parametrize(
+    "state, changed",
+    [
+        ({}, {}),
+        ({"0": torch.zeros(8)}, {}),
+        ({"0": torch.zeros(1, 3, 8)}, {}),
+        ({"0": torch.zeros(1, 0, 8)}, {}),
+        ({"0": torch.zeros(1, 2, 8, dtype=torch.int64)}, {}),
+        (None, {"duration": "1/0"}),
+        (None, {"duration": float("inf")}),
+        (None, {"spans": [[0.0, 1.0]]}),
+        (None, {"spans": []}),
+        (None, {"spans": [[0.0], [1.0]]}),
+        (None, {"spans": [[0.0, 1.0], [2.0, 2.0]]}),
+        (None, {"spans": [["a", "b"]] * 2}),
+        (None, {"weight": "heavy"}),
+        (None, {"timeline": {"source": [0, 1]}}),
+    ],
+)
 def test_a_damaged_file_is_an_error(tmp_path, state, changed):
     path = tmp_path / "some.safetensors"
     save_conditions(path, CONDITIONS[:1])
     with open_weights(path) as weights:
         (description,) = json.loads(weights.metadata["conditions"])
         whole = {"0": weights.take("0").clone()}
-    save_weights(path, whole if state is None else {**state, "other": torch.zeros(1)},
-                 {"conditions": json.dumps([{**description, **changed}])})
+    save_weights(
+        path,
+        whole if state is None else {**state, "other": torch.zeros(1)},
+        {"conditions": json.dumps([{**description, **changed}])},
+    )
     with pytest.raises(CheckpointError, match="does not hold conditions"):
         load_conditions(path)

@@ -27,7 +27,7 @@ def test_a_click_is_heard_however_long_the_sound_is(place):
     waveform = torch.zeros(2, 10 * RATE)
     click = tone(0.005, -30)
     start = int(place * RATE)
-    waveform[0, start:start + click.shape[1]] = click
+    waveform[0, start : start + click.shape[1]] = click
     assert Sound(waveform, RATE, 10 * RATE).silent.tolist() == [False, True]
 
 

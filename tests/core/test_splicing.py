@@ -16,8 +16,10 @@ def denoiser(audioldm):
 
 
 def _candidates(denoiser, cleans, noises):
-    return [Estimate(denoiser.noised({"audio": clean}, {"audio": noise}, TAKEN), {"audio": clean})
-            for clean, noise in zip(cleans, noises)]
+    return [
+        Estimate(denoiser.noised({"audio": clean}, {"audio": noise}, TAKEN), {"audio": clean})
+        for clean, noise in zip(cleans, noises)
+    ]
 
 
 def _spliced(candidates, numbers, denoiser):
@@ -69,13 +71,17 @@ def test_what_a_mask_keeps_stays_to_the_bit(denoiser, random, turns):
     mask[:, :, : mask.shape[2] // 2] = 1
     candidates = [Estimate({"audio": torch.lerp(kept, noise, mask)}, {"audio": kept}) for noise in noises[:2]]
     latents = _spliced(candidates, turns, Inpainting(denoiser, {"audio": mask})).latents["audio"]
-    assert torch.equal(latents[:, :, mask.shape[2] // 2:], kept[:, :, mask.shape[2] // 2:])
+    assert torch.equal(latents[:, :, mask.shape[2] // 2 :], kept[:, :, mask.shape[2] // 2 :])
 
 
 @pytest.mark.parametrize("steps", [(6, 4), (3, 2), (5, 5), (3, 7)])
 def test_streams_that_take_turns_have_the_noise_of_their_own_steps(animatediff, audioldm, steps):
-    couple = Together([animatediff.denoiser(frames=2, height=64, width=64, fps=2, steps=steps[0]),
-                       audioldm.denoiser(seconds=1, steps=steps[1])])
+    couple = Together(
+        [
+            animatediff.denoiser(frames=2, height=64, width=64, fps=2, steps=steps[0]),
+            audioldm.denoiser(seconds=1, steps=steps[1]),
+        ]
+    )
     noise, taken = couple.start([torch.Generator().manual_seed(0)]), {"video": 0, "audio": 0}
     clean = {name: torch.ones_like(latent) for name, latent in noise.items()}
     for index in range(couple.steps + 1):

@@ -13,13 +13,16 @@ def _conditions(*modalities, weight=1.0):
     return named([Condition(Embedding(torch.ones(1, 1, 2), None, modality), weight) for modality in modalities])
 
 
-@pytest.mark.parametrize("streams, given, expected", [
-    (VIDEO_TO_AUDIO.generates, VIDEO_TO_AUDIO.given, {("audio", "video"), ("audio", "text")}),
-    (IMAGE_TO_AUDIO.generates, IMAGE_TO_AUDIO.given, {("audio", "image"), ("audio", "text")}),
-    (("video",), ("audio", "text"), {("video", "audio"), ("video", "text")}),
-    (("video", "audio"), ("text",), {("video", "text"), ("video", "audio"), ("audio", "text")}),
-    (("video", "audio"), (), {("video", "audio")}),
-])
+@pytest.mark.parametrize(
+    "streams, given, expected",
+    [
+        (VIDEO_TO_AUDIO.generates, VIDEO_TO_AUDIO.given, {("audio", "video"), ("audio", "text")}),
+        (IMAGE_TO_AUDIO.generates, IMAGE_TO_AUDIO.given, {("audio", "image"), ("audio", "text")}),
+        (("video",), ("audio", "text"), {("video", "audio"), ("video", "text")}),
+        (("video", "audio"), ("text",), {("video", "text"), ("video", "audio"), ("audio", "text")}),
+        (("video", "audio"), (), {("video", "audio")}),
+    ],
+)
 def test_pairs_of_the_paper(streams, given, expected):
     found = pairs(streams, _conditions(*given))
     assert {(pair.stream, pair.target) for pair in found} == expected

@@ -24,13 +24,14 @@ RECORDING = Embedding(torch.eye(4)[None], SPANS, "video")
 
 def heard(*directions: int) -> Embedding:
     """A result whose clips point in these directions."""
-    return Embedding(torch.eye(4)[list(directions)][None], SPANS[:len(directions)], "audio")
+    return Embedding(torch.eye(4)[list(directions)][None], SPANS[: len(directions)], "audio")
 
 
 def aligned(result: Embedding, *conditions: Condition, compare="per_clip", progress=None, within=None):
     given = {str(k): condition for k, condition in enumerate(conditions)}
-    objective = Objective(lambda one: one, {name: each.target for name, each in given.items()},
-                          pairs(["audio"], given), compare)
+    objective = Objective(
+        lambda one: one, {name: each.target for name, each in given.items()}, pairs(["audio"], given), compare
+    )
     return objective.alignment({"audio": result}, progress, within)
 
 
@@ -47,8 +48,10 @@ def test_a_part_of_the_condition_steers_another_part_of_the_result():
 
 
 def test_two_conditions_share_the_time():
-    first, second = (condition(Timeline(target=Part(*part)), embedding=heard(k, k, k, k))
-                     for k, part in enumerate([(0.0, 2.0), (2.0, None)]))
+    first, second = (
+        condition(Timeline(target=Part(*part)), embedding=heard(k, k, k, k))
+        for k, part in enumerate([(0.0, 2.0), (2.0, None)])
+    )
     followed, swapped = aligned(heard(0, 0, 1, 1), first, second), aligned(heard(1, 1, 0, 0), first, second)
     assert followed.loss.item() == pytest.approx(0) and followed.overall.item() == pytest.approx(1)
     assert swapped.loss.item() == pytest.approx(1), "half of the time each"
@@ -65,7 +68,8 @@ def test_strength_is_how_much_each_second_counts(compare):
         wanted = shares[0] / shares.sum()
     else:
         wanted = torch.nn.functional.cosine_similarity(
-            torch.stack([shares[0], shares[1:].sum()]), torch.tensor([1.0, 0.0]), dim=0)
+            torch.stack([shares[0], shares[1:].sum()]), torch.tensor([1.0, 0.0]), dim=0
+        )
     assert alignment.scores["audio ~ 0"].item() == pytest.approx(wanted.item())
     assert alignment.weights["audio ~ 0"] == pytest.approx(0.5)
     assert alignment.loss.item() == pytest.approx(0.5 * (1 - wanted.item()))
@@ -158,18 +162,27 @@ def test_scores_respect_timelines():
         score([Condition(heard(1, 1), duration=2)], [placed])
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda: Part(-1.0), "must start at 0 s"), (lambda: Part(2.0, 2.0), "2 s to 2 s does not"),
-    (lambda: Timeline(strength=Curve(((0.0, 0.0),))), "strength of this timeline is 0 everywhere"),
-    (lambda: Timeline(schedule=Curve(((0.0, 0.0),))), "schedule of this timeline is 0 everywhere"),
-    (lambda: Timeline(schedule=Curve(((2.0, 0.0), (3.0, 1.0)))), "schedule .* 0 everywhere.* between 0 and 1"),
-    (lambda: Timeline(schedule=Curve(((-1.0, 1.0), (0.0, 0.0)))), "schedule .* 0 everywhere.* between 0 and 1"),
-    (lambda: Timeline(target=Part(2.3)).require_within(Fraction(23, 10)),
-     "steers 2.3 s to the end, but the result lasts 2.3 s"),
-    (lambda: condition(Timeline(source=Part(4.5))).target, "ends at 4 s, but of it 4.5 s to the end should steer"),
-    (lambda: Timeline(target=Part(2.0), strength=Curve(((0.0, 1.0), (2.0, 0.0)))).require_within(4.0),
-     "steers 2 s to the end, but all that time its strength is 0"),
-    (lambda: Timeline(target=Part(5.0, 6.0)).require_within(4.0), "steers 5 s to 6 s, but the result lasts 4 s")])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Part(-1.0), "must start at 0 s"),
+        (lambda: Part(2.0, 2.0), "2 s to 2 s does not"),
+        (lambda: Timeline(strength=Curve(((0.0, 0.0),))), "strength of this timeline is 0 everywhere"),
+        (lambda: Timeline(schedule=Curve(((0.0, 0.0),))), "schedule of this timeline is 0 everywhere"),
+        (lambda: Timeline(schedule=Curve(((2.0, 0.0), (3.0, 1.0)))), "schedule .* 0 everywhere.* between 0 and 1"),
+        (lambda: Timeline(schedule=Curve(((-1.0, 1.0), (0.0, 0.0)))), "schedule .* 0 everywhere.* between 0 and 1"),
+        (
+            lambda: Timeline(target=Part(2.3)).require_within(Fraction(23, 10)),
+            "steers 2.3 s to the end, but the result lasts 2.3 s",
+        ),
+        (lambda: condition(Timeline(source=Part(4.5))).target, "ends at 4 s, but of it 4.5 s to the end should steer"),
+        (
+            lambda: Timeline(target=Part(2.0), strength=Curve(((0.0, 1.0), (2.0, 0.0)))).require_within(4.0),
+            "steers 2 s to the end, but all that time its strength is 0",
+        ),
+        (lambda: Timeline(target=Part(5.0, 6.0)).require_within(4.0), "steers 5 s to 6 s, but the result lasts 4 s"),
+    ],
+)
 def test_a_timeline_that_cannot_be_is_an_error_that_says_why(make, message):
     with pytest.raises(AlignerError, match=message):
         make()

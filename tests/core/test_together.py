@@ -38,11 +38,20 @@ def prompts(denoiser):
 
 
 def _guided(denoiser, binder, conditions, seed=0, batch=1, between=1.0, prompts=None, **settings):
-    return generate(denoiser, prompts or denoiser.prompts(["a dog barks"]), seed=seed, batch=batch, binder=binder,
-                    conditions=conditions, between=between, guidance=Guidance(**{"rule": "released"} | settings))
+    return generate(
+        denoiser,
+        prompts or denoiser.prompts(["a dog barks"]),
+        seed=seed,
+        batch=batch,
+        binder=binder,
+        conditions=conditions,
+        between=between,
+        guidance=Guidance(**{"rule": "released"} | settings),
+    )
 
 
 # --- stepping -------------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("video_steps, audio_steps", [(4, 4), (3, 7), (7, 3), (1, 5), (5, 6)])
 def test_unguided_streams_are_what_each_generator_makes_alone(animatediff, audioldm, video_steps, audio_steps):
@@ -50,7 +59,7 @@ def test_unguided_streams_are_what_each_generator_makes_alone(animatediff, audio
     prompts = together.prompts({"video": ["a dog"], "audio": ["a cat, in a very long sentence " * 30]})
     joint = generate(together, prompts, seed=7)
     for denoiser in together.denoisers:
-        stream, = denoiser.streams
+        (stream,) = denoiser.streams
         alone = generate(denoiser, {stream: prompts[stream]}, seed=7)
         assert torch.equal(joint.latents[stream], alone.latents[stream])
     assert joint.signals["audio"].seconds == joint.signals["video"].seconds == 2
@@ -69,8 +78,15 @@ def test_every_step_of_every_stream_is_taken_once_and_in_order(animatediff, audi
 
 def test_a_resting_stream_keeps_its_latent_and_its_estimate(animatediff, audioldm, binder, text_condition):
     together, steps = _together(animatediff, audioldm, video_steps=2, audio_steps=6), []
-    result = generate(together, together.prompts(["a dog"]), seed=0, binder=binder, conditions=[text_condition],
-                      guidance=Guidance("released", start=0.0), on_step=steps.append)
+    result = generate(
+        together,
+        together.prompts(["a dog"]),
+        seed=0,
+        binder=binder,
+        conditions=[text_condition],
+        guidance=Guidance("released", start=0.0),
+        on_step=steps.append,
+    )
     estimates = [step.clean["video"] for step in steps]
     same = [torch.equal(before, after) for before, after in zip(estimates, estimates[1:])]
     assert same == [True, True, False, True, True]
@@ -98,6 +114,7 @@ def test_a_sound_may_be_rounded_to_a_sample(animatediff, audioldm):
 
 # --- the triangle ---------------------------------------------------------------------------------------------------
 
+
 def test_the_loop_equals_algorithm_1_written_out(exact_animatediff, exact_audioldm, exact_binder):
     """At 224 pixels a side, where the reference need not squash."""
     together = _together(exact_animatediff, exact_audioldm, 5, 5, side=224, frames=4, fps=2)
@@ -105,9 +122,20 @@ def test_the_loop_equals_algorithm_1_written_out(exact_animatediff, exact_audiol
     settings = {"rates": {"video": 0.02, "audio": 0.1}, "prompt_rates": {"video": 0.02}, "start": 0.4}
     start = together.start([torch.Generator().manual_seed(5)])
     z, y = joint_released_rule(
-        exact_animatediff, exact_audioldm, exact_binder, start, prompts,
-        {denoiser.streams[0]: denoiser.negative for denoiser in together.denoisers}, condition.embedding.clips[:, 0],
-        steps=5, seconds=2, shown=[(0, 1), (2, 3)], lr=settings["rates"], prompt_lr=0.02, first=3)
+        exact_animatediff,
+        exact_audioldm,
+        exact_binder,
+        start,
+        prompts,
+        {denoiser.streams[0]: denoiser.negative for denoiser in together.denoisers},
+        condition.embedding.clips[:, 0],
+        steps=5,
+        seconds=2,
+        shown=[(0, 1), (2, 3)],
+        lr=settings["rates"],
+        prompt_lr=0.02,
+        first=3,
+    )
     result = _guided(together, exact_binder, [condition], seed=5, prompts=prompts, **settings)
     for stream in ("video", "audio"):
         torch.testing.assert_close(result.latents[stream], z[stream], atol=1e-6, rtol=0)
@@ -120,8 +148,16 @@ def test_the_loop_equals_algorithm_1_written_out(exact_animatediff, exact_audiol
 def test_joint_guidance_raises_every_pair_of_the_triangle(animatediff, audioldm, binder, text_condition, steps):
     together = _together(animatediff, audioldm, *steps)
     settings = {"rates": {"video": 0.05, "audio": 0.1}, "prompt_rates": {"video": 0.02}}
-    unguided = generate(together, together.prompts(["a dog barks"]), seed=0, batch=8, binder=binder,
-                        conditions=[text_condition], guidance=Guidance(**{"rule": "released"} | settings), steer=False)
+    unguided = generate(
+        together,
+        together.prompts(["a dog barks"]),
+        seed=0,
+        batch=8,
+        binder=binder,
+        conditions=[text_condition],
+        guidance=Guidance(**{"rule": "released"} | settings),
+        steer=False,
+    )
     guided = _guided(together, binder, [text_condition], batch=8, **settings)
     assert list(guided.scores) == PAIRS
     for pair in PAIRS:
@@ -129,8 +165,10 @@ def test_joint_guidance_raises_every_pair_of_the_triangle(animatediff, audioldm,
 
 
 def test_one_text_per_stream(denoiser, binder):
-    texts = [replace(text_condition(binder, text), streams=(stream,))
-             for text, stream in (("a dog", "video"), ("rain on a roof", "audio"))]
+    texts = [
+        replace(text_condition(binder, text), streams=(stream,))
+        for text, stream in (("a dog", "video"), ("rain on a roof", "audio"))
+    ]
     assert list(_guided(denoiser, binder, texts).scores) == [PAIRS[0], "video ~ text", "audio ~ text 2"]
 
 
@@ -147,17 +185,23 @@ def test_without_text_the_streams_follow_each_other(denoiser, binder, text_condi
 
 @pytest.mark.parametrize("rule, rate", [("released", 0.05), ("paper", 30.0)])
 @pytest.mark.parametrize("steps", [(2, 3), (3, 2)])
-def test_without_the_pair_of_streams_each_is_steered_as_it_would_be_alone(exact_animatediff, exact_audioldm,
-                                                                          exact_binder, rule, rate, steps):
+def test_without_the_pair_of_streams_each_is_steered_as_it_would_be_alone(
+    exact_animatediff, exact_audioldm, exact_binder, rule, rate, steps
+):
     """A sum of losses has each one's gradient, and a resting stream does not move, whatever the other does."""
     together = _together(exact_animatediff, exact_audioldm, *steps, side=32, frames=2, fps=4)
     condition = text_condition(exact_binder, "a dog")
-    settings = {"rule": rule, "rates": {"video": rate, "audio": rate}, "inner_steps": 2, "start": 0.0,
-                "prompt_rates": {"video": 0.02, "audio": 0.01}}
+    settings = {
+        "rule": rule,
+        "rates": {"video": rate, "audio": rate},
+        "inner_steps": 2,
+        "start": 0.0,
+        "prompt_rates": {"video": 0.02, "audio": 0.01},
+    }
     joint = _guided(together, exact_binder, [condition], batch=2, between=0.0, **settings)
     assert list(joint.scores) == PAIRS[1:]
     for part in together.denoisers:
-        stream, = part.streams
+        (stream,) = part.streams
         alone = _guided(part, exact_binder, [condition], batch=2, prompts=part.prompts(["a dog barks"]), **settings)
         torch.testing.assert_close(joint.latents[stream], alone.latents[stream], atol=1e-9, rtol=0)
         torch.testing.assert_close(joint.prompts[stream], alone.prompts[stream], atol=1e-9, rtol=0)
@@ -205,8 +249,15 @@ def test_video_to_video_with_a_new_sound(animatediff, audioldm, binder, text_con
     video = animatediff.denoiser(frames=FRAMES, fps=FPS, height=SIDE, width=SIDE, steps=10, denoise=0.3)
     together = Together([video, audioldm.denoiser(seconds=video.seconds, steps=10)])
     clean = torch.randn(1, *video.shape, generator=seeded)
-    result = generate(together, together.prompts(["a dog"]), seed=0, binder=binder, conditions=[text_condition],
-                      guidance=Guidance("released"), latents={"video": clean})
+    result = generate(
+        together,
+        together.prompts(["a dog"]),
+        seed=0,
+        binder=binder,
+        conditions=[text_condition],
+        guidance=Guidance("released"),
+        latents={"video": clean},
+    )
     assert together.steps == 10 and video.steps == 3
     fresh = generate(together.denoisers[1], {"audio": together.prompts(["a dog"])["audio"]}, seed=0)
     assert result.latents["audio"].shape == fresh.latents["audio"].shape
@@ -214,18 +265,25 @@ def test_video_to_video_with_a_new_sound(animatediff, audioldm, binder, text_con
 
 
 def test_same_seed_same_bits(denoiser, binder, text_condition):
-    first, second = (_guided(denoiser, binder, [text_condition], seed=3, prompt_rates={"video": 0.02})
-                     for _ in range(2))
+    first, second = (
+        _guided(denoiser, binder, [text_condition], seed=3, prompt_rates={"video": 0.02}) for _ in range(2)
+    )
     assert first.curves == second.curves
     assert all(torch.equal(first.latents[stream], second.latents[stream]) for stream in denoiser.streams)
 
 
 def test_the_loop_names_no_task_no_stream_and_no_model():
     source = inspect.getsource(sampling)
-    words = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)
-             and isinstance(node.value, str) and " " not in node.value}
+    words = {
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value
+    }
     names = {name.id for name in ast.walk(ast.parse(source)) if isinstance(name, ast.Name)}
     forbidden = ("audio", "video", "image", "joint", "ldm", "diff", "motion")
     assert not [name for name in words | names if any(word in name.lower() for word in forbidden)]
-    assert len(inspect.getsource(sampling.sample).splitlines()) + len(
-        inspect.getsource(sampling._guided_step).splitlines()) < 60
+    assert (
+        len(inspect.getsource(sampling.sample).splitlines())
+        + len(inspect.getsource(sampling._guided_step).splitlines())
+        < 60
+    )

@@ -13,8 +13,10 @@ from aligner.generators.tuned_prompts import (
 
 @pytest.fixture
 def prompt(seeded):
-    return TunedPrompt({"video": torch.randn(1, 77, 8, generator=seeded), "audio": torch.randn(1, 16, generator=seeded)},
-                       {"video": "a dog", "audio": "ein Hund bellt, schön"})
+    return TunedPrompt(
+        {"video": torch.randn(1, 77, 8, generator=seeded), "audio": torch.randn(1, 16, generator=seeded)},
+        {"video": "a dog", "audio": "ein Hund bellt, schön"},
+    )
 
 
 def test_a_file_holds_embeddings_and_texts(tmp_path, prompt):

@@ -40,11 +40,18 @@ def test_two_halves_follow_two_conditions(models):
     for pair in PAIRS:
         clips = [clip(scene("development", number)) for number in pair]
         assert clips[0].scene.event != clips[1].scene.event
-        result = generate(denoiser, denoiser.prompts(["a scene"]), seed=pair[0], binder=binder, guidance=Guidance(),
-                          conditions=[placed(binder, each, k * SECONDS) for k, each in enumerate(clips)])
+        result = generate(
+            denoiser,
+            denoiser.prompts(["a scene"]),
+            seed=pair[0],
+            binder=binder,
+            guidance=Guidance(),
+            conditions=[placed(binder, each, k * SECONDS) for k, each in enumerate(clips)],
+        )
         halves = result.signals["audio"].waveform.split(round(SECONDS * SAMPLE_RATE), dim=1)
-        right += [names(judge, sound_of(half)) == [each.scene.event.name]
-                  for half, each in zip(halves, clips, strict=True)]
+        right += [
+            names(judge, sound_of(half)) == [each.scene.event.name] for half, each in zip(halves, clips, strict=True)
+        ]
     assert sum(right) >= 3, right
 
 
@@ -65,12 +72,18 @@ def test_a_mask_chooses_which_of_two_objects_is_heard(models):
         scenes = [scene("development", number) for number in numbers]
         frames = beside(*scenes)
         left = torch.zeros(1, *frames.shape[2:])
-        left[..., :frames.shape[3] // 2] = 1
+        left[..., : frames.shape[3] // 2] = 1
         heard = []
         for mask in (left, 1 - left):
             condition = frames_condition(binder, frames, FPS, clips=Guidance().clips, mask=mask)
-            result = generate(denoiser, denoiser.prompts(["a scene"]), seed=seed, binder=binder,
-                              conditions=[condition], guidance=Guidance())
+            result = generate(
+                denoiser,
+                denoiser.prompts(["a scene"]),
+                seed=seed,
+                binder=binder,
+                conditions=[condition],
+                guidance=Guidance(),
+            )
             heard += names(judge, result.signals["audio"])
         right += [name == each.event.name for name, each in zip(heard, scenes)]
         different.append(heard[0] != heard[1])

@@ -35,14 +35,25 @@ def write(tmp_path):
     (tokenizer / "vocab.json").write_text("{}", encoding="utf-8")
 
     def written(content: str, stopped_by: BaseException | None = None) -> None:
-        write_audioldm(Network(content), Network(content), Network(content), Network(content, stopped_by), tokenizer,
-                       0.5, tmp_path / "weights")
+        write_audioldm(
+            Network(content),
+            Network(content),
+            Network(content),
+            Network(content, stopped_by),
+            tokenizer,
+            0.5,
+            tmp_path / "weights",
+        )
+
     return written
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
-            for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_a_folder_that_is_there_is_replaced_as_a_whole(tmp_path, write):

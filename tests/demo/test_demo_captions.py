@@ -13,8 +13,9 @@ from laboratory.world import (
     wrong_caption,
 )
 
-EACH_SCENE = pytest.mark.parametrize("one", [scene("development", index) for index in range(8)],
-                                     ids=lambda one: one.event.name)
+EACH_SCENE = pytest.mark.parametrize(
+    "one", [scene("development", index) for index in range(8)], ids=lambda one: one.event.name
+)
 
 
 @EACH_SCENE

@@ -11,10 +11,14 @@ from aligner.demo import family
 from laboratory.training import cards
 from laboratory.training.cards import CARDS, write_cards
 
-GATES = {"samples": 64, "split": "test", "zero-shot": {"sound to text": 0.9844, "video to text": 1.0},
-         "real": {"sound": {"all": 0.97}, "video": {"all": 0.96}},
-         "reconstruction": {"sound": {"all": 0.95}, "video": {"all": 0.94}},
-         "generation": {"audio": {"all": 0.93}, "video": {"all": 0.92}}}
+GATES = {
+    "samples": 64,
+    "split": "test",
+    "zero-shot": {"sound to text": 0.9844, "video to text": 1.0},
+    "real": {"sound": {"all": 0.97}, "video": {"all": 0.96}},
+    "reconstruction": {"sound": {"all": 0.95}, "video": {"all": 0.94}},
+    "generation": {"audio": {"all": 0.93}, "video": {"all": 0.92}},
+}
 
 
 @pytest.fixture
@@ -25,9 +29,15 @@ def written(tmp_path, monkeypatch):
     def moved(path):
         return tmp_path / "weights" / path.relative_to(real)
 
-    for file in (family.IMAGEBIND, family.SECOND_IMAGEBIND, family.JUDGE, family.AUDIOLDM / "unet" / "a.safetensors",
-                 family.AUDIOLDM / "vae" / "b.safetensors", family.STABLE_DIFFUSION / "unet" / "c.safetensors",
-                 family.MOTION / "d.safetensors"):
+    for file in (
+        family.IMAGEBIND,
+        family.SECOND_IMAGEBIND,
+        family.JUDGE,
+        family.AUDIOLDM / "unet" / "a.safetensors",
+        family.AUDIOLDM / "vae" / "b.safetensors",
+        family.STABLE_DIFFUSION / "unet" / "c.safetensors",
+        family.MOTION / "d.safetensors",
+    ):
         moved(file).parent.mkdir(parents=True, exist_ok=True)
         moved(file).write_bytes(bytes(1_000_000))
     logs = tmp_path / "weights" / cards.LOGS
@@ -36,11 +46,15 @@ def written(tmp_path, monkeypatch):
     for part in {part for card in CARDS.values() for part in card.parts}:
         lines = [{"step": 120, "seconds": 60.0, "loss": 2.0}, {"step": 150, "seconds": 1230.0, "loss": 1.0}]
         (logs / f"{part}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    monkeypatch.setattr(cards, "CARDS", {moved(path): replace(card, files=tuple(map(moved, card.files)))
-                                         for path, card in CARDS.items()})
+    monkeypatch.setattr(
+        cards,
+        "CARDS",
+        {moved(path): replace(card, files=tuple(map(moved, card.files))) for path, card in CARDS.items()},
+    )
     write_cards(GATES)
-    return {path.relative_to(tmp_path / "weights").as_posix(): path.read_bytes().decode("utf-8")
-            for path in cards.CARDS}
+    return {
+        path.relative_to(tmp_path / "weights").as_posix(): path.read_bytes().decode("utf-8") for path in cards.CARDS
+    }
 
 
 def measured(text: str) -> list[str]:
@@ -52,15 +66,20 @@ def measured(text: str) -> list[str]:
 
 def test_every_model_has_a_card_of_its_own_kind(written):
     assert {name: text.splitlines()[0] for name, text in written.items()} == {
-        "audioldm/README.md": "# Demo AudioLDM", "stable-diffusion/README.md": "# Demo Stable Diffusion",
-        "motion-adapter/README.md": "# Demo motion adapter", "imagebind.md": "# Demo ImageBind",
-        "second-imagebind.md": "# Second demo ImageBind", "judge.md": "# Demo judge"}
+        "audioldm/README.md": "# Demo AudioLDM",
+        "stable-diffusion/README.md": "# Demo Stable Diffusion",
+        "motion-adapter/README.md": "# Demo motion adapter",
+        "imagebind.md": "# Demo ImageBind",
+        "second-imagebind.md": "# Second demo ImageBind",
+        "judge.md": "# Demo judge",
+    }
     assert not any("\r" in text or "None" in text for text in written.values())
 
 
 def test_sizes_are_those_of_the_files(written):
-    sizes = {name: next(line for line in text.splitlines() if line.startswith("- Size")) for name, text in
-             written.items()}
+    sizes = {
+        name: next(line for line in text.splitlines() if line.startswith("- Size")) for name, text in written.items()
+    }
     assert sizes.pop("audioldm/README.md") == "- Size: 2.0 MB, fp16."
     assert set(sizes.values()) == {"- Size: 1.0 MB, fp16."}
 
@@ -74,11 +93,18 @@ def test_the_last_line_of_each_log_says_how_long_it_took(written):
 
 def test_each_says_what_was_measured_of_it(written):
     assert {name: measured(text) for name, text in written.items()} == {
-        "audioldm/README.md": ["| reconstructed sound, named rightly | 95.0 % |",
-                               "| sound generated from right captions, named rightly | 93.0 % |"],
-        "stable-diffusion/README.md": (video := ["| reconstructed video, named rightly | 94.0 % |",
-                                                 "| video generated from right captions, named rightly | 92.0 % |"]),
+        "audioldm/README.md": [
+            "| reconstructed sound, named rightly | 95.0 % |",
+            "| sound generated from right captions, named rightly | 93.0 % |",
+        ],
+        "stable-diffusion/README.md": (
+            video := [
+                "| reconstructed video, named rightly | 94.0 % |",
+                "| video generated from right captions, named rightly | 92.0 % |",
+            ]
+        ),
         "motion-adapter/README.md": video,
         "imagebind.md": ["| zero-shot, sound to text | 98.4 % |", "| zero-shot, video to text | 100.0 % |"],
         "second-imagebind.md": [],
-        "judge.md": ["| real sound, named rightly | 97.0 % |", "| real video, named rightly | 96.0 % |"]}
+        "judge.md": ["| real sound, named rightly | 97.0 % |", "| real video, named rightly | 96.0 % |"],
+    }

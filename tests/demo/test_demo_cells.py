@@ -23,9 +23,14 @@ def test_some_combinations_in_the_order_asked_for():
     assert some[0].name == "A2V-default-vague"
 
 
-@pytest.mark.parametrize("names, wrong, right", [(("T2A", "paper", "right"), "T2A", "joint"),
-                                                 (("V2A", "ours", "right"), "ours", "released"),
-                                                 (("V2A", "paper", "none"), "none", "vague")])
+@pytest.mark.parametrize(
+    "names, wrong, right",
+    [
+        (("T2A", "paper", "right"), "T2A", "joint"),
+        (("V2A", "ours", "right"), "ours", "released"),
+        (("V2A", "paper", "none"), "none", "vague"),
+    ],
+)
 def test_a_name_that_is_none_is_refused(names, wrong, right):
     with pytest.raises(AlignerError) as caught:
         Cell(*names)

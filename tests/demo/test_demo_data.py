@@ -50,10 +50,23 @@ def test_they_are_drawn_anew_when_the_world_looks_different(tmp_path, monkeypatc
     assert torch.equal(after.frames, frames.flip(-1)) and torch.equal(after.waveforms, sounds)
 
 
-@pytest.mark.parametrize("start, seconds, happens", [
-    (0.0, 0.5, False), (0.0, 0.55, False), (0.0, 0.65, True), (0.25, 0.5, True), (0.55, 0.2, True), (0.65, 0.5, True),
-    (0.75, 0.5, False), (0.1, 0.5, True), (0.7, 0.5, True), (0.85, 0.5, False), (1.25, 0.3, True), (0.0, 2.0, True),
-])
+@pytest.mark.parametrize(
+    "start, seconds, happens",
+    [
+        (0.0, 0.5, False),
+        (0.0, 0.55, False),
+        (0.0, 0.65, True),
+        (0.25, 0.5, True),
+        (0.55, 0.2, True),
+        (0.65, 0.5, True),
+        (0.75, 0.5, False),
+        (0.1, 0.5, True),
+        (0.7, 0.5, True),
+        (0.85, 0.5, False),
+        (1.25, 0.3, True),
+        (0.0, 2.0, True),
+    ],
+)
 def test_something_happens_where_a_tenth_of_a_second_of_an_event_is(start, seconds, happens):
     """A ball that bounces from 0.5 to 0.8 s and from 1.4 to 1.7 s; and one that never does."""
     twice = replace(scene("test", 0), times=(0.5, 1.4))

@@ -20,8 +20,19 @@ def measured(monkeypatch, few_resamples, instruments):
     def rows_of(cell, models, split, samples, work):
         asked.append((cell.name, split, samples, work))
         right = cell.method == "default"
-        return [{"right": right, "silent": False, "cosine": 0.1, "second": 0.2, "matched": None, "optimised": 0.3,
-                 "seconds": 1.0, "features": [float(index == k) for k in range(64)]} for index in range(samples)]
+        return [
+            {
+                "right": right,
+                "silent": False,
+                "cosine": 0.1,
+                "second": 0.2,
+                "matched": None,
+                "optimised": 0.3,
+                "seconds": 1.0,
+                "features": [float(index == k) for k in range(64)],
+            }
+            for index in range(samples)
+        ]
 
     monkeypatch.setattr(evaluate, "rows_of", rows_of)
     monkeypatch.setattr(evaluate, "demo_models", lambda: Models(None, None, instruments, "random weights"))
@@ -32,17 +43,37 @@ def measured(monkeypatch, few_resamples, instruments):
 @pytest.fixture
 def tabulated(tmp_path, measured):
     """Runs with options; returns the table that it leaves."""
+
     def run(*options: str) -> dict:
-        evaluate.main([*options, "--captions", "vague", "--samples", "8", "--work", str(tmp_path / "work"),
-                       "--output", str(tmp_path / "out")])
+        evaluate.main(
+            [
+                *options,
+                "--captions",
+                "vague",
+                "--samples",
+                "8",
+                "--work",
+                str(tmp_path / "work"),
+                "--output",
+                str(tmp_path / "out"),
+            ]
+        )
         return json.loads((tmp_path / "out" / "test" / "table.json").read_text(encoding="utf-8"))
+
     return run
 
 
-@pytest.mark.parametrize("options, spelled", [
-    (["--samples", "7"], "samples, at least 8"), (["--samples", "many"], "--samples"), (["--split", "train"], "train"),
-    (["--tasks", "T2A"], "T2A"), (["--methods", "ours"], "ours"), (["--captions", "none"], "none"),
-])
+@pytest.mark.parametrize(
+    "options, spelled",
+    [
+        (["--samples", "7"], "samples, at least 8"),
+        (["--samples", "many"], "--samples"),
+        (["--split", "train"], "train"),
+        (["--tasks", "T2A"], "T2A"),
+        (["--methods", "ours"], "ours"),
+        (["--captions", "none"], "none"),
+    ],
+)
 def test_what_cannot_be_done_is_said_at_once(options, spelled, monkeypatch, capsys):
     monkeypatch.setattr(evaluate, "demo_models", lambda: pytest.fail("models were loaded"))
     with pytest.raises(SystemExit) as caught:
@@ -52,8 +83,11 @@ def test_what_cannot_be_done_is_said_at_once(options, spelled, monkeypatch, caps
 
 def test_the_table_is_written_and_shown(tmp_path, measured, tabulated, capsys):
     table, work = tabulated("--tasks", "I2A", "--methods", "unguided", "default"), tmp_path / "work"
-    assert measured == [("I2A-unguided-vague", "test", 8, work), ("I2A-default-vague", "test", 8, work),
-                        ("I2A-unguided-vague", "test", 8, work)]
+    assert measured == [
+        ("I2A-unguided-vague", "test", 8, work),
+        ("I2A-default-vague", "test", 8, work),
+        ("I2A-unguided-vague", "test", 8, work),
+    ]
     assert table.keys() == {"I2A-unguided-vague", "I2A-default-vague"}
     assert table["I2A-default-vague"]["gain"] == {"right": {"mean": 1.0, "low": 1.0, "high": 1.0}}
     assert "gain" not in table["I2A-unguided-vague"] and table["I2A-unguided-vague"]["frechet"] > 0
@@ -86,8 +120,9 @@ def test_cells_that_would_come_out_differently_now_leave_the_table(tmp_path, tab
 
 def test_a_run_that_is_stopped_keeps_the_cells_that_it_measured(tmp_path, tabulated, monkeypatch):
     rows_of = evaluate.rows_of
-    monkeypatch.setattr(evaluate, "rows_of", lambda cell, *others: rows_of(cell, *others) if cell.task == "V2A"
-                        else 1 / 0)
+    monkeypatch.setattr(
+        evaluate, "rows_of", lambda cell, *others: rows_of(cell, *others) if cell.task == "V2A" else 1 / 0
+    )
     with pytest.raises(ZeroDivisionError):
         tabulated("--tasks", "V2A", "I2A", "--methods", "unguided")
     table = json.loads((tmp_path / "out" / "test" / "table.json").read_text(encoding="utf-8"))

@@ -24,12 +24,16 @@ def test_the_same_weights_have_the_same_fingerprint(weights):
     assert family.fingerprint() == first
 
 
-@pytest.mark.parametrize("change", [
-    lambda folder: (folder / "audioldm" / "unet" / "model.safetensors").write_bytes(b"3"),
-    lambda folder: (folder / "judge.safetensors").rename(folder / "critic.safetensors"),
-    lambda folder: (folder / "judge.safetensors").unlink(),
-    lambda folder: (folder / "other.safetensors").write_bytes(b"1"),
-], ids=["content", "name", "one less", "one more"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "audioldm" / "unet" / "model.safetensors").write_bytes(b"3"),
+        lambda folder: (folder / "judge.safetensors").rename(folder / "critic.safetensors"),
+        lambda folder: (folder / "judge.safetensors").unlink(),
+        lambda folder: (folder / "other.safetensors").write_bytes(b"1"),
+    ],
+    ids=["content", "name", "one less", "one more"],
+)
 def test_other_weights_have_another(weights, change):
     before = family.fingerprint()
     change(weights)

@@ -18,24 +18,29 @@ NAMES = [event.name for event in EVENTS]
 @pytest.fixture
 def held():
     """Figures by which everything just holds."""
-    return {"zero-shot": {"sound to text": 0.95},
-            "reconstruction": {stream: dict.fromkeys([*NAMES, "all"], 0.95) for stream in ("sound", "video")},
-            "generation": {stream: {**dict.fromkeys(NAMES, 0.0), "all": 0.85} for stream in ("audio", "video")},
-            "decibel": dict.fromkeys(NAMES, 3.0)}
+    return {
+        "zero-shot": {"sound to text": 0.95},
+        "reconstruction": {stream: dict.fromkeys([*NAMES, "all"], 0.95) for stream in ("sound", "video")},
+        "generation": {stream: {**dict.fromkeys(NAMES, 0.0), "all": 0.85} for stream in ("audio", "video")},
+        "decibel": dict.fromkeys(NAMES, 3.0),
+    }
 
 
 def test_nothing_fails_where_everything_holds(held):
     assert failures(held) == []
 
 
-@pytest.mark.parametrize("path, value, spelled", [
-    (("zero-shot", "sound to text"), 0.94, "zero-shot sound to text: 0.940, asked 0.95"),
-    (("reconstruction", "sound", "rain"), 0.875, "reconstruction of sound, rain: 0.875, asked 0.95"),
-    (("generation", "video", "all"), 0.84, "generation of video: 0.840, asked 0.85"),
-    (("decibel", "fire"), 3.1, "level of fire: 3.1 dB apart"),
-    (("decibel", "fire"), float("nan"), "level of fire: nan dB apart"),
-    (("generation", "audio", "all"), float("nan"), "generation of audio: nan, asked 0.85"),
-])
+@pytest.mark.parametrize(
+    "path, value, spelled",
+    [
+        (("zero-shot", "sound to text"), 0.94, "zero-shot sound to text: 0.940, asked 0.95"),
+        (("reconstruction", "sound", "rain"), 0.875, "reconstruction of sound, rain: 0.875, asked 0.95"),
+        (("generation", "video", "all"), 0.84, "generation of video: 0.840, asked 0.85"),
+        (("decibel", "fire"), 3.1, "level of fire: 3.1 dB apart"),
+        (("decibel", "fire"), float("nan"), "level of fire: nan dB apart"),
+        (("generation", "audio", "all"), float("nan"), "generation of audio: nan, asked 0.85"),
+    ],
+)
 def test_what_does_not_hold_is_said(held, path, value, spelled):
     *outer, last = path
     figures = held
@@ -67,7 +72,8 @@ def test_levels_by_event(seeded):
     made = real.clone()
     made[2], made[10] = 2 * real[2], real[10] / 4  # 6 dB louder and 12 dB quieter
     assert gates._decibel_by_event(made, real, torch.arange(8).repeat(2)) == pytest.approx(
-        {**dict.fromkeys(NAMES, 0.0), "triangle": 9.03}, abs=0.01)
+        {**dict.fromkeys(NAMES, 0.0), "triangle": 9.03}, abs=0.01
+    )
 
 
 def test_zero_shot_finds_the_nearest(monkeypatch):
@@ -81,12 +87,24 @@ def test_zero_shot_finds_the_nearest(monkeypatch):
 
     monkeypatch.setattr(gates, "sound_of", signal)
     monkeypatch.setattr(gates, "video_of", signal)
-    monkeypatch.setattr(gates, "embed_text", lambda binder, texts: Embedding(directions[
-        [NAMES.index(event.name) for text in texts for event in EVENTS if text in event.captions]].unsqueeze(1),
-        None, "text"))
+    monkeypatch.setattr(
+        gates,
+        "embed_text",
+        lambda binder, texts: Embedding(
+            directions[
+                [NAMES.index(event.name) for text in texts for event in EVENTS if text in event.captions]
+            ].unsqueeze(1),
+            None,
+            "text",
+        ),
+    )
     models = SimpleNamespace(instruments=SimpleNamespace(binder=None))
     assert zero_shot(models, heard, seen, events) == {
-        "sound to text": 15 / 16, "video to text": 1.0, "sound to video": 15 / 16, "video to sound": 1.0}
+        "sound to text": 15 / 16,
+        "video to text": 1.0,
+        "sound to video": 15 / 16,
+        "video to sound": 1.0,
+    }
 
 
 def test_reconstructions_are_as_long_and_as_large_and_in_order(trained, development):

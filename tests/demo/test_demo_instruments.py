@@ -41,8 +41,9 @@ def test_right_is_what_the_judge_names(instruments, random_judge, sounds, frames
 def test_binders_compare_means_over_clips(rows, binder, sounds, frames):
     sampling = CLIP_SAMPLINGS["released"]
     with torch.no_grad():
-        cosines = F.cosine_similarity(sound_of(sounds).embed(binder, sampling).mean(),
-                                      video_of(frames).embed(binder, sampling).mean())
+        cosines = F.cosine_similarity(
+            sound_of(sounds).embed(binder, sampling).mean(), video_of(frames).embed(binder, sampling).mean()
+        )
     assert [row["optimised"] for row in rows] == pytest.approx(cosines.tolist(), abs=1e-5)
     assert [row["second"] for row in rows] == [row["optimised"] for row in rows]  # the same binder here
 
@@ -81,8 +82,9 @@ def test_silence_is_never_right(instruments, random_judge, sounds, frames, strea
     sounds = sounds * torch.tensor([[1.0], [1e-5], [0.0]])
     named = [NAMES[number] for number in random_judge.hear(sounds).events]
     signals = {"audio": sound_of(sounds), "video": video_of(frames)}
-    rows = instruments.measured({stream: signals[stream] for stream in streams}, named,
-                                signals["video"] if len(streams) == 1 else None)
+    rows = instruments.measured(
+        {stream: signals[stream] for stream in streams}, named, signals["video"] if len(streams) == 1 else None
+    )
     assert [row["silent"] for row in rows] == [False, True, True] and not any(row["right"] for row in rows[1:])
     if len(streams) == 1:
         assert rows[0]["right"], "what is heard still counts"

@@ -57,9 +57,14 @@ def test_another_number_of_rows_is_another_file(path, before, after):
     assert [len(tensor) for tensor in kept(path, after, Maker()).values()] == [after, after]
 
 
-@pytest.mark.parametrize("changed", [
-    lambda made: {**made, "squares": made["squares"].repeat(1, 2)}, lambda made: {"others": made["squares"]},
-], ids=["shape", "name"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda made: {**made, "squares": made["squares"].repeat(1, 2)},
+        lambda made: {"others": made["squares"]},
+    ],
+    ids=["shape", "name"],
+)
 def test_what_has_another_shape_or_name_is_made_anew(path, changed):
     kept(path, 12, Maker())
     made = kept(path, 12, lambda rows: changed(Maker()(rows)))

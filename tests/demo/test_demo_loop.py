@@ -36,10 +36,12 @@ def fresh(seed: int = 0) -> nn.Module:
 
 def learning(model: nn.Module, visit=lambda step: None):
     """Losses of a linear map that is to be found. visit: is told each step."""
+
     def losses(draw: torch.Generator, passed: float) -> loop.Losses:
         visit(round(passed * STEPS))
         x = torch.randn(8, 3, generator=draw)
         return {"loss": (model(x) - x @ WANTED.T).square().mean(), "passed": torch.tensor(passed)}
+
     return losses
 
 
@@ -61,6 +63,7 @@ def test_it_learns(tmp_path, monkeypatch):
 @pytest.mark.parametrize("kept, stopped", [(6, 7), (6, 11), (17, 19)])
 def test_what_was_stopped_ends_as_if_it_had_not_been(tmp_path, monkeypatch, kept, stopped):
     """States are kept where the log is written; what comes after the last one is done twice."""
+
     def visit(step: int) -> None:
         if step == kept:
             monkeypatch.setattr(loop, "_SAVE_EVERY_SECONDS", math.inf)
@@ -107,8 +110,13 @@ def test_the_log_says_how_it_went(tmp_path):
 def test_what_is_kept_is_the_average_of_the_weights(tmp_path):
     """Short at first: of 1 / 10, 2 / 11 ... of the past, until that would be more than asked for."""
     passing, model = [], fresh()
-    train("line", model, learning(model, lambda step: passing.append(model.weight.detach().clone())),
-          Schedule(STEPS, 0.3, warm_up=4), tmp_path / "last")
+    train(
+        "line",
+        model,
+        learning(model, lambda step: passing.append(model.weight.detach().clone())),
+        Schedule(STEPS, 0.3, warm_up=4),
+        tmp_path / "last",
+    )
     passing.append(model.weight)
     average = passing[0]
     for step, weight in enumerate(passing[1:]):
@@ -121,8 +129,13 @@ def test_what_is_kept_is_the_average_of_the_weights(tmp_path):
 def test_the_rate_rises_and_falls(tmp_path):
     """Adam's first step is as long as its rate: a quarter of the highest where it warms up for four steps."""
     passing, model = [], fresh()
-    train("line", model, learning(model, lambda step: passing.append(model.weight.detach().clone())),
-          Schedule(STEPS, 0.4, warm_up=4, weight_decay=0), tmp_path)
+    train(
+        "line",
+        model,
+        learning(model, lambda step: passing.append(model.weight.detach().clone())),
+        Schedule(STEPS, 0.4, warm_up=4, weight_decay=0),
+        tmp_path,
+    )
     assert (passing[1] - passing[0]).abs() == pytest.approx(torch.full((1, 3), 0.1), rel=1e-3)
     assert (model.weight - passing[-1]).abs().max() < 0.01
 

@@ -55,8 +55,12 @@ def test_the_error_is_measured_and_that_at_high_noise_by_itself(settings):
 
 def test_the_draw_decides():
     def one(seed: int) -> float:
-        return Noising(IMAGE_SCHEDULE, "cpu").loss(lambda noisy, t: noisy, torch.ones(4, 2),
-                                                   torch.Generator().manual_seed(seed))["loss"].item()
+        return (
+            Noising(IMAGE_SCHEDULE, "cpu")
+            .loss(lambda noisy, t: noisy, torch.ones(4, 2), torch.Generator().manual_seed(seed))["loss"]
+            .item()
+        )
+
     assert one(1) == one(1) != one(2)
 
 

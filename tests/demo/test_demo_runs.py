@@ -85,11 +85,17 @@ def test_cells_and_splits_do_not_share_what_they_keep(tmp_path, batches):
     assert batches == [(0, 8)] * 3
 
 
-@pytest.mark.parametrize("part, name, value", [
-    (MODELS, "fingerprint", "other weights"), (runs, "STEPS", 21), (runs, "AUDIO_CFG", 2.6),
-    (runs.family, "VIDEO_CFG", 3.1), (runs, "EDITION", 0),
-    (runs, "METHODS", {"released": Guidance("released", inner_steps=2)}),
-])
+@pytest.mark.parametrize(
+    "part, name, value",
+    [
+        (MODELS, "fingerprint", "other weights"),
+        (runs, "STEPS", 21),
+        (runs, "AUDIO_CFG", 2.6),
+        (runs.family, "VIDEO_CFG", 3.1),
+        (runs, "EDITION", 0),
+        (runs, "METHODS", {"released": Guidance("released", inner_steps=2)}),
+    ],
+)
 def test_rows_that_would_come_out_otherwise_today_are_made_anew(tmp_path, batches, monkeypatch, part, name, value):
     rows_of(CELL, MODELS, "test", 16, tmp_path)
     monkeypatch.setattr(part, name, value)
@@ -110,7 +116,7 @@ def test_rows_of_real_models(trained, two_steps):
     """A sound for a video, guided: each sample by its own clip, caption and condition."""
     models, cell = trained.models, Cell("V2A", "released", "right")
     rows = rows_of(cell, models, "development", 2)
-    (_, streams, captions, given, guidance), = two_steps
+    ((_, streams, captions, given, guidance),) = two_steps
     assert streams == ("audio",) and guidance == Guidance(rule="released")
     assert captions == [right_caption(scene("development", index), index) for index in range(2)]
     assert given.pixels.shape == (2, 16, 3, 64, 64)

@@ -18,8 +18,12 @@ from laboratory.world import SAMPLE_RATE, clip, scene
 
 ROW = 16 + 64 + 6
 #: What a sheet for two samples shows, and how wide it is: spectrograms have 256 pixels, eight frames of a video 512.
-WIDTHS = {"V2A": 6 + 512 + 6 + 256 + 6, "I2A": 6 + 64 + 6 + 256 + 6, "A2V": 6 + 256 + 6 + 512 + 6,
-          "joint": 6 + 512 + 6 + 256 + 6}
+WIDTHS = {
+    "V2A": 6 + 512 + 6 + 256 + 6,
+    "I2A": 6 + 64 + 6 + 256 + 6,
+    "A2V": 6 + 256 + 6 + 512 + 6,
+    "joint": 6 + 512 + 6 + 256 + 6,
+}
 
 
 @pytest.fixture
@@ -61,8 +65,11 @@ def test_what_was_given_lies_beside_what_was_made_of_it(models, written, task):
     sheet, clips = results_sheet(models, task, "test", count=2), [clip(scene("test", number)) for number in numbers(0)]
     assert sheet.size == (WIDTHS[task], 2 * ROW)
     for row, (each, line) in enumerate(zip(clips, written, strict=True)):
-        first = {"V2A": lambda: strip(each.frames[::2]), "I2A": lambda: strip(each.frames[key_frame(each)][None]),
-                 "A2V": lambda: spectrogram(each.waveform, SAMPLE_RATE, width=256, height=64)}.get(task)
+        first = {
+            "V2A": lambda: strip(each.frames[::2]),
+            "I2A": lambda: strip(each.frames[key_frame(each)][None]),
+            "A2V": lambda: spectrogram(each.waveform, SAMPLE_RATE, width=256, height=64),
+        }.get(task)
         assert line.startswith(f'{each.scene.event.name}, "') and line.endswith(", says the judge")
         if first:
             assert at(sheet, row, first()).tobytes() == first().tobytes()
@@ -83,7 +90,10 @@ def test_every_event_is_shown_real_reconstructed_and_generated(models, written, 
     assert sheet.size == (6 + 3 * (width + 6), 8 * ROW)
     for row, (event, line) in enumerate(zip(EVENTS, written, strict=True)):
         each = clip(scene("development", row))
-        real = (spectrogram(each.waveform, SAMPLE_RATE, width=256, height=64) if stream == "audio"
-                else strip(each.frames[::2]))
+        real = (
+            spectrogram(each.waveform, SAMPLE_RATE, width=256, height=64)
+            if stream == "audio"
+            else strip(each.frames[::2])
+        )
         assert line.startswith(f"{event.captions[0]}: real, reconstructed, generated")
         assert at(sheet, row, real).tobytes() == real.tobytes()

@@ -16,8 +16,14 @@ from laboratory.world.sounds import played
 
 BY_NAME = {event.name: event for event in EVENTS}
 #: The lowest and the highest pitch that is heard most, in Hz.
-PITCHES = {"ball": (100, 200), "square": (900, 1600), "triangle": (400, 900), "star": (1800, 2400),
-           "siren": (800, 1000), "ring": (200, 300)}
+PITCHES = {
+    "ball": (100, 200),
+    "square": (900, 1600),
+    "triangle": (400, 900),
+    "star": (1800, 2400),
+    "siren": (800, 1000),
+    "ring": (200, 300),
+}
 TONAL = pytest.mark.parametrize("name", PITCHES)
 MOMENT = round(0.06 * SAMPLE_RATE)
 
@@ -26,13 +32,13 @@ def event_sound(name: str, pitch: float, index: int = 0) -> torch.Tensor:
     """The first event of a clip alone."""
     one = replace(scene_of(BY_NAME[name], "development", index), pitch=pitch)
     first = round(one.times[0] * SAMPLE_RATE)
-    return played(one, SAMPLES)[first:first + round(one.event.seconds * SAMPLE_RATE)]
+    return played(one, SAMPLES)[first : first + round(one.event.seconds * SAMPLE_RATE)]
 
 
 def steady(name: str, sound: torch.Tensor) -> torch.Tensor:
     """Its part of one pitch."""
     seconds = {"triangle": 0.01, "siren": SIREN_TURN}.get(name)
-    return sound[:round(seconds * SAMPLE_RATE)] if seconds else sound
+    return sound[: round(seconds * SAMPLE_RATE)] if seconds else sound
 
 
 def strongest(sound: torch.Tensor) -> int:
@@ -62,8 +68,10 @@ def test_every_event_is_heard_when_it_begins_and_no_longer_than_it_lasts(develop
         for begin in each.scene.times:
             first = round(begin * SAMPLE_RATE)
             last = first + round(each.scene.event.seconds * SAMPLE_RATE)
-            before, within, after = (each.waveform[start:start + MOMENT].square().mean().log10().mul(10).item()
-                                     for start in (first - MOMENT, first, last))
+            before, within, after = (
+                each.waveform[start : start + MOMENT].square().mean().log10().mul(10).item()
+                for start in (first - MOMENT, first, last)
+            )
             assert within > before + 40 and within > after + 40
 
 
@@ -87,7 +95,7 @@ def test_pitches_reach_from_low_to_high(name):
 def test_a_bell_has_three_partials_that_fit_into_a_hop():
     spectrum = torch.fft.rfft(event_sound("star", 0.0), SAMPLE_RATE).abs()
     for pitch in (1800, 2900, 4900):
-        around = spectrum[pitch - 50:pitch + 51]
+        around = spectrum[pitch - 50 : pitch + 51]
         assert abs(int(around.argmax()) - 50) <= 3 and around.max() > 20 * spectrum[pitch + 50]
 
 

@@ -14,9 +14,19 @@ REAL = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 
 
 def rows(right: list[bool], features: torch.Tensor = REAL, matched: list | None = None, cosine: float = 0.5):
-    return [{"right": one, "silent": not one, "cosine": cosine, "second": 0.1 * k,
-             "matched": matched[k] if matched else None, "optimised": 0.25, "seconds": 1.0 + k,
-             "features": features[k].tolist()} for k, one in enumerate(right)]
+    return [
+        {
+            "right": one,
+            "silent": not one,
+            "cosine": cosine,
+            "second": 0.1 * k,
+            "matched": matched[k] if matched else None,
+            "optimised": 0.25,
+            "seconds": 1.0 + k,
+            "features": features[k].tolist(),
+        }
+        for k, one in enumerate(right)
+    ]
 
 
 def test_means_and_intervals():
@@ -68,15 +78,29 @@ def test_the_table():
     measured = dict.fromkeys(("right", "cosine", "second", "matched", "optimised"), interval)
     whole = {"seconds": 12.34, "frechet": 1.234, **measured}
     without_moments = {name: value for name, value in whole.items() if name != "matched"}
-    text = markdown([(Cell("V2A", "unguided", "right"), whole), (Cell("V2A", "default", "right"), whole),
-                     (Cell("I2A", "paper", "vague"), without_moments)])
-    head = ["| caption | steered | judge: right | judge: cosine | 2nd binder: cosine | AV-Align | Fréchet "
-            "| s / sample | *guiding binder* |", "|---|---|---|---|---|---|---|---|---|"]
+    text = markdown(
+        [
+            (Cell("V2A", "unguided", "right"), whole),
+            (Cell("V2A", "default", "right"), whole),
+            (Cell("I2A", "paper", "vague"), without_moments),
+        ]
+    )
+    head = [
+        "| caption | steered | judge: right | judge: cosine | 2nd binder: cosine | AV-Align | Fréchet "
+        "| s / sample | *guiding binder* |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     figures = "50 % (25–75) | 0.50 (0.25–0.75) | 0.50 (0.25–0.75) | {} | 1.23 | 12.3 | 0.50 (0.25–0.75) |"
     assert text.splitlines() == [
-        "**V2A**", "", *head,
+        "**V2A**",
+        "",
+        *head,
         f"| right | unguided | {figures.format('0.50 (0.25–0.75)')}",
         f"| right | default | {figures.format('0.50 (0.25–0.75)')}",
-        "", "**I2A**", "", *head,
-        f"| vague | paper | {figures.format('–')}"]
+        "",
+        "**I2A**",
+        "",
+        *head,
+        f"| vague | paper | {figures.format('–')}",
+    ]
     assert text.endswith("|\n")

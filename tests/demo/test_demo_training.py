@@ -26,13 +26,19 @@ from laboratory.training.sizes import (
 from laboratory.training.text_encoders import trained_clap_text, trained_clip_text
 from laboratory.training.texts import TEXTS
 
-NETWORKS = {"imagebind.safetensors", "second-imagebind.safetensors", "judge.safetensors",
-            "audioldm/unet/diffusion_pytorch_model.safetensors", "audioldm/vae/diffusion_pytorch_model.safetensors",
-            "audioldm/vocoder/model.safetensors", "audioldm/text_encoder/model.safetensors",
-            "stable-diffusion/unet/diffusion_pytorch_model.safetensors",
-            "stable-diffusion/vae/diffusion_pytorch_model.safetensors",
-            "stable-diffusion/text_encoder/model.safetensors",
-            "motion-adapter/diffusion_pytorch_model.safetensors"}
+NETWORKS = {
+    "imagebind.safetensors",
+    "second-imagebind.safetensors",
+    "judge.safetensors",
+    "audioldm/unet/diffusion_pytorch_model.safetensors",
+    "audioldm/vae/diffusion_pytorch_model.safetensors",
+    "audioldm/vocoder/model.safetensors",
+    "audioldm/text_encoder/model.safetensors",
+    "stable-diffusion/unet/diffusion_pytorch_model.safetensors",
+    "stable-diffusion/vae/diffusion_pytorch_model.safetensors",
+    "stable-diffusion/text_encoder/model.safetensors",
+    "motion-adapter/diffusion_pytorch_model.safetensors",
+}
 
 
 def contents(folder) -> dict[str, dict[str, torch.Tensor]]:
@@ -41,8 +47,11 @@ def contents(folder) -> dict[str, dict[str, torch.Tensor]]:
 
 
 def test_all_networks_are_there_in_half_precision(trained):
-    found = {path.relative_to(trained.weights).as_posix() for path in trained.weights.rglob("*")
-             if path.suffix in (".safetensors", ".bin", ".pt")}
+    found = {
+        path.relative_to(trained.weights).as_posix()
+        for path in trained.weights.rglob("*")
+        if path.suffix in (".safetensors", ".bin", ".pt")
+    }
     assert found == NETWORKS
     for path, weights in contents(trained.weights).items():
         rest = {name for name, weight in weights.items() if weight.dtype != torch.float16}
@@ -104,8 +113,19 @@ def test_sound_and_video_come_out_in_their_sizes(trained):
 
 def test_each_part_has_a_result_and_no_state_left(trained):
     names = {path.name for path in trained.work.iterdir()}
-    parts = {"judge", "binder", "second_binder", "clap_text", "mel_vae", "vocoder", "audio_unet", "clip_text",
-             "image_vae", "image_unet", "video_unet"}
+    parts = {
+        "judge",
+        "binder",
+        "second_binder",
+        "clap_text",
+        "mel_vae",
+        "vocoder",
+        "audio_unet",
+        "clip_text",
+        "image_vae",
+        "image_unet",
+        "video_unet",
+    }
     assert {f"{part}.pt" for part in parts} <= names
     assert not [name for name in names if ".state" in name]
 
@@ -124,4 +144,5 @@ def test_the_pipelines_name_their_parts(trained):
         index = json.loads((trained.weights / folder / "model_index.json").read_text(encoding="utf-8"))
         assert index["tokenizer"] == ["transformers", tokenizer]
         assert {name for name in index if not name.startswith("_")} == {
-            path.name for path in (trained.weights / folder).iterdir() if path.is_dir()}
+            path.name for path in (trained.weights / folder).iterdir() if path.is_dir()
+        }

@@ -33,10 +33,13 @@ def frames(clips):
 
 
 def _measured(models, sounds, frames, clips):
-    rows = models.instruments.measured({"audio": sound_of(sounds)}, [each.scene.event.name for each in clips],
-                                       video_of(frames))
-    return {name: sum(float(row[name]) for row in rows) / len(rows)
-            for name in ("right", "cosine", "second", "matched", "optimised")}
+    rows = models.instruments.measured(
+        {"audio": sound_of(sounds)}, [each.scene.event.name for each in clips], video_of(frames)
+    )
+    return {
+        name: sum(float(row[name]) for row in rows) / len(rows)
+        for name in ("right", "cosine", "second", "matched", "optimised")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +80,9 @@ def test_what_is_optimised_against_the_judge_is_caught_by_the_second_binder(mode
         optimiser.zero_grad()
         torch.nn.functional.cross_entropy(models.instruments.judge.hear(hum).logits, wanted).backward()
         optimiser.step()
-    rows = models.instruments.measured({"audio": sound_of(hum.detach())},
-                                       [each.scene.event.name for each in clips], frames)
+    rows = models.instruments.measured(
+        {"audio": sound_of(hum.detach())}, [each.scene.event.name for each in clips], frames
+    )
     judged, second = (sum(float(row[name]) for row in rows) / len(rows) for name in ("right", "second"))
     assert judged >= 0.9, "the attack should have worked"
     assert second < (real["second"] + shuffled["second"]) / 2
@@ -86,13 +90,16 @@ def test_what_is_optimised_against_the_judge_is_caught_by_the_second_binder(mode
 
 def test_silence_is_no_event(models, frames, clips):
     """The judge takes it for a square."""
-    rows = models.instruments.measured({"audio": sound_of(torch.zeros(CLIPS, 32000))},
-                                       [each.scene.event.name for each in clips], video_of(frames))
+    rows = models.instruments.measured(
+        {"audio": sound_of(torch.zeros(CLIPS, 32000))}, [each.scene.event.name for each in clips], video_of(frames)
+    )
     assert any(row["judged"] == row["event"] for row in rows), "the judge should have been fooled"
     assert all(row["silent"] for row in rows) and not any(row["right"] for row in rows)
 
 
 def test_the_binders_are_not_one_and_the_same(models, sounds):
-    embeddings = [sound_of(sounds).embed(binder, CLIP_SAMPLINGS["released"]).mean()
-                  for binder in (models.instruments.binder, models.instruments.second)]
+    embeddings = [
+        sound_of(sounds).embed(binder, CLIP_SAMPLINGS["released"]).mean()
+        for binder in (models.instruments.binder, models.instruments.second)
+    ]
     assert embeddings[0].shape[1] != embeddings[1].shape[1]

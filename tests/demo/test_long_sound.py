@@ -53,9 +53,14 @@ def minute():
     """(60 s of sound, chosen window by window, and the samples at which one window hands over to the next)."""
     binder, model, text = family.load_demo_imagebind(), family.load_demo_audioldm(), "a fire flares up and crackles"
     denoiser = model.denoiser(seconds=MINUTE, steps=8, window=SECONDS)
-    sound = generate(denoiser, denoiser.prompts([text]), seed=0, binder=binder,
-                     conditions=[text_condition(binder, text)],
-                     guidance=Guidance(candidates={"audio": 2})).signals["audio"]
+    sound = generate(
+        denoiser,
+        denoiser.prompts([text]),
+        seed=0,
+        binder=binder,
+        conditions=[text_condition(binder, text)],
+        guidance=Guidance(candidates={"audio": 2}),
+    ).signals["audio"]
     edges = {round(part.start * RATE) for part in denoiser.pieces[1:]}
     spans = denoiser.windows.spans(denoiser.shape[1])
     edges |= {edge * model.compression * model.hop for span in spans for edge in span} - {0}
@@ -83,8 +88,9 @@ def test_seams_cannot_be_told_from_other_moments(minute, jump):
 
 def _jumps(waveform: torch.Tensor, places: torch.Tensor, kind: str) -> torch.Tensor:
     """How much the 50 ms before a sample differ from those after it: in decibels, or in log-mel energies."""
-    before, after = (torch.stack([waveform[start:start + BLOCK] for start in (places + shift).tolist()])
-                     for shift in (-BLOCK, 0))
+    before, after = (
+        torch.stack([waveform[start : start + BLOCK] for start in (places + shift).tolist()]) for shift in (-BLOCK, 0)
+    )
     if kind == "level":
         return (20 * (before.square().mean(1).sqrt() / after.square().mean(1).sqrt()).log10()).abs()
     return (log_mel(before, 0.01).mean(dim=1) - log_mel(after, 0.01).mean(dim=1)).square().mean(dim=1).sqrt()
@@ -93,7 +99,18 @@ def _jumps(waveform: torch.Tensor, places: torch.Tensor, kind: str) -> torch.Ten
 def test_memory_does_not_grow_with_the_length():
     # glibc keeps what it is given back, unless every tensor is a piece of memory of its own.
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-    ten, sixty = (int(subprocess.run([sys.executable, "-c", PEAK, str(seconds)], cwd=ROOT, check=True, timeout=300,
-                                     capture_output=True, text=True, env=environment).stdout)
-                  for seconds in (10, MINUTE))
+    ten, sixty = (
+        int(
+            subprocess.run(
+                [sys.executable, "-c", PEAK, str(seconds)],
+                cwd=ROOT,
+                check=True,
+                timeout=300,
+                capture_output=True,
+                text=True,
+                env=environment,
+            ).stdout
+        )
+        for seconds in (10, MINUTE)
+    )
     assert sixty < 1.1 * ten, f"{sixty / 2**20:.0f} MiB for a minute, {ten / 2**20:.0f} MiB for ten seconds"

@@ -22,7 +22,8 @@ def models():
 def test_the_default_beats_no_guidance_on_the_judge(models, task, monkeypatch):
     """Vague captions: whatever the result has in common with its condition is guidance's doing."""
     monkeypatch.setattr(runs, "STEPS", STEPS)
-    unguided, default = (rows_of(Cell(task, method, "vague"), models, "development", SAMPLES)
-                         for method in ("unguided", "default"))
+    unguided, default = (
+        rows_of(Cell(task, method, "vague"), models, "development", SAMPLES) for method in ("unguided", "default")
+    )
     gained = sum(row["right"] for row in default) - sum(row["right"] for row in unguided)
     assert gained >= LEAST, f"{task}: {gained} of {SAMPLES} more are right"

@@ -46,8 +46,10 @@ def _base_shapes() -> Shapes:
     for component in COMPONENTS:
         network = empty_network(network_class(component), published_config(component), Path(component))
         state = network.state_dict()
-        shapes |= {original: original_shape(original, tuple(state[name].shape))
-                   for name, original in names[component](network).items()}
+        shapes |= {
+            original: original_shape(original, tuple(state[name].shape))
+            for name, original in names[component](network).items()
+        }
     return shapes
 
 

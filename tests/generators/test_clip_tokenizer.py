@@ -26,7 +26,9 @@ def test_prompts_are_padded_with_the_end_and_cut_at_77(tokenizer):
     assert ids[1] == [49406] + [2443] * 75 + [49407]
 
 
-@pytest.mark.parametrize("text", ["the quick brown fox's tail, 1234!", "naïve café über 東京 🎉", "a.b-c_d (e:1.2) [f]"])
+@pytest.mark.parametrize(
+    "text", ["the quick brown fox's tail, 1234!", "naïve café über 東京 🎉", "a.b-c_d (e:1.2) [f]"]
+)
 def test_other_texts_equal_open_clip(tokenizer, text):
     from open_clip.tokenizer import SimpleTokenizer
 

@@ -29,8 +29,10 @@ def test_weights_are_read_in_the_precision_that_is_asked_for(small, tmp_path, mo
     assert not caplog.records
 
 
-@pytest.mark.parametrize("version, option", [("4.37.2", "torch_dtype"), ("4.55.4", "torch_dtype"), ("4.56.0", "dtype"),
-                                             ("5.0.0.dev0", "dtype")])
+@pytest.mark.parametrize(
+    "version, option",
+    [("4.37.2", "torch_dtype"), ("4.55.4", "torch_dtype"), ("4.56.0", "dtype"), ("5.0.0.dev0", "dtype")],
+)
 def test_the_precision_has_the_name_that_the_version_knows(monkeypatch, version, option):
     monkeypatch.setattr("transformers.__version__", version)
     assert _precision_option() == option
@@ -40,10 +42,18 @@ def test_what_is_computed_keeps_its_precision(tmp_path):
     """Rotary frequencies in half precision lose track of positions within some hundred tokens."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=16, hidden_size=16, intermediate_size=16, num_hidden_layers=1,
-                                         num_attention_heads=2, num_key_value_heads=2))
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=16,
+            hidden_size=16,
+            intermediate_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+        )
+    )
     model.save_pretrained(tmp_path)
     loaded = load_component(LlamaForCausalLM, tmp_path, "", torch.bfloat16, "cpu")
     assert {parameter.dtype for parameter in loaded.parameters()} == {torch.bfloat16}
-    frequencies, = (buffer for name, buffer in loaded.named_buffers() if name.endswith("rotary_emb.inv_freq"))
+    (frequencies,) = (buffer for name, buffer in loaded.named_buffers() if name.endswith("rotary_emb.inv_freq"))
     assert frequencies.dtype == torch.float32 and torch.equal(frequencies, model.model.rotary_emb.inv_freq)

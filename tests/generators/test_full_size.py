@@ -28,6 +28,8 @@ def test_a_full_size_checkpoint_and_motion_module_take_a_step(tmp_path, capsys):
     assert sum(parameter.numel() for parameter in model.unet.parameters()) > 1.3e9
     unit = 2**30 if sys.platform == "darwin" else 2**20
     with capsys.disabled():
-        print(f"\nloading {loaded - started:.0f} s, one step and decoding {finished - loaded:.0f} s on "
-              f"{torch.get_num_threads()} threads, at most "
-              f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:.1f} GiB")
+        print(
+            f"\nloading {loaded - started:.0f} s, one step and decoding {finished - loaded:.0f} s on "
+            f"{torch.get_num_threads()} threads, at most "
+            f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:.1f} GiB"
+        )

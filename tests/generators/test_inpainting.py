@@ -35,12 +35,26 @@ def _run(denoiser, clean, **settings):
     return generate(denoiser, denoiser.prompts(["a dog"]), seed=1, latents=clean, **settings)
 
 
-@pytest.mark.parametrize("settings", [
-    None, {"rule": "released", "start": 0.0}, {"rule": "paper", "rates": {"audio": 9.0}, "start": 0.0},
-    {"candidates": {"audio": 3}}], ids=["plain", "released", "paper", "search"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        None,
+        {"rule": "released", "start": 0.0},
+        {"rule": "paper", "rates": {"audio": 9.0}, "start": 0.0},
+        {"candidates": {"audio": 3}},
+    ],
+    ids=["plain", "released", "paper", "search"],
+)
 def test_what_is_kept_stays_to_the_bit(denoiser, binder, clean, mask, settings):
-    steering = {} if settings is None else {"guidance": Guidance(**settings), "binder": binder,
-                                            "conditions": [Condition(embed_text(binder, ["rain"]))]}
+    steering = (
+        {}
+        if settings is None
+        else {
+            "guidance": Guidance(**settings),
+            "binder": binder,
+            "conditions": [Condition(embed_text(binder, ["rain"]))],
+        }
+    )
     made = _run(Inpainting(denoiser, {"audio": mask}), clean, **steering).latents["audio"]
     half = made.shape[2] // 2
     assert torch.equal(made[:, :, :half], clean["audio"][:, :, :half])
@@ -60,8 +74,10 @@ def test_the_rest_is_made_to_fit_what_is_kept(denoiser, clean, mask):
 
 
 def test_half_a_mask_blends(denoiser, clean, mask):
-    made, plain = (_run(each, clean).latents["audio"] for each in
-                   (Inpainting(denoiser, {"audio": torch.full_like(mask, 0.5)}), denoiser))
+    made, plain = (
+        _run(each, clean).latents["audio"]
+        for each in (Inpainting(denoiser, {"audio": torch.full_like(mask, 0.5)}), denoiser)
+    )
     assert (made - clean["audio"]).abs().mean() < (plain - clean["audio"]).abs().mean()
 
 

@@ -33,8 +33,10 @@ def test_twice_the_amplitude_adds_log_2(normal_sound):
 
 
 def test_a_higher_tone_lies_in_a_higher_bin():
-    bins = [int(log_mel((0.5 * torch.sin(2 * math.pi * hertz * TIME))[None])[0, 100].argmax())
-            for hertz in (200, 500, 1000, 2000, 4000, 7000)]
+    bins = [
+        int(log_mel((0.5 * torch.sin(2 * math.pi * hertz * TIME))[None])[0, 100].argmax())
+        for hertz in (200, 500, 1000, 2000, 4000, 7000)
+    ]
     assert bins == sorted(set(bins))
     # Slaney's scale is linear up to 1000 Hz and ends here at 8000 Hz, so that 1000 Hz lie a third up.
     assert bins[2] / 64 == pytest.approx(15 / (15 + math.log(8) / math.log(6.4) * 27), abs=0.02)

@@ -53,22 +53,24 @@ def dotted(address, weight, component="unet"):
 SPELLINGS = {
     "kohya": kohya(KOHYA, f"{SPATIAL}to_k.weight"),
     "kohya to_out": kohya(KOHYA.replace("to_k", "to_out_0"), f"{SPATIAL}to_out.0.weight"),
-    "kohya ff": kohya(KOHYA.replace("attn2_to_k", "ff_net_0_proj"),
-                      SPATIAL.replace("attn2.", "ff.net.0.proj.weight")),
+    "kohya ff": kohya(KOHYA.replace("attn2_to_k", "ff_net_0_proj"), SPATIAL.replace("attn2.", "ff.net.0.proj.weight")),
     "kohya text": kohya("lora_te_text_model_encoder_layers_1_mlp_fc1", f"{LAYER}mlp.fc1.weight", "text_encoder"),
     "peft": peft(f"unet.{SPATIAL}to_k", f"{SPATIAL}to_k.weight"),
     "peft to_out": peft(f"unet.{SPATIAL}to_out.0", f"{SPATIAL}to_out.0.weight"),
     "peft text": peft(f"text_encoder.{LAYER}self_attn.q_proj", f"{LAYER}self_attn.q_proj.weight", "text_encoder"),
     "peft motion": peft(f"unet.{TEMPORAL}to_v", f"{TEMPORAL}to_v.weight"),
-    "peft text, one level less": peft("text_encoder.encoder.layers.1.self_attn.q_proj",
-                                      f"{LAYER}self_attn.q_proj.weight", "text_encoder"),
+    "peft text, one level less": peft(
+        "text_encoder.encoder.layers.1.self_attn.q_proj", f"{LAYER}self_attn.q_proj.weight", "text_encoder"
+    ),
     "layers": dotted(f"unet.{SPATIAL}to_k.lora", f"{SPATIAL}to_k.weight"),
     "processors": dotted(f"unet.{SPATIAL}processor.to_k_lora", f"{SPATIAL}to_k.weight"),
     "processors to_out": dotted(f"unet.{SPATIAL}processor.to_out_lora", f"{SPATIAL}to_out.0.weight"),
-    "layers text": dotted(f"text_encoder.{LAYER}self_attn.out_proj.lora_linear_layer",
-                          f"{LAYER}self_attn.out_proj.weight", "text_encoder"),
-    "processors text": dotted(f"text_encoder.{LAYER}self_attn.to_out_lora", f"{LAYER}self_attn.out_proj.weight",
-                              "text_encoder"),
+    "layers text": dotted(
+        f"text_encoder.{LAYER}self_attn.out_proj.lora_linear_layer", f"{LAYER}self_attn.out_proj.weight", "text_encoder"
+    ),
+    "processors text": dotted(
+        f"text_encoder.{LAYER}self_attn.to_out_lora", f"{LAYER}self_attn.out_proj.weight", "text_encoder"
+    ),
     "AnimateDiff": dotted(f"{ORIGINAL}processor.to_q_lora", f"{TEMPORAL}to_q.weight"),
     "AnimateDiff to_out": dotted(f"{ORIGINAL}processor.to_out_lora", f"{TEMPORAL}to_out.0.weight"),
     "AnimateDiff module.": dotted(f"module.{ORIGINAL}processor.to_q_lora", f"{TEMPORAL}to_q.weight"),
@@ -101,8 +103,11 @@ def assert_only_changed(model, plain, spelling, expected):
     torch.testing.assert_close(weight_of(model, spelling), expected, atol=1e-6, rtol=1e-5)
     for component in ("unet", "vae", "text_encoder"):
         before = getattr(plain, component).state_dict()
-        changed = [name for name, tensor in getattr(model, component).state_dict().items()
-                   if not torch.equal(tensor, before[name])]
+        changed = [
+            name
+            for name, tensor in getattr(model, component).state_dict().items()
+            if not torch.equal(tensor, before[name])
+        ]
         assert len(changed) == (component == spelling.component), changed
 
 
@@ -131,21 +136,35 @@ def test_published_layout_of_motion_lora(tmp_path, plain, load, normal):
 def test_all_layers_of_published_loras_have_a_place_at_full_size():
     from diffusers import MotionAdapter, UNetMotionModel
 
-    networks = {name: empty_network(network_class(name), published_config(name), "here")
-                for name in ("unet", "text_encoder")}
+    networks = {
+        name: empty_network(network_class(name), published_config(name), "here") for name in ("unet", "text_encoder")
+    }
     with torch.device("meta"):
         networks["unet"] = UNetMotionModel.from_unet2d(networks["unet"], MotionAdapter(), load_weights=False)
-    places = [*(f"down_blocks.{b}.{{}}.{k}" for b in range(4) for k in range(2)), "mid_block.{}.0",
-              *(f"up_blocks.{b}.{{}}.{k}" for b in range(4) for k in range(3))]
+    places = [
+        *(f"down_blocks.{b}.{{}}.{k}" for b in range(4) for k in range(2)),
+        "mid_block.{}.0",
+        *(f"up_blocks.{b}.{{}}.{k}" for b in range(4) for k in range(3)),
+    ]
     with_text = [place for place in places if not place.startswith(("down_blocks.3", "up_blocks.0"))]
     block = "transformer_blocks.0"
     projections = [f"{block}.attn{n}.{part}" for n in (1, 2) for part in ("to_q", "to_k", "to_v", "to_out.0")]
     trained = [*projections, "proj_in", "proj_out", f"{block}.ff.net.0.proj", f"{block}.ff.net.2"]
-    kohya_unet = [f"lora_unet_{place.format('attentions')}.{part}".replace(".", "_")
-                  for place in with_text for part in trained]
-    kohya_text = [f"lora_te_text_model_encoder_layers_{layer}_{part}" for layer in range(12)
-                  for part in ("self_attn_q_proj", "self_attn_k_proj", "self_attn_v_proj", "self_attn_out_proj",
-                               "mlp_fc1", "mlp_fc2")]
+    kohya_unet = [
+        f"lora_unet_{place.format('attentions')}.{part}".replace(".", "_") for place in with_text for part in trained
+    ]
+    kohya_text = [
+        f"lora_te_text_model_encoder_layers_{layer}_{part}"
+        for layer in range(12)
+        for part in (
+            "self_attn_q_proj",
+            "self_attn_k_proj",
+            "self_attn_v_proj",
+            "self_attn_out_proj",
+            "mlp_fc1",
+            "mlp_fc2",
+        )
+    ]
     adapter = [f"unet.{place.format('attentions')}.{part}" for place in with_text for part in projections]
     motion = [f"unet.{place.format('motion_modules')}.{part}" for place in places for part in projections]
     assert [len(names) for names in (kohya_unet, kohya_text, adapter, motion)] == [192, 72, 128, 168]
@@ -165,17 +184,29 @@ def test_alpha_in_pefts_settings(tmp_path, plain, load, normal):
     spelling = SPELLINGS["peft"]
     weight = weight_of(plain, spelling)
     down, up = matrices(normal, weight)
-    settings = {"unet.lora_alpha": 6, "unet.r": 2, "unet.alpha_pattern": {}, "unet.use_dora": False,
-                "text_encoder.lora_alpha": 100}
-    save_file({spelling.down: down, spelling.up: up}, tmp_path / "x.safetensors",
-              metadata={"lora_adapter_metadata": json.dumps(settings)})
+    settings = {
+        "unet.lora_alpha": 6,
+        "unet.r": 2,
+        "unet.alpha_pattern": {},
+        "unet.use_dora": False,
+        "text_encoder.lora_alpha": 100,
+    }
+    save_file(
+        {spelling.down: down, spelling.up: up},
+        tmp_path / "x.safetensors",
+        metadata={"lora_adapter_metadata": json.dumps(settings)},
+    )
     assert_only_changed(load(Lora(tmp_path / "x.safetensors")), plain, spelling, weight + 3 * up @ down)
 
 
-@pytest.mark.parametrize("address, name", [
-    ("lora_unet_down_blocks_0_resnets_1_conv1", "down_blocks.0.resnets.1.conv1.weight"),
-    ("lora_unet_conv_in", "conv_in.weight"),
-    ("lora_unet_up_blocks_1_attentions_0_proj_in", "up_blocks.1.attentions.0.proj_in.weight")])
+@pytest.mark.parametrize(
+    "address, name",
+    [
+        ("lora_unet_down_blocks_0_resnets_1_conv1", "down_blocks.0.resnets.1.conv1.weight"),
+        ("lora_unet_conv_in", "conv_in.weight"),
+        ("lora_unet_up_blocks_1_attentions_0_proj_in", "up_blocks.1.attentions.0.proj_in.weight"),
+    ],
+)
 @pytest.mark.parametrize("kind", ["1 x 1 after", "flat", "mid"])
 def test_convolutions(tmp_path, plain, load, normal, address, name, kind):
     spelling = kohya(address, name)
@@ -194,10 +225,11 @@ def test_convolutions(tmp_path, plain, load, normal, address, name, kind):
     if kind == "mid":
         chained = torch.conv2d(torch.conv2d(torch.conv2d(pixel, down), mid, padding=kernel[0] // 2), up)
     else:
-        chained = torch.conv2d(torch.conv2d(pixel, down.reshape(2, into, *kernel), padding=kernel[0] // 2),
-                               up.reshape(out, 2, 1, 1))
+        chained = torch.conv2d(
+            torch.conv2d(pixel, down.reshape(2, into, *kernel), padding=kernel[0] // 2), up.reshape(out, 2, 1, 1)
+        )
     reach = kernel[0] // 2
-    change = chained[:, :, 2 - reach:3 + reach, 2 - reach:3 + reach].flip(2, 3).transpose(0, 1)
+    change = chained[:, :, 2 - reach : 3 + reach, 2 - reach : 3 + reach].flip(2, 3).transpose(0, 1)
     assert_only_changed(load(Lora(tmp_path / "x.safetensors")), plain, spelling, weight + 0.5 * change)
 
 
@@ -251,15 +283,25 @@ def pair(address, down=(2, 16), up=(16, 2)):
     return {f"{address}.lora_down.weight": torch.zeros(down), f"{address}.lora_up.weight": torch.zeros(up)}
 
 
-@pytest.mark.parametrize("address", ["lora_te1_text_model_encoder_layers_0_mlp_fc1", "lora_te2_text_projection",
-                                     "lora_unet_input_blocks_4_1_proj_in"])
+@pytest.mark.parametrize(
+    "address",
+    ["lora_te1_text_model_encoder_layers_0_mlp_fc1", "lora_te2_text_projection", "lora_unet_input_blocks_4_1_proj_in"],
+)
 def test_sdxl(tmp_path, load, address):
     refused(load, tmp_path, pair(address), "x.safetensors is a LoRA for SDXL. Choose a LoRA for Stable Diffusion 1.5")
 
 
-@pytest.mark.parametrize("name, kind", [("hada_w1_a", "LoHa"), ("lokr_w1", "LoKr"), ("dora_scale", "DoRA"),
-                                        ("lora_magnitude_vector", "DoRA"), ("oft_blocks", "OFT"),
-                                        ("base_model.model.x", "LoRA in peft's own layout")])
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("hada_w1_a", "LoHa"),
+        ("lokr_w1", "LoKr"),
+        ("dora_scale", "DoRA"),
+        ("lora_magnitude_vector", "DoRA"),
+        ("oft_blocks", "OFT"),
+        ("base_model.model.x", "LoRA in peft's own layout"),
+    ],
+)
 def test_kinds_that_are_not_supported(tmp_path, load, name, kind):
     state = {**pair(KOHYA), f"{KOHYA}.{name}": torch.zeros(2)}
     refused(load, tmp_path, state, f"is a {kind}.* which is not supported. Choose a plain LoRA")
@@ -270,13 +312,21 @@ def test_layers_of_another_model_are_listed(tmp_path, load):
     refused(load, tmp_path, others, "made for another model.*missing here: .*double_blocks.*extra")
 
 
-@pytest.mark.parametrize("state", [
-    pair(KOHYA, down=(2, 48)), pair(KOHYA, up=(48, 2)), pair(KOHYA, up=(16, 3)), pair(KOHYA, up=(16,)),
-    {f"{KOHYA}.lora_down.weight": torch.zeros(2, 24)}, {f"{KOHYA}.alpha": torch.zeros(())},
-    {**pair(KOHYA, down=(2, 24)), f"{KOHYA}.alpha": torch.zeros(2)},
-    {**pair(KOHYA, down=(0, 24), up=(16, 0)), f"{KOHYA}.alpha": torch.ones(())},
-    {**pair(KOHYA, down=(2, 24)), f"{KOHYA}.lora_mid.weight": torch.zeros(2, 2, 1, 1)},
-    {**pair(KOHYA, down=(2, 24)), f"unet.{SPATIAL}to_k.lora_A.weight": torch.zeros(2, 24)}])
+@pytest.mark.parametrize(
+    "state",
+    [
+        pair(KOHYA, down=(2, 48)),
+        pair(KOHYA, up=(48, 2)),
+        pair(KOHYA, up=(16, 3)),
+        pair(KOHYA, up=(16,)),
+        {f"{KOHYA}.lora_down.weight": torch.zeros(2, 24)},
+        {f"{KOHYA}.alpha": torch.zeros(())},
+        {**pair(KOHYA, down=(2, 24)), f"{KOHYA}.alpha": torch.zeros(2)},
+        {**pair(KOHYA, down=(0, 24), up=(16, 0)), f"{KOHYA}.alpha": torch.ones(())},
+        {**pair(KOHYA, down=(2, 24)), f"{KOHYA}.lora_mid.weight": torch.zeros(2, 2, 1, 1)},
+        {**pair(KOHYA, down=(2, 24)), f"unet.{SPATIAL}to_k.lora_A.weight": torch.zeros(2, 24)},
+    ],
+)
 def test_matrices_of_another_shape_or_without_partner(tmp_path, load, state):
     refused(load, tmp_path, state, f"damaged or made for another model: .*{KOHYA}")
 
@@ -295,16 +345,24 @@ def test_values_that_are_no_numbers(tmp_path, load):
 def test_motion_lora_needs_a_motion_module(tmp_path, base_file, load, normal):
     spelling = SPELLINGS["AnimateDiff"]
     state = {spelling.down: normal(2, 32), spelling.up: normal(32, 2)}
-    refused(lambda lora: load_stable_diffusion(base_file, loras=[lora]), tmp_path, state,
-            "is a motion LoRA, but there is no motion module")
+    refused(
+        lambda lora: load_stable_diffusion(base_file, loras=[lora]),
+        tmp_path,
+        state,
+        "is a motion LoRA, but there is no motion module",
+    )
 
 
 def test_motion_lora_for_modules_with_a_mid_block(tmp_path, base_file):
     motion_adapter(use_motion_mid_block=False).save_pretrained(tmp_path / "mm")
     name = ORIGINAL.replace("down_blocks.1", "mid_block")
     state = {f"{name}processor.to_q_lora.{half}.weight": torch.zeros(2, 32) for half in ("down", "up")}
-    refused(lambda lora: load_stable_diffusion(base_file, tmp_path / "mm", loras=[lora]), tmp_path, state,
-            "layers that are missing here: mid_block")
+    refused(
+        lambda lora: load_stable_diffusion(base_file, tmp_path / "mm", loras=[lora]),
+        tmp_path,
+        state,
+        "layers that are missing here: mid_block",
+    )
 
 
 def test_files_that_are_no_lora(tmp_path, base_file, motion_file, load):
@@ -317,9 +375,15 @@ def test_files_that_are_no_lora(tmp_path, base_file, motion_file, load):
         load(Lora(tmp_path / "absent.safetensors"))
 
 
-@pytest.mark.parametrize("settings, message", [('{"unet.use_rslora": true}', "unet.use_rslora, which is not supported"),
-                                               ('{"alpha_pattern": {"to_k": 2}}', "trained with alpha_pattern"),
-                                               ("[]", "metadata are damaged"), ("{", "metadata are damaged"),
-                                               ('{"lora_alpha": "many"}', "metadata are damaged")])
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ('{"unet.use_rslora": true}', "unet.use_rslora, which is not supported"),
+        ('{"alpha_pattern": {"to_k": 2}}', "trained with alpha_pattern"),
+        ("[]", "metadata are damaged"),
+        ("{", "metadata are damaged"),
+        ('{"lora_alpha": "many"}', "metadata are damaged"),
+    ],
+)
 def test_settings_that_change_the_meaning(tmp_path, load, settings, message):
     refused(load, tmp_path, pair(KOHYA, down=(2, 24)), message, {"lora_adapter_metadata": settings})

@@ -32,12 +32,15 @@ def networks():
 def original_state(network, names):
     """An original checkpoint of tensors without memory."""
     shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    return {original: torch.empty(original_shape(original, shapes[name]), device="meta")
-            for name, original in names.items()}
+    return {
+        original: torch.empty(original_shape(original, shapes[name]), device="meta") for name, original in names.items()
+    }
 
 
-@pytest.mark.parametrize("name, tensors, parameters",
-                         [("unet", 686, 859_520_964), ("vae", 248, 83_653_863), ("text_encoder", 196, 123_060_480)])
+@pytest.mark.parametrize(
+    "name, tensors, parameters",
+    [("unet", 686, 859_520_964), ("vae", 248, 83_653_863), ("text_encoder", 196, 123_060_480)],
+)
 def test_the_published_sizes(networks, name, tensors, parameters):
     names = NAMES[name](networks[name])
     assert len(names) == len(set(names.values())) == tensors
@@ -54,18 +57,23 @@ def test_the_libraries_converters_find_every_weight_where_we_put_it(networks):
     state = {}
     for name in COMPONENTS:
         state |= original_state(networks[name], NAMES[name](networks[name]))
-    converted = {"unet": convert_ldm_unet_checkpoint(dict(state), dict(networks["unet"].config)),
-                 "vae": convert_ldm_vae_checkpoint(dict(state), dict(networks["vae"].config)),
-                 "text_encoder": {key.removeprefix("text_model."): tensor
-                                  for key, tensor in convert_ldm_clip_checkpoint(dict(state)).items()}}
+    converted = {
+        "unet": convert_ldm_unet_checkpoint(dict(state), dict(networks["unet"].config)),
+        "vae": convert_ldm_vae_checkpoint(dict(state), dict(networks["vae"].config)),
+        "text_encoder": {
+            key.removeprefix("text_model."): tensor for key, tensor in convert_ldm_clip_checkpoint(dict(state)).items()
+        },
+    }
     for name, network in networks.items():
         expected = {key.removeprefix("text_model."): tensor.shape for key, tensor in network.state_dict().items()}
         assert {key: tensor.shape for key, tensor in converted[name].items()} == expected
 
 
-@pytest.mark.parametrize("positions, mid_block, parameters, tensors",
-                         [(24, False, 417_137_600, 560), (32, True, 453_209_280, 588), (32, False, 417_137_600, 560)],
-                         ids=["v1", "v2", "v3"])
+@pytest.mark.parametrize(
+    "positions, mid_block, parameters, tensors",
+    [(24, False, 417_137_600, 560), (32, True, 453_209_280, 588), (32, False, 417_137_600, 560)],
+    ids=["v1", "v2", "v3"],
+)
 def test_motion_modules(positions, mid_block, parameters, tensors):
     from diffusers import MotionAdapter
     from diffusers.loaders.single_file_utils import (
@@ -81,7 +89,8 @@ def test_motion_modules(positions, mid_block, parameters, tensors):
     # The library computes the positions instead of reading them.
     converted = convert_animatediff_checkpoint_to_diffusers(original_state(adapter, names))
     assert {key: tensor.shape for key, tensor in converted.items()} == {
-        key: tensor.shape for key, tensor in adapter.named_parameters()}
+        key: tensor.shape for key, tensor in adapter.named_parameters()
+    }
 
 
 def test_networks_that_the_original_had_no_names_for_are_refused():

@@ -22,13 +22,30 @@ from .conftest import motion_adapter, same
 TEXT = "cond_stage_model.transformer.text_model."
 
 #: What original checkpoints carry besides the networks.
-UNREAD = {name: torch.zeros(3) for name in (
-    "betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod", "sqrt_one_minus_alphas_cumprod",
-    "log_one_minus_alphas_cumprod", "sqrt_recip_alphas_cumprod", "sqrt_recipm1_alphas_cumprod", "posterior_variance",
-    "posterior_log_variance_clipped", "posterior_mean_coef1", "posterior_mean_coef2", "model_ema.decay",
-    "model_ema.num_updates", "model_ema.diffusion_modeltime_embed0weight", f"{TEXT}embeddings.position_ids",
-    "cond_stage_model.logit_scale", "cond_stage_model.text_projection",
-    "cond_stage_model.transformer.text_projection.weight")}
+UNREAD = {
+    name: torch.zeros(3)
+    for name in (
+        "betas",
+        "alphas_cumprod",
+        "alphas_cumprod_prev",
+        "sqrt_alphas_cumprod",
+        "sqrt_one_minus_alphas_cumprod",
+        "log_one_minus_alphas_cumprod",
+        "sqrt_recip_alphas_cumprod",
+        "sqrt_recipm1_alphas_cumprod",
+        "posterior_variance",
+        "posterior_log_variance_clipped",
+        "posterior_mean_coef1",
+        "posterior_mean_coef2",
+        "model_ema.decay",
+        "model_ema.num_updates",
+        "model_ema.diffusion_modeltime_embed0weight",
+        f"{TEXT}embeddings.position_ids",
+        "cond_stage_model.logit_scale",
+        "cond_stage_model.text_projection",
+        "cond_stage_model.transformer.text_projection.weight",
+    )
+}
 
 
 @pytest.fixture(scope="session")
@@ -139,8 +156,9 @@ def test_a_file_without_metadata_has_the_published_sizes(tmp_path, base_file, sm
 
 
 def test_short_names_of_the_text_encoder(tmp_path, base_file, small, small_is_published):
-    state = {name.replace(TEXT, "cond_stage_model.transformer."): tensor
-             for name, tensor in load_file(base_file).items()}
+    state = {
+        name.replace(TEXT, "cond_stage_model.transformer."): tensor for name, tensor in load_file(base_file).items()
+    }
     state["cond_stage_model.transformer.embeddings.position_ids"] = torch.arange(77)
     torch.save(state, tmp_path / "nai.ckpt")
     assert_loaded(load_stable_diffusion(tmp_path / "nai.ckpt"), small, small.unet)
@@ -155,8 +173,11 @@ def test_saving_an_animated_unet_leaves_motion_out(tmp_path, base_file, small, a
 @pytest.mark.parametrize("base, motion", [("base_file", "motion_file"), ("base_folder", "motion_folder")])
 def test_weights_are_cast(request, small, animated, base, motion, dtype):
     model = load_stable_diffusion(request.getfixturevalue(base), request.getfixturevalue(motion), dtype=dtype)
-    assert {tensor.dtype for network in (model.unet, model.vae, model.text_encoder)
-            for tensor in network.state_dict().values()} == {dtype}
+    assert {
+        tensor.dtype
+        for network in (model.unet, model.vae, model.text_encoder)
+        for tensor in network.state_dict().values()
+    } == {dtype}
     assert_loaded(model, small, animated)
 
 
@@ -164,8 +185,11 @@ def test_weights_are_cast(request, small, animated, base, motion, dtype):
 def test_weights_loaded_in_inference_mode_can_be_differentiated_through(request, base, motion):
     with torch.inference_mode():
         model = load_stable_diffusion(request.getfixturevalue(base), request.getfixturevalue(motion))
-    assert not any(tensor.is_inference() for network in (model.unet, model.vae, model.text_encoder)
-                   for tensor in (*network.parameters(), *network.buffers()))
+    assert not any(
+        tensor.is_inference()
+        for network in (model.unet, model.vae, model.text_encoder)
+        for tensor in (*network.parameters(), *network.buffers())
+    )
     latents = torch.randn(1, 4, 2, 8, 8, requires_grad=True)
     model.unet(latents, 5, torch.randn(2, 77, 24)).sample.square().sum().backward()
     assert latents.grad.any()

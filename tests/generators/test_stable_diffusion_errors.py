@@ -22,8 +22,10 @@ from .conftest import motion_adapter
 CONV_IN = "model.diffusion_model.input_blocks.0.0.weight"
 UP_NORM = "up_blocks.1.motion_modules.2.temporal_transformer.transformer_blocks.0.ff_norm.weight"
 POSITIONS = "mid_block.motion_modules.0.temporal_transformer.transformer_blocks.0.attention_blocks.1.pos_encoder.pe"
-MOTION_LORA = ("down_blocks.0.motion_modules.0.temporal_transformer.transformer_blocks.0.attention_blocks.0."
-               "processor.to_q_lora.down.weight")
+MOTION_LORA = (
+    "down_blocks.0.motion_modules.0.temporal_transformer.transformer_blocks.0.attention_blocks.0."
+    "processor.to_q_lora.down.weight"
+)
 
 
 def refused(base, message, motion=None):
@@ -45,18 +47,24 @@ def names_only(path, *names, shape=(2, 2)):
     return path
 
 
-@pytest.mark.parametrize("name, kind", [
-    ("conditioner.embedders.0.transformer.text_model.x", "an SDXL checkpoint"),
-    ("model.diffusion_model.label_emb.0.0.weight", "an SDXL checkpoint"),
-    ("cond_stage_model.model.transformer.resblocks.0.x", "a Stable Diffusion 2 checkpoint"),
-    (UP_NORM, "a motion module"),
-    (f"module.{UP_NORM}", "a motion module"),
-    (MOTION_LORA, "a motion LoRA"),
-    ("lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight", "a LoRA"),
-    ("unet.conv_in.lora_A.weight", "a LoRA")])
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("conditioner.embedders.0.transformer.text_model.x", "an SDXL checkpoint"),
+        ("model.diffusion_model.label_emb.0.0.weight", "an SDXL checkpoint"),
+        ("cond_stage_model.model.transformer.resblocks.0.x", "a Stable Diffusion 2 checkpoint"),
+        (UP_NORM, "a motion module"),
+        (f"module.{UP_NORM}", "a motion module"),
+        (MOTION_LORA, "a motion LoRA"),
+        ("lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight", "a LoRA"),
+        ("unet.conv_in.lora_A.weight", "a LoRA"),
+    ],
+)
 def test_other_files_given_as_base(tmp_path, name, kind):
-    refused(names_only(tmp_path / "x.safetensors", name),
-            f"x.safetensors is {kind}, not a Stable Diffusion 1 checkpoint. Choose a full checkpoint")
+    refused(
+        names_only(tmp_path / "x.safetensors", name),
+        f"x.safetensors is {kind}, not a Stable Diffusion 1 checkpoint. Choose a full checkpoint",
+    )
 
 
 @pytest.mark.parametrize("channels, kind", [(9, "an inpainting checkpoint"), (8, "an InstructPix2Pix checkpoint")])
@@ -66,12 +74,16 @@ def test_models_that_take_a_picture(tmp_path, base_file, channels, kind):
     refused(path, f"is {kind}, not a Stable Diffusion 1 checkpoint")
 
 
-@pytest.mark.parametrize("name, kind", [
-    ("conditioner.embedders.0.transformer.text_model.x", "an SDXL checkpoint"),
-    (CONV_IN, "a Stable Diffusion 1 checkpoint"),
-    ("first_stage_model.decoder.conv_in.weight", "a Stable Diffusion 1 checkpoint"),
-    (MOTION_LORA, "a motion LoRA"),
-    ("lora_te_text_model_encoder_layers_0_mlp_fc1.alpha", "a LoRA")])
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("conditioner.embedders.0.transformer.text_model.x", "an SDXL checkpoint"),
+        (CONV_IN, "a Stable Diffusion 1 checkpoint"),
+        ("first_stage_model.decoder.conv_in.weight", "a Stable Diffusion 1 checkpoint"),
+        (MOTION_LORA, "a motion LoRA"),
+        ("lora_te_text_model_encoder_layers_0_mlp_fc1.alpha", "a LoRA"),
+    ],
+)
 def test_other_files_given_as_motion_module(tmp_path, base_file, name, kind):
     path = names_only(tmp_path / "x.safetensors", name)
     refused(base_file, f"x.safetensors is {kind}, not a motion module. Choose a motion module .*mm_sd_v15_v2", path)
@@ -83,16 +95,26 @@ def test_unknown_files_say_what_they_hold(tmp_path, base_file):
     refused(base_file, r"not a motion module .*layer.0.* and 10 more", path)
 
 
-@pytest.mark.parametrize("prefix, part", [("model.", "U-Net"), ("first_stage_model.", "VAE"),
-                                          ("cond_stage_model.", "text encoder")])
+@pytest.mark.parametrize(
+    "prefix, part", [("model.", "U-Net"), ("first_stage_model.", "VAE"), ("cond_stage_model.", "text encoder")]
+)
 def test_incomplete_checkpoints(tmp_path, base_file, prefix, part):
-    path = rewrite(base_file, tmp_path / "x.safetensors",
-                   lambda state: {name: tensor for name, tensor in state.items() if not name.startswith(prefix)})
+    path = rewrite(
+        base_file,
+        tmp_path / "x.safetensors",
+        lambda state: {name: tensor for name, tensor in state.items() if not name.startswith(prefix)},
+    )
     refused(path, f"x.safetensors holds no {part}")
 
 
-@pytest.mark.parametrize("name", [CONV_IN, "first_stage_model.decoder.mid.attn_1.q.weight",
-                                  "cond_stage_model.transformer.text_model.encoder.layers.1.mlp.fc1.bias"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        CONV_IN,
+        "first_stage_model.decoder.mid.attn_1.q.weight",
+        "cond_stage_model.transformer.text_model.encoder.layers.1.mlp.fc1.bias",
+    ],
+)
 def test_faults_of_a_checkpoint_are_listed(tmp_path, base_file, name):
     path = tmp_path / "x.safetensors"
     rewrite(base_file, path, lambda state: {key: tensor for key, tensor in state.items() if key != name})
@@ -133,18 +155,23 @@ def test_impossible_sizes_in_metadata(tmp_path, base_file, motion_file):
     with safe_open(base_file, framework="pt") as file:
         configs = json.loads(file.metadata()["stable_diffusion_config"])
     configs["unet"]["block_out_channels"] = [16]
-    save_file(load_file(base_file), tmp_path / "x.safetensors",
-              metadata={"stable_diffusion_config": json.dumps(configs)})
+    save_file(
+        load_file(base_file), tmp_path / "x.safetensors", metadata={"stable_diffusion_config": json.dumps(configs)}
+    )
     refused(tmp_path / "x.safetensors", "x.safetensors describes its UNet2DConditionModel by a config")
     save_file(load_file(motion_file), tmp_path / "mm.safetensors", metadata={"motion_adapter_config": '"text"'})
     refused(base_file, "metadata are damaged", tmp_path / "mm.safetensors")
 
 
 @pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
-@pytest.mark.parametrize("sizes, fault", [
-    ({"block_out_channels": (16, 32, 32)}, "SDXL.*blocks have 16, 32, 32 channels, those of the base model 16, 32"),
-    ({"block_out_channels": (16, 40)}, "blocks have 16, 40 channels"),
-    ({"motion_layers_per_block": 1}, "blocks have 1, 1 layers, those of the base model 2, 2")])
+@pytest.mark.parametrize(
+    "sizes, fault",
+    [
+        ({"block_out_channels": (16, 32, 32)}, "SDXL.*blocks have 16, 32, 32 channels, those of the base model 16, 32"),
+        ({"block_out_channels": (16, 40)}, "blocks have 16, 40 channels"),
+        ({"motion_layers_per_block": 1}, "blocks have 1, 1 layers, those of the base model 2, 2"),
+    ],
+)
 def test_motion_modules_for_another_base(tmp_path, base_file, base_folder, sizes, fault, suffix):
     adapter = motion_adapter(**sizes)
     save_motion_module(tmp_path / f"mm{suffix}", adapter)
@@ -209,9 +236,14 @@ def test_folders_of_other_pipelines(tmp_path, base_folder, pipeline):
     refused(folder, f"holds a {pipeline}, not a StableDiffusionPipeline. Choose another folder")
 
 
-@pytest.mark.parametrize("change, fault", [({"in_channels": 9}, "takes 9 channels .* inpainting"),
-                                           ({"use_linear_projection": True}, "Stable Diffusion 2 model"),
-                                           ({"block_out_channels": [16]}, "x describes its UNet2DConditionModel")])
+@pytest.mark.parametrize(
+    "change, fault",
+    [
+        ({"in_channels": 9}, "takes 9 channels .* inpainting"),
+        ({"use_linear_projection": True}, "Stable Diffusion 2 model"),
+        ({"block_out_channels": [16]}, "x describes its UNet2DConditionModel"),
+    ],
+)
 def test_folders_of_other_models(tmp_path, base_folder, change, fault):
     refused(edited(base_folder, tmp_path / "x", "unet/config.json", **change), fault)
 

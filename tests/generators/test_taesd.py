@@ -39,8 +39,11 @@ def test_the_original_names_count_the_clamp(tmp_path, tiny):
     save_taesd(tmp_path / "taesd_decoder.safetensors", tiny.decoder)
     names = load_file(tmp_path / "taesd_decoder.safetensors").keys()
     # conv, three blocks, upsampling, conv without bias, and so on, after a clamp: as TAESD's source lists them.
-    assert {"1.weight", "1.bias", "3.conv.0.weight", "5.conv.4.bias", "7.weight", "18.conv.0.weight",
-            "19.weight"} <= names and "7.bias" not in names and "0.weight" not in names
+    assert (
+        {"1.weight", "1.bias", "3.conv.0.weight", "5.conv.4.bias", "7.weight", "18.conv.0.weight", "19.weight"} <= names
+        and "7.bias" not in names
+        and "0.weight" not in names
+    )
 
 
 def test_guidance_may_look_through_it(tmp_path, tiny, animatediff_folders, binder):
@@ -49,9 +52,19 @@ def test_guidance_may_look_through_it(tmp_path, tiny, animatediff_folders, binde
     runs = []
     for decoding in ("exact", "taesd"):
         denoiser = model.denoiser(frames=2, height=64, width=64, steps=3, decoding=decoding)
-        runs.append([generate(denoiser, denoiser.prompts(["a dog"]), seed=0, binder=binder, guidance=guidance,
-                              conditions=[text_condition(binder, "a dog")])
-                     for guidance in (None, Guidance("released"))])
+        runs.append(
+            [
+                generate(
+                    denoiser,
+                    denoiser.prompts(["a dog"]),
+                    seed=0,
+                    binder=binder,
+                    guidance=guidance,
+                    conditions=[text_condition(binder, "a dog")],
+                )
+                for guidance in (None, Guidance("released"))
+            ]
+        )
     (exact_plain, exact_guided), (tiny_plain, tiny_guided) = runs
     assert torch.equal(exact_plain.signals["video"].pixels, tiny_plain.signals["video"].pixels)
     assert not torch.equal(exact_guided.latents["video"], tiny_guided.latents["video"])
@@ -71,7 +84,9 @@ def test_another_file_is_refused(tmp_path, tiny):
     with pytest.raises(CheckpointError, match="no AutoencoderTiny"):
         load_taesd(tmp_path)
     state = {name: tensor for name, tensor in tiny.decoder.state_dict().items() if "layers.3." not in name}
-    save_file({f"{int(name.split('.')[1]) + 1}.{name.split('.', 2)[2]}": tensor for name, tensor in state.items()},
-              tmp_path / "cut.safetensors")
+    save_file(
+        {f"{int(name.split('.')[1]) + 1}.{name.split('.', 2)[2]}": tensor for name, tensor in state.items()},
+        tmp_path / "cut.safetensors",
+    )
     with pytest.raises(CheckpointError, match="missing: 4.conv.0.bias"):
         load_taesd(tmp_path / "cut.safetensors")

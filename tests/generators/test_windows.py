@@ -61,8 +61,8 @@ def test_more_than_the_scale_is_cut():
 
 def test_the_gradient_is_that_of_the_whole():
     whole = torch.randn(1, 1, 40, requires_grad=True)
-    gradient, = torch.autograd.grad(WINDOWS.over(whole, torch.sin).square().sum(), whole)
-    wanted, = torch.autograd.grad(torch.sin(whole).square().sum(), whole)
+    (gradient,) = torch.autograd.grad(WINDOWS.over(whole, torch.sin).square().sum(), whole)
+    (wanted,) = torch.autograd.grad(torch.sin(whole).square().sum(), whole)
     assert torch.allclose(gradient, wanted, atol=1e-6)
 
 

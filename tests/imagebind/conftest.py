@@ -18,9 +18,12 @@ from laboratory.random_imagebind import random_imagebind
 @pytest.fixture(scope="session")
 def small_config():
     # Three different widths, so that a mix-up between towers cannot pass.
-    return ImageBindConfig(vision=TowerConfig(width=48, blocks=2, heads=4),
-                           text=TowerConfig(width=32, blocks=3, heads=2),
-                           audio=TowerConfig(width=40, blocks=3, heads=5), embed_dim=24)
+    return ImageBindConfig(
+        vision=TowerConfig(width=48, blocks=2, heads=4),
+        text=TowerConfig(width=32, blocks=3, heads=2),
+        audio=TowerConfig(width=40, blocks=3, heads=5),
+        embed_dim=24,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -41,19 +44,26 @@ def reference():
     return SimpleNamespace(
         model=importlib.import_module("imagebind.models.imagebind_model"),
         preprocessors=importlib.import_module("imagebind.models.multimodal_preprocessors"),
-        package=importlib.import_module("imagebind"))
+        package=importlib.import_module("imagebind"),
+    )
 
 
 @pytest.fixture(scope="session")
 def reference_model(reference, small_config, model):
     """The reference with the weights of `model`: {modality: input} -> {modality: (B, D)}."""
-    towers = {f"{name}_{key}": value
-              for name in ("vision", "text", "audio")
-              for key, value in zip(("embed_dim", "num_blocks", "num_heads"),
-                                    (getattr(small_config, name).width, getattr(small_config, name).blocks,
-                                     getattr(small_config, name).heads))}
-    unused = {f"{name}_{key}": value for name in ("depth", "thermal", "imu")
-              for key, value in (("embed_dim", 8), ("num_blocks", 1), ("num_heads", 1))}
+    towers = {
+        f"{name}_{key}": value
+        for name in ("vision", "text", "audio")
+        for key, value in zip(
+            ("embed_dim", "num_blocks", "num_heads"),
+            (getattr(small_config, name).width, getattr(small_config, name).blocks, getattr(small_config, name).heads),
+        )
+    }
+    unused = {
+        f"{name}_{key}": value
+        for name in ("depth", "thermal", "imu")
+        for key, value in (("embed_dim", 8), ("num_blocks", 1), ("num_heads", 1))
+    }
     oracle = reference.model.ImageBindModel(out_embed_dim=small_config.embed_dim, **towers, **unused).eval()
     loaded = oracle.load_state_dict(official_state_dict(model), strict=False)
     assert not loaded.unexpected_keys

@@ -21,15 +21,23 @@ SILENT = math.log(torch.finfo(torch.float32).eps)
 def kaldi_fbank(waveform: torch.Tensor) -> torch.Tensor:
     """(n,) -> (128, frames), as ImageBind calls it."""
     return torchaudio.compliance.kaldi.fbank(
-        waveform[None], htk_compat=True, sample_frequency=16000, use_energy=False, window_type="hanning",
-        num_mel_bins=128, dither=0.0, frame_length=25, frame_shift=10).T
+        waveform[None],
+        htk_compat=True,
+        sample_frequency=16000,
+        use_energy=False,
+        window_type="hanning",
+        num_mel_bins=128,
+        dither=0.0,
+        frame_length=25,
+        frame_shift=10,
+    ).T
 
 
 def upstream_input(waveform: torch.Tensor, spans) -> torch.Tensor:
     """(n,) at 16 kHz -> (S, 1, 128, 204), clip by clip, as described in ImageBind's paper and data loader."""
     inputs = []
     for start, end in spans:
-        clip = waveform[int(start * 16000):int(end * 16000)]
+        clip = waveform[int(start * 16000) : int(end * 16000)]
         mel = kaldi_fbank(clip - clip.mean())[:, :204]
         inputs.append((torch.nn.functional.pad(mel, (0, 204 - mel.shape[1])) + 4.268) / 9.138)
     return torch.stack(inputs).unsqueeze(1)
@@ -49,8 +57,8 @@ def test_fbank_equals_kaldi(samples, normal):
 def test_fbank_gradient_equals_kaldi(normal, relative_error):
     waveform = (0.1 * normal(2000)).requires_grad_()
     direction = normal(128, 11)
-    ours, = torch.autograd.grad((fbank(waveform[None])[0] * direction).sum(), waveform)
-    theirs, = torch.autograd.grad((kaldi_fbank(waveform) * direction).sum(), waveform)
+    (ours,) = torch.autograd.grad((fbank(waveform[None])[0] * direction).sum(), waveform)
+    (theirs,) = torch.autograd.grad((kaldi_fbank(waveform) * direction).sum(), waveform)
     assert relative_error(ours, theirs) < 1e-4
 
 
@@ -59,8 +67,11 @@ def test_fbank_gradient_is_the_slope(normal):
     assert torch.autograd.gradcheck(fbank, waveform, eps=1e-7, atol=1e-3, rtol=1e-4, fast_mode=True)
 
 
-@pytest.mark.parametrize("waveform", [torch.zeros(1, 16000), torch.full((1, 16000), 0.3),
-                                      torch.eye(1, 16000)], ids=["zeros", "constant", "one click"])
+@pytest.mark.parametrize(
+    "waveform",
+    [torch.zeros(1, 16000), torch.full((1, 16000), 0.3), torch.eye(1, 16000)],
+    ids=["zeros", "constant", "one click"],
+)
 def test_silence_has_finite_values_and_gradients(waveform):
     waveform = waveform.clone().requires_grad_()
     inputs = audio_input(waveform, 16000, clip_spans(1, 1, 1))

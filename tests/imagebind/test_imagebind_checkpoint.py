@@ -103,8 +103,9 @@ def test_the_model_outlives_its_file(saved, model):
 
 @pytest.mark.parametrize("kind", ["safetensors", "zip", "legacy"])
 def test_loading_holds_one_model_and_one_tensor(tmp_path, kind):
-    many_small_tensors = ImageBindConfig(vision=TowerConfig(64, 8, 1), text=TowerConfig(4, 1, 1),
-                                         audio=TowerConfig(64, 8, 1), embed_dim=8)
+    many_small_tensors = ImageBindConfig(
+        vision=TowerConfig(64, 8, 1), text=TowerConfig(4, 1, 1), audio=TowerConfig(64, 8, 1), embed_dim=8
+    )
     state = official_state_dict(random_imagebind(many_small_tensors, seed=0))
     path = tmp_path / ("x.safetensors" if kind == "safetensors" else "x.pth")
     if kind == "safetensors":
@@ -158,8 +159,9 @@ class Payload:
         return os.mkdir, (self.path,)
 
 
-@pytest.mark.parametrize("save", [torch.save, lambda what, path: path.write_bytes(pickle.dumps(what, 2))],
-                         ids=["zip", "pickle"])
+@pytest.mark.parametrize(
+    "save", [torch.save, lambda what, path: path.write_bytes(pickle.dumps(what, 2))], ids=["zip", "pickle"]
+)
 def test_a_file_that_wants_to_run_code_is_refused_and_does_not(tmp_path, save):
     path, trace = tmp_path / "evil.pth", tmp_path / "trace"
     save({"weight": Payload(trace)}, path)
@@ -168,8 +170,9 @@ def test_a_file_that_wants_to_run_code_is_refused_and_does_not(tmp_path, save):
     assert not trace.exists()
 
 
-@pytest.mark.parametrize("content", [{"model": {"weight": torch.zeros(1)}}, [torch.zeros(1)], {"epoch": 3},
-                                     {0: torch.zeros(1)}])
+@pytest.mark.parametrize(
+    "content", [{"model": {"weight": torch.zeros(1)}}, [torch.zeros(1)], {"epoch": 3}, {0: torch.zeros(1)}]
+)
 def test_files_of_other_things_than_tensors_are_refused(tmp_path, content):
     path = tmp_path / "wrapped.pth"
     torch.save(content, path)
@@ -247,8 +250,7 @@ def test_configurations_survive_json(small_config):
         assert ImageBindConfig.from_json(config.to_json()) == config
 
 
-@pytest.mark.parametrize("field, value",
-                         [("heads", 7), ("blocks", 0), ("width", -4), ("width", 3.5), ("heads", True)])
+@pytest.mark.parametrize("field, value", [("heads", 7), ("blocks", 0), ("width", -4), ("width", 3.5), ("heads", True)])
 def test_impossible_configurations_are_refused(small_config, field, value):
     with pytest.raises(AlignerError):
         replace(small_config.vision, **{field: value})

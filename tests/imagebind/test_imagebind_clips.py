@@ -13,15 +13,18 @@ from aligner.timing.clips import CLIP_SAMPLINGS, clip_spans, frame_indices
 RELEASED, UPSTREAM = CLIP_SAMPLINGS["released"], CLIP_SAMPLINGS["upstream"]
 
 
-@pytest.mark.parametrize("duration, clip, count, starts", [
-    (10, 1, 10, range(10)),
-    (10.5, 1, 11, [Fraction(95, 100) * k for k in range(11)]),
-    (9, 2, 3, [0, 3.5, 7]),
-    (10, 2, 5, [0, 2, 4, 6, 8]),
-    (5, 2, 1, [0]),
-    (2, 2, 3, [0, 0, 0]),
-    (0.4, 1, 1, [0]),
-])
+@pytest.mark.parametrize(
+    "duration, clip, count, starts",
+    [
+        (10, 1, 10, range(10)),
+        (10.5, 1, 11, [Fraction(95, 100) * k for k in range(11)]),
+        (9, 2, 3, [0, 3.5, 7]),
+        (10, 2, 5, [0, 2, 4, 6, 8]),
+        (5, 2, 1, [0]),
+        (2, 2, 3, [0, 0, 0]),
+        (0.4, 1, 1, [0]),
+    ],
+)
 def test_spans_start_evenly_from_zero_to_the_last_whole_clip(duration, clip, count, starts):
     assert clip_spans(duration, clip, count) == [(start, start + clip) for start in starts]
 
@@ -33,15 +36,17 @@ def test_spans_are_exact():
     assert lengths == {16000}
 
 
-@pytest.mark.parametrize("duration, clip, count", [
-    (0, 1, 1), (-1, 1, 1), (float("nan"), 1, 1), (float("inf"), 1, 1), (1, 0, 1), (1, 1, 0)])
+@pytest.mark.parametrize(
+    "duration, clip, count", [(0, 1, 1), (-1, 1, 1), (float("nan"), 1, 1), (float("inf"), 1, 1), (1, 0, 1), (1, 1, 0)]
+)
 def test_impossible_spans_are_refused(duration, clip, count):
     with pytest.raises(AlignerError):
         clip_spans(duration, clip, count)
 
 
-@pytest.mark.parametrize("duration, count", [
-    (0.2, 1), (1, 1), (1.0000001, 1), (1.01, 2), (9.0, 9), (9.04, 10), (10.002, 11)])
+@pytest.mark.parametrize(
+    "duration, count", [(0.2, 1), (1, 1), (1.0000001, 1), (1.01, 2), (9.0, 9), (9.04, 10), (10.002, 11)]
+)
 def test_released_sampling_takes_a_clip_per_started_second(duration, count):
     assert RELEASED.video.count_for(duration) == RELEASED.audio.count_for(duration) == count
     assert len(RELEASED.audio.spans(duration)) == count

@@ -54,8 +54,12 @@ def test_audio_at_another_rate_is_resampled(model, relative_error):
     seconds = torch.arange(88200, dtype=torch.float64) / 44100
     slow = torch.arange(32000, dtype=torch.float64) / 16000
     fast, plain = (torch.sin(2764.6 * t * (1 + t)).float()[None] for t in (seconds, slow))
-    assert relative_error(embed_audio(model, fast, 44100, RELEASED).mean(),
-                          embed_audio(model, plain, 16000, RELEASED).mean()) < 0.02
+    assert (
+        relative_error(
+            embed_audio(model, fast, 44100, RELEASED).mean(), embed_audio(model, plain, 16000, RELEASED).mean()
+        )
+        < 0.02
+    )
 
 
 def test_frames_embed_each_clip(model, frames):
@@ -94,9 +98,11 @@ def test_pictures_and_texts_have_one_clip_and_no_time(model, frames):
 
 def test_gradients_flow_to_inputs_that_require_them(model, frames, normal):
     indices, spans = video_clips(RELEASED)
-    for embed, x in ((lambda x: embed_audio(model, x, 16000, RELEASED), 0.1 * normal(1, 16000)),
-                     (lambda x: embed_image(model, x), frames[:1].clone()),
-                     (lambda x: embed_frames(model, x, indices, spans, RELEASED), frames.clone())):
+    for embed, x in (
+        (lambda x: embed_audio(model, x, 16000, RELEASED), 0.1 * normal(1, 16000)),
+        (lambda x: embed_image(model, x), frames[:1].clone()),
+        (lambda x: embed_frames(model, x, indices, spans, RELEASED), frames.clone()),
+    ):
         assert not embed(x).clips.requires_grad
         x.requires_grad_()
         embed(x).mean()[0, 0].backward()
@@ -117,8 +123,12 @@ def test_targets_made_in_inference_mode_can_be_compared_with_a_gradient(small_co
         model = random_imagebind(small_config, seed=0)
         indices, spans = video_clips(RELEASED)
         pixels = frames.clone()
-        targets = [embed_frames(model, pixels, indices, spans, RELEASED), embed_image(model, pixels),
-                   embed_audio(model, 0.1 * normal(1, 16000), 16000, RELEASED), embed_text(model, ["rain"])]
+        targets = [
+            embed_frames(model, pixels, indices, spans, RELEASED),
+            embed_image(model, pixels),
+            embed_audio(model, 0.1 * normal(1, 16000), 16000, RELEASED),
+            embed_text(model, ["rain"]),
+        ]
     waveform = (0.1 * normal(1, 16000)).requires_grad_()
     heard = embed_audio(model, waveform, 16000, RELEASED)
     loss = sum(torch.cosine_similarity(heard.mean(), target.mean()[:1]) for target in targets)
@@ -128,8 +138,11 @@ def test_targets_made_in_inference_mode_can_be_compared_with_a_gradient(small_co
 
 def test_the_same_input_gives_the_same_bytes(model, frames, normal):
     waveform = 0.1 * normal(1, 16000)
-    for embed in (lambda: embed_audio(model, waveform, 16000, RELEASED), lambda: embed_image(model, frames),
-                  lambda: embed_text(model, ["rain"])):
+    for embed in (
+        lambda: embed_audio(model, waveform, 16000, RELEASED),
+        lambda: embed_image(model, frames),
+        lambda: embed_text(model, ["rain"]),
+    ):
         assert torch.equal(embed().clips, embed().clips)
 
 
@@ -138,13 +151,16 @@ def test_a_mean_is_over_clips():
     assert Embedding(clips, None, "video").mean().tolist() == [[2.0, 3.0]]
 
 
-@pytest.mark.parametrize("waveform, message", [
-    (torch.zeros(1, 0), "not empty"),
-    (torch.zeros(16000), "shape"),
-    (torch.zeros(1, 16000, dtype=torch.int16), "floats"),
-    (torch.full((1, 16000), float("nan")), "NaN"),
-    (torch.full((1, 16000), float("inf")), "infinite"),
-])
+@pytest.mark.parametrize(
+    "waveform, message",
+    [
+        (torch.zeros(1, 0), "not empty"),
+        (torch.zeros(16000), "shape"),
+        (torch.zeros(1, 16000, dtype=torch.int16), "floats"),
+        (torch.full((1, 16000), float("nan")), "NaN"),
+        (torch.full((1, 16000), float("inf")), "infinite"),
+    ],
+)
 def test_bad_sound_is_refused(model, waveform, message):
     with pytest.raises(AlignerError, match=message):
         embed_audio(model, waveform, 16000, RELEASED)
@@ -156,15 +172,18 @@ def test_impossible_sample_rates_are_refused(model, rate):
         embed_audio(model, torch.zeros(1, 16000), rate, RELEASED)
 
 
-@pytest.mark.parametrize("pixels, message", [
-    (torch.zeros(1, 4, 8, 8), "RGB"),
-    (torch.zeros(1, 1, 8, 8), "RGB"),
-    (torch.zeros(3, 8, 8), "shape"),
-    (torch.zeros(0, 3, 8, 8), "shape"),
-    (torch.zeros(1, 3, 0, 8), "shape"),
-    (torch.zeros(1, 3, 8, 8, dtype=torch.int32), "uint8"),
-    (torch.full((1, 3, 8, 8), float("nan")), "NaN"),
-])
+@pytest.mark.parametrize(
+    "pixels, message",
+    [
+        (torch.zeros(1, 4, 8, 8), "RGB"),
+        (torch.zeros(1, 1, 8, 8), "RGB"),
+        (torch.zeros(3, 8, 8), "shape"),
+        (torch.zeros(0, 3, 8, 8), "shape"),
+        (torch.zeros(1, 3, 0, 8), "shape"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.int32), "uint8"),
+        (torch.full((1, 3, 8, 8), float("nan")), "NaN"),
+    ],
+)
 def test_bad_pixels_are_refused(model, pixels, message):
     with pytest.raises(AlignerError, match=message):
         embed_image(model, pixels)

@@ -19,7 +19,7 @@ def test_a_few_clips_at_a_time_are_the_same(binder, name, samples, at_once):
     results = []
     for together in (None, at_once):
         embedding = embed_audio(binder, waveform, 16000, CLIP_SAMPLINGS[name], at_once=together)
-        gradient, = torch.autograd.grad(embedding.clips[..., 0].sum(), waveform)
+        (gradient,) = torch.autograd.grad(embedding.clips[..., 0].sum(), waveform)
         results.append((embedding.clips, gradient, embedding.spans))
     (whole, gradient, spans), (parts, same_gradient, same_spans) = results
     assert spans == same_spans and torch.allclose(whole, parts, atol=1e-5)

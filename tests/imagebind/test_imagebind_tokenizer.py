@@ -43,7 +43,7 @@ HARD = [
 @pytest.fixture(scope="module")
 def reference_tokenizer(reference):
     folder = Path(reference.package.__path__[0])
-    vocabulary, = folder.rglob("bpe_simple_vocab_16e6.txt.gz")
+    (vocabulary,) = folder.rglob("bpe_simple_vocab_16e6.txt.gz")
     return reference.preprocessors.SimpleTokenizer(bpe_path=str(vocabulary))
 
 

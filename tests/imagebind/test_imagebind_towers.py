@@ -18,8 +18,11 @@ from aligner.binders.imagebind.tokenizer import tokenize
 from aligner.errors import AlignerError
 from laboratory.random_imagebind import random_imagebind
 
-INPUTS = {"image": ("vision", (2, 3, 1, 224, 224)), "clip": ("vision", (2, 3, 2, 224, 224)),
-          "sound": ("audio", (3, 1, 128, 204))}
+INPUTS = {
+    "image": ("vision", (2, 3, 1, 224, 224)),
+    "clip": ("vision", (2, 3, 2, 224, 224)),
+    "sound": ("audio", (3, 1, 128, 204)),
+}
 
 
 @pytest.mark.parametrize("kind", INPUTS)
@@ -31,8 +34,8 @@ def test_outputs_and_gradients_equal_the_reference(kind, model, reference_model,
     assert relative_error(ours, theirs) < 1e-5
 
     direction = normal(*ours.shape)
-    our_gradient, = torch.autograd.grad((ours * direction).sum(), x)
-    their_gradient, = torch.autograd.grad((theirs * direction).sum(), x)
+    (our_gradient,) = torch.autograd.grad((ours * direction).sum(), x)
+    (their_gradient,) = torch.autograd.grad((theirs * direction).sum(), x)
     assert relative_error(our_gradient, their_gradient) < 1e-4
 
 
@@ -54,9 +57,13 @@ def test_names_and_shapes_equal_the_published_model_at_full_size(reference, monk
 
 def test_norms_divide_as_the_reference_does(model, reference_model):
     """An eps hardly shows in outputs, so it is compared by itself."""
+
     def eps(network, name=lambda key: key):
-        return {name(f"{key}.weight"): module.eps for key, module in network.named_modules()
-                if isinstance(module, torch.nn.LayerNorm)}
+        return {
+            name(f"{key}.weight"): module.eps
+            for key, module in network.named_modules()
+            if isinstance(module, torch.nn.LayerNorm)
+        }
 
     ours, theirs = eps(model, official_name), eps(reference_model)
     assert ours == {key: theirs[key] for key in theirs if not key.startswith(OTHER_MODALITIES)}
@@ -70,8 +77,10 @@ def test_the_causal_mask_equals_the_reference(model, reference_model):
 def test_full_size_has_the_published_number_of_weights():
     with torch.device("meta"):
         model = ImageBind(HUGE)
-    assert [round(sum(weight.numel() for weight in tower.parameters()) / 1e6, 1)
-            for tower in (model.vision, model.text, model.audio)] == [632.8, 354.0, 86.2]
+    assert [
+        round(sum(weight.numel() for weight in tower.parameters()) / 1e6, 1)
+        for tower in (model.vision, model.text, model.audio)
+    ] == [632.8, 354.0, 86.2]
 
 
 def test_lengths_of_embeddings_are_the_towers_scales(model, normal):
@@ -87,8 +96,7 @@ def test_the_learned_scale_is_limited_to_100(small_config):
 
 
 @pytest.mark.parametrize("dtype, bound", [(torch.float16, 0.01), (torch.bfloat16, 0.08)])
-def test_half_precision_returns_nearly_the_same_in_float32(small_config, model, normal, relative_error,
-                                                           dtype, bound):
+def test_half_precision_returns_nearly_the_same_in_float32(small_config, model, normal, relative_error, dtype, bound):
     half = random_imagebind(small_config, seed=0).to(dtype)
     ids = tokenize(["a dog barks"])
     assert half.text(ids).dtype == torch.float32
@@ -98,7 +106,7 @@ def test_half_precision_returns_nearly_the_same_in_float32(small_config, model, 
         actual, expected = getattr(half, modality)(x), getattr(model, modality)(x)
         assert actual.dtype == torch.float32
         assert relative_error(actual, expected) < bound
-        gradient, = torch.autograd.grad(actual[:, 0].sum(), x)
+        (gradient,) = torch.autograd.grad(actual[:, 0].sum(), x)
         assert gradient.dtype == torch.float32 and gradient.isfinite().all() and gradient.any()
 
 
@@ -137,12 +145,15 @@ def test_a_tower_works_alone(model, normal):
     assert len(model.blocks()) == len(model.vision.blocks) + len(model.text.blocks) + len(model.audio.blocks)
 
 
-@pytest.mark.parametrize("modality, shape, spelled", [
-    ("vision", (1, 3, 3, 224, 224), "(N, 3, 1 or 2, 224, 224)"),
-    ("vision", (1, 3, 224, 224), "(N, 3, 1 or 2, 224, 224)"),
-    ("audio", (1, 128, 204), "(N, 1, 128, 204)"),
-    ("text", (1, 76), "(N, 77)"),
-])
+@pytest.mark.parametrize(
+    "modality, shape, spelled",
+    [
+        ("vision", (1, 3, 3, 224, 224), "(N, 3, 1 or 2, 224, 224)"),
+        ("vision", (1, 3, 224, 224), "(N, 3, 1 or 2, 224, 224)"),
+        ("audio", (1, 128, 204), "(N, 1, 128, 204)"),
+        ("text", (1, 76), "(N, 77)"),
+    ],
+)
 def test_other_shapes_are_refused(model, modality, shape, spelled):
     with pytest.raises(AlignerError) as caught:
         getattr(model, modality)(torch.zeros(shape))
@@ -162,8 +173,9 @@ def test_random_embeddings_differ_between_inputs(model, normal):
         return torch.nn.functional.cosine_similarity(tower(x), tower(y)).item()
 
     rising = torch.linspace(-2, 2, 204).expand(1, 1, 128, 204)
-    red, blue = (torch.tensor(colour).view(1, 3, 1, 1, 1).expand(1, 3, 1, 224, 224)
-                 for colour in ([2.0, -1, -1], [-1, -1, 2.0]))
+    red, blue = (
+        torch.tensor(colour).view(1, 3, 1, 1, 1).expand(1, 3, 1, 224, 224) for colour in ([2.0, -1, -1], [-1, -1, 2.0])
+    )
     assert cosine(model.audio, rising, normal(1, 1, 128, 204)) < 0.95
     assert cosine(model.vision, red, blue) < 0.95
     assert cosine(model.text, tokenize(["a dog"]), tokenize(["rain on a window"])) < 0.95
@@ -173,10 +185,16 @@ def test_random_embeddings_differ_between_inputs(model, normal):
 #: lower half of a picture, of which the upper eight of 16 rows are kept, and the end of a sound, of which the first
 #: nine of 19 patches of each of 12 rows are kept, each 16 frames long and 10 after the last.
 PATCHES = {"image": 256, "clip": 256, "sound": 12 * 19}
-PART = {"image": torch.arange(128), "clip": torch.arange(128),
-        "sound": (torch.arange(12)[:, None] * 19 + torch.arange(9)).flatten()}
-UNSEEN = {"image": (..., slice(112, None), slice(None)), "clip": (..., slice(112, None), slice(None)),
-          "sound": (..., slice(96, None))}
+PART = {
+    "image": torch.arange(128),
+    "clip": torch.arange(128),
+    "sound": (torch.arange(12)[:, None] * 19 + torch.arange(9)).flatten(),
+}
+UNSEEN = {
+    "image": (..., slice(112, None), slice(None)),
+    "clip": (..., slice(112, None), slice(None)),
+    "sound": (..., slice(96, None)),
+}
 
 
 def kept(kind: str, rows: int) -> torch.Tensor:
@@ -218,7 +236,7 @@ def test_each_row_keeps_its_own_patches(kind, model, normal):
     modality, shape = INPUTS[kind]
     tower, x = getattr(model, modality), normal(*shape)[:2]
     keep = torch.stack([PART[kind], PART[kind].flip(0) + 1])
-    alone = torch.cat([tower(x[k:k + 1], keep=keep[k:k + 1]) for k in range(2)])
+    alone = torch.cat([tower(x[k : k + 1], keep=keep[k : k + 1]) for k in range(2)])
     torch.testing.assert_close(tower(x, keep=keep), alone, rtol=1e-4, atol=1e-5)
     assert (tower(x, keep=keep)[1] - tower(x, keep=keep.flip(0))[1]).abs().max() > 1e-3
 

@@ -38,8 +38,7 @@ def video(height: int, width: int, frames: int = 2) -> torch.Tensor:
 def short_side_scaled(clip: torch.Tensor) -> torch.Tensor:
     """pytorchvideo's ShortSideScale(224): (3, T, H, W), no antialiasing."""
     height, width = clip.shape[-2:]
-    size = ((math.floor(height / width * 224), 224) if width < height
-            else (224, math.floor(width / height * 224)))
+    size = (math.floor(height / width * 224), 224) if width < height else (224, math.floor(width / height * 224))
     return F.interpolate(clip, size=size, mode="bilinear", align_corners=False)
 
 
@@ -50,9 +49,14 @@ def normalised(clip: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("size", SIZES)
 def test_pictures_equal_upstream_but_for_pil_rounding(size):
     pixels = picture(*size)
-    recipe = transforms.Compose([
-        transforms.Resize(224, interpolation=transforms.InterpolationMode.BICUBIC),
-        transforms.CenterCrop(224), transforms.ToTensor(), normalise])
+    recipe = transforms.Compose(
+        [
+            transforms.Resize(224, interpolation=transforms.InterpolationMode.BICUBIC),
+            transforms.CenterCrop(224),
+            transforms.ToTensor(),
+            normalise,
+        ]
+    )
     expected = recipe(Image.fromarray(pixels.permute(1, 2, 0).numpy()))
     actual = image_input(unit_range(pixels[None]))
     assert actual.shape == (1, 3, 1, 224, 224)
@@ -69,13 +73,14 @@ def test_squashed_clips_equal_the_released_recipe(size):
     torch.testing.assert_close(actual[0, 0], expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("size, offsets", [((224, 300), [(0, 0), (0, 38), (0, 76)]),
-                                           ((301, 224), [(0, 0), (39, 0), (77, 0)]),
-                                           ((448, 448), [(0, 0)] * 3)])
+@pytest.mark.parametrize(
+    "size, offsets",
+    [((224, 300), [(0, 0), (0, 38), (0, 76)]), ((301, 224), [(0, 0), (39, 0), (77, 0)]), ((448, 448), [(0, 0)] * 3)],
+)
 def test_three_crops_lie_at_start_middle_and_end_of_the_long_side(size, offsets):
     clip = video(*size)
     scaled = normalised(short_side_scaled(clip))
-    expected = [scaled[..., top:top + 224, left:left + 224] for top, left in offsets]
+    expected = [scaled[..., top : top + 224, left : left + 224] for top, left in offsets]
     actual = clip_input(clip[None], "three")
     assert actual.shape == (1, 3, 3, 2, 224, 224)
     torch.testing.assert_close(actual[0], torch.stack(expected), atol=1e-5, rtol=1e-5)
@@ -96,12 +101,15 @@ def test_strips_stay_small_in_memory(size):
     assert clip_input(torch.rand(1, 3, 2, *size), "three").shape == (1, 3, 3, 2, 224, 224)
 
 
-@pytest.mark.parametrize("transform", [image_input, lambda x: clip_input(x.unsqueeze(2), "squash"),
-                                       lambda x: clip_input(x.unsqueeze(2), "three")],
-                         ids=["image", "squash", "three"])
+@pytest.mark.parametrize(
+    "transform",
+    [image_input, lambda x: clip_input(x.unsqueeze(2), "squash"), lambda x: clip_input(x.unsqueeze(2), "three")],
+    ids=["image", "squash", "three"],
+)
 def test_gradients_are_the_slopes(transform):
-    pixels = (0.2 + 0.6 * torch.rand(1, 3, 5, 4, dtype=torch.float64,
-                                     generator=torch.Generator().manual_seed(0))).requires_grad_()
+    pixels = (
+        0.2 + 0.6 * torch.rand(1, 3, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ).requires_grad_()
     assert torch.autograd.gradcheck(transform, pixels, fast_mode=True)
 
 

@@ -71,9 +71,7 @@ def _make_video(
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
         if speaker:
-            frame = av.AudioFrame.from_ndarray(
-                np.full((1, sound[1]), 0.25, np.float32), format="fltp", layout="mono"
-            )
+            frame = av.AudioFrame.from_ndarray(np.full((1, sound[1]), 0.25, np.float32), format="fltp", layout="mono")
             frame.sample_rate = sound[0]
             output.mux(speaker.encode(frame))
             output.mux(speaker.encode(None))
@@ -86,9 +84,7 @@ def make_sound():
 
     def make(path: Path, codec: str, channels: int, layout: str, rate: int, samples: int, sample_format: str):
         time = np.arange(samples) / rate
-        tones = np.stack(
-            [0.5 * np.sin(2 * np.pi * 200 * (1 + channel) * time) for channel in range(channels)]
-        )
+        tones = np.stack([0.5 * np.sin(2 * np.pi * 200 * (1 + channel) * time) for channel in range(channels)])
         scale, dtype, offset = {
             "u8": (127, np.uint8, 128),
             "s16": (32767, np.int16, 0),
@@ -119,9 +115,7 @@ def turn():
     def rewrite(path: Path, clockwise: int) -> Path:
         data = bytearray(path.read_bytes())
         a, b, c, d = (value << 16 for value in matrices[clockwise])
-        place = (
-            data.index(b"tkhd") + 44
-        )  # version-0 track header: the matrix follows 40 bytes of other fields
+        place = data.index(b"tkhd") + 44  # version-0 track header: the matrix follows 40 bytes of other fields
         data[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
         path.write_bytes(data)
         return path

@@ -38,9 +38,7 @@ def test_success_replaces_the_older_file(tmp_path):
 
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("encoded_anew", [False, True])
-def test_interrupted_video_leaves_the_older_one(
-    tmp_path, make_video, monkeypatch, interruption, encoded_anew
-):
+def test_interrupted_video_leaves_the_older_one(tmp_path, make_video, monkeypatch, interruption, encoded_anew):
     """The interruption comes from within the muxing of packets, with a part of the file on disk."""
     source = make_video(tmp_path / "clip.mkv", codec="ffv1" if encoded_anew else "libx264")
     path, original = tmp_path / "out.mp4", mp4.sound_packets
@@ -112,7 +110,7 @@ def test_places_that_cannot_be_written_say_so(tmp_path, monkeypatch, name):
 
 def test_an_error_about_another_file_is_not_blamed_on_the_target(tmp_path):
     with pytest.raises(FileNotFoundError), written_whole(tmp_path / "out.wav"):
-        open(tmp_path / "missing")
+        (tmp_path / "missing").open()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")

@@ -45,8 +45,9 @@ def test_the_sound_begins_with_the_event():
     assert rate == SAMPLE_RATE and waveform.shape == (1, rate * SECONDS) and SOUND.stat().st_size < 100_000
     torch.testing.assert_close(waveform[0], clip(example()).waveform, atol=1e-4, rtol=0)
     start = round(example().times[0] * rate)
-    before, after = (waveform[0, part].square().mean()
-                     for part in (slice(start - 400, start), slice(start, start + 400)))
+    before, after = (
+        waveform[0, part].square().mean() for part in (slice(start - 400, start), slice(start, start + 400))
+    )
     assert after > 10 * before
 
 

@@ -105,13 +105,16 @@ def test_values_are_rounded_and_clipped(tmp_path):
     assert (read_image(tmp_path / "a.png")[0, 0] * 255).tolist() == [0, 0, 1, 255]
 
 
-@pytest.mark.parametrize("name, pixels, message", [
-    ("a.gif", torch.zeros(3, 4, 4), "a.gif: pictures are written as .png"),
-    ("a.png", torch.zeros(4, 4, 3), r"shape \(3, height, width\)"),
-    ("a.png", torch.zeros(3, 4, 4, dtype=torch.uint8), "torch.uint8"),
-    ("a.png", torch.zeros(3, 0, 4), r"\(3, 0, 4\)"),
-    ("a.png", torch.full((3, 4, 4), float("nan")), "NaN"),
-])
+@pytest.mark.parametrize(
+    "name, pixels, message",
+    [
+        ("a.gif", torch.zeros(3, 4, 4), "a.gif: pictures are written as .png"),
+        ("a.png", torch.zeros(4, 4, 3), r"shape \(3, height, width\)"),
+        ("a.png", torch.zeros(3, 4, 4, dtype=torch.uint8), "torch.uint8"),
+        ("a.png", torch.zeros(3, 0, 4), r"\(3, 0, 4\)"),
+        ("a.png", torch.full((3, 4, 4), float("nan")), "NaN"),
+    ],
+)
 def test_what_is_no_picture_is_not_written(tmp_path, name, pixels, message):
     with pytest.raises(MediaError, match=message):
         write_image(tmp_path / name, pixels)

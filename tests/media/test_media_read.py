@@ -78,9 +78,7 @@ def test_odd_sizes(tmp_path, make_video):
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_rotation_is_applied(tmp_path, turn, degrees):
     stored = torch.zeros(32, 64, 3, dtype=torch.uint8)
-    stored[:16, :32] = torch.tensor(
-        [255, 0, 0], dtype=torch.uint8
-    )  # red in the stored picture's top left corner
+    stored[:16, :32] = torch.tensor([255, 0, 0], dtype=torch.uint8)  # red in the stored picture's top left corner
     path = tmp_path / "turned.mp4"
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=25)
@@ -226,9 +224,7 @@ def test_unreadable_files_say_so(tmp_path, make_video, name):
 def test_a_file_cut_short_behind_its_index_says_so(tmp_path, make_video):
     from aligner.media import write_video
 
-    noise = torch.randint(
-        0, 255, (8, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
-    )
+    noise = torch.randint(0, 255, (8, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     write_video(tmp_path / "clip.mp4", noise, 25)
     data = (tmp_path / "clip.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 2 // 3])

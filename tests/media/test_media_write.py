@@ -40,9 +40,7 @@ def streams(path) -> list[tuple[str, str]]:
 def assert_same_clock(result, source) -> None:
     before, after = probe_video(source), probe_video(result)
     torch.testing.assert_close(after.frame_times, before.frame_times)
-    if av.library_versions["libavformat"] >= (
-        62,
-    ):  # older ones read no durations from uneven MP4 with B-frames
+    if av.library_versions["libavformat"] >= (62,):  # older ones read no durations from uneven MP4 with B-frames
         assert after.duration == before.duration
     with av.open(str(result)) as container:
         assert container.streams.video[0].start_time == 0
@@ -51,9 +49,7 @@ def assert_same_clock(result, source) -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("b_frames", ["0", "3"])
-@pytest.mark.parametrize(
-    "ticks", [tuple(range(0, 400, 40)), UNEVEN, (0,)], ids=["even", "uneven", "one frame"]
-)
+@pytest.mark.parametrize("ticks", [tuple(range(0, 400, 40)), UNEVEN, (0,)], ids=["even", "uneven", "one frame"])
 def test_h264_is_copied_bit_by_bit(tmp_path, make_video, suffix, b_frames, ticks):
     source = make_video(tmp_path / f"clip{suffix}", ticks, Fraction(1, 1000), bf=b_frames)
     result = tmp_path / "out.mp4"
@@ -150,9 +146,7 @@ def test_sound_is_cut_or_continued_by_silence(tmp_path, make_video, samples):
 def test_sound_comes_back_in_time_and_level(tmp_path, make_video, rate, channels):
     source = make_video(tmp_path / "clip.mp4")
     time = torch.arange(round(0.4 * rate)) / rate
-    tone = (0.5 * torch.sin(2 * torch.pi * 60 * time)).expand(
-        channels, -1
-    )  # low enough for a subwoofer's channel
+    tone = (0.5 * torch.sin(2 * torch.pi * 60 * time)).expand(channels, -1)  # low enough for a subwoofer's channel
     add_sound(source, tmp_path / "out.mp4", tone, rate)
     back, back_rate = read_audio(tmp_path / "out.mp4")
     assert back_rate == rate and back.shape == tone.shape

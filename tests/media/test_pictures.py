@@ -16,9 +16,7 @@ def places_of(picture, colour: str) -> np.ndarray:
     """(n, 2) rows and columns of the pixels of one colour inside the plot, away from the legend."""
     rgb = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)])
     pixels = np.asarray(picture)
-    plot = (np.abs(pixels.astype(int) - rgb).max(axis=2) < 25) & (np.arange(len(pixels)) > len(pixels) // 8)[
-        :, None
-    ]
+    plot = (np.abs(pixels.astype(int) - rgb).max(axis=2) < 25) & (np.arange(len(pixels)) > len(pixels) // 8)[:, None]
     return np.argwhere(plot)
 
 
@@ -52,8 +50,10 @@ def test_one_point_and_a_flat_line_can_be_drawn():
 def test_nothing_to_draw_gives_empty_axes(values):
     chart = alignment_curve(values)
     assert chart.size == (960, 540)
-    assert not any(colour in {pixel for _, pixel in chart.crop((100, 90, 900, 450)).getcolors(2**20)}
-                   for colour in map(ImageColor.getrgb, LINE_COLOURS))
+    assert not any(
+        colour in {pixel for _, pixel in chart.crop((100, 90, 900, 450)).getcolors(2**20)}
+        for colour in map(ImageColor.getrgb, LINE_COLOURS)
+    )
 
 
 def test_too_small_a_chart_says_so():
@@ -78,9 +78,7 @@ def test_low_tones_are_at_the_bottom_and_silence_is_dark():
     rate = 16000
     seconds = torch.arange(rate) / rate
     low, high = (torch.sin(2 * torch.pi * pitch * seconds) for pitch in (200, 4000))
-    pixels = (
-        np.asarray(spectrogram(torch.cat([low, torch.zeros(rate), high]), rate, 300, 100)).astype(int).sum(2)
-    )
+    pixels = np.asarray(spectrogram(torch.cat([low, torch.zeros(rate), high]), rate, 300, 100)).astype(int).sum(2)
     assert pixels.shape == (100, 300)
     assert pixels[:, 50].argmax() > 75 and pixels[:, 250].argmax() < 35
     assert pixels[:, 130:170].max() < 40, "silence is not dark"
@@ -113,9 +111,7 @@ def test_mel_picture_shows_what_a_vocoder_would_hear():
 def test_a_preview_computes_about_as_many_columns_as_it_shows(monkeypatch, seconds, columns):
     """What makes it quick; long sounds are cut into windows that just overlap, so that no moment is lost."""
     seen, original = [], torch.stft
-    monkeypatch.setattr(
-        torch, "stft", lambda *args, **kwargs: seen.append(original(*args, **kwargs)) or seen[0]
-    )
+    monkeypatch.setattr(torch, "stft", lambda *args, **kwargs: seen.append(original(*args, **kwargs)) or seen[0])
     spectrogram(torch.zeros(16000 * seconds), 16000, width=512)
     assert len(seen) == 1 and columns <= seen[0].shape[1] <= 1.1 * columns
 

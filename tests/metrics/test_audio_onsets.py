@@ -39,11 +39,16 @@ def test_silence_has_none(sound):
     assert audio_onsets(sound, 22050) == []
 
 
-@pytest.mark.parametrize("sound, rate, message", [
-    (torch.zeros(2, 100), 16000, r"\(2, 100\)"), (torch.zeros(0), 16000, "not empty"),
-    (torch.zeros(100, dtype=torch.int16), 16000, "int16"), (torch.full((100,), torch.nan), 16000, "NaN"),
-    (torch.zeros(100), 0, "sample rate"),
-])
+@pytest.mark.parametrize(
+    "sound, rate, message",
+    [
+        (torch.zeros(2, 100), 16000, r"\(2, 100\)"),
+        (torch.zeros(0), 16000, "not empty"),
+        (torch.zeros(100, dtype=torch.int16), 16000, "int16"),
+        (torch.full((100,), torch.nan), 16000, "NaN"),
+        (torch.zeros(100), 0, "sample rate"),
+    ],
+)
 def test_what_is_no_sound(sound, rate, message):
     with pytest.raises(AlignerError, match=message):
         audio_onsets(sound, rate)

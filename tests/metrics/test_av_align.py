@@ -14,20 +14,23 @@ def scores(audio, video, fps=10.0) -> tuple[float, float]:
     return result.matched, result.reference
 
 
-@pytest.mark.parametrize("audio, video, matched, reference", [
-    ([1.0, 2.0], [1.0, 2.0], 1.0, 1.0),
-    ([1.0, 2.0], [1.05, 3.0], 1 / 3, 1 / 3),
-    ([1.0], [2.0], 0.0, 0.0),
-    # Three onsets near one movement: one pair of three moments in all; published 3 / (3 + 1 - 3).
-    ([1.0, 1.02, 1.04], [1.0], 1 / 3, 3.0),
-    # One onset near three movements counts once either way.
-    ([1.0], [0.95, 1.0, 1.05], 1 / 3, 1 / 3),
-    # The first onset has to leave the second movement to the second one.
-    ([1.0, 1.12], [0.95, 1.05], 1.0, 1.0),
-    ([], [1.0], 0.0, 0.0),
-    ([1.0], [], 0.0, 0.0),
-    ([], [], 0.0, 0.0),
-])
+@pytest.mark.parametrize(
+    "audio, video, matched, reference",
+    [
+        ([1.0, 2.0], [1.0, 2.0], 1.0, 1.0),
+        ([1.0, 2.0], [1.05, 3.0], 1 / 3, 1 / 3),
+        ([1.0], [2.0], 0.0, 0.0),
+        # Three onsets near one movement: one pair of three moments in all; published 3 / (3 + 1 - 3).
+        ([1.0, 1.02, 1.04], [1.0], 1 / 3, 3.0),
+        # One onset near three movements counts once either way.
+        ([1.0], [0.95, 1.0, 1.05], 1 / 3, 1 / 3),
+        # The first onset has to leave the second movement to the second one.
+        ([1.0, 1.12], [0.95, 1.05], 1.0, 1.0),
+        ([], [1.0], 0.0, 0.0),
+        ([1.0], [], 0.0, 0.0),
+        ([], [], 0.0, 0.0),
+    ],
+)
 def test_by_hand(audio, video, matched, reference):
     assert scores(audio, video) == pytest.approx((matched, reference))
     assert scores(audio[::-1], video[::-1]) == pytest.approx((matched, reference))
@@ -43,10 +46,12 @@ def test_a_whole_frame_apart_is_no_match(fps):
 
 def test_no_pairing_beats_the_greedy_one(seeded):
     for _ in range(300):
-        audio, video = (torch.rand(int(torch.randint(1, 7, (1,), generator=seeded)), generator=seeded).tolist()
-                        for _ in range(2))
-        pairs = most_pairs([[near for near, movement in enumerate(video) if abs(onset - movement) < 0.1]
-                            for onset in audio])
+        audio, video = (
+            torch.rand(int(torch.randint(1, 7, (1,), generator=seeded)), generator=seeded).tolist() for _ in range(2)
+        )
+        pairs = most_pairs(
+            [[near for near, movement in enumerate(video) if abs(onset - movement) < 0.1] for onset in audio]
+        )
         assert scores(audio, video)[0] == pytest.approx(pairs / (len(audio) + len(video) - pairs))
 
 
@@ -66,8 +71,10 @@ def most_pairs(near: list[list[int]]) -> int:
     return sum(placed(one, set()) for one in range(len(near)))
 
 
-@pytest.mark.parametrize("audio, fps, message", [([1.0], 0.0, "frame rate"), ([1.0], math.nan, "frame rate"),
-                                                 ([math.inf], 8.0, "finite times")])
+@pytest.mark.parametrize(
+    "audio, fps, message",
+    [([1.0], 0.0, "frame rate"), ([1.0], math.nan, "frame rate"), ([math.inf], 8.0, "finite times")],
+)
 def test_what_makes_no_sense(audio, fps, message):
     with pytest.raises(AlignerError, match=message):
         av_align(audio, [1.0], fps)
@@ -90,7 +97,7 @@ def jumping_square(moments, fps: int) -> torch.Tensor:
     frames = torch.full((3 * fps, 3, 48, 64), 90, dtype=torch.uint8)
     for number, frame in enumerate(frames):
         left = 8 + 4 * sum(number >= round(moment * fps) for moment in moments)
-        frame[:, 16:32, left:left + 16] = texture
+        frame[:, 16:32, left : left + 16] = texture
     return frames
 
 

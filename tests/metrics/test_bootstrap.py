@@ -39,8 +39,9 @@ def test_any_statistic_of_rows(seeded):
     low, high = bootstrap_interval(rows, lambda drawn: drawn.max())
     assert low < high == pytest.approx(rows.max().item())
     others = torch.randn(40, 3, generator=seeded) + 5
-    low, high = bootstrap_interval(torch.arange(40), lambda drawn: frechet_distance(rows[drawn], others[drawn]),
-                                   resamples=50)
+    low, high = bootstrap_interval(
+        torch.arange(40), lambda drawn: frechet_distance(rows[drawn], others[drawn]), resamples=50
+    )
     assert 50 < low < high < 100  # 3 * 5^2 = 75
 
 

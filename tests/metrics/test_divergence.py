@@ -29,8 +29,9 @@ def test_the_mean_is_over_samples(seeded):
 
 def test_as_torch(seeded):
     generated, reference = (torch.randn(5, 9, generator=seeded, dtype=torch.float64) for _ in range(2))
-    published = torch.nn.functional.kl_div((generated.softmax(dim=1) + 1e-6).log(), reference.softmax(dim=1),
-                                           reduction="batchmean")
+    published = torch.nn.functional.kl_div(
+        (generated.softmax(dim=1) + 1e-6).log(), reference.softmax(dim=1), reduction="batchmean"
+    )
     assert kl_divergence(generated, reference) == pytest.approx(published.item(), rel=1e-12)
 
 

@@ -49,13 +49,16 @@ def test_single_precision_and_large_offsets_lose_nothing(seeded):
     assert frechet_distance((a + 1000).float(), (b + 1000).float()) == pytest.approx(frechet_distance(a, b), rel=1e-3)
 
 
-@pytest.mark.parametrize("a, b, message", [
-    (torch.zeros(1, 3), torch.zeros(5, 3), "At least 2 rows of features"),
-    (torch.zeros(5, 3), torch.zeros(5, 4), "3 and of 4 dimensions"),
-    (torch.full((5, 3), torch.nan), torch.zeros(5, 3), "NaN"),
-    (torch.zeros(5), torch.zeros(5), r"shape \(5,\)"),
-    (torch.zeros(5, 3, dtype=torch.int64), torch.zeros(5, 3), "int64"),
-])
+@pytest.mark.parametrize(
+    "a, b, message",
+    [
+        (torch.zeros(1, 3), torch.zeros(5, 3), "At least 2 rows of features"),
+        (torch.zeros(5, 3), torch.zeros(5, 4), "3 and of 4 dimensions"),
+        (torch.full((5, 3), torch.nan), torch.zeros(5, 3), "NaN"),
+        (torch.zeros(5), torch.zeros(5), r"shape \(5,\)"),
+        (torch.zeros(5, 3, dtype=torch.int64), torch.zeros(5, 3), "int64"),
+    ],
+)
 def test_what_cannot_be_compared(a, b, message):
     with pytest.raises(AlignerError, match=message):
         frechet_distance(a, b)

@@ -22,8 +22,12 @@ def waves(count: int = 8) -> torch.Tensor:
     frames = []
     for number in range(count):
         dx, dy = 3 * math.sin(number), 1.5 * math.cos(2 * number)
-        frames.append(127.5 + 40 * torch.sin((x - dx) / 4) * torch.cos((y - dy) / 5)
-                      + 40 * torch.sin((x + y - dx - dy) / 7) + 20 * torch.cos((x - dx) / 2.5 - (y - dy) / 3))
+        frames.append(
+            127.5
+            + 40 * torch.sin((x - dx) / 4) * torch.cos((y - dy) / 5)
+            + 40 * torch.sin((x + y - dx - dy) / 7)
+            + 20 * torch.cos((x - dx) / 2.5 - (y - dy) / 3)
+        )
     return torch.stack(frames).round().clamp(0, 255).float()
 
 
@@ -93,11 +97,16 @@ def test_a_video_too_short_to_have_peaks(count):
     assert motion_curve(frames).tolist() == [0] * (count if count > 1 else 0) and video_peaks(frames, 8) == []
 
 
-@pytest.mark.parametrize("frames, fps, message", [
-    (torch.zeros(3, 16, 16), 8, "RGB of shape"), (torch.zeros(3, 3, 16, 16, dtype=torch.int32), 8, "int32"),
-    (torch.full((3, 3, 16, 16), torch.nan), 8, "NaN"), (torch.zeros(3, 3, 16, 16), 0, "frame rate"),
-    ([torch.zeros(3, 16, 16), torch.zeros(3, 16, 17)], 8, "of one size"),
-])
+@pytest.mark.parametrize(
+    "frames, fps, message",
+    [
+        (torch.zeros(3, 16, 16), 8, "RGB of shape"),
+        (torch.zeros(3, 3, 16, 16, dtype=torch.int32), 8, "int32"),
+        (torch.full((3, 3, 16, 16), torch.nan), 8, "NaN"),
+        (torch.zeros(3, 3, 16, 16), 0, "frame rate"),
+        ([torch.zeros(3, 16, 16), torch.zeros(3, 16, 17)], 8, "of one size"),
+    ],
+)
 def test_what_is_no_video(frames, fps, message):
     with pytest.raises(AlignerError, match=message):
         video_peaks(frames, fps)

@@ -41,9 +41,11 @@ def audio_input(waveform: torch.Tensor, sample_rate: int, spans: Sequence[Span])
     ends = [min(int(end * SAMPLE_RATE), samples) for _, end in spans]
     length = min(end - start for start, end in zip(starts, ends))
     if length < 1:
-        raise AlignerError(f"A clip starts where the sound has ended, after {samples / SAMPLE_RATE:.3f} s. "
-                           "Use the spans of this sound's own duration.")
-    clips = torch.stack([waveform[:, start:start + length] for start in starts], dim=1)
+        raise AlignerError(
+            f"A clip starts where the sound has ended, after {samples / SAMPLE_RATE:.3f} s. "
+            "Use the spans of this sound's own duration."
+        )
+    clips = torch.stack([waveform[:, start : start + length] for start in starts], dim=1)
     clips = clips - clips.mean(dim=-1, keepdim=True)
     mel = fbank(clips.flatten(0, 1))[..., :MEL_FRAMES]
     mel = F.pad(mel, (0, MEL_FRAMES - mel.shape[-1]))

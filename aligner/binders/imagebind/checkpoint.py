@@ -24,8 +24,13 @@ CONFIG_METADATA = "imagebind_config"
 
 
 @torch.inference_mode(False)  # weights made in inference mode could never take part in a backward pass
-def load_imagebind(path: str | os.PathLike, *, config: ImageBindConfig | None = None,
-                   dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> ImageBind:
+def load_imagebind(
+    path: str | os.PathLike,
+    *,
+    config: ImageBindConfig | None = None,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> ImageBind:
     """Load ImageBind from `imagebind_huge.pth`, or from a safetensors file of the same names.
 
     The three towers must be complete and nothing else may be there, except the thermal, depth and inertial
@@ -41,8 +46,12 @@ def load_imagebind(path: str | os.PathLike, *, config: ImageBindConfig | None = 
         names = {name: official_name(name) for name in model.state_dict()}
         shapes = {names[name]: tuple(weight.shape) for name, weight in model.state_dict().items()}
         towers = weights.renamed(lambda name: None if name.startswith(OTHER_MODALITIES) else name)
-        require_same(towers, {**shapes, CAUSAL_MASK: (TEXT_LENGTH, TEXT_LENGTH)},
-                     kind="an ImageBind checkpoint", parts="ImageBind towers")
+        require_same(
+            towers,
+            {**shapes, CAUSAL_MASK: (TEXT_LENGTH, TEXT_LENGTH)},
+            kind="an ImageBind checkpoint",
+            parts="ImageBind towers",
+        )
         fill(model, names, towers, dtype=dtype, device=device)
     return model
 

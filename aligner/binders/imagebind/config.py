@@ -58,7 +58,9 @@ def _require_positive(name: str, value: int) -> None:
 
 
 #: The published model, `imagebind_huge.pth`.
-HUGE = ImageBindConfig(vision=TowerConfig(width=1280, blocks=32, heads=16),
-                       text=TowerConfig(width=1024, blocks=24, heads=16),
-                       audio=TowerConfig(width=768, blocks=12, heads=12),
-                       embed_dim=1024)
+HUGE = ImageBindConfig(
+    vision=TowerConfig(width=1280, blocks=32, heads=16),
+    text=TowerConfig(width=1024, blocks=24, heads=16),
+    audio=TowerConfig(width=768, blocks=12, heads=12),
+    embed_dim=1024,
+)

@@ -44,8 +44,9 @@ def embed_image(model: ImageBind, pixels: torch.Tensor) -> Embedding:
         return Embedding(model.vision(image_input(pixels)).unsqueeze(1), None, "image")
 
 
-def embed_frames(model: ImageBind, frames: torch.Tensor, indices: torch.Tensor, spans: Sequence[Span],
-                 sampling: ClipSampling) -> Embedding:
+def embed_frames(
+    model: ImageBind, frames: torch.Tensor, indices: torch.Tensor, spans: Sequence[Span], sampling: ClipSampling
+) -> Embedding:
     """Embed one video as clips: B = 1.
 
     frames: (N, 3, H, W), floats in 0..1 or uint8. indices: (S, T), the frames of each clip, T = 1 or 2 (see
@@ -60,8 +61,14 @@ def embed_frames(model: ImageBind, frames: torch.Tensor, indices: torch.Tensor, 
         return Embedding(torch.cat(parts).unsqueeze(0), in_seconds(spans), "video")
 
 
-def embed_audio(model: ImageBind, waveform: torch.Tensor, sample_rate: int, sampling: ClipSampling,
-                count: int | None = None, at_once: int | None = None) -> Embedding:
+def embed_audio(
+    model: ImageBind,
+    waveform: torch.Tensor,
+    sample_rate: int,
+    sampling: ClipSampling,
+    count: int | None = None,
+    at_once: int | None = None,
+) -> Embedding:
     """Embed mono sounds (B, n) at `sample_rate` Hz as clips.
 
     count: how many clips, where the sound's own length should not decide: a vocoder returns a few samples too
@@ -70,8 +77,10 @@ def embed_audio(model: ImageBind, waveform: torch.Tensor, sample_rate: int, samp
     AlignerError if there is no sound or it is not finite.
     """
     if waveform.ndim != 2 or not waveform.numel() or not waveform.is_floating_point():
-        raise AlignerError("Sound to embed must be floats of shape (sounds, samples) and not empty, but is "
-                           f"{waveform.dtype} of shape {tuple(waveform.shape)}.")
+        raise AlignerError(
+            "Sound to embed must be floats of shape (sounds, samples) and not empty, but is "
+            f"{waveform.dtype} of shape {tuple(waveform.shape)}."
+        )
     if sample_rate < LOWEST_RATE:
         raise AlignerError(f"A sample rate must be at least {LOWEST_RATE} Hz, not {sample_rate}.")
     _require_finite("sound", waveform)
@@ -81,8 +90,13 @@ def embed_audio(model: ImageBind, waveform: torch.Tensor, sample_rate: int, samp
         if at_once is None:
             clips = _heard(model, waveform, spans)
         else:
-            clips = torch.cat([recomputed(_heard, model, *_stretch(waveform, spans[first:first + at_once]))
-                               for first in range(0, len(spans), at_once)], dim=1)
+            clips = torch.cat(
+                [
+                    recomputed(_heard, model, *_stretch(waveform, spans[first : first + at_once]))
+                    for first in range(0, len(spans), at_once)
+                ],
+                dim=1,
+            )
         return Embedding(clips, in_seconds(spans), "audio")
 
 
@@ -113,8 +127,9 @@ def _graph_only_for(x: torch.Tensor) -> Iterator[None]:
             yield
 
 
-def _embedded_clips(model: ImageBind, frames: torch.Tensor, indices: torch.Tensor,
-                    sampling: ClipSampling) -> torch.Tensor:
+def _embedded_clips(
+    model: ImageBind, frames: torch.Tensor, indices: torch.Tensor, sampling: ClipSampling
+) -> torch.Tensor:
     """(S, T) indices -> (S, D), each clip the mean over its crops."""
     # Clip by clip, so that only 224 x 224 pixels of each are ever held in float32 together.
     inputs = torch.cat([_clip_input(model, frames[chosen], sampling) for chosen in indices.to(frames.device)])
@@ -130,8 +145,10 @@ def _clip_input(model: ImageBind, frames: torch.Tensor, sampling: ClipSampling) 
 
 def _require_pictures(name: str, pixels: torch.Tensor) -> None:
     if pixels.ndim != 4 or pixels.shape[1] != 3 or not pixels.numel():
-        raise AlignerError(f"The {name} to embed must be RGB, of shape (number, 3, height, width), none 0, "
-                           f"but their shape is {tuple(pixels.shape)}. Convert them first.")
+        raise AlignerError(
+            f"The {name} to embed must be RGB, of shape (number, 3, height, width), none 0, "
+            f"but their shape is {tuple(pixels.shape)}. Convert them first."
+        )
     if pixels.dtype != torch.uint8 and not pixels.is_floating_point():
         raise AlignerError(f"The {name} to embed must be floats in 0..1 or uint8, not {pixels.dtype}.")
 
@@ -140,8 +157,10 @@ def _require_unit_range(name: str, pixels: torch.Tensor) -> None:
     _require_finite(name, pixels)
     # Resampled pictures overshoot a little; 0..255 is something else.
     if pixels.max() > 2:
-        raise AlignerError(f"The {name} to embed must lie in 0..1, but reach {pixels.max().item():.0f}. Divide floats "
-                           "in 0..255 by 255, or pass uint8.")
+        raise AlignerError(
+            f"The {name} to embed must lie in 0..1, but reach {pixels.max().item():.0f}. Divide floats "
+            "in 0..255 by 255, or pass uint8."
+        )
 
 
 def _require_finite(name: str, values: torch.Tensor) -> None:

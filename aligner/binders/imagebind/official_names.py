@@ -7,9 +7,11 @@ import torch
 from .towers import TEXT_LENGTH, ImageBind
 
 #: Weights of the modalities that this implementation leaves out.
-OTHER_MODALITIES = tuple(f"modality_{part}.{modality}."
-                         for part in ("preprocessors", "trunks", "heads", "postprocessors")
-                         for modality in ("thermal", "depth", "imu"))
+OTHER_MODALITIES = tuple(
+    f"modality_{part}.{modality}."
+    for part in ("preprocessors", "trunks", "heads", "postprocessors")
+    for modality in ("thermal", "depth", "imu")
+)
 
 #: A constant that the checkpoint carries although it follows from the text's length.
 CAUSAL_MASK = "modality_preprocessors.text.mask"

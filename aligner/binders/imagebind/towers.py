@@ -30,11 +30,11 @@ class Tower(nn.Module):
     (float32, float16 or bfloat16) and returns float32.
     """
 
-    def __init__(self, config: TowerConfig, embed_dim: int, *,
-                 bias_token: bool = False, causal: bool = False):
+    def __init__(self, config: TowerConfig, embed_dim: int, *, bias_token: bool = False, causal: bool = False):
         super().__init__()
-        self.blocks = nn.ModuleList(Block(config.width, config.heads, bias_token=bias_token, causal=causal)
-                                    for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads, bias_token=bias_token, causal=causal) for _ in range(config.blocks)
+        )
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self.projection = nn.Linear(config.width, embed_dim, bias=False)
 
@@ -158,8 +158,9 @@ def _kept(patches: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
     return patches.expand(len(keep), -1, -1).gather(1, index)
 
 
-def _with_class_token(class_token: torch.Tensor, patches: torch.Tensor, positions: torch.Tensor,
-                      keep: torch.Tensor | None) -> torch.Tensor:
+def _with_class_token(
+    class_token: torch.Tensor, patches: torch.Tensor, positions: torch.Tensor, keep: torch.Tensor | None
+) -> torch.Tensor:
     """Tokens with their positions, of which the first belongs to the class token."""
     first = (class_token + positions[:, :1]).expand(len(patches), -1, -1)
     return torch.cat([first, patches + _kept(positions[:, 1:], keep)], dim=1)

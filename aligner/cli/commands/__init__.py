@@ -6,5 +6,4 @@ from .score import score
 from .sound import image_to_audio, video_to_audio
 from .video import audio_to_image, audio_to_video
 
-__all__ = ["audio_to_image", "audio_to_video", "demo", "image_to_audio", "joint", "score",
-           "video_to_audio"]
+__all__ = ["audio_to_image", "audio_to_video", "demo", "image_to_audio", "joint", "score", "video_to_audio"]

@@ -38,7 +38,15 @@ def encoded(models: Models, frames: torch.Tensor | None) -> Streams | None:
 
 def video_denoiser(options: Namespace, models: Models, shape: VideoShape) -> AnimateDiffDenoiser:
     """AnimateDiff made ready; its text encoder should be on the device. Raises AlignerError."""
-    return models.animatediff.denoiser(frames=shape.frames, height=shape.height, width=shape.width, fps=shape.fps,
-                                       steps=options.steps, cfg=video_cfg(options, built_in=models.built_in),
-                                       denoise=options.denoise, negative_prompt=options.negative_prompt,
-                                       decoding=options.decoding, window=options.frames_at_once)
+    return models.animatediff.denoiser(
+        frames=shape.frames,
+        height=shape.height,
+        width=shape.width,
+        fps=shape.fps,
+        steps=options.steps,
+        cfg=video_cfg(options, built_in=models.built_in),
+        denoise=options.denoise,
+        negative_prompt=options.negative_prompt,
+        decoding=options.decoding,
+        window=options.frames_at_once,
+    )

@@ -48,30 +48,43 @@ def joint(options: Namespace) -> None:
 
 
 def _checked_guidance(options: Namespace, texts: dict[str, str]) -> Guidance:
-    guidance = guidance_of(options, rates={VIDEO: options.rate, AUDIO: options.audio_rate},
-                           prompt_rates={VIDEO: options.prompt_rate, AUDIO: options.audio_prompt_rate},
-                           candidates={VIDEO: options.candidates, AUDIO: options.audio_candidates})
+    guidance = guidance_of(
+        options,
+        rates={VIDEO: options.rate, AUDIO: options.audio_rate},
+        prompt_rates={VIDEO: options.prompt_rate, AUDIO: options.audio_prompt_rate},
+        candidates={VIDEO: options.candidates, AUDIO: options.audio_candidates},
+    )
     require_strength(options.audio_cfg)
     audioldm.require_window(options.seconds_at_once)
-    check_request(options, guidance, steps=max(steps_taken(options), require_steps(_audio_steps(options))),
-                  weights=[options.between, *prompt_weights(options, texts)])
+    check_request(
+        options,
+        guidance,
+        steps=max(steps_taken(options), require_steps(_audio_steps(options))),
+        weights=[options.between, *prompt_weights(options, texts)],
+    )
     check_outputs(options, (".mp4",), guidance)
     return guidance
 
 
-def _video_and_sound(options: Namespace, files: ModelFiles, shape: VideoShape, texts: dict[str, str],
-                     guidance: Guidance) -> Run:
+def _video_and_sound(
+    options: Namespace, files: ModelFiles, shape: VideoShape, texts: dict[str, str], guidance: Guidance
+) -> Run:
     init, tuned = read_init(options, shape), read_tuned_prompt(options, VIDEO, AUDIO)
     models = load_models(options, files)
     with models.on_device(*models.text_encoders):
-        sound = models.audioldm.denoiser(seconds=shape.seconds, steps=_audio_steps(options), cfg=options.audio_cfg,
-                                         negative_prompt=options.audio_negative_prompt,
-                                         window=options.seconds_at_once)
+        sound = models.audioldm.denoiser(
+            seconds=shape.seconds,
+            steps=_audio_steps(options),
+            cfg=options.audio_cfg,
+            negative_prompt=options.audio_negative_prompt,
+            window=options.seconds_at_once,
+        )
         denoiser = Together([video_denoiser(options, models, shape), sound])
         prompts = starting_prompts(denoiser.prompts({stream: [text] for stream, text in texts.items()}), tuned)
         conditions = text_conditions(options, models.binder, texts)
-    return steered(options, models, denoiser, prompts, conditions, guidance, between=options.between,
-                   latents=encoded(models, init))
+    return steered(
+        options, models, denoiser, prompts, conditions, guidance, between=options.between, latents=encoded(models, init)
+    )
 
 
 def _audio_steps(options: Namespace) -> int:

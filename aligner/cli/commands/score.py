@@ -40,16 +40,23 @@ def score(options: Namespace) -> None:
     reference = read_results(options.reference, results) if options.reference else {}
     captions = _captions(options, results)
     if not (reference or captions or any(result.video and result.sound for result in results.values())):
-        raise AlignerError(f"The results in {options.folder} have nothing to be compared with: none is a video with "
-                           "sound. Give --reference or --captions.")
+        raise AlignerError(
+            f"The results in {options.folder} have nothing to be compared with: none is a video with "
+            "sound. Give --reference or --captions."
+        )
     models = load_models(options, find_models(options, "imagebind"))
     ours = embedded(models, results, options.clips, "results")
     texts = embedded_captions(models, captions) if captions else {}
     theirs = embedded(models, reference, options.clips, "reference")
     distances = set_measures(ours, theirs)
-    groups = {TIMING: timing_measures(timing(results), options.seed),
-              BINDING: [*bind_measures({**ours, **texts}, options.seed),
-                        *paired_measures(ours, theirs, options.seed), *distances]}
+    groups = {
+        TIMING: timing_measures(timing(results), options.seed),
+        BINDING: [
+            *bind_measures({**ours, **texts}, options.seed),
+            *paired_measures(ours, theirs, options.seed),
+            *distances,
+        ],
+    }
     notes = caveats(distances, ours, theirs)
     _print_table(groups, notes)
     if options.json:
@@ -79,11 +86,24 @@ def _print_table(groups: Mapping[str, Sequence[Measure]], notes: Sequence[str]) 
 def _write_json(options: Namespace, groups: Mapping[str, Sequence[Measure]], notes: Sequence[str]) -> None:
     """Everything that the table shows, and the figure of each file."""
     document = {
-        "results": options.folder, "reference": options.reference, "captions": options.captions,
-        "imagebind": options.imagebind or options.models, "clips": options.clips, "seed": options.seed,
-        "measures": [{"name": measure.name, "group": title, "value": measure.value, "interval": measure.interval,
-                      "files": measure.files, "each": measure.each}
-                     for title, measures in groups.items() for measure in measures],
+        "results": options.folder,
+        "reference": options.reference,
+        "captions": options.captions,
+        "imagebind": options.imagebind or options.models,
+        "clips": options.clips,
+        "seed": options.seed,
+        "measures": [
+            {
+                "name": measure.name,
+                "group": title,
+                "value": measure.value,
+                "interval": measure.interval,
+                "files": measure.files,
+                "each": measure.each,
+            }
+            for title, measures in groups.items()
+            for measure in measures
+        ],
         "notes": notes,
     }
     with written_whole(options.json) as temporary:

@@ -53,24 +53,38 @@ def image_to_audio(options: Namespace) -> None:
 
 
 def _checked_guidance(options: Namespace, suffixes: tuple[str, ...]) -> Guidance:
-    guidance = guidance_of(options, rates={STREAM: options.rate}, prompt_rates={STREAM: options.prompt_rate},
-                           candidates={STREAM: options.candidates})
-    check_request(options, guidance, steps=options.steps,
-                  weights=[options.condition_weight, *prompt_weights(options, {STREAM: options.prompt})])
+    guidance = guidance_of(
+        options,
+        rates={STREAM: options.rate},
+        prompt_rates={STREAM: options.prompt_rate},
+        candidates={STREAM: options.candidates},
+    )
+    check_request(
+        options,
+        guidance,
+        steps=options.steps,
+        weights=[options.condition_weight, *prompt_weights(options, {STREAM: options.prompt})],
+    )
     require_window(options.seconds_at_once)
     check_outputs(options, suffixes, guidance)
     return guidance
 
 
-def _sound_for(options: Namespace, condition: Callable[[ImageBind], Condition], seconds: Fraction | float,
-               guidance: Guidance) -> Run:
+def _sound_for(
+    options: Namespace, condition: Callable[[ImageBind], Condition], seconds: Fraction | float, guidance: Guidance
+) -> Run:
     tuned = read_tuned_prompt(options, STREAM)
     models = load_models(options, find_models(options, "imagebind", "audioldm"))
     with models.on_device(models.binder.vision):
         conditions = [condition(models.binder)]
     with models.on_device(*models.text_encoders):
-        denoiser = models.audioldm.denoiser(seconds=seconds, steps=options.steps, cfg=options.cfg,
-                                            negative_prompt=options.negative_prompt, window=options.seconds_at_once)
+        denoiser = models.audioldm.denoiser(
+            seconds=seconds,
+            steps=options.steps,
+            cfg=options.cfg,
+            negative_prompt=options.negative_prompt,
+            window=options.seconds_at_once,
+        )
         prompts = starting_prompts(denoiser.prompts([options.prompt]), tuned)
         conditions += text_conditions(options, models.binder, {STREAM: options.prompt})
     return steered(options, models, denoiser, prompts, conditions, guidance)

@@ -55,16 +55,25 @@ def audio_to_image(options: Namespace) -> None:
 
 
 def _checked_guidance(options: Namespace, suffixes: tuple[str, ...]) -> Guidance:
-    guidance = guidance_of(options, rates={STREAM: options.rate}, prompt_rates={STREAM: options.prompt_rate},
-                           candidates={STREAM: options.candidates})
-    check_request(options, guidance, steps=steps_taken(options),
-                  weights=[options.condition_weight, *prompt_weights(options, {STREAM: options.prompt})])
+    guidance = guidance_of(
+        options,
+        rates={STREAM: options.rate},
+        prompt_rates={STREAM: options.prompt_rate},
+        candidates={STREAM: options.candidates},
+    )
+    check_request(
+        options,
+        guidance,
+        steps=steps_taken(options),
+        weights=[options.condition_weight, *prompt_weights(options, {STREAM: options.prompt})],
+    )
     check_outputs(options, suffixes, guidance)
     return guidance
 
 
-def _pictures_for(options: Namespace, files: ModelFiles, sound: tuple[torch.Tensor, int], shape: VideoShape,
-                  guidance: Guidance) -> Run:
+def _pictures_for(
+    options: Namespace, files: ModelFiles, sound: tuple[torch.Tensor, int], shape: VideoShape, guidance: Guidance
+) -> Run:
     init, tuned = read_init(options, shape), read_tuned_prompt(options, STREAM)
     models = load_models(options, files)
     with models.on_device(models.binder.audio):

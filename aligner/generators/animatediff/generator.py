@@ -26,8 +26,15 @@ if TYPE_CHECKING:
 STREAM = "video"
 
 #: The schedule that motion modules were trained with (AnimateDiff's inference configs): linear, unlike the base's own.
-MOTION_SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear",
-                   "steps_offset": 1, "clip_sample": False, "timestep_spacing": "linspace"}
+MOTION_SCHEDULE = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "linear",
+    "steps_offset": 1,
+    "clip_sample": False,
+    "timestep_spacing": "linspace",
+}
 
 #: How Stable Diffusion 1.5 is sampled by DDIM, where a config for other samplers does not say: above all unclipped, as
 #: latents go beyond -1..1.
@@ -48,8 +55,15 @@ class AnimateDiff(nn.Module):
     taesd: a tiny decoder beside the VAE's, or None.
     """
 
-    def __init__(self, unet: nn.Module, vae: nn.Module, text_encoder: nn.Module, tokenizer, scheduler_config: dict,
-                 taesd: nn.Module | None = None):
+    def __init__(
+        self,
+        unet: nn.Module,
+        vae: nn.Module,
+        text_encoder: nn.Module,
+        tokenizer,
+        scheduler_config: dict,
+        taesd: nn.Module | None = None,
+    ):
         super().__init__()
         self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
         self.taesd = taesd
@@ -79,8 +93,13 @@ class AnimateDiff(nn.Module):
     @torch.no_grad()
     def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
         """CLIP text embeddings (len(prompts), 77, width) float32; what exceeds 77 tokens is cut."""
-        tokens = self.tokenizer(list(prompts), padding="max_length", truncation=True,
-                                max_length=self.tokenizer.model_max_length, return_tensors="pt")
+        tokens = self.tokenizer(
+            list(prompts),
+            padding="max_length",
+            truncation=True,
+            max_length=self.tokenizer.model_max_length,
+            return_tensors="pt",
+        )
         ids = tokens.input_ids.to(self.text_encoder.device)
         return full_precision(self.text_encoder(ids).last_hidden_state).to(self.device)
 
@@ -104,12 +123,34 @@ class AnimateDiff(nn.Module):
         latents = [self.vae.encode(frame[None].to(self.vae.device)).latent_dist.mode() for frame in pixels]
         return full_precision(torch.stack(latents, dim=2)) * self.vae.config.scaling_factor
 
-    def denoiser(self, *, frames: int = 16, height: int = 512, width: int = 512, fps: Fraction | int = 8,
-                 steps: int = 25, cfg: float = 7.5, negative_prompt: str = "", denoise: float = 1.0,
-                 decoding: str = "exact", window: int | None = None) -> AnimateDiffDenoiser:
+    def denoiser(
+        self,
+        *,
+        frames: int = 16,
+        height: int = 512,
+        width: int = 512,
+        fps: Fraction | int = 8,
+        steps: int = 25,
+        cfg: float = 7.5,
+        negative_prompt: str = "",
+        denoise: float = 1.0,
+        decoding: str = "exact",
+        window: int | None = None,
+    ) -> AnimateDiffDenoiser:
         """Make ready for one run; see AnimateDiffDenoiser."""
-        return AnimateDiffDenoiser(self, frames=frames, height=height, width=width, fps=fps, steps=steps, cfg=cfg,
-                                   negative_prompt=negative_prompt, denoise=denoise, decoding=decoding, window=window)
+        return AnimateDiffDenoiser(
+            self,
+            frames=frames,
+            height=height,
+            width=width,
+            fps=fps,
+            steps=steps,
+            cfg=cfg,
+            negative_prompt=negative_prompt,
+            denoise=denoise,
+            decoding=decoding,
+            window=window,
+        )
 
 
 class AnimateDiffDenoiser(DDIMDenoiser):
@@ -125,19 +166,41 @@ class AnimateDiffDenoiser(DDIMDenoiser):
 
     halves_apart = True
 
-    def __init__(self, model: AnimateDiff, *, frames: int, height: int, width: int, fps: Fraction | int, steps: int,
-                 cfg: float, negative_prompt: str, denoise: float, decoding: str, window: int | None):
+    def __init__(
+        self,
+        model: AnimateDiff,
+        *,
+        frames: int,
+        height: int,
+        width: int,
+        fps: Fraction | int,
+        steps: int,
+        cfg: float,
+        negative_prompt: str,
+        denoise: float,
+        decoding: str,
+        window: int | None,
+    ):
         require_frames(frames, model.moves)
         require_sides(height, width, model.compression)
         if decoding not in DECODINGS:
             raise AlignerError(f"Unknown decoding {decoding!r}. Choose one of: {', '.join(DECODINGS)}.")
         if decoding == "taesd" and model.taesd is None:
-            raise AlignerError("Decoding by taesd needs TAESD's decoder: load it with the model, or choose another "
-                               "decoding.")
+            raise AlignerError(
+                "Decoding by taesd needs TAESD's decoder: load it with the model, or choose another decoding."
+            )
         self.frames, self.fps, self.decoding = frames, require_fps(fps), decoding
         shape = (model.unet.config.in_channels, frames, height // model.compression, width // model.compression)
-        super().__init__(model, STREAM, shape, steps=steps, cfg=cfg, negative_prompt=negative_prompt, denoise=denoise,
-                         windows=_windows(model, frames, window))
+        super().__init__(
+            model,
+            STREAM,
+            shape,
+            steps=steps,
+            cfg=cfg,
+            negative_prompt=negative_prompt,
+            denoise=denoise,
+            windows=_windows(model, frames, window),
+        )
 
     @property
     def seconds(self) -> Fraction:
@@ -162,14 +225,24 @@ class AnimateDiffDenoiser(DDIMDenoiser):
         """Single layers, motion modules included, which diffusers' own checkpointing leaves out."""
         unet, decoder = self.model.unet, self.model.vae.decoder
         blocks = [*unet.down_blocks, unet.mid_block, *unet.up_blocks, decoder.mid_block, *decoder.up_blocks]
-        return [layer for block in blocks for kind in ("resnets", "attentions", "motion_modules")
-                for layer in getattr(block, kind, None) or ()]
+        return [
+            layer
+            for block in blocks
+            for kind in ("resnets", "attentions", "motion_modules")
+            for layer in getattr(block, kind, None) or ()
+        ]
 
 
 @torch.inference_mode(False)
-def load_animatediff(base: str | Path, motion: str | Path | None = None, *, loras: Sequence[Lora] = (),
-                     taesd: str | Path | None = None, dtype: torch.dtype = torch.float32,
-                     device: torch.device | str = "cpu") -> AnimateDiff:
+def load_animatediff(
+    base: str | Path,
+    motion: str | Path | None = None,
+    *,
+    loras: Sequence[Lora] = (),
+    taesd: str | Path | None = None,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> AnimateDiff:
     """Load Stable Diffusion 1.5 with a motion module, strictly; see `load_stable_diffusion` for what files may be.
 
     Without a motion module the model makes pictures. taesd: a tiny decoder for approximate guidance, see `load_taesd`.
@@ -193,8 +266,10 @@ def _windows(model: AnimateDiff, frames: int, window: int | None) -> Windows | N
         return None
     window = min(WINDOW, model.longest) if window is None else window
     if not SHORTEST_WINDOW <= window <= model.longest:
-        raise AlignerError(f"This model can look at {SHORTEST_WINDOW} to {model.longest} frames at once, not {window}. "
-                           f"{WINDOW} is what motion modules were trained with.")
+        raise AlignerError(
+            f"This model can look at {SHORTEST_WINDOW} to {model.longest} frames at once, not {window}. "
+            f"{WINDOW} is what motion modules were trained with."
+        )
     return Windows(window, window // 4)
 
 
@@ -203,8 +278,10 @@ def require_frames(frames: int, moves: bool = True) -> int:
     if frames < 1:
         raise AlignerError(f"A video needs at least 1 frame, not {frames}.")
     if frames > 1 and not moves:
-        raise AlignerError(f"Without a motion module only single pictures can be made, not {frames} frames. Load a "
-                           "motion module, or ask for 1 frame.")
+        raise AlignerError(
+            f"Without a motion module only single pictures can be made, not {frames} frames. Load a "
+            "motion module, or ask for 1 frame."
+        )
     return frames
 
 

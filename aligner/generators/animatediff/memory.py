@@ -36,8 +36,10 @@ class _Keeping(NamedTuple):
 
 
 #: All of it kept, or (True) recomputed layer by layer.
-_KEEPING = {False: _Keeping(network=10300, decoder=23300, clip=0.4 * 2**30),
-            True: _Keeping(network=890, decoder=9930, clip=0.06 * 2**30)}
+_KEEPING = {
+    False: _Keeping(network=10300, decoder=23300, clip=0.4 * 2**30),
+    True: _Keeping(network=890, decoder=9930, clip=0.06 * 2**30),
+}
 
 
 def activation_bytes(denoiser: AnimateDiffDenoiser, batch: int, guidance: Guidance | None = None) -> int:

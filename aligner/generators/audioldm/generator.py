@@ -50,8 +50,16 @@ class AudioLDM(nn.Module):
     mel_floor: the magnitude below which all was silence in training.
     """
 
-    def __init__(self, unet: nn.Module, vae: nn.Module, vocoder: nn.Module, text_encoder: nn.Module, tokenizer,
-                 scheduler_config: dict, mel_floor: float = FLOOR):
+    def __init__(
+        self,
+        unet: nn.Module,
+        vae: nn.Module,
+        vocoder: nn.Module,
+        text_encoder: nn.Module,
+        tokenizer,
+        scheduler_config: dict,
+        mel_floor: float = FLOOR,
+    ):
         super().__init__()
         self.mel_floor = mel_floor
         self.unet, self.vae, self.vocoder, self.text_encoder = unet, vae, vocoder, text_encoder
@@ -89,8 +97,9 @@ class AudioLDM(nn.Module):
     @torch.no_grad()
     def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
         """CLAP text embeddings of unit length, (len(prompts), 512) float32; over-long prompts are cut."""
-        tokens = self.tokenizer(list(prompts), padding=True, truncation=True, max_length=self._longest_prompt,
-                                return_tensors="pt").to(self.text_encoder.device)
+        tokens = self.tokenizer(
+            list(prompts), padding=True, truncation=True, max_length=self._longest_prompt, return_tensors="pt"
+        ).to(self.text_encoder.device)
         embeddings = self.text_encoder(tokens.input_ids, attention_mask=tokens.attention_mask).text_embeds
         return F.normalize(full_precision(embeddings), dim=-1).to(self.device)
 
@@ -108,7 +117,7 @@ class AudioLDM(nn.Module):
 
         def encoded(numbers: torch.Tensor) -> torch.Tensor:
             first, last = int(numbers.flatten()[0]), int(numbers.flatten()[-1])
-            part = mel[:, :, first * self.compression:(last + 1) * self.compression]
+            part = mel[:, :, first * self.compression : (last + 1) * self.compression]
             return full_precision(self.vae.encode(part).latent_dist.mode())
 
         # Windows of latent frames, so that memory does not grow with the sound's length.
@@ -124,11 +133,20 @@ class AudioLDM(nn.Module):
         """Log-mel spectrogram (B, T, bins) -> waveform (B, T * hop + a few) float32 in -1..1, differentiable."""
         return full_precision(self.vocoder(mel.to(dtype_of(self.vocoder))))
 
-    def denoiser(self, *, seconds: Fraction | float, steps: int, cfg: float = 2.5, negative_prompt: str = "",
-                 denoise: float = 1.0, window: float | None = None) -> AudioLDMDenoiser:
+    def denoiser(
+        self,
+        *,
+        seconds: Fraction | float,
+        steps: int,
+        cfg: float = 2.5,
+        negative_prompt: str = "",
+        denoise: float = 1.0,
+        window: float | None = None,
+    ) -> AudioLDMDenoiser:
         """Make ready for one run; see AudioLDMDenoiser."""
-        return AudioLDMDenoiser(self, seconds=seconds, steps=steps, cfg=cfg, negative_prompt=negative_prompt,
-                                denoise=denoise, window=window)
+        return AudioLDMDenoiser(
+            self, seconds=seconds, steps=steps, cfg=cfg, negative_prompt=negative_prompt, denoise=denoise, window=window
+        )
 
 
 class AudioLDMDenoiser(DDIMDenoiser):
@@ -139,12 +157,28 @@ class AudioLDMDenoiser(DDIMDenoiser):
     None: in one piece. The rest, and what is raised: see DDIMDenoiser.
     """
 
-    def __init__(self, model: AudioLDM, *, seconds: Fraction | float, steps: int, cfg: float, negative_prompt: str,
-                 denoise: float, window: float | None):
+    def __init__(
+        self,
+        model: AudioLDM,
+        *,
+        seconds: Fraction | float,
+        steps: int,
+        cfg: float,
+        negative_prompt: str,
+        denoise: float,
+        window: float | None,
+    ):
         self.samples = require_samples(seconds, model.sample_rate)
-        super().__init__(model, STREAM, model.latent_shape(self.samples), steps=steps, cfg=cfg,
-                         negative_prompt=negative_prompt, denoise=denoise,
-                         windows=_windows(model, window))
+        super().__init__(
+            model,
+            STREAM,
+            model.latent_shape(self.samples),
+            steps=steps,
+            cfg=cfg,
+            negative_prompt=negative_prompt,
+            denoise=denoise,
+            windows=_windows(model, window),
+        )
 
     @property
     def seconds(self) -> Fraction:
@@ -154,8 +188,14 @@ class AudioLDMDenoiser(DDIMDenoiser):
         return predicted(self.model.unet, latents, timestep, encoder_hidden_states=None, class_labels=prompts)
 
     def render(self, clean: Streams) -> dict[str, Sound]:
-        return {STREAM: Sound(self._vocoded(self.mel(clean)), self.model.sample_rate, self.samples,
-                              clips_at_once=CLIPS_AT_ONCE if self.windows else None)}
+        return {
+            STREAM: Sound(
+                self._vocoded(self.mel(clean)),
+                self.model.sample_rate,
+                self.samples,
+                clips_at_once=CLIPS_AT_ONCE if self.windows else None,
+            )
+        }
 
     def mel(self, clean: Streams) -> torch.Tensor:
         """Clean latents as a log-mel spectrogram (B, T, bins), differentiable."""
@@ -187,13 +227,25 @@ class AudioLDMDenoiser(DDIMDenoiser):
 
     def checkpointable(self) -> list[nn.Module]:
         unet, decoder, vocoder = self.model.unet, self.model.vae.decoder, self.model.vocoder
-        return [*unet.down_blocks, unet.mid_block, *unet.up_blocks, decoder.mid_block, *decoder.up_blocks,
-                *vocoder.upsampler, *vocoder.resblocks]
+        return [
+            *unet.down_blocks,
+            unet.mid_block,
+            *unet.up_blocks,
+            decoder.mid_block,
+            *decoder.up_blocks,
+            *vocoder.upsampler,
+            *vocoder.resblocks,
+        ]
 
 
 @torch.inference_mode(False)
-def load_audioldm(folder: str | Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu",
-                  mel_floor: float = FLOOR) -> AudioLDM:
+def load_audioldm(
+    folder: str | Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    mel_floor: float = FLOOR,
+) -> AudioLDM:
     """Load a folder as published (cvssp/audioldm-s-full-v2, -m-full, -l-full, or your own), strictly.
 
     Every component follows its own config. mel_floor: see `AudioLDM`; no config tells it. Raises CheckpointError naming
@@ -207,8 +259,12 @@ def load_audioldm(folder: str | Path, *, dtype: torch.dtype = torch.float32, dev
     )
 
     folder = require_pipeline(folder, PIPELINE, COMPONENTS)
-    classes = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "vocoder": SpeechT5HifiGan,
-               "text_encoder": ClapTextModelWithProjection}
+    classes = {
+        "unet": UNet2DConditionModel,
+        "vae": AutoencoderKL,
+        "vocoder": SpeechT5HifiGan,
+        "text_encoder": ClapTextModelWithProjection,
+    }
     components = {name: load_component(cls, folder, name, dtype, device) for name, cls in classes.items()}
     scheduler = load_part(DDIMScheduler, folder, "scheduler")
     tokenizer = load_part(RobertaTokenizerFast, folder, "tokenizer")
@@ -219,8 +275,9 @@ def load_audioldm(folder: str | Path, *, dtype: torch.dtype = torch.float32, dev
 def require_window(seconds: float | None) -> float | None:
     """How long windows are; None: there are none. Raises AlignerError for some that are too short to overlap."""
     if seconds is not None and not SHORTEST_WINDOW <= seconds <= LONGEST_SECONDS:
-        raise AlignerError(f"A window must last {SHORTEST_WINDOW:g} s or longer, not {seconds:g} s. AudioLDM was "
-                           "trained on 10 s.")
+        raise AlignerError(
+            f"A window must last {SHORTEST_WINDOW:g} s or longer, not {seconds:g} s. AudioLDM was trained on 10 s."
+        )
     return seconds
 
 

@@ -7,5 +7,13 @@ from .single_file import save_single_file
 from .taesd import load_taesd, save_taesd
 from .tokenizer import write_tokenizer
 
-__all__ = ["Lora", "StableDiffusion", "load_stable_diffusion", "load_taesd", "save_motion_module", "save_single_file",
-           "save_taesd", "write_tokenizer"]
+__all__ = [
+    "Lora",
+    "StableDiffusion",
+    "load_stable_diffusion",
+    "load_taesd",
+    "save_motion_module",
+    "save_single_file",
+    "save_taesd",
+    "write_tokenizer",
+]

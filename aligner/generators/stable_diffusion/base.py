@@ -33,9 +33,14 @@ class StableDiffusion:
 
 
 @torch.inference_mode(False)  # weights made in inference mode could never take part in a backward pass
-def load_stable_diffusion(base: str | Path, motion: str | Path | None = None, *, loras: Sequence[Lora] = (),
-                          dtype: torch.dtype = torch.float32,
-                          device: torch.device | str = "cpu") -> StableDiffusion:
+def load_stable_diffusion(
+    base: str | Path,
+    motion: str | Path | None = None,
+    *,
+    loras: Sequence[Lora] = (),
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> StableDiffusion:
     """Load Stable Diffusion 1.5, or what was trained from it, without asking any server.
 
     base: a folder in the diffusers layout, or a single file with the original names. motion: a folder that holds a

@@ -61,14 +61,18 @@ def open_folder(folder: Path) -> Iterator[Folder]:
 def _refuse_motion_module(folder: Path) -> None:
     config = folder / "config.json"
     if config.is_file() and read_json(config).get("_class_name") == "MotionAdapter":
-        raise CheckpointError(f"{folder} is a motion module, not a base model. Choose a folder of Stable Diffusion "
-                              "1.5, with model_index.json.")
+        raise CheckpointError(
+            f"{folder} is a motion module, not a base model. Choose a folder of Stable Diffusion "
+            "1.5, with model_index.json."
+        )
 
 
 def _refuse_other_models(folder: Path, unet: Mapping) -> None:
     channels = unet.get("in_channels", 4)
     if channels != 4:
-        raise CheckpointError(f"{folder} takes {channels} channels instead of a latent's 4: an inpainting model or one "
-                              "that edits pictures. Choose Stable Diffusion 1.5 itself.")
+        raise CheckpointError(
+            f"{folder} takes {channels} channels instead of a latent's 4: an inpainting model or one "
+            "that edits pictures. Choose Stable Diffusion 1.5 itself."
+        )
     if unet.get("use_linear_projection"):
         raise CheckpointError(f"{folder} is a Stable Diffusion 2 model. Choose one of Stable Diffusion 1.5.")

@@ -74,8 +74,10 @@ class OpenLora:
             with torch.no_grad():
                 weight.copy_(changed)
             if not weight.isfinite().all():
-                raise CheckpointError(f"{self.weights.path} changes {change.weight} to NaN or infinite values. "
-                                      "Download it again, or lower its strength.")
+                raise CheckpointError(
+                    f"{self.weights.path} changes {change.weight} to NaN or infinite values. "
+                    "Download it again, or lower its strength."
+                )
 
     def _read(self, name: str | None, weight: torch.Tensor) -> torch.Tensor | None:
         if name is None:
@@ -164,13 +166,20 @@ def _peft_alphas(weights: WeightFile) -> dict[str, float]:
     """
     try:
         settings = json.loads(weights.metadata.get(_PEFT_METADATA, "{}"))
-        alphas = {name.rpartition(".")[0] or "unet": float(value) for name, value in settings.items()
-                  if name.split(".")[-1] == "lora_alpha"}
+        alphas = {
+            name.rpartition(".")[0] or "unet": float(value)
+            for name, value in settings.items()
+            if name.split(".")[-1] == "lora_alpha"
+        }
     except (ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{weights.path}: its metadata are damaged ({error}). Download it again.") from error
-    special = [name for name, value in settings.items()
-               if name.split(".")[-1] in ("alpha_pattern", "use_rslora", "use_dora") and value]
+    special = [
+        name
+        for name, value in settings.items()
+        if name.split(".")[-1] in ("alpha_pattern", "use_rslora", "use_dora") and value
+    ]
     if special:
-        raise CheckpointError(f"{weights.path} was trained with {listed(special)}, which is not supported. "
-                              "Choose a plain LoRA.")
+        raise CheckpointError(
+            f"{weights.path} was trained with {listed(special)}, which is not supported. Choose a plain LoRA."
+        )
     return alphas

@@ -10,19 +10,38 @@ from .original_names import library_motion_name
 
 #: How names end: kohya's scripts, peft, diffusers with layers (two versions) and with processors, as AnimateDiff.
 _ENDINGS = {
-    ".lora_down.weight": "down", ".lora_up.weight": "up", ".lora_mid.weight": "mid", ".alpha": "alpha",
-    ".lora_A.weight": "down", ".lora_B.weight": "up",
-    ".lora.down.weight": "down", ".lora.up.weight": "up",
-    ".lora_linear_layer.down.weight": "down", ".lora_linear_layer.up.weight": "up",
-    "_lora.down.weight": "down", "_lora.up.weight": "up",
+    ".lora_down.weight": "down",
+    ".lora_up.weight": "up",
+    ".lora_mid.weight": "mid",
+    ".alpha": "alpha",
+    ".lora_A.weight": "down",
+    ".lora_B.weight": "up",
+    ".lora.down.weight": "down",
+    ".lora.up.weight": "up",
+    ".lora_linear_layer.down.weight": "down",
+    ".lora_linear_layer.up.weight": "up",
+    "_lora.down.weight": "down",
+    "_lora.up.weight": "up",
 }
 
-_UNSUPPORTED = {"hada_": "LoHa", "lokr_": "LoKr", "dora_scale": "DoRA", "lora_magnitude_vector": "DoRA",
-                "oft_": "OFT", "boft_": "BOFT",
-                "base_model.model.": "LoRA in peft's own layout, whose scale stands in another file"}
+_UNSUPPORTED = {
+    "hada_": "LoHa",
+    "lokr_": "LoKr",
+    "dora_scale": "DoRA",
+    "lora_magnitude_vector": "DoRA",
+    "oft_": "OFT",
+    "boft_": "BOFT",
+    "base_model.model.": "LoRA in peft's own layout, whose scale stands in another file",
+}
 
-_SDXL = ("lora_te1_", "lora_te2_", "text_encoder_2.", "lora_unet_input_blocks_", "lora_unet_middle_block_",
-         "lora_unet_output_blocks_")
+_SDXL = (
+    "lora_te1_",
+    "lora_te2_",
+    "text_encoder_2.",
+    "lora_unet_input_blocks_",
+    "lora_unet_middle_block_",
+    "lora_unet_output_blocks_",
+)
 
 
 def split(name: str) -> tuple[str, str] | None:

@@ -49,8 +49,10 @@ class MotionFile:
         for name, original in names.items():
             copy = same_positions(original)
             if copy and not torch.equal(self.weights.take(copy).to(device, dtype), unet.get_buffer(name)):
-                raise CheckpointError(f"{self.path}: {copy} differs from {original}. Such a motion module cannot be "
-                                      "used; choose another one.")
+                raise CheckpointError(
+                    f"{self.path}: {copy} differs from {original}. Such a motion module cannot be "
+                    "used; choose another one."
+                )
 
 
 class MotionFolder:
@@ -58,11 +60,13 @@ class MotionFolder:
 
     def __init__(self, folder: Path):
         if (folder / "model_index.json").is_file():
-            raise CheckpointError(f"{folder} is a base model, not a motion module. Choose a folder that holds a "
-                                  "MotionAdapter.")
+            raise CheckpointError(
+                f"{folder} is a base model, not a motion module. Choose a folder that holds a MotionAdapter."
+            )
         if not (folder / "config.json").is_file():
-            raise CheckpointError(f"{folder} holds no motion module: it has no config.json. Choose a folder that holds "
-                                  "a MotionAdapter.")
+            raise CheckpointError(
+                f"{folder} holds no motion module: it has no config.json. Choose a folder that holds a MotionAdapter."
+            )
         self.path, self.config = folder.absolute(), read_json(folder / "config.json")
         if (found := self.config.get("_class_name")) != "MotionAdapter":
             raise CheckpointError(f"{folder} holds a {found}, not a MotionAdapter. Choose another folder.")
@@ -125,19 +129,24 @@ def _config(weights: WeightFile) -> dict:
             config["block_out_channels"]  # without it the library would assume another model's sizes
             return config
         except (ValueError, TypeError, KeyError) as error:
-            raise CheckpointError(f"{weights.path}: its metadata are damaged ({error!r}). "
-                                  "Download it again.") from error
+            raise CheckpointError(
+                f"{weights.path}: its metadata are damaged ({error!r}). Download it again."
+            ) from error
     shapes, widths = weights.shapes, []
     while (name := _WIDTH.format(len(widths))) in shapes:
         widths.append(shapes[name][0])
     positions = [shape[1] for name, shape in shapes.items() if name.endswith(".pos_encoder.pe") and len(shape) == 3]
     if not widths or not positions:
-        raise CheckpointError(f"{weights.path} is not a motion module in AnimateDiff's original layout. "
-                              f"It holds: {listed(shapes)}.")
+        raise CheckpointError(
+            f"{weights.path} is not a motion module in AnimateDiff's original layout. It holds: {listed(shapes)}."
+        )
     layers = {name.split(".")[3] for name in shapes if name.startswith("down_blocks.0.motion_modules.")}
-    return {"block_out_channels": widths, "motion_layers_per_block": len(layers),
-            "motion_max_seq_length": positions[0],
-            "use_motion_mid_block": any(name.startswith("mid_block.") for name in shapes)}
+    return {
+        "block_out_channels": widths,
+        "motion_layers_per_block": len(layers),
+        "motion_max_seq_length": positions[0],
+        "use_motion_mid_block": any(name.startswith("mid_block.") for name in shapes),
+    }
 
 
 def _require_fit(path: Path, motion: Mapping, unet: Mapping) -> None:
@@ -145,14 +154,19 @@ def _require_fit(path: Path, motion: Mapping, unet: Mapping) -> None:
         raise CheckpointError(f"{path} is made for PIA, which animates a given picture. Choose another motion module.")
     wanted, found = list(unet["block_out_channels"]), list(motion["block_out_channels"])
     if wanted != found:
-        raise CheckpointError(f"{path} is made for another base model, for example SDXL: its blocks have "
-                              f"{listed(found)} channels, those of the base model {listed(wanted)}. "
-                              "Choose a motion module for Stable Diffusion 1.5.")
-    wanted, found = (_per_block(layers, len(wanted)) for layers in (unet["layers_per_block"],
-                                                                    motion["motion_layers_per_block"]))
+        raise CheckpointError(
+            f"{path} is made for another base model, for example SDXL: its blocks have "
+            f"{listed(found)} channels, those of the base model {listed(wanted)}. "
+            "Choose a motion module for Stable Diffusion 1.5."
+        )
+    wanted, found = (
+        _per_block(layers, len(wanted)) for layers in (unet["layers_per_block"], motion["motion_layers_per_block"])
+    )
     if wanted != found:
-        raise CheckpointError(f"{path} is made for another base model: its blocks have {listed(found)} layers, those "
-                              f"of the base model {listed(wanted)}. Choose a motion module for Stable Diffusion 1.5.")
+        raise CheckpointError(
+            f"{path} is made for another base model: its blocks have {listed(found)} layers, those "
+            f"of the base model {listed(wanted)}. Choose a motion module for Stable Diffusion 1.5."
+        )
 
 
 def _per_block(layers: int | list[int], blocks: int) -> list[int]:

@@ -14,9 +14,20 @@ from ...errors import CheckpointError
 COMPONENTS = ("unet", "vae", "text_encoder")
 
 #: What of a CLIPTextConfig decides what the network computes; the rest differs between versions of transformers.
-_TEXT_SETTINGS = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-                  "max_position_embeddings", "hidden_act", "layer_norm_eps", "projection_dim",
-                  "bos_token_id", "eos_token_id", "pad_token_id")
+_TEXT_SETTINGS = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "max_position_embeddings",
+    "hidden_act",
+    "layer_norm_eps",
+    "projection_dim",
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+)
 
 
 def published_config(name: str) -> dict:
@@ -43,8 +54,10 @@ def empty_network(cls: type[nn.Module], config: Mapping, source: Path) -> nn.Mod
                 return cls.from_config(dict(config))
             return cls(cls.config_class(**config))
     except Exception as error:  # a damaged config makes the libraries fail in every way there is
-        raise CheckpointError(f"{source} describes its {cls.__name__} by a config that cannot be used "
-                              f"({type(error).__name__}: {error}). Download it again.") from error
+        raise CheckpointError(
+            f"{source} describes its {cls.__name__} by a config that cannot be used "
+            f"({type(error).__name__}: {error}). Download it again."
+        ) from error
 
 
 def config_of(network: nn.Module) -> dict:

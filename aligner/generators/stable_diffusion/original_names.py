@@ -41,10 +41,15 @@ _VAE_LAYERS = {
 
 _VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
 
-_MOTION_LAYERS = {"norm1": "norms.0", "norm2": "norms.1", "norm3": "ff_norm",
-                  "attn1": "attention_blocks.0", "attn2": "attention_blocks.1",
-                  # Each attention has its own copy of the same table; diffusers keeps one for both.
-                  "pos_embed": "attention_blocks.0.pos_encoder"}
+_MOTION_LAYERS = {
+    "norm1": "norms.0",
+    "norm2": "norms.1",
+    "norm3": "ff_norm",
+    "attn1": "attention_blocks.0",
+    "attn2": "attention_blocks.1",
+    # Each attention has its own copy of the same table; diffusers keeps one for both.
+    "pos_embed": "attention_blocks.0.pos_encoder",
+}
 
 _POSITIONS, _SAME_POSITIONS = ".attention_blocks.0.pos_encoder.pe", ".attention_blocks.1.pos_encoder.pe"
 
@@ -117,8 +122,10 @@ def _unet_layers(unet: nn.Module) -> dict[str, str]:
     layers, place = dict(_UNET_LAYERS), 1
     for b, block in enumerate(unet.down_blocks):
         for k in range(len(block.resnets)):
-            layers |= {f"down_blocks.{b}.resnets.{k}": f"input_blocks.{place}.0",
-                       f"down_blocks.{b}.attentions.{k}": f"input_blocks.{place}.1"}
+            layers |= {
+                f"down_blocks.{b}.resnets.{k}": f"input_blocks.{place}.0",
+                f"down_blocks.{b}.attentions.{k}": f"input_blocks.{place}.1",
+            }
             place += 1
         if block.downsamplers:
             layers[f"down_blocks.{b}.downsamplers.0.conv"] = f"input_blocks.{place}.0.op"
@@ -126,8 +133,10 @@ def _unet_layers(unet: nn.Module) -> dict[str, str]:
     place = 0
     for b, block in enumerate(unet.up_blocks):
         for k in range(len(block.resnets)):
-            layers |= {f"up_blocks.{b}.resnets.{k}": f"output_blocks.{place}.0",
-                       f"up_blocks.{b}.attentions.{k}": f"output_blocks.{place}.1"}
+            layers |= {
+                f"up_blocks.{b}.resnets.{k}": f"output_blocks.{place}.0",
+                f"up_blocks.{b}.attentions.{k}": f"output_blocks.{place}.1",
+            }
             place += 1
         after = 2 if getattr(block, "attentions", None) else 1
         layers[f"up_blocks.{b}.upsamplers.0.conv"] = f"output_blocks.{place - 1}.{after}.conv"
@@ -141,13 +150,15 @@ def _vae_layers(vae: nn.Module) -> dict[str, str]:
         layers |= {f"{half}.{name}": f"{half}.{name}" for name in ("conv_in", "conv_out")}
     for b, block in enumerate(vae.encoder.down_blocks):
         layers[f"encoder.down_blocks.{b}.downsamplers.0.conv"] = f"encoder.down.{b}.downsample.conv"
-        layers |= {f"encoder.down_blocks.{b}.resnets.{k}": f"encoder.down.{b}.block.{k}"
-                   for k in range(len(block.resnets))}
+        layers |= {
+            f"encoder.down_blocks.{b}.resnets.{k}": f"encoder.down.{b}.block.{k}" for k in range(len(block.resnets))
+        }
     for b, block in enumerate(vae.decoder.up_blocks):
         level = len(vae.decoder.up_blocks) - 1 - b  # counted from the finest one
         layers[f"decoder.up_blocks.{b}.upsamplers.0.conv"] = f"decoder.up.{level}.upsample.conv"
-        layers |= {f"decoder.up_blocks.{b}.resnets.{k}": f"decoder.up.{level}.block.{k}"
-                   for k in range(len(block.resnets))}
+        layers |= {
+            f"decoder.up_blocks.{b}.resnets.{k}": f"decoder.up.{level}.block.{k}" for k in range(len(block.resnets))
+        }
     return layers
 
 

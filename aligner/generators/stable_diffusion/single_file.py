@@ -40,7 +40,8 @@ _UNREAD = re.compile(
     r"|posterior_variance|posterior_log_variance_clipped|posterior_mean_coef[12]"
     r"|model_ema\..*"
     r"|cond_stage_model\.transformer\.(text_model\.)?embeddings\.position_ids"
-    r"|cond_stage_model\.(logit_scale|text_projection(\.weight)?|transformer\.text_projection(\.weight)?))")
+    r"|cond_stage_model\.(logit_scale|text_projection(\.weight)?|transformer\.text_projection(\.weight)?))"
+)
 
 #: Some checkpoints (NovelAI's and what was merged with it) leave one level of the text encoder's names out.
 _SHORT_TEXT_NAME = re.compile(r"cond_stage_model\.transformer\.(?!text_model\.)")
@@ -62,15 +63,19 @@ class SingleFile:
         """Check that the file holds exactly these networks, motion modules aside. Raises CheckpointError."""
         for prefix, part in _PARTS.items():
             if not any(name.startswith(prefix) for name in self.weights.shapes):
-                raise CheckpointError(f"{self.path} holds no {part}. Choose a full checkpoint of Stable Diffusion 1.5, "
-                                      "with U-Net, VAE and text encoder.")
+                raise CheckpointError(
+                    f"{self.path} holds no {part}. Choose a full checkpoint of Stable Diffusion 1.5, "
+                    "with U-Net, VAE and text encoder."
+                )
         wanted = {}
         for name, network in networks.items():
             shapes = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-            wanted |= {original: original_shape(original, shapes[key])
-                       for key, original in _NAMES[name](network).items()}
-        require_same(self.weights, wanted, kind="a Stable Diffusion 1.5 checkpoint",
-                     parts="weights of Stable Diffusion 1.5")
+            wanted |= {
+                original: original_shape(original, shapes[key]) for key, original in _NAMES[name](network).items()
+            }
+        require_same(
+            self.weights, wanted, kind="a Stable Diffusion 1.5 checkpoint", parts="weights of Stable Diffusion 1.5"
+        )
 
     def fill(self, name: str, network: nn.Module, *, dtype: torch.dtype, device: torch.device | str) -> None:
         """Read the weights of one component into its empty network."""
@@ -96,8 +101,10 @@ def save_single_file(path: str | os.PathLike, unet: nn.Module, vae: nn.Module, t
     state = {}
     for name, network in networks.items():
         tensors = network.state_dict()
-        state |= {original: tensors[key].reshape(original_shape(original, tensors[key].shape))
-                  for key, original in _NAMES[name](network).items()}
+        state |= {
+            original: tensors[key].reshape(original_shape(original, tensors[key].shape))
+            for key, original in _NAMES[name](network).items()
+        }
     save_weights(path, state, {CONFIG_METADATA: json.dumps(configs)})
 
 

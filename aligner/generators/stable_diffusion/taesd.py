@@ -18,8 +18,9 @@ KIND = "TAESD's decoder"
 
 
 @torch.inference_mode(False)
-def load_taesd(path: str | Path, *, dtype: torch.dtype = torch.float32,
-               device: torch.device | str = "cpu") -> nn.Module:
+def load_taesd(
+    path: str | Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> nn.Module:
     """A network that turns latents as the U-Net knows them, (n, 4, h, w), into pictures in -1..1.
 
     path: taesd_decoder.safetensors or .pth, or a folder of diffusers with an AutoencoderTiny. TAESD for SDXL has the
@@ -33,8 +34,9 @@ def load_taesd(path: str | Path, *, dtype: torch.dtype = torch.float32,
         decoder = _empty_decoder(path)
         shapes = {name: tuple(tensor.shape) for name, tensor in decoder.state_dict().items()}
         names = {name: _original_name(name) for name in shapes}
-        require_same(weights, {original: shapes[name] for name, original in names.items()}, kind=KIND,
-                     parts=f"weights of {KIND}")
+        require_same(
+            weights, {original: shapes[name] for name, original in names.items()}, kind=KIND, parts=f"weights of {KIND}"
+        )
         fill(decoder, names, weights, dtype=dtype, device=device)
     return decoder.eval().requires_grad_(False)
 
@@ -49,8 +51,10 @@ def _from_folder(folder: Path, dtype: torch.dtype, device: torch.device | str) -
 
     config = folder / "config.json"
     if not config.is_file() or read_json(config).get("_class_name") != "AutoencoderTiny":
-        raise CheckpointError(f"{folder} holds no AutoencoderTiny. Choose taesd_decoder.safetensors, or a folder such "
-                              "as madebyollin/taesd.")
+        raise CheckpointError(
+            f"{folder} holds no AutoencoderTiny. Choose taesd_decoder.safetensors, or a folder such "
+            "as madebyollin/taesd."
+        )
     folder = folder.absolute()
     return load_component(AutoencoderTiny, folder.parent, folder.name, dtype, device).decoder
 

@@ -33,8 +33,16 @@ def write_tokenizer(folder: str | os.PathLike) -> None:
     names = dict(zip(source.all_special_ids, (START, END)))
     vocabulary = {names.get(index, token): index for token, index in source.encoder.items()}
     merges = ["#version: 0.2", *(" ".join(pair) for pair in source.bpe_ranks)]
-    settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": LENGTH, "do_lower_case": True,
-                "errors": "replace", "bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
+    settings = {
+        "tokenizer_class": "CLIPTokenizer",
+        "model_max_length": LENGTH,
+        "do_lower_case": True,
+        "errors": "replace",
+        "bos_token": START,
+        "eos_token": END,
+        "unk_token": END,
+        "pad_token": END,
+    }
     _write(Path(folder) / "vocab.json", json.dumps(vocabulary, ensure_ascii=False))
     _write(Path(folder) / "merges.txt", "\n".join(merges) + "\n")
     _write(Path(folder) / "tokenizer_config.json", json.dumps(settings, indent=2))
