@@ -1,235 +1,142 @@
-"""Generate, guided by conditions: noise in, signals, latents, alignment curve and scores out."""
+"""Generate, guided by conditions: noise in; signals, latents, alignment curves and scores out."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 
-from .binders.base import Embedding, in_seconds, require_binder
-from .binders.imagebind import ImageBind
-from .conditions.condition import Condition, named
+from . import settings
+from .binders.base import Binder
+from .conditions.condition import Condition
 from .errors import AlignerError
-from .generators.base import Denoiser, Streams
+from .generators.base import Generator, Streams
+from .generators.inpainting import Inpainting
 from .generators.signals import Signal
-from .guidance.objective import Objective
-from .guidance.pairs import pairs
-from .guidance.rule import Guidance
-from .sampling import Step, sample
+from .guidance.rule import Rule, Run, Step
+from .guidance.search import Search
+from .plan import make_plan
+from .sampling import sample
 from .tensors.checkpointing import checkpointed
 from .tensors.determinism import repeatable
 from .tensors.precision import full_precision
-from .timing.clips import CLIP_SAMPLINGS, ClipSampling
 
 #: Points of an alignment curve: denoising step, counted from 1, and cosine similarity.
-Curve = list[tuple[int, float]]
+AlignmentCurve = list[tuple[int, float]]
+
+#: The default rule.
+SEARCH = Search()
 
 
 @dataclass(frozen=True)
 class Generation:
     """What one run produced.
 
-    signals: per stream the rendered result, detached, exactly as long as asked for. latents, prompts: per stream the
-    clean latents and the (tuned) prompt embeddings. curves: per pair the cosine at every guided step, averaged over
-    the batch; where a candidate was chosen and nothing moved, at the choice and at the end. tried: per pair the cosines
-    of all candidates at the choice. scores: per pair the cosine of the result itself (B,). score: one figure per sample
-    (B,), weighted as the loss was; None where nothing was compared.
+    signals: by stream the rendered result, detached, exactly as long as asked for. latents, prompts: by stream the
+    clean latents and the (tuned) prompt embeddings. curves: by pair the cosine at every guided step, averaged over
+    the batch; after a mere search, at the choice and at the end. tried: by pair the cosines of all candidates at the
+    choice. scores: by pair the cosines of the result (B,). score: their mean weighted as in the loss, (B,); None where
+    nothing was compared.
     """
 
     signals: dict[str, Signal]
     latents: Streams
     prompts: Streams
-    curves: dict[str, Curve] = field(default_factory=dict)
-    tried: dict[str, Curve] = field(default_factory=dict)
+    curves: dict[str, AlignmentCurve] = field(default_factory=dict)
+    tried: dict[str, AlignmentCurve] = field(default_factory=dict)
     scores: dict[str, torch.Tensor] = field(default_factory=dict)
     score: torch.Tensor | None = None
 
 
 @torch.inference_mode(False)
 def generate(
-    denoiser: Denoiser,
+    denoiser: Generator,
     prompts: Streams,
     *,
     seed: int,
     batch: int = 1,
-    binder: ImageBind | None = None,
+    rule: Rule = SEARCH,
+    binder: Binder | None = None,
     conditions: Sequence[Condition] = (),
-    between: float = 1.0,
-    guidance: Guidance | None = None,
-    steer: bool = True,
+    pair_weight: float = settings.PAIR_WEIGHT.default,
     latents: Streams | None = None,
+    masks: Streams | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Generation:
-    """Sample a batch of variations, steered by the conditions where guidance is given.
+    """Sample a batch of variations, steered by the conditions as the rule says.
 
-    prompts: per stream (1 or batch, ...). between: the weight of pairs of generated streams, where there are several.
-    Variation k draws its noise from seed + k, so that any one of them can be made again alone. latents: clean latents
-    (1 or batch, ...) for a denoiser that was made to keep a part of them. Without guidance, or with steer off, the
-    conditions only score the result: by the paper's comparison, or by the one that guidance names.
+    prompts: by stream (1 or batch, ...). rule: how to steer; `Unguided()` only scores the result. pair_weight: the
+    weight of pairs of generated streams, where there are several. seed: variation k draws its noise from seed + k, so
+    that it can be made again alone. latents: by stream clean latents (1 or batch, ...) to start from, for a denoiser
+    with denoise below 1, or to keep a part of. masks: by stream (1 or batch, 1 or C, T, ...) in 0..1, 1 where the
+    latents are made anew and 0 where they are kept. on_step: called after every step; whatever it raises ends the run.
 
-    Raises AlignerError before any sampling if the conditions, the window, the seed or the latents leave nothing to do.
+    Raises AlignerError before any sampling if rule, conditions, seed or latents leave nothing to do.
+
+    >>> denoiser = load_audioldm("models/audioldm/audioldm-m-full").denoiser(seconds=5)
+    >>> generate(denoiser, denoiser.prompts(["birds"]), seed=0, binder=binder,
+    ...          conditions=[video_condition(binder, "clip.mp4")]).signals["audio"]
     """
+    # 1. Plan: what is compared and done, refused here where it cannot work.
     require_seeds(seed, batch)
     prompts, latents = (_repeated(tensors, batch, denoiser) for tensors in (prompts, latents))
-    steering = guidance.of(denoiser.streams) if guidance and steer else None
-    # What steers nothing is still scored where there is something to compare.
-    comparable = any(condition.weight for condition in conditions) or bool(
-        binder and between and len(denoiser.streams) > 1
-    )
-    objective = (
-        objective_of(denoiser, binder, conditions, between=between, guidance=guidance)
-        if steering or comparable
-        else None
-    )
-    if steering:
-        steering.require_effect(denoiser.streams, denoiser.steps)
-        _require_reach(denoiser, steering, objective)
-    # The noise is drawn on the CPU so that a seed means the same on every device.
+    plan = make_plan(rule, denoiser, binder, conditions, pair_weight=pair_weight)
+
+    # 2. Draw noise, on the CPU so that a seed means the same on every device.
     generators = [torch.Generator("cpu").manual_seed(seed + k) for k in range(batch)]
-    start, *others = _candidates(denoiser, generators, latents, _candidates_of(denoiser, steering, objective))
-    curves, tried = defaultdict(list), defaultdict(list)
+    if masks:
+        denoiser = Inpainting.begun(denoiser, masks, latents, generators)
+    start = denoiser.start(generators, latents)
 
-    def record(step: Step) -> None:
-        for points, alignments in ((curves, [step.alignment] if step.alignment else []), (tried, step.tried)):
-            for alignment in alignments:
-                _add_points(points, step.index + 1, alignment.scores)
-        on_step(step)
-
+    # 3. Sample by the rule.
+    log = _Log(on_step)
+    run = Run(plan.scope.of(denoiser), lambda: denoiser.start(generators, latents), log.record, plan.total)
     with repeatable(denoiser.device):
-        with saving_memory(denoiser, binder, steering):
-            clean, tuned = sample(denoiser, start, prompts, steering, objective, others=others, on_step=record)
+        with saving_memory(rule, denoiser, binder):
+            state = sample(rule, run, start, prompts)
+
+        # 4. Render and score.
         with torch.no_grad():
-            signals = {name: signal.finished() for name, signal in denoiser.render(clean).items()}
-            alignment = objective(signals) if objective else None
+            signals = {name: signal.finished() for name, signal in denoiser.render(state.latents).items()}
+            alignment = plan.scoring(signals) if plan.scoring else None
+
+    # 5. Report.
     scores = alignment.scores if alignment else {}
-    if tried and not steering.moves:
-        _add_points(curves, denoiser.steps, scores)
-    return Generation(signals, clean, tuned, dict(curves), dict(tried), scores, alignment and alignment.overall)
-
-
-def _add_points(curves: dict[str, Curve], step: int, scores: dict[str, torch.Tensor]) -> None:
-    for label, score in scores.items():
-        curves[label].append((step, score.mean().item()))
-
-
-def _candidates_of(denoiser: Denoiser, guidance: Guidance | None, objective: Objective | None) -> dict[str, int]:
-    """How many noises are tried for each stream. Streams that depend on each other are tried together, and those that
-    nothing compares need no choice."""
-    return {
-        stream: guidance.candidates_of(group) if guidance and objective.compared.intersection(group) else 1
-        for group in denoiser.couplings
-        for stream in group
-    }
-
-
-def _candidates(
-    denoiser: Denoiser, generators: Sequence[torch.Generator], latents: Streams | None, numbers: dict[str, int]
-) -> list[Streams]:
-    """The latents that sampling may start from. The first hold all streams, later ones those of which more are
-    tried."""
-    noises = [denoiser.start(generators, latents) for _ in range(max(numbers.values()))]
-    return [{stream: noise for stream, noise in noises[k].items() if k < numbers[stream]} for k in range(len(noises))]
-
-
-def objective_of(
-    denoiser: Denoiser,
-    binder: ImageBind | None,
-    conditions: Sequence[Condition],
-    *,
-    between: float = 1.0,
-    guidance: Guidance | None = None,
-) -> Objective:
-    """What a run of `generate` with these arguments compares.
-
-    Raises AlignerError if that is nothing, or a condition is not this binder's or counts nowhere in the result.
-    """
-    settings, targets = guidance or Guidance("released"), named(conditions)
-    compared = pairs(denoiser.streams, targets, between=between)
-    if binder is None:
-        raise AlignerError("Conditions need ImageBind to compare with. Load it and connect it.")
-    require_binder((condition.embedding for condition in conditions), binder.config.embed_dim, "the one that samples")
-    sampling = CLIP_SAMPLINGS[settings.clips]
-    for condition in conditions:
-        if condition.timeline and condition.weight:
-            condition.timeline.require_within(denoiser.seconds)
-    for pair in compared:
-        # Of a stream of another kind the first look tells.
-        if pair.timeline and (spans := _spans(denoiser, pair.stream, sampling)):
-            pair.strengths_over(spans)
-    return Objective(
-        lambda signal: signal.embed(binder, sampling),
-        {name: _on(denoiser.device, condition.target) for name, condition in targets.items() if condition.weight},
-        compared,
-        settings.compare,
+    if log.tried and not rule.backward(denoiser.streams):
+        log.add(log.curves, denoiser.steps, scores)
+    return Generation(
+        signals,
+        state.latents,
+        state.prompts,
+        dict(log.curves),
+        dict(log.tried),
+        scores,
+        alignment.overall if alignment else None,
     )
 
 
-def _spans(denoiser: Denoiser, stream: str, sampling: ClipSampling) -> list[tuple[float, float]]:
-    """When the clips of a stream will be that are looked at, but for the fraction of a latent frame that a sound may be
-    longer than asked for; none where that is unknown."""
-    cut = {"audio": sampling.audio, "video": sampling.video}.get(stream)
-    return list(in_seconds(cut.spans(float(denoiser.seconds)))) if cut else []
+class _Log:
+    """Collects what steps report, and passes it on."""
 
+    def __init__(self, on_step: Callable[[Step], None]):
+        self.curves: dict[str, AlignmentCurve] = defaultdict(list)
+        self.tried: dict[str, AlignmentCurve] = defaultdict(list)
+        self._on_step = on_step
 
-def _require_reach(denoiser: Denoiser, guidance: Guidance, objective: Objective) -> None:
-    """Raise AlignerError unless there is something to choose, or some stream has a learning rate, is compared, and
-    steps while guidance is on and a schedule of what it follows is not 0."""
-    tried = max(_candidates_of(denoiser, guidance, objective).values())
-    chosen_at = guidance.choice(denoiser.steps) / denoiser.steps
-    if tried > 1 and not any(pair.weight_at(chosen_at) for pair in objective.pairs):
-        raise AlignerError(
-            f"A candidate is chosen after {chosen_at:.0%} of denoising, but there the schedules of all "
-            "conditions are 0. Raise one there, or choose at another moment."
-        )
-    if tried > 1:
-        _require_looks(denoiser, guidance, objective)
-    if tried > 1 and not guidance.moves:
-        return
-    # Until a candidate is chosen nothing moves.
-    first = guidance.choice(denoiser.steps) if tried > 1 else 0
-    indices = [index for index in guidance.window(denoiser.steps) if index >= first]
-    stepping = {stream for index in indices for stream in denoiser.stepping(index)}
-    guided = {*guidance.rates, *guidance.prompt_rates} or set(guidance.candidates)
-    if not guided & objective.compared & stepping:
-        raise AlignerError(
-            f"Guidance moves nothing: it would move {_listed(guided)}, but compares only "
-            f"{_listed(objective.compared)}, and steps within its window"
-            f"{' and after the choice' if first else ''} are taken only by {_listed(stepping)}. Widen "
-            "the window, choose earlier, raise denoise, compare what is guided, or turn guidance off."
-        )
-    if not any(
-        pair.weight_at(index / denoiser.steps) and guided.intersection(pair.streams, denoiser.stepping(index))
-        for index in indices
-        for pair in objective.pairs
-    ):
-        raise AlignerError(
-            f"Guidance moves nothing{' after the choice' if first else ''}: as long as it would, the "
-            "schedules of all conditions are 0. Raise one there, or widen the window."
-        )
+    def record(self, step: Step) -> None:
+        if step.alignment:
+            self.add(self.curves, step.index + 1, step.alignment.scores)
+        for alignment in step.tried:
+            self.add(self.tried, step.index + 1, alignment.scores)
+        self._on_step(step)
 
-
-def _require_looks(denoiser: Denoiser, guidance: Guidance, objective: Objective) -> None:
-    """Raise AlignerError if a piece that is chosen by itself lies between the clips, where all candidates are alike."""
-    for stream in sorted(objective.compared) if len(denoiser.pieces) > 1 else ():
-        spans = _spans(denoiser, stream, CLIP_SAMPLINGS[guidance.clips])
-        for piece in denoiser.pieces:
-            if spans and not any(map(piece.share, spans)):
-                raise AlignerError(
-                    f"Candidates are chosen piece by piece, but at {piece} none of them is looked at: "
-                    f"clips {guidance.clips} leave gaps in so long a result. Choose clips short or "
-                    "released."
-                )
-
-
-def _listed(streams: set[str]) -> str:
-    return " and ".join(sorted(streams)) or "none"
-
-
-def _on(device: torch.device, embedding: Embedding) -> Embedding:
-    return replace(embedding, clips=full_precision(embedding.clips.detach().to(device)).clone())
+    @staticmethod
+    def add(curves: dict[str, AlignmentCurve], step: int, scores: dict[str, torch.Tensor]) -> None:
+        for label, score in scores.items():
+            curves[label].append((step, score.mean().item()))
 
 
 def require_seeds(seed: int, batch: int = 1) -> None:
@@ -240,7 +147,7 @@ def require_seeds(seed: int, batch: int = 1) -> None:
         raise AlignerError(f"The seed must be between 0 and {2**64 - batch}, not {seed}.")
 
 
-def _repeated(tensors: Streams | None, batch: int, denoiser: Denoiser) -> Streams | None:
+def _repeated(tensors: Streams | None, batch: int, denoiser: Generator) -> Streams | None:
     if tensors is None:
         return None
     for name, tensor in tensors.items():
@@ -250,15 +157,15 @@ def _repeated(tensors: Streams | None, batch: int, denoiser: Denoiser) -> Stream
             raise AlignerError(
                 f"The {name} input holds {len(tensor)} samples; give 1 or as many as variations ({batch})."
             )
-    # Cloned: what another ComfyUI node hands over is an inference tensor, which autograd refuses.
+    # Cloned: another ComfyUI node hands over inference tensors, which autograd refuses.
     return {
         name: full_precision(tensor.detach().to(denoiser.device)).expand(batch, *tensor.shape[1:]).clone()
         for name, tensor in tensors.items()
     }
 
 
-def saving_memory(denoiser: Denoiser, binder: ImageBind | None, guidance: Guidance | None) -> AbstractContextManager:
-    """Within the context networks recompute activations where guidance asks for it."""
-    if guidance is None or not (guidance.checkpointing and guidance.moves):
+def saving_memory(rule: Rule, denoiser: Generator, binder: Binder | None) -> AbstractContextManager:
+    """Within the context, networks recompute activations where the rule asks for it."""
+    if not any(passed.checkpointing for passed in rule.backward(denoiser.streams).values()):
         return nullcontext()
-    return checkpointed([*denoiser.checkpointable(), *binder.blocks()])
+    return checkpointed([*denoiser.checkpointable(), *(binder.blocks() if binder else ())])

@@ -6,8 +6,9 @@ import math
 
 import torch
 
+from aligner.binders.base import Fingerprint
+from aligner.binders.imagebind import ImageBind
 from aligner.binders.imagebind.config import ImageBindConfig
-from aligner.binders.imagebind.towers import ImageBind
 
 
 @torch.inference_mode(False)
@@ -24,6 +25,7 @@ def random_imagebind(config: ImageBindConfig, seed: int) -> ImageBind:
     for name, parameter in model.named_parameters():
         mean, spread = _distribution(name, parameter)
         parameter.normal_(mean, spread, generator=generator)
+    model.fingerprint = Fingerprint(model.named_parameters()).digest()
     return model
 
 

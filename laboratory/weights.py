@@ -9,7 +9,7 @@ from aligner.binders.imagebind import ImageBind, load_imagebind
 from aligner.demo.family import WEIGHTS
 
 #: A binder that only ever judges: no generation is steered by it.
-SECOND_IMAGEBIND = Path(__file__).parent / "weights" / "second-imagebind.safetensors"
+SECOND_IMAGEBIND = Path(__file__).parent / "models" / "second-imagebind.safetensors"
 
 
 def load_second_imagebind() -> ImageBind:

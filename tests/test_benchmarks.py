@@ -216,8 +216,8 @@ def test_approximate_decoding_is_compared_on_a_videos_latents(animatediff, binde
     latents = approximate_decoding.encoded(animatediff, EXAMPLE_VIDEO, frames=9, side=64)
     assert latents.shape == (1, 4, 9, 8, 8)
     half, exact = (
-        approximate_decoding.cosine(animatediff, binder, latents, EXAMPLE_SOUND, glance)
-        for glance in (animatediff.decode_half, animatediff.decode)
+        approximate_decoding.cosine(animatediff, binder, latents, EXAMPLE_SOUND, decode_approximately)
+        for decode_approximately in (animatediff.decode_half, animatediff.decode)
     )
     assert -1 < half < 0.99 and exact > 1 - 1e-6
 

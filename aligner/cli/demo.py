@@ -12,7 +12,7 @@ from ..demo.examples import EXAMPLE_VIDEO
 from ..demo.judge import Judge, names
 from ..demo.shape import FPS, FRAMES, SECONDS, SIDE
 from ..generation import Generation, generate
-from ..generators.joint import Together
+from ..generators.joint import JointDenoiser
 from ..guidance.rule import Guidance
 from ..media import add_sound, eight_bit, probe_video, write_video
 from .checks import check_output
@@ -74,7 +74,7 @@ def _video_to_audio(seed: int, binder: ImageBind, judge: Judge, output: Path, cu
 
 
 def _joint(seed: int, binder: ImageBind, judge: Judge, output: Path) -> None:
-    denoiser = Together(
+    denoiser = JointDenoiser(
         [
             family.load_demo_animatediff().denoiser(
                 frames=FRAMES, height=SIDE, width=SIDE, fps=FPS, steps=STEPS, cfg=family.VIDEO_CFG

@@ -1,4 +1,4 @@
-"""What steers a generation: embeddings, each with a signed weight."""
+"""A condition: an embedding that a result follows or avoids."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from .timeline import Timeline
 
 @dataclass(frozen=True)
 class Condition:
-    """An embedding that the result is drawn to (weight above 0) or pushed away from (weight below 0).
+    """An embedding that attracts the result (weight above 0) or repels it (weight below 0).
 
-    A weight of 0 switches the condition off. duration: how many seconds the recording lasts, exactly, where it is one.
-    streams: which generated streams it steers; None: all of them. timeline: when it counts; None: always.
+    weight: 0 switches the condition off. duration: exact length of the recording in seconds; None for what has none.
+    streams: the generated streams that it steers; None: all of them. timeline: when it counts; None: always.
+    prompt: whether it is the generator's own prompt, whose weight a rule multiplies by its text_weight.
     """
 
     embedding: Embedding
@@ -25,29 +26,30 @@ class Condition:
     duration: Fraction | None = None
     streams: tuple[str, ...] | None = None
     timeline: Timeline | None = None
+    prompt: bool = False
 
     def __post_init__(self):
         if not math.isfinite(self.weight):
             raise AlignerError(f"The weight of a condition must be a finite number, not {self.weight}.")
 
     def steers(self, stream: str) -> bool:
-        """Whether it counts for a stream."""
+        """Whether the condition counts for a stream."""
         return self.weight != 0 and (self.streams is None or stream in self.streams)
 
     @property
     def target(self) -> Embedding:
-        """What a result is compared with: the embedding, at the times that it steers."""
+        """What a result is compared with: the embedding, at the times at which it steers."""
         return self.timeline.placed(self.embedding) if self.timeline else self.embedding
 
 
-def named(conditions: Iterable[Condition]) -> dict[str, Condition]:
-    """Give every condition the name of its modality, numbered where a modality comes twice: video, text, text 2."""
-    names: dict[str, Condition] = {}
+def label_conditions(conditions: Iterable[Condition]) -> dict[str, Condition]:
+    """Label every condition with its modality, numbered where a modality repeats: video, text, text 2."""
+    labelled: dict[str, Condition] = {}
     for condition in conditions:
         modality, count = condition.embedding.modality, 1
-        name = modality
-        while name in names:
+        label = modality
+        while label in labelled:
             count += 1
-            name = f"{modality} {count}"
-        names[name] = condition
-    return names
+            label = f"{modality} {count}"
+        labelled[label] = condition
+    return labelled

@@ -1,22 +1,28 @@
-"""Only a part of a picture counts: the rest says nothing to ImageBind."""
+"""Masks on pictures: what a mask hides says nothing to a binder."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 
-from ..binders.imagebind.vision import MEAN, unit_range
 from ..errors import AlignerError
+from ..tensors.pixels import unit_range
 
 
-def masked(pixels: torch.Tensor, mask: torch.Tensor | None, indices: torch.Tensor, count: int) -> torch.Tensor:
-    """Pictures (n, 3, H, W), floats in 0..1 or uint8, of which only what a mask shows is left.
+def masked(
+    pixels: torch.Tensor,
+    mask: torch.Tensor | None,
+    indices: torch.Tensor,
+    count: int,
+    colour: tuple[float, float, float],
+) -> torch.Tensor:
+    """Paint what a mask hides with one colour: (n, 3, H, W) -> (n, 3, H, W), floats in 0..1 or uint8 as given.
 
-    mask: (M, h, w) in 0..1, 1 where the picture counts; it is scaled to the pictures. One for all, or one for each of
-    the `count` frames of the video, of which the pictures are those of `indices` (n,). None: all of it counts, and the
-    pictures stay as they are. The rest becomes the colour that ImageBind takes for the mean of all pictures.
+    mask: (M, h, w) in 0..1, scaled to the pictures; 1 shows and 0 hides. M is 1, or the number of frames of the video
+    whose frames `indices` (n,) the pictures are. None: the pictures stay as they are. count: frames of the video.
+    colour: RGB in 0..1 that tells the binder nothing.
 
-    Raises AlignerError for another number of masks than 1 or frames, and where nothing at all is left.
+    Raises AlignerError for another number of masks, and for a mask that hides everything.
     """
     if mask is None:
         return pixels
@@ -26,9 +32,9 @@ def masked(pixels: torch.Tensor, mask: torch.Tensor | None, indices: torch.Tenso
             "Give one mask, or as many as there are frames."
         )
     if not mask.any():
-        raise AlignerError("The mask of a condition is empty, so that nothing of it would be seen. Paint what counts.")
+        raise AlignerError("The mask of a condition is empty and hides everything. Paint what should count.")
     chosen = mask if len(mask) == 1 else mask[indices.to(mask.device)]
-    neutral = torch.tensor(MEAN, device=pixels.device).view(3, 1, 1)
+    neutral = torch.tensor(colour, device=pixels.device).view(3, 1, 1)
     seen = torch.empty_like(pixels, memory_format=torch.contiguous_format)
     for k, picture in enumerate(pixels):  # one at a time: a video in floats is four times as large as in bytes
         shown = F.interpolate(

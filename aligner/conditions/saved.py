@@ -1,4 +1,4 @@
-"""Conditions from and to files, to be used again without the recordings that they were made of."""
+"""Conditions to and from files, so that neither the recordings nor the binder are needed again."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import torch
 
 from ..binders.base import Embedding
 from ..errors import AlignerError, CheckpointError
-from ..files.weights import open_weights, save_weights
+from ..files.weights import WeightFile, open_weights, save_weights
 from ..timing.curves import Curve
-from ..timing.intervals import Part
+from ..timing.intervals import Interval
 from .condition import Condition
 from .timeline import Timeline
 
@@ -22,18 +22,23 @@ _METADATA = "conditions"
 
 
 def save_conditions(path: str | os.PathLike, conditions: Sequence[Condition]) -> None:
-    """Write a .safetensors file, which appears under its name only when it is complete.
+    """Write conditions as a .safetensors file, which appears under its name only when it is complete.
 
-    Raises AlignerError for another suffix and for no conditions, MediaError where it cannot be written.
+    Raises AlignerError for another suffix and for no conditions, MediaError where the file cannot be written.
     """
     if Path(path).suffix.lower() != ".safetensors":
         raise AlignerError(f"{Path(path).name}: conditions are written as .safetensors; change the suffix.")
     if not conditions:
         raise AlignerError("There are no conditions to save. Connect some.")
-    state = {
-        str(number): condition.embedding.clips.detach().cpu().clone() for number, condition in enumerate(conditions)
-    }
-    save_weights(path, state, {_METADATA: json.dumps([_described(condition) for condition in conditions])})
+    state = {}
+    for number, condition in enumerate(conditions):
+        state[str(number)] = condition.embedding.clips
+        state |= {f"{number}.{modality}": clips for modality, clips in condition.embedding.heads.items()}
+    save_weights(
+        path,
+        {name: tensor.detach().cpu().clone() for name, tensor in state.items()},
+        {_METADATA: json.dumps([_described(condition) for condition in conditions])},
+    )
 
 
 @torch.inference_mode(False)
@@ -44,13 +49,10 @@ def load_conditions(path: str | os.PathLike) -> list[Condition]:
     with open_weights(Path(path)) as weights:
         try:
             descriptions = json.loads(weights.metadata[_METADATA])
-            return [
-                _condition(description, weights.take(str(number)).clone())
-                for number, description in enumerate(descriptions)
-            ]
+            return [_condition(description, weights, number) for number, description in enumerate(descriptions)]
         except AlignerError as error:
             raise CheckpointError(f"{path} holds a condition that cannot be used: {error}") from error
-        # Of a damaged file anything may be missing, of another kind, or no number: a duration of "1/0" or infinity.
+        # A damaged file may lack anything, hold another kind of value, or numbers such as "1/0" or infinity.
         except (KeyError, TypeError, ValueError, ArithmeticError, SafetensorError) as error:
             raise CheckpointError(
                 f"{path} does not hold conditions. Choose a file that Save Conditions wrote."
@@ -61,10 +63,13 @@ def _described(condition: Condition) -> dict:
     timeline, embedding = condition.timeline, condition.embedding
     return {
         "modality": embedding.modality,
+        "binder": embedding.binder,
+        "heads": list(embedding.heads),
         "spans": embedding.spans,
         "weight": condition.weight,
         "duration": condition.duration and str(condition.duration),
         "streams": condition.streams,
+        "prompt": condition.prompt,
         "timeline": timeline
         and {
             "source": (timeline.source.start, timeline.source.end),
@@ -75,33 +80,39 @@ def _described(condition: Condition) -> dict:
     }
 
 
-def _condition(description: dict, clips: torch.Tensor) -> Condition:
+def _condition(description: dict, weights: WeightFile, number: int) -> Condition:
     duration, timeline = description["duration"], description["timeline"]
     return Condition(
-        _embedding(description, clips),
+        _embedding(description, weights, number),
         description["weight"],
         duration and Fraction(duration),
         description["streams"] and tuple(description["streams"]),
         timeline
         and Timeline(
-            Part(*timeline["source"]),
-            Part(*timeline["target"]),
+            Interval(*timeline["source"]),
+            Interval(*timeline["target"]),
             _curve(timeline["strength"]),
             _curve(timeline["schedule"]),
         ),
+        bool(description["prompt"]),
     )
 
 
-def _embedding(description: dict, clips: torch.Tensor) -> Embedding:
+def _embedding(description: dict, weights: WeightFile, number: int) -> Embedding:
     """Raises ValueError unless there are clips, each with its time if there is any."""
+    clips = weights.take(str(number)).clone()
+    heads = {modality: weights.take(f"{number}.{modality}").clone() for modality in description["heads"]}
     spans = description["spans"]
     if spans is not None:
         spans = tuple((float(start), float(end)) for start, end in spans)
-    if clips.ndim != 3 or not clips.numel() or not clips.is_floating_point():
-        raise ValueError(f"The clips are {clips.dtype} of shape {tuple(clips.shape)}.")
+    for each in (clips, *heads.values()):
+        if each.ndim != 3 or not each.numel() or not each.is_floating_point() or each.shape[1] != clips.shape[1]:
+            raise ValueError(f"The clips are {each.dtype} of shape {tuple(each.shape)}.")
     if spans is not None and (len(spans) != clips.shape[1] or not all(start < end for start, end in spans)):
         raise ValueError(f"{clips.shape[1]} clips cannot be at {spans}.")
-    return Embedding(clips, spans, description["modality"])
+    if not isinstance(description["binder"], str):
+        raise ValueError("The binder's fingerprint is no text.")
+    return Embedding(clips, spans, description["modality"], description["binder"], heads)
 
 
 def _curve(points: list) -> Curve:

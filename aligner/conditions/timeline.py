@@ -10,20 +10,22 @@ import torch
 from ..binders.base import Embedding
 from ..errors import AlignerError
 from ..timing.curves import ALWAYS, Curve
-from ..timing.intervals import Part
+from ..timing.intervals import WHOLE, Interval
 
 
 @dataclass(frozen=True)
 class Timeline:
     """When a condition counts.
 
-    source: the part of the condition that steers. target: the part of the result that it steers; the first moment of
-    the one belongs to the first moment of the other, and time runs alike in both. strength: over the seconds of the
-    result. schedule: over denoising, 0 at its beginning and 1 at its end.
+    source: the interval of the condition that steers. target: the interval of the result that it steers; both start
+    together and run at the same speed. strength: a factor over the seconds of the result. schedule: a factor over
+    denoising, from 0 at its beginning to 1 at its end.
+
+    Raises AlignerError where a factor is 0 everywhere.
     """
 
-    source: Part = Part()
-    target: Part = Part()
+    source: Interval = WHOLE
+    target: Interval = WHOLE
     strength: Curve = ALWAYS
     schedule: Curve = ALWAYS
 
@@ -35,13 +37,14 @@ class Timeline:
         ):
             if empty:
                 raise AlignerError(
-                    f"The {name} of this timeline is 0 everywhere, so that its condition would never "
-                    f"count. Raise it {where}."
+                    f"The {name} of this timeline is 0 everywhere: its condition would never count. "
+                    f"Raise it {where}."
                 )
 
     def placed(self, embedding: Embedding) -> Embedding:
-        """The clips of the source, at the times that they steer. What has no time (a text, a picture) stays as it is.
+        """Keep the clips of the source and move them to the times that they steer.
 
+        An embedding without time (a text, a picture) stays as it is.
         Raises AlignerError if the recording ends before the source begins.
         """
         if embedding.spans is None:
@@ -50,25 +53,25 @@ class Timeline:
         chosen = chosen or [k for k, span in enumerate(embedding.spans) if self.source.share(span)][:1]
         if not chosen:
             raise AlignerError(
-                f"The {embedding.modality} of a condition ends at {embedding.spans[-1][1]:g} s, but of "
-                f"it {self.source} should steer. Let the source begin earlier."
+                f"The {embedding.modality} of a condition ends at {embedding.spans[-1][1]:g} s, before "
+                f"its source, {self.source}, begins. Let the source begin earlier."
             )
         shift = self.target.start - self.source.start
         spans = tuple((embedding.spans[k][0] + shift, embedding.spans[k][1] + shift) for k in chosen)
-        return replace(embedding, clips=embedding.clips[:, chosen], spans=spans)
+        return replace(embedding.mapped(lambda clips: clips[:, chosen]), spans=spans)
 
     def strengths(self, spans: Sequence[tuple[float, float]]) -> torch.Tensor:
-        """How much it counts for clips of the result: (S,) float32, on the CPU."""
+        """The weight of each clip of the result: (S,) float32, on the CPU."""
         return torch.tensor([self._strength(span) for span in spans])
 
     def _strength(self, span: tuple[float, float]) -> float:
-        """The mean over a span, of which what lies outside of the target has none."""
+        """The mean strength over a span; what lies outside the target counts 0."""
         start, end = max(span[0], self.target.start), min(span[1], self.target.until)
         return self.strength.mean(start, end) * self.target.share(span) if start < end else 0.0
 
     def require_within(self, seconds: float) -> None:
-        """Raise AlignerError if a result of so many seconds is over before anything steers, or all strengths are 0."""
-        # As the float that the target is given in: 23/10 s is a little more than that, and nothing lies between.
+        """Raise AlignerError if the condition counts nowhere in a result of so many seconds."""
+        # The target is given as floats: 23/10 s exceeds the float 2.3 a little, and nothing lies between.
         seconds = float(seconds)
         if self.target.start >= seconds:
             raise AlignerError(
@@ -77,5 +80,5 @@ class Timeline:
             )
         if not self.strength.mean(self.target.start, min(seconds, self.target.until)):
             raise AlignerError(
-                f"A condition steers {self.target}, but all that time its strength is 0. Raise the curve there."
+                f"A condition steers {self.target}, but its strength is 0 all that time. Raise the curve there."
             )

@@ -1,1 +1,1 @@
-"""Weight files and folders: read without running their code, written whole or not at all, downloaded and checked."""
+"""Files on disk: weights read without running code, atomic writing, strict loading, and checked downloads."""

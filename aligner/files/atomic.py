@@ -1,4 +1,4 @@
-"""Files that appear under their final name only when they are complete."""
+"""Atomic writing: a file appears under its final name only when it is complete."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ from ..errors import MediaError
 
 @contextmanager
 def written_whole(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; move it to `path` when the block ends well.
+    """Yield a temporary path beside `path`; move it to `path` when the block succeeds.
 
-    The temporary file has the suffix of `path`, because libraries choose a format by it, and lives in the
-    same folder, because only within one file system is the move atomic. A missing folder is created. Whatever
-    ends the block early, Ctrl-C included, removes the temporary file and leaves an older `path` as it was, so
-    a block may read the very file that it replaces (and has to close it in time: Windows insists).
+    The temporary file has the suffix of `path`, because libraries choose a format by it. It is in the same folder,
+    because a move is atomic only within one file system. A missing folder is created.
+
+    If the block fails, Ctrl-C included, the temporary file is removed and an existing `path` stays unchanged. The
+    block may therefore read the file that it replaces. It must close that file before it ends: Windows does not
+    replace open files.
 
     Raises:
         MediaError: `path` is a folder, or its folder or the file itself cannot be written.
+
+    Example:
+        with written_whole("scores.json") as temporary:
+            temporary.write_text("{}")
     """
     path = Path(path)
     if path.is_dir():
@@ -35,23 +41,24 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         usual_mode = _usual_mode(temporary)
         yield temporary
         if temporary.exists() and temporary.stat().st_mode != usual_mode:
-            temporary.chmod(usual_mode)  # some libraries let nobody but the owner read what they write
+            temporary.chmod(usual_mode)  # some libraries create files that only their owner can read
         _move(temporary, path)
     except OSError as error:
         if error.filename and Path(error.filename) not in (temporary, path):
-            raise  # some other file that the block was busy with
+            raise  # the error is about another file, which the block uses
         raise MediaError(f"{path} cannot be written ({error.strerror or error}): choose another place.") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def require_writable(path: str | os.PathLike) -> None:
-    """Find out before long work whether `written_whole` could write a file; nothing is left behind.
+    """Check before long work that `written_whole` can write `path`. Leaves no file or folder behind.
 
     Raises MediaError as `written_whole` does.
     """
-    # Without "..", so that the folders that are made are exactly those found missing.
-    place, missing = Path(os.path.abspath(path)), []
+    missing: list[Path] = []
+    # An absolute path without "..": the folders created below are then exactly the missing ones.
+    place = Path(os.path.abspath(path))
     try:
         if place.is_dir():
             raise MediaError(f"{path} is a folder: give the name of a file to write.")
@@ -66,12 +73,12 @@ def require_writable(path: str | os.PathLike) -> None:
         raise MediaError(f"{path} cannot be written ({error.strerror or error}): choose another place.") from error
     finally:
         for folder in missing:
-            with suppress(OSError):  # never made, or in use by somebody else by now
+            with suppress(OSError):  # not created, or no longer empty because another program uses it
                 folder.rmdir()
 
 
 def _usual_mode(unused: Path) -> int:
-    """Who may read and write a new file here."""
+    """The permissions of a new file in this folder."""
     unused.touch()
     mode = unused.stat().st_mode
     unused.unlink()
@@ -79,7 +86,7 @@ def _usual_mode(unused: Path) -> int:
 
 
 def _beside(path: Path) -> Path:
-    """A name that nobody else uses, hidden, in the same folder and with the same suffix."""
+    """A hidden, unused name in the same folder and with the same suffix."""
     return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
 
 

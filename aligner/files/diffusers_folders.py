@@ -8,19 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from ..errors import CheckpointError, listed
 
-#: Position ids are a buffer that older versions of transformers saved and newer ones compute.
+#: A buffer that older versions of transformers saved and newer ones compute.
 _OBSOLETE = "position_ids"
 
 
 def require_pipeline(folder: str | Path, pipeline: str, components: tuple[str, ...]) -> Path:
-    """Check that a folder holds the named diffusers pipeline with all its components.
+    """Check that a folder holds a diffusers pipeline with all its components; return the folder as a Path.
 
+    pipeline: the expected class name in model_index.json. components: names of the subfolders.
     Raises CheckpointError that says what is missing or what the folder holds instead.
     """
     folder = Path(folder)
@@ -41,7 +43,7 @@ def require_pipeline(folder: str | Path, pipeline: str, components: tuple[str, .
 
 
 def read_json(path: Path) -> dict:
-    """A JSON file's contents. Raises CheckpointError if it is damaged."""
+    """Read a JSON object. Raises CheckpointError if the file is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -51,13 +53,14 @@ def read_json(path: Path) -> dict:
     return content
 
 
-def load_component(cls: type, folder: Path, name: str, dtype: torch.dtype, device: torch.device | str) -> nn.Module:
-    """A frozen component in the given precision, from safetensors or a weights-only .bin.
+def load_component(cls: Any, folder: Path, name: str, dtype: torch.dtype, device: torch.device | str) -> nn.Module:
+    """Load one component, frozen and in eval mode, from safetensors or a weights-only .bin.
 
-    cls: a diffusers or transformers model class; folder / name holds its config and weights.
+    cls: a model class of diffusers or transformers. folder / name: holds its config and weights. dtype: of the
+    loaded floating-point tensors; computed buffers keep their own.
     Raises CheckpointError if a key is missing, unexpected or of another shape, or the file is damaged or unsafe.
     """
-    options = {"local_files_only": True, "output_loading_info": True}
+    options: dict[str, Any] = {"local_files_only": True, "output_loading_info": True}
     if cls.__module__.startswith("diffusers."):
         options |= {"torch_dtype": dtype, "low_cpu_mem_usage": find_spec("accelerate") is not None}
     else:
@@ -73,22 +76,28 @@ def load_component(cls: type, folder: Path, name: str, dtype: torch.dtype, devic
         raise CheckpointError(f"{folder / name} does not hold the weights its config describes. " + "; ".join(problems))
     loaded = model.state_dict().keys()
     for key, tensor in (*model.named_parameters(), *model.named_buffers()):
-        # What is computed instead of loaded, as rotary frequencies, is not exact enough in half precision.
+        # Computed buffers, such as rotary frequencies, are not exact enough in half precision.
         cast = tensor.is_floating_point() and key in loaded
-        # Always a copy: a tensor that stays mapped would change or vanish together with the file.
+        # Always copy: a memory-mapped tensor would change or vanish together with its file.
         tensor.data = tensor.data.to(device, dtype if cast else None, copy=True)
     return model.eval().requires_grad_(False)
 
 
-def load_part(cls: type, folder: Path, name: str):
-    """A component without weights, such as a tokenizer or scheduler. Raises CheckpointError."""
+def load_part(cls: Any, folder: Path, name: str):
+    """Load a component without weights, such as a tokenizer or scheduler, from folder / name.
+
+    cls: a class with from_pretrained. Raises CheckpointError if the files are missing or damaged.
+    """
     return _read(folder / name, cls.from_pretrained, str(folder / name), local_files_only=True)
 
 
 def require_vocabulary(tokenizer, words: int, place: Path) -> None:
-    """Raise CheckpointError unless a tokenizer knows as many words as its text encoder.
+    """Check that the vocabulary of a tokenizer has the size that its text encoder expects.
 
-    Without its files a tokenizer loads all the same, and knows no word.
+    A tokenizer whose files are missing loads without an error, but with an empty vocabulary.
+
+    words: the vocabulary size of the text encoder. place: the tokenizer's folder, for messages.
+    Raises CheckpointError if the sizes differ.
     """
     if len(tokenizer) != words:
         raise CheckpointError(
@@ -98,8 +107,10 @@ def require_vocabulary(tokenizer, words: int, place: Path) -> None:
 
 
 def _precision_option() -> str:
-    """What transformers calls the precision to load in: versions before 4.56 know no dtype, later ones warn of
-    torch_dtype."""
+    """The name of from_pretrained's option for precision.
+
+    Versions of transformers before 4.56 lack `dtype`; later ones warn about `torch_dtype`.
+    """
     import transformers
 
     version = tuple(map(int, transformers.__version__.split(".")[:2]))
@@ -108,7 +119,7 @@ def _precision_option() -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence transformers' progress bars over single weights; the host's own setting comes back afterwards."""
+    """Hide the progress bars of transformers within the context; restore the host's settings afterwards."""
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
     from transformers.utils import logging
 
@@ -120,7 +131,7 @@ def quiet() -> Iterator[None]:
         if shown:
             logging.enable_progress_bar()
         if not hub_shown:
-            disable_progress_bars()  # the line above switches on the hub's bars too
+            disable_progress_bars()  # enable_progress_bar enables the bars of huggingface_hub too
 
 
 def _read(place: Path, load, *args, **options):
@@ -128,10 +139,10 @@ def _read(place: Path, load, *args, **options):
         return load(*args, **options)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{place} holds a file that asks to run code while it is loaded, or is damaged. "
+            f"{place} holds a file that is damaged or would run code while loading. "
             "It was not loaded. Get the weights as safetensors."
         ) from error
     except MemoryError:
         raise
-    except Exception as error:  # a damaged config makes the libraries fail in every way there is
+    except Exception as error:  # with a damaged config the libraries can raise any exception
         raise CheckpointError(f"{place} cannot be loaded ({type(error).__name__}): {error}") from error

@@ -1,4 +1,4 @@
-"""Weights from the network into a folder: resumed where a download was cut off, and checked before they count."""
+"""Downloads of weights: resumed after an interruption, and checked before they get their final name."""
 
 from __future__ import annotations
 
@@ -11,28 +11,32 @@ import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import AlignerError
 
-#: Mirrors of the model hub are named by this variable, as for the hub's own tools.
+#: The model hub. HF_ENDPOINT names a mirror, as for the hub's own tools.
 HUB = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-_PIECE = 2**20
+_CHUNK = 2**20  # bytes
 _TIMEOUT = 30  # seconds without a byte
 _PARTIAL = ".download"
-#: The header Content-Range: the first byte, or of an empty range none, and the size of the whole file.
-_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
+#: The header Content-Range (RFC 9110, section 14.4): the first byte, absent in an unsatisfied range, and the file size.
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
+
+#: urllib returns a refused range as an error, which can be read like any other response.
+_Response = http.client.HTTPResponse | urllib.error.HTTPError
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file to fetch.
+    """A file to download.
 
-    path: where it goes, relative to a folder, with slashes. size: in bytes. sha256: of its contents. What is None is
-    not known beforehand, and not checked. Raises AlignerError if the path may lead out of its folder, on any system.
+    path: where to put it, relative to a folder, with slashes. size: in bytes. sha256: hexadecimal digest of its
+    contents. A size or digest of None is unknown and not checked.
+    Raises AlignerError if the path could lead out of the folder on some operating system.
     """
 
     url: str
@@ -41,22 +45,24 @@ class RemoteFile:
     sha256: str | None = None
 
     def __post_init__(self) -> None:
-        # Windows takes backslashes for slashes, colons for drives, and ends names before their last dots and spaces.
+        # Windows reads backslashes as slashes and colons as drives, and drops dots and spaces at the end of a name.
         if set("\\:\0") & set(self.path) or not all(part.strip(". ") for part in self.path.split("/")):
             raise AlignerError(
-                f"{self.url} would go to {self.path!r}, which may lie outside of its folder. If "
-                "HF_ENDPOINT names a mirror of the model hub, choose another."
+                f"{self.url} has the path {self.path!r}, which may lie outside of its folder. If "
+                "HF_ENDPOINT names a mirror of the model hub, choose another mirror."
             )
 
 
 def hub_files(repository: str, place: Path, wanted: Sequence[str] = ("*",)) -> list[RemoteFile]:
-    """What a repository of the model hub ("owner/name") holds whose paths match one of some patterns.
+    """List the files in a repository of the model hub that match a pattern.
 
-    place: where to put by hand what cannot be had, for messages. Of weights that come in both formats only safetensors
-    are listed. Raises AlignerError if the hub cannot be reached or does not have that.
+    repository: "owner/name". place: where users can put the files themselves, for messages. wanted: patterns as of
+    fnmatch. In a folder with .safetensors files the .bin files are left out: they hold the same weights.
+    Raises AlignerError if the hub cannot be reached, or holds no such repository or files.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.hf_api import RepoFile
 
     try:
         entries = list(HfApi(endpoint=HUB).list_repo_tree(repository, recursive=True))
@@ -65,12 +71,12 @@ def hub_files(repository: str, place: Path, wanted: Sequence[str] = ("*",)) -> l
             f"The model hub does not give {repository} ({error.response.status_code}). Look at "
             f"{HUB}/{repository}, or {_by_hand(place)}."
         ) from error
-    except Exception as error:  # the library below it has changed, and its errors with it
+    except Exception as error:  # network errors differ between versions of huggingface_hub (requests, then httpx)
         raise _unreachable(f"{HUB}/{repository}", error, place) from error
     files = [
         entry
         for entry in entries
-        if hasattr(entry, "size") and any(fnmatch.fnmatchcase(entry.path, pattern) for pattern in wanted)
+        if isinstance(entry, RepoFile) and any(fnmatch.fnmatchcase(entry.path, pattern) for pattern in wanted)
     ]
     safe = {str(PurePosixPath(file.path).parent) for file in files if file.path.endswith(".safetensors")}
     files = [
@@ -78,7 +84,7 @@ def hub_files(repository: str, place: Path, wanted: Sequence[str] = ("*",)) -> l
     ]
     if not files:
         raise AlignerError(
-            f"{HUB}/{repository} no longer holds {' or '.join(wanted)}. Look there, or {_by_hand(place)}."
+            f"{HUB}/{repository} no longer holds {' or '.join(wanted)}. Look at that page, or {_by_hand(place)}."
         )
     return [
         RemoteFile(
@@ -92,14 +98,15 @@ def hub_files(repository: str, place: Path, wanted: Sequence[str] = ("*",)) -> l
 
 
 def download(files: Sequence[RemoteFile], folder: Path, on_progress: Callable[[int, int], None]) -> list[Path]:
-    """Fetch those files that are not there yet. Returns the ones that came.
+    """Download the files that are missing in a folder. Returns the paths of the downloaded files.
 
-    on_progress: called with the bytes that are there and those there will be, where known, at least once a second of
-    transfer; whatever it raises ends the download. What has come by then is kept beside its place, under a name of its
-    own, and the next call goes on from there if the file's checksum is known: nothing else would notice the end of
-    another file.
+    on_progress: called with the bytes received so far and the bytes of all known sizes, after every chunk. An
+    exception that it raises ends the download.
 
-    Raises AlignerError where the network or the disk fails, and where a file is not what it should be: that one is
+    An interrupted download leaves a partial file (".download") beside the target. The next call resumes it if the
+    file's checksum is known; without a checksum nothing would detect that the file has changed on the server.
+
+    Raises AlignerError if the network or the disk fails, or if a file has the wrong size or checksum. A wrong file is
     deleted.
     """
     with _disk(folder):
@@ -111,10 +118,10 @@ def download(files: Sequence[RemoteFile], folder: Path, on_progress: Callable[[i
         target = folder / file.path
         with _disk(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
-        with closing(_fetched(file, target)) as progress:  # or a cancelled one keeps its file open
-            for there, sizes[file] in progress:
-                on_progress(done + there, sum(sizes.values()))
-        _require_whole(file, target)
+        with closing(_transfer(file, target)) as progress:  # a cancelled generator would keep its file open
+            for received, sizes[file] in progress:
+                on_progress(done + received, sum(sizes.values()))
+        _require_intact(file, target)
         with _disk(target):
             _partial(target).replace(target)
         done += sizes[file]
@@ -130,104 +137,109 @@ def _size(path: Path) -> int:
         return path.stat().st_size if path.exists() else 0
 
 
-def _fetched(file: RemoteFile, target: Path) -> Iterator[tuple[int, int]]:
-    """Append to a partial file what it lacks; yields how many bytes are there, and how many there will be."""
-    partial, there = _partial(target), _usable(file, target)
-    if there and there == file.size:
-        yield there, there
+def _transfer(file: RemoteFile, target: Path) -> Generator[tuple[int, int], None, None]:
+    """Append the missing bytes to the partial file. Yields (bytes received, bytes expected)."""
+    partial, received = _partial(target), _resumable(file, target)
+    if received and received == file.size:
+        yield received, received
         return
-    answer, there, size = _asked(file, there, target)
-    with answer:
-        if there and there == size:  # all of it was there already, which only the server could know
-            yield there, there
+    response, received, size = _resumed(file, received, target)
+    with response:
+        if received and received == size:  # the partial file is complete; only the server knew its size
+            yield received, received
             return
-        expected = _expected(file, answer, size, target)
+        expected = _expected_size(file, response, size, target)
         _require_room(partial.parent, expected - _size(partial))
-        with _disk(partial), open(partial, "ab" if there else "wb") as output:
-            for piece in _pieces(file, answer, target):
-                output.write(piece)
-                there += len(piece)
-                if there > expected:  # not that file, and perhaps without an end
+        with _disk(partial), open(partial, "ab" if received else "wb") as output:
+            for chunk in _chunks(file, response, target):
+                output.write(chunk)
+                received += len(chunk)
+                if received > expected:  # another file, perhaps an endless one
                     break
-                yield there, expected
-    if there < expected:
+                yield received, expected
+    if received < expected:
         raise AlignerError(
             f"The connection to {file.url} ended early. Run this again: it goes on where it stopped. Or "
             f"{_by_hand(target)}."
         )
 
 
-def _usable(file: RemoteFile, target: Path) -> int:
-    """How many bytes of an earlier download can stay; without a checksum none."""
-    there = _size(_partial(target)) if file.sha256 else 0
-    return there if file.size is None or there <= file.size else 0
+def _resumable(file: RemoteFile, target: Path) -> int:
+    """How many bytes of an earlier download can be kept. None without a checksum."""
+    received = _size(_partial(target)) if file.sha256 else 0
+    return received if file.size is None or received <= file.size else 0
 
 
-def _asked(file: RemoteFile, start: int, target: Path) -> tuple[http.client.HTTPResponse, int, int | None]:
-    """A server's answer, its first byte's place and the file's size, None if untold.
+def _resumed(file: RemoteFile, start: int, target: Path) -> tuple[_Response, int, int | None]:
+    """(response, position of its first byte in the file, size of the file or None if the server does not state it).
 
-    The place is start or, where the server cannot go on from there, 0. Where it is the size, nothing is left to come.
+    The position is `start`, or 0 if the server cannot resume. A position equal to the size means that no bytes follow.
     """
-    answer = _answer(file, start, target)
-    first, size = _span(answer)
-    if first in (0, start):
-        return answer, first, size
-    answer.close()
+    response = _response(file, start, target)
+    first, size = _content_range(response)
+    if first is not None and first in (0, start):
+        return response, first, size
+    response.close()
     if not start:
-        raise _wrong(file, target)
-    return _asked(file, 0, target)
+        raise _mismatch(file, target)
+    return _resumed(file, 0, target)
 
 
-def _answer(file: RemoteFile, start: int, target: Path) -> http.client.HTTPResponse:
+def _response(file: RemoteFile, start: int, target: Path) -> _Response:
     request = urllib.request.Request(file.url, headers={"Range": f"bytes={start}-"} if start else {})
     try:
         return urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         if start and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return error  # it tells the size as other answers do
+            return error  # its Content-Range states the size
         raise _unreachable(file.url, error, target) from error
     except (OSError, http.client.HTTPException) as error:
         raise _unreachable(file.url, error, target) from error
 
 
-def _span(answer: http.client.HTTPResponse) -> tuple[int | None, int | None]:
-    """The place of an answer's first byte in the file, and the file's size; None for what is not told."""
-    if answer.status == http.client.OK:
-        return 0, answer.length
-    told = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-    if not told:
+def _content_range(response: _Response) -> tuple[int | None, int | None]:
+    """(position of the first byte in the file, size of the file); None for values that the response does not state."""
+    if isinstance(response, http.client.HTTPResponse) and response.status == http.client.OK:
+        return 0, response.length
+    stated = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    if not stated:
         return None, None
-    size = int(told[2])
-    return int(told[1] or size), size
+    size = int(stated[2])
+    return int(stated[1] or size), size
 
 
-def _expected(file: RemoteFile, answer: http.client.HTTPResponse, size: int | None, target: Path) -> int:
-    """How large the file will be. Raises AlignerError if nobody knows, or if what comes is not that file."""
-    if answer.headers.get_content_type() == "text/html" and PurePosixPath(file.path).suffix != ".html":
+def _expected_size(file: RemoteFile, response: _Response, size: int | None, target: Path) -> int:
+    """The size of the file in bytes.
+
+    size: as the server states it. Raises AlignerError if neither the server nor `file` states it, if they differ, or
+    if the response is a web page.
+    """
+    if response.headers.get_content_type() == "text/html" and PurePosixPath(file.path).suffix != ".html":
         raise AlignerError(
             f"{file.url} answers with a web page instead of the file. Open it in a browser: the network "
-            f"may want you to log in. Or {_by_hand(target)}."
+            f"may require a login. Or {_by_hand(target)}."
         )
     expected = file.size if size is None else size
     if expected is None:
         raise AlignerError(
-            f"{file.url} does not tell how large the file is, so that nobody would notice an early end. "
-            f"Better {_by_hand(target)}."
+            f"{file.url} does not state the size of the file, so an incomplete download could not be detected. "
+            f"Instead {_by_hand(target)}."
         )
     if file.size not in (None, expected):
-        raise _wrong(file, target)
+        raise _mismatch(file, target)
     return expected
 
 
-def _pieces(file: RemoteFile, answer: http.client.HTTPResponse, target: Path) -> Iterator[bytes]:
+def _chunks(file: RemoteFile, response: _Response, target: Path) -> Iterator[bytes]:
     try:
-        while piece := answer.read1(_PIECE):
-            yield piece
+        while chunk := response.read1(_CHUNK):
+            yield chunk
     except (OSError, http.client.HTTPException) as error:
         raise _unreachable(file.url, error, target) from error
 
 
-def _require_whole(file: RemoteFile, target: Path) -> None:
+def _require_intact(file: RemoteFile, target: Path) -> None:
+    """Check size and checksum of the partial file. Deletes it and raises AlignerError if one differs."""
     partial = _partial(target)
     with _disk(partial):
         wrong = file.size is not None and partial.stat().st_size != file.size
@@ -235,23 +247,24 @@ def _require_whole(file: RemoteFile, target: Path) -> None:
             wrong = _sha256(partial) != file.sha256
         if wrong:
             partial.unlink()
-            raise _wrong(file, target)
+            raise _mismatch(file, target)
 
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as content:
-        while piece := content.read(_PIECE):
-            digest.update(piece)
+        while chunk := content.read(_CHUNK):
+            digest.update(chunk)
     return digest.hexdigest()
 
 
 def _require_room(folder: Path, needed: int) -> None:
+    """Check that the disk of a folder, which may not exist yet, has `needed` free bytes. Raises AlignerError."""
     with _disk(folder):
         place = folder
         while not place.exists():
             if place == place.parent:
-                raise AlignerError(f"{folder} is on a drive that is not there. Connect it, or choose another folder.")
+                raise AlignerError(f"{folder} is on a drive that does not exist. Connect it, or choose another folder.")
             place = place.parent
         free = shutil.disk_usage(place).free
     if needed > free:
@@ -263,19 +276,19 @@ def _require_room(folder: Path, needed: int) -> None:
 
 @contextmanager
 def _disk(path: Path) -> Iterator[None]:
-    """What the disk refuses, told with the path."""
+    """Turn errors of the disk into an AlignerError that names the path."""
     try:
         yield
     except OSError as error:
         raise AlignerError(
-            f"{path} cannot be used ({error.strerror or error}). Make room, or look at its permissions "
-            "and at what is in its place."
+            f"{path} cannot be used ({error.strerror or error}). Free disk space, check the permissions, "
+            "or remove what is in its place."
         ) from error
 
 
-def _wrong(file: RemoteFile, target: Path) -> AlignerError:
+def _mismatch(file: RemoteFile, target: Path) -> AlignerError:
     return AlignerError(
-        f"What {file.url} gives is not the file that was announced, and is not kept. Run this again, "
+        f"{file.url} sends other data than the announced file. The data is not kept. Run this again, "
         f"or {_by_hand(target)}."
     )
 

@@ -1,8 +1,8 @@
-"""Weights from a file into an empty model: nothing missing, nothing left over, and no second copy in memory."""
+"""Strict loading of a weight file into an empty model: no missing or extra tensors, no second copy in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -16,8 +16,9 @@ Shapes = Mapping[str, tuple[int, ...]]
 def require_same(weights: WeightFile, wanted: Shapes, *, kind: str, parts: str) -> None:
     """Check that a file holds exactly the wanted tensors.
 
-    kind: what such a file is called, "an ImageBind checkpoint". parts: what its tensors make up, "ImageBind towers".
-    Raises CheckpointError that lists what is missing, unexpected or of another shape.
+    wanted: {name: shape}. kind: the name of such a file in messages, e.g. "an ImageBind checkpoint". parts: the name
+    of its tensors in messages, e.g. "ImageBind towers".
+    Raises CheckpointError that lists the missing and unexpected tensors and those of another shape.
     """
     found = weights.shapes
     if not found.keys() & wanted.keys():
@@ -37,12 +38,19 @@ def require_same(weights: WeightFile, wanted: Shapes, *, kind: str, parts: str) 
 
 
 def fill(
-    model: nn.Module, names: Mapping[str, str], weights: WeightFile, *, dtype: torch.dtype, device: torch.device | str
+    model: nn.Module,
+    names: Mapping[str, str],
+    weights: WeightFile,
+    *,
+    dtype: torch.dtype,
+    device: torch.device | str,
+    on_tensor: Callable[[str, torch.Tensor], None] = lambda name, tensor: None,
 ) -> None:
-    """Put weights into a model, cast and moved one by one.
+    """Load weights into a model, casting and moving one tensor at a time.
 
-    model: may be on the meta device. names: of its parameters and buffers, each with its name in the file; a shape may
-    differ by axes of length one. Raises CheckpointError for tensors that are not floating-point.
+    model: may be on the meta device. names: {name of a parameter or buffer: its name in the file}; stored shapes may
+    differ from the model's by axes of length one. on_tensor: called with each name in the model and the tensor as
+    stored. Raises CheckpointError for tensors that are not floating-point.
     """
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     for name, stored in names.items():
@@ -52,12 +60,13 @@ def fill(
                 f"{weights.path}: {stored} holds {tensor.dtype}, not floating-point weights. "
                 "Choose a file that is not quantised."
             )
-        # Always a copy: a tensor that stays mapped would change or vanish together with the file.
+        on_tensor(name, tensor)
+        # Always copy: a memory-mapped tensor would change or vanish together with its file.
         _assign(model, name, tensor.reshape(shapes[name]).to(device=device, dtype=dtype, copy=True))
 
 
 def _assign(model: nn.Module, name: str, tensor: torch.Tensor) -> None:
-    """Replace the parameter (by a frozen one) or buffer of that name, without a copy."""
+    """Replace the parameter (with a frozen one) or buffer of a name, without copying."""
     path, _, leaf = name.rpartition(".")
     owner = model.get_submodule(path)
     is_buffer = any(leaf == buffer for buffer, _ in owner.named_buffers(recurse=False))

@@ -1,4 +1,4 @@
-"""Weight files, opened without running code from them and without reading more than is asked for."""
+"""Weight files, opened without running code from them. Tensors are read one by one, on request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from ..errors import CheckpointError
 from .atomic import written_whole
 
-#: A description that some of AnimateDiff's files carry among their tensors.
+#: Entries beside the tensors that are no weights: some of AnimateDiff's files hold a description.
 _NOTES = ("animatediff_config",)
 
 
@@ -22,8 +22,8 @@ _NOTES = ("animatediff_config",)
 class WeightFile:
     """An open weight file.
 
-    path: for messages. metadata: what a safetensors file says about itself. shapes: of every tensor. take: reads one
-    tensor onto the CPU; to be called once for each name.
+    path: for messages. metadata: the header strings of a safetensors file, otherwise empty. shapes: by tensor name.
+    take: reads the tensor of a name onto the CPU; call it at most once for each name.
     """
 
     path: Path
@@ -32,9 +32,9 @@ class WeightFile:
     take: Callable[[str], torch.Tensor]
 
     def renamed(self, rename: Callable[[str], str | None]) -> WeightFile:
-        """The same weights under other names, without those that `rename` answers with None.
+        """The same weights under new names. A weight is left out if `rename` returns None for its name.
 
-        Raises CheckpointError if two weights would have the same name.
+        Raises CheckpointError if two weights get the same name.
         """
         sources: dict[str, str] = {}
         for source in self.shapes:
@@ -49,10 +49,10 @@ class WeightFile:
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[WeightFile]:
-    """Open a safetensors file, or else a file of torch.save that holds nothing but named tensors.
+    """Open a safetensors file or, with any other suffix, a file of torch.save that holds only named tensors.
 
-    Training frameworks wrap the tensors as "state_dict" in a dict of their own notes: these notes are left aside.
-    Raises CheckpointError if there is no such file, it is damaged, or it wants to run code.
+    Training frameworks store the tensors under the key "state_dict" beside other values; those values are ignored.
+    Raises CheckpointError if the file is missing or damaged, or would run code while loading.
     """
     if not path.is_file():
         raise CheckpointError(f"There is no weight file {path}.")
@@ -62,12 +62,12 @@ def open_weights(path: Path) -> Iterator[WeightFile]:
 
 
 def held_weights(path: Path, state: dict[str, torch.Tensor]) -> WeightFile:
-    """Weights that have been read already. Each leaves the dict when it is taken, so that its memory can be freed."""
+    """Wrap tensors in memory as a WeightFile. `take` removes a tensor from the dict, so that its memory is freed."""
     return WeightFile(path, {}, {name: tuple(tensor.shape) for name, tensor in state.items()}, state.pop)
 
 
 def save_weights(path: str | os.PathLike, state: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors and metadata as safetensors; under any other suffix as torch.save does, without metadata.
+    """Write tensors and metadata as .safetensors or, with any other suffix, the tensors alone with torch.save.
 
     The file appears under its name only when it is complete. Raises MediaError if it cannot be written.
     """
@@ -110,11 +110,11 @@ def _pickled(path: Path) -> Iterator[WeightFile]:
 
 def _unpickled(path: Path) -> object:
     try:
-        # Only the zip format, in use since torch 1.6, can be mapped into memory instead of being read whole.
+        # Only the zip format (torch 1.6 and later) can be memory-mapped instead of read whole.
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except MemoryError:
         raise
-    except Exception as error:  # a damaged pickle can fail in any way at all
+    except Exception as error:  # a damaged pickle can raise any exception
         if "unsupported global" in str(error).lower():
             raise CheckpointError(
                 f"{path} is refused because loading it would run code from the file. "

@@ -1,67 +1,128 @@
-"""What every generator offers to the guided loop."""
+"""What every generator offers: to the guided loop, to what looks at its results, and to the host that runs it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Protocol
 
 import torch
 from torch import nn
 
-from ..guidance.rule import Guidance
-from ..timing.intervals import Part
+from ..timing.intervals import Interval
 from .signals import Signal
 
+#: Tensors by stream, such as {"audio": latent, "video": latent}.
 Streams = dict[str, torch.Tensor]
 
 
+@dataclass(frozen=True)
+class BackwardPass:
+    """What a stream's gradient passes through beside the decoder.
+
+    to_latents: it reaches the latent through the denoising network. to_prompt: it reaches the prompt embedding,
+    through the conditional half of classifier-free guidance. checkpointing: activations are recomputed, not kept.
+    """
+
+    to_latents: bool
+    to_prompt: bool
+    checkpointing: bool
+
+
+#: No stream is moved by a gradient.
+NO_GRADIENT: Mapping[str, BackwardPass] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes of activations beside the weights.
+
+    kept: held from the denoising network to the end of the backward pass. passing: the largest of what comes and goes.
+    """
+
+    kept: float
+    passing: float
+
+    @property
+    def total(self) -> int:
+        return int(self.kept + self.passing)
+
+
 class Denoiser(Protocol):
-    """A generator made ready for one run: prompt strength, schedule and length are chosen.
+    """What the guided loop needs: a generator with prompt strength, schedule and length chosen for one run.
 
-    It owns one or more streams. Every method takes and returns dicts keyed by stream, in float32, and the index of the
+    A denoiser owns one or more streams. Its methods take and return dicts by stream, in float32, and the index of the
     denoising step, 0 to steps - 1. At a step that is not a stream's own, `predict`, `x0` and `step` leave that stream
-    out of what they return; every stream takes part in step 0.
+    out; every stream takes part in step 0. Latents may be given without one of the groups of coupled streams: then
+    that group is left out as well. The third dimension of every latent is time.
 
-    couplings: the streams, those together that depend on each other. Latents may be given without one of these groups:
-    then it is left out as well. The third dimension of every latent is time: seconds is how long it lasts, and pieces
-    are the parts of it that are far enough from each other to be chosen by themselves, in order; one where it is short.
+    coupled_streams: the streams, grouped by dependence: those of a group influence each other.
     """
 
     streams: tuple[str, ...]
-    couplings: tuple[tuple[str, ...], ...]
+    coupled_streams: tuple[tuple[str, ...], ...]
     steps: int
     device: torch.device
-    seconds: Fraction
-    pieces: tuple[Part, ...]
 
-    def stepping(self, index: int) -> tuple[str, ...]:
+    def active_streams(self, index: int) -> tuple[str, ...]:
         """The streams that take a step at an index."""
 
     def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
-        """The latents of step 0, one sample of the batch per generator: noise, or clean latents with noise upon them
-        where the denoiser was made to keep a part of them."""
+        """The latents of step 0, one sample per generator: noise, or clean latents (B, ...) with noise added."""
 
     def noised(self, clean: Streams, noise: Streams, index: int) -> Streams:
-        """Clean latents with as much noise upon them as there is when step `index` begins; none after the last."""
+        """Clean latents with the noise of the moment at which step `index` begins (eq. 2); none after the last."""
 
-    def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
-        """The network's output for the noisy latents, differentiable in latents and prompts, after CFG."""
+    def unconditional(self, latents: Streams, index: int) -> Streams:
+        """The part of the prediction that does not depend on the prompt, without a graph, for `predict` to reuse.
+
+        Empty where there is none, as without classifier-free guidance.
+        """
+
+    def predict(self, latents: Streams, prompts: Streams, index: int, unconditional: Streams | None = None) -> Streams:
+        """The network's output after classifier-free guidance, differentiable in latents and prompts.
+
+        unconditional: by stream, what `unconditional` returned for the same latents and index.
+        """
 
     def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
-        """The clean latents that the output stands for: affine in both (`x0_coefficients`)."""
+        """The clean latents that an output stands for: affine in latents and output."""
 
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
         """The scheduler's step to the next, less noisy latents."""
 
+
+class Renderer(Protocol):
+    """What looks at results: how long they last, how they are divided, and what they look and sound like.
+
+    segments: the intervals that are far enough from each other to be chosen one by one, in order; one for a short
+    result.
+    """
+
+    seconds: Fraction
+    segments: tuple[Interval, ...]
+
     def render(self, clean: Streams) -> dict[str, Signal]:
-        """Clean latents as sound or frames, differentiable."""
+        """Clean latents as sound and frames, differentiable."""
 
-    def prompts(self, prompts: Sequence[str]) -> Streams:
-        """The prompt embeddings of a batch of texts, for every stream."""
 
-    def activation_bytes(self, batch: int, guidance: Guidance | None = None) -> int:
-        """About how much memory a step of so many variations needs beside the weights."""
+class HostedModel(Protocol):
+    """What a host needs: prompts as embeddings, how much memory a step takes, and where memory can be saved."""
+
+    def prompts(self, prompts: Mapping[str, Sequence[str]] | Sequence[str]) -> Streams:
+        """The prompt embeddings of a batch of texts: the same texts for every stream, or texts by stream."""
+
+    def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:
+        """About how much memory a step of so many samples takes beside the weights, without a binder.
+
+        backward: by stream, for those whose latent or prompt a gradient moves.
+        """
 
     def checkpointable(self) -> Iterable[nn.Module]:
         """The modules whose activations are worth recomputing instead of keeping."""
+
+
+class Generator(Denoiser, Renderer, HostedModel, Protocol):
+    """A generator made ready for one run."""

@@ -1,4 +1,4 @@
-"""What latent diffusion generators have in common: a schedule sampled by DDIM, and classifier-free guidance."""
+"""Latent diffusion sampled by DDIM with classifier-free guidance: the base of AudioLDM and AnimateDiff."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import nn
 
 from ..errors import AlignerError
 from ..tensors.precision import dtype_of, full_precision
-from ..timing.intervals import Part
+from ..timing.intervals import WHOLE, Interval
 from .base import Streams
 from .windows import Windows
 
@@ -21,14 +21,14 @@ PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 
 
 class LatentDiffusion(Protocol):
-    """Weights that such a denoiser samples with. They may change their device between its making and its use."""
+    """The weights that such a denoiser samples with. They may change their device between its making and its use."""
 
     device: torch.device
     unet: nn.Module
     scheduler_config: dict
 
     def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
-        """Texts to prompt embeddings, one for each."""
+        """One prompt embedding per text."""
 
 
 class DDIMDenoiser(ABC):
@@ -38,8 +38,8 @@ class DDIMDenoiser(ABC):
 
     model: the generator's weights. stream: the stream's name. shape: of one sample's latent. steps: of the whole
     schedule. cfg: scale of classifier-free guidance (arXiv 2207.12598); 1 or less turns it off. denoise: the part of
-    the schedule that is sampled; below 1 sampling starts from a given latent, of which the more is kept the lower it
-    is. windows: of latent frames, in which a long latent is predicted and chosen; None: in one piece.
+    the schedule that is sampled; below 1 sampling starts from a given latent, and the lower the value, the more of it
+    stays. windows: of latent frames, in which a long latent is predicted and chosen; None: one piece.
 
     Raises AlignerError if one of these, or the noise schedule, cannot be sampled.
     """
@@ -65,17 +65,16 @@ class DDIMDenoiser(ABC):
         self.timesteps = self.scheduler.timesteps[-steps_taken(steps, denoise) :]
         self.steps = len(self.timesteps)
         self.negative = model.encode_prompts([negative_prompt]) if self.cfg > 1 else None
-        self._unmoved: tuple[int, torch.Tensor, torch.Tensor] | None = None
 
     @property
     def streams(self) -> tuple[str, ...]:
         return (self.stream,)
 
     @property
-    def couplings(self) -> tuple[tuple[str, ...], ...]:
+    def coupled_streams(self) -> tuple[tuple[str, ...], ...]:
         return (self.streams,)
 
-    def stepping(self, index: int) -> tuple[str, ...]:
+    def active_streams(self, index: int) -> tuple[str, ...]:
         return self.streams
 
     @property
@@ -84,13 +83,13 @@ class DDIMDenoiser(ABC):
         """How long the result lasts."""
 
     @property
-    def pieces(self) -> tuple[Part, ...]:
-        pieces = self.windows.pieces(self.shape[1]) if self.windows else []
-        if len(pieces) < 2:
-            return (Part(),)
+    def segments(self) -> tuple[Interval, ...]:
+        segments = self.windows.segments(self.shape[1]) if self.windows else []
+        if len(segments) < 2:
+            return (WHOLE,)
         second = self.shape[1] / self.seconds
-        ends = [float(end / second) for _, end in pieces[:-1]]
-        return tuple(Part(start, end) for start, end in zip([0.0, *ends], [*ends, None]))
+        ends = [float(end / second) for _, end in segments[:-1]]
+        return tuple(Interval(start, end) for start, end in zip([0.0, *ends], [*ends, None]))
 
     @property
     def device(self) -> torch.device:
@@ -105,7 +104,7 @@ class DDIMDenoiser(ABC):
         return {self.stream: self.model.encode_prompts(prompts)}
 
     def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
-        """Gaussian noise; where denoise is below 1, upon the clean latent (eq. 2). Raises AlignerError without one."""
+        """Gaussian noise, or where denoise is below 1 the noisy clean latent (eq. 2). Raises AlignerError without one."""
         noise = torch.stack(
             [torch.randn(self.shape, generator=generator, device=generator.device) for generator in generators]
         )
@@ -123,8 +122,6 @@ class DDIMDenoiser(ABC):
         return {self.stream: self.scheduler.add_noise(given, noise, self.timesteps[:1])}
 
     def noised(self, clean: Streams, noise: Streams, index: int) -> Streams:
-        """Clean latents with as much noise upon them as there is when step `index` begins (eq. 2); none after the
-        last."""
         if index == self.steps:
             return clean
         return {
@@ -132,39 +129,41 @@ class DDIMDenoiser(ABC):
             for name, latent in clean.items()
         }
 
-    def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
+    def unconditional(self, latents: Streams, index: int) -> Streams:
+        if self.negative is None:
+            return {}
+        z = latents[self.stream]
+        with torch.no_grad():
+            negative = self.negative.to(z.device).expand(len(z), *self.negative.shape[1:])
+            return {self.stream: self._predicted(z, self._timestep(index, z), negative)}
+
+    def predict(self, latents: Streams, prompts: Streams, index: int, unconditional: Streams | None = None) -> Streams:
+        """Classifier-free guidance: eps(z, negative) + cfg (eps(z, y) - eps(z, negative)), arXiv 2207.12598."""
         z, y = latents[self.stream], prompts[self.stream]
-        timestep = self.timesteps[index].to(z.device)
+        timestep = self._timestep(index, z)
         if self.negative is None:
             return {self.stream: self._predicted(z, timestep, y)}
         negative = self.negative.to(y.device).expand_as(y)
-        if y.requires_grad and not z.requires_grad:
-            unconditional = self._without_gradient(z, timestep, negative, index)
-            conditional = self._predicted(z, timestep, y)
+        if unconditional and self.stream in unconditional:
+            away, towards = unconditional[self.stream], self._predicted(z, timestep, y)
         elif self.halves_apart:
-            unconditional, conditional = self._predicted(z, timestep, negative), self._predicted(z, timestep, y)
+            away, towards = self._predicted(z, timestep, negative), self._predicted(z, timestep, y)
         else:
             both = self._predicted(torch.cat([z, z]), timestep, torch.cat([negative, y]))
-            unconditional, conditional = both.chunk(2)
-        return {self.stream: unconditional + self.cfg * (conditional - unconditional)}
+            away, towards = both.chunk(2)
+        return {self.stream: away + self.cfg * (towards - away)}
 
-    def _without_gradient(
-        self, z: torch.Tensor, timestep: torch.Tensor, negative: torch.Tensor, index: int
-    ) -> torch.Tensor:
-        """The unconditional half while only the prompt is tuned: without graph, and the same in all inner steps."""
-        if self._unmoved is None or self._unmoved[:1] != (index,) or self._unmoved[1] is not z:
-            with torch.no_grad():
-                self._unmoved = index, z, self._predicted(z, timestep, negative)
-        return self._unmoved[2]
+    def _timestep(self, index: int, z: torch.Tensor) -> torch.Tensor:
+        return self.timesteps[index].to(z.device)
 
     def _predicted(self, z: torch.Tensor, timestep: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
         if self.windows is None:
             return self.network(z, timestep, prompts)
-        return self.windows.over(z, lambda part: self.network(part, timestep, prompts))
+        return self.windows.apply(z, lambda part: self.network(part, timestep, prompts))
 
     def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
         alpha_bar = float(self.scheduler.alphas_cumprod[self.timesteps[index]])
-        a, b = x0_coefficients(self.scheduler.config.prediction_type, alpha_bar=alpha_bar)
+        a, b = x0_coefficients(self.scheduler.config.prediction_type, alpha_bar)
         return {self.stream: a * latents[self.stream] + b * output[self.stream]}
 
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
@@ -172,21 +171,16 @@ class DDIMDenoiser(ABC):
         return {self.stream: self.scheduler.step(output[self.stream], timestep, latents[self.stream]).prev_sample}
 
 
-def x0_coefficients(
-    prediction_type: str, *, alpha_bar: float | None = None, sigma: float | None = None
-) -> tuple[float, float]:
-    """a and b of x0 = a * latent + b * output, for every prediction type.
+def x0_coefficients(prediction_type: str, alpha_bar: float) -> tuple[float, float]:
+    """a and b of x0 = a * latent + b * output, for the variance-preserving schedule's alpha_bar in 0..1.
 
     epsilon: eq. 11 of the paper (DDIM, arXiv 2010.02502). v_prediction: arXiv 2202.00512, appendix D. sample: the
-    output is x0. flow_prediction: rectified flow with velocity noise - data (arXiv 2209.03003). The first two read the
-    variance-preserving schedule's alpha_bar, flow its sigma.
+    output is x0.
     """
     if prediction_type == "epsilon":
         return alpha_bar**-0.5, -(((1 - alpha_bar) / alpha_bar) ** 0.5)
     if prediction_type == "v_prediction":
         return alpha_bar**0.5, -((1 - alpha_bar) ** 0.5)
-    if prediction_type == "flow_prediction":
-        return 1.0, -sigma
     if prediction_type == "sample":
         return 0.0, 1.0
     raise ValueError(f"Unknown prediction type {prediction_type!r}.")
@@ -195,28 +189,28 @@ def x0_coefficients(
 def predicted(
     unet: nn.Module, latents: torch.Tensor, timestep: torch.Tensor, **conditions: torch.Tensor | None
 ) -> torch.Tensor:
-    """What a diffusers U-Net predicts, asked in its own precision, answered in full precision."""
+    """Call a diffusers U-Net in its own precision; the prediction returns in full precision."""
     dtype = dtype_of(unet)
     conditions = {name: None if value is None else value.to(dtype) for name, value in conditions.items()}
     return full_precision(unet(latents.to(dtype), timestep, **conditions).sample)
 
 
 def require_strength(cfg: float) -> float:
-    """A scale of classifier-free guidance as it is; raises AlignerError if it is none."""
+    """Return a scale of classifier-free guidance. Raises AlignerError unless it is finite and 0 or more."""
     if not (math.isfinite(cfg) and cfg >= 0):
         raise AlignerError(f"cfg must be 0 or more, not {cfg}. 2.5 is usual for sound, 7.5 for video.")
     return float(cfg)
 
 
 def require_part(denoise: float) -> float:
-    """The part of a schedule as it is; raises AlignerError if it is none."""
+    """Return a part of a schedule. Raises AlignerError unless it is above 0 and at most 1."""
     if not 0 < denoise <= 1:
         raise AlignerError(f"denoise must be above 0 and at most 1, not {denoise}.")
     return float(denoise)
 
 
 def steps_taken(steps: int, denoise: float) -> int:
-    """How many of a schedule's steps are left of it."""
+    """How many steps of a schedule the part `denoise` takes: at least 1."""
     return max(1, round(steps * denoise))
 
 

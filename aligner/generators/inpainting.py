@@ -1,4 +1,4 @@
-"""A part of something made anew, the rest kept: inpainting in sound and video."""
+"""Inpainting: a part of a sound or video is made anew, and the rest is kept."""
 
 from __future__ import annotations
 
@@ -7,61 +7,65 @@ from collections.abc import Sequence
 import torch
 
 from ..errors import AlignerError
-from .base import Denoiser, Streams
+from .base import Generator, Streams
 
 
 class Inpainting:
-    """A denoiser that makes only a part of its latents anew (blended latent diffusion, arXiv 2206.02779).
+    """A generator that makes only a part of its latents anew (blended latent diffusion, arXiv 2206.02779).
 
-    masks: per stream (1 or B, 1 or C, T, ...) in 0..1: 1 is made anew, 0 is kept as it is in the clean latents that
-    `start` is given, and between they are blended. At every step what is kept has as much noise upon it as the rest,
-    so that the two grow together: that of the generators' seeds, whatever is tried for the rest. Everything else is the
-    denoiser's own.
+    masks: by stream (1 or B, 1 or C, T, ...) in 0..1; 1 is made anew, 0 is kept, values between blend. kept: by stream
+    the clean latents (B, C, T, ...) that the masks keep. noise: of the same shapes; before step i the kept part is
+    `kept` with the noise of that step, so that both parts denoise together. All candidates share it.
 
-    `start` raises AlignerError unless it is given clean latents.
+    Everything else is the generator's own. `begun` makes one for a run.
     """
 
-    def __init__(self, denoiser: Denoiser, masks: Streams):
-        self.denoiser, self._given = denoiser, masks
-        self._masks: Streams = {}
-        self._kept: Streams = {}
-        self._noise: Streams = {}
+    def __init__(self, generator: Generator, masks: Streams, kept: Streams, noise: Streams):
+        self.generator, self.masks, self.kept, self.noise = generator, masks, kept, noise
 
-    def __getattr__(self, name: str):
-        return getattr(self.denoiser, name)
+    @classmethod
+    def begun(
+        cls, generator: Generator, masks: Streams, clean: Streams | None, generators: Sequence[torch.Generator]
+    ) -> Inpainting:
+        """Take what the masks keep from the clean latents, and its noise from the seeds of the random generators.
 
-    def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
-        missing = [name for name in self._given if name not in (clean or {})]
+        Raises AlignerError where a masked stream has no clean latent.
+        """
+        missing = [name for name in masks if name not in (clean or {})]
         if missing:
             raise AlignerError(f"A mask keeps a part of a latent, but no {' and '.join(missing)} latent is connected.")
-        started = self.denoiser.start(generators, clean)
-        self._kept = {name: clean[name] for name in self._given}
-        # Cloned: what another ComfyUI node hands over is an inference tensor, which autograd refuses.
-        self._masks = {name: mask.to(clean[name]).clone() for name, mask in self._given.items()}
-        self._noise = {name: _noise(generators, kept) for name, kept in self._kept.items()}
-        kept = self.denoiser.noised(self._kept, self._noise, 0)
-        # Where old and new are blended, candidates of different noises would average into too little of it.
+        kept = {name: clean[name] for name in masks}
+        # Cloned: another ComfyUI node hands over inference tensors, which autograd refuses.
+        masks = {name: mask.to(kept[name]).clone() for name, mask in masks.items()}
+        return cls(generator, masks, kept, {name: _noise(generators, latent) for name, latent in kept.items()})
+
+    def __getattr__(self, name: str):
+        return getattr(self.generator, name)
+
+    def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
+        started = self.generator.start(generators, clean)
+        kept = self.generator.noised(self.kept, self.noise, 0)
+        # Where old and new blend, averaging different noises would lower their variance: one noise for both.
         return {
-            name: torch.where(self._masks[name] < 1, kept[name], latents) if name in kept else latents
+            name: torch.where(self.masks[name] < 1, kept[name], latents) if name in kept else latents
             for name, latents in started.items()
         }
 
     def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
-        return self._blended(self.denoiser.x0(latents, output, index), self._kept)
+        return self._blended(self.generator.x0(latents, output, index), self.kept)
 
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
-        return self._blended(
-            self.denoiser.step(latents, output, index), self.denoiser.noised(self._kept, self._noise, index + 1)
-        )
+        kept = self.generator.noised(self.kept, self.noise, index + 1)
+        return self._blended(self.generator.step(latents, output, index), kept)
 
     def _blended(self, made: Streams, kept: Streams) -> Streams:
         return {
-            name: torch.lerp(kept[name], tensor, self._masks[name]) if name in self._masks else tensor
+            name: torch.lerp(kept[name], tensor, self.masks[name]) if name in self.masks else tensor
             for name, tensor in made.items()
         }
 
 
 def _noise(generators: Sequence[torch.Generator], like: torch.Tensor) -> torch.Tensor:
-    """What the generators drew first, as they were seeded."""
+    """The first draw of each generator's seed, whatever it has drawn since."""
     seeded = [torch.Generator(each.device).manual_seed(each.initial_seed()) for each in generators]
     return torch.stack([torch.randn(like.shape[1:], generator=each, device=each.device) for each in seeded]).to(like)

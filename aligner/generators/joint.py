@@ -1,4 +1,4 @@
-"""Several generators, stepped side by side."""
+"""Joint sampling: several generators step side by side."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ import torch
 from torch import nn
 
 from ..errors import AlignerError
-from ..guidance.rule import Guidance
-from .base import Denoiser, Streams
+from .base import NO_GRADIENT, BackwardPass, Footprint, Generator, Streams
 from .signals import Signal
 
-#: How much lengths may differ: a sound is rounded to a whole sample, while a video lasts any fraction of a second. The
-#: pieces that are chosen by themselves part at latent frames, which are far longer.
+#: How much lengths may differ, in seconds: a sound is rounded to a whole sample, and a video lasts any fraction of a
+#: second. Segments are divided at latent frames, which are far longer.
 _ROUNDING = Fraction(1, 1000)
 
 
-class Together:
-    """Denoisers of different streams as one denoiser (algorithm 1 of the paper, for any number of generators).
+class JointDenoiser:
+    """Generators of different streams as one (algorithm 1 of the paper, for any number of them).
 
-    The one with the most steps sets the pace. The steps of the others are spread evenly over it: at the steps between,
-    their streams rest. Schedules may differ as well, since each denoiser reads its own.
+    The generator with the most steps sets the pace. The steps of the others are spread evenly over it; between them
+    their streams rest. Each generator keeps its own schedule.
 
     Raises AlignerError if two of them own the same stream, or their results are not equally long.
     """
 
-    def __init__(self, denoisers: Sequence[Denoiser]):
+    def __init__(self, denoisers: Sequence[Generator]):
         self.denoisers = tuple(denoisers)
         self.streams = tuple(stream for denoiser in self.denoisers for stream in denoiser.streams)
         if len(set(self.streams)) < len(self.streams):
@@ -38,10 +37,10 @@ class Together:
                 f"What is stepped together must be equally long, but there are {', '.join(lengths)}. "
                 "Ask for as many seconds of each."
             )
-        self.couplings = tuple(group for denoiser in self.denoisers for group in denoiser.couplings)
+        self.coupled_streams = tuple(group for denoiser in self.denoisers for group in denoiser.coupled_streams)
         self.steps = max(denoiser.steps for denoiser in self.denoisers)
-        # What is chosen piece by piece is chosen for all streams alike: as finely as the coarsest of them.
-        self.pieces = min((denoiser.pieces for denoiser in self.denoisers), key=len)
+        # All streams are chosen segment by segment together, as finely as the coarsest of them.
+        self.segments = min((denoiser.segments for denoiser in self.denoisers), key=len)
 
     @property
     def device(self) -> torch.device:
@@ -51,8 +50,8 @@ class Together:
     def seconds(self) -> Fraction:
         return max(denoiser.seconds for denoiser in self.denoisers)
 
-    def stepping(self, index: int) -> tuple[str, ...]:
-        return tuple(stream for denoiser, own in self._turns(index) for stream in denoiser.stepping(own))
+    def active_streams(self, index: int) -> tuple[str, ...]:
+        return tuple(stream for denoiser, own in self._turns(index) for stream in denoiser.active_streams(own))
 
     def prompts(self, prompts: Mapping[str, Sequence[str]] | Sequence[str]) -> Streams:
         """The prompt embeddings: of the same texts for all streams, or of texts by stream."""
@@ -87,8 +86,13 @@ class Together:
             for denoiser in self._owners(clean)
         )
 
-    def predict(self, latents: Streams, prompts: Streams, index: int) -> Streams:
-        return _merged(denoiser.predict(latents, prompts, own) for denoiser, own in self._turns(index, latents))
+    def unconditional(self, latents: Streams, index: int) -> Streams:
+        return _merged(denoiser.unconditional(latents, own) for denoiser, own in self._turns(index, latents))
+
+    def predict(self, latents: Streams, prompts: Streams, index: int, unconditional: Streams | None = None) -> Streams:
+        return _merged(
+            denoiser.predict(latents, prompts, own, unconditional) for denoiser, own in self._turns(index, latents)
+        )
 
     def x0(self, latents: Streams, output: Streams, index: int) -> Streams:
         return _merged(denoiser.x0(latents, output, own) for denoiser, own in self._turns(index, latents))
@@ -102,15 +106,17 @@ class Together:
     def checkpointable(self) -> list[nn.Module]:
         return [module for denoiser in self.denoisers for module in denoiser.checkpointable()]
 
-    def activation_bytes(self, batch: int, guidance: Guidance | None = None) -> int:
-        return sum(denoiser.activation_bytes(batch, guidance) for denoiser in self.denoisers)
+    def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:
+        """What is kept adds up. What passes comes one generator after the other."""
+        each = [denoiser.footprint(batch, backward) for denoiser in self.denoisers]
+        return Footprint(sum(one.kept for one in each), sum(one.passing for one in each))
 
-    def _owners(self, streams: Iterable[str]) -> list[Denoiser]:
+    def _owners(self, streams: Iterable[str]) -> list[Generator]:
         """The denoisers whose streams are given."""
         given = set(streams)
         return [denoiser for denoiser in self.denoisers if given.intersection(denoiser.streams)]
 
-    def _turns(self, index: int, streams: Iterable[str] | None = None) -> Iterator[tuple[Denoiser, int]]:
+    def _turns(self, index: int, streams: Iterable[str] | None = None) -> Iterator[tuple[Generator, int]]:
         """The denoisers that take a step at an index, each with its own index: of these streams, or all."""
         for denoiser in self._owners(self.streams if streams is None else streams):
             own = index * denoiser.steps // self.steps

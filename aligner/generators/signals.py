@@ -1,4 +1,4 @@
-"""Rendered streams: what a generator's clean estimate looks or sounds like, still differentiable."""
+"""Signals: clean estimates rendered as sound and frames, still differentiable."""
 
 from __future__ import annotations
 
@@ -11,48 +11,41 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 
-from ..binders.base import Embedding, in_seconds
-from ..binders.imagebind import ImageBind
-from ..binders.imagebind.encode import (
-    CLIPS_AT_ONCE,
-    embed_audio,
-    embed_frames,
-    embed_image,
-)
+from ..binders.base import CLIPS_AT_ONCE, Binder, Embedding, concatenated, in_seconds
 from ..errors import NOT_FINITE, AlignerError
 from ..tensors.checkpointing import recomputed
 from ..timing.clips import ClipSampling, Span, frame_indices
-from ..timing.intervals import Part
+from ..timing.intervals import WHOLE, Interval
 
-#: How much of a video is decoded together: one frame of 256 x 256 pixels, whose latent has 32 x 32, or many small ones.
+#: Latent pixels that are decoded together: one frame of 256 x 256 pixels, or many small ones.
 _LATENT_PIXELS_AT_ONCE = 32 * 32
 #: How many frames of a result are on the device together.
 _FRAMES_AT_ONCE = 32
 
-#: Root mean square of what nobody hears, 60 dB below full scale, and for how long a sound must be louder to be heard.
+#: A sound is silent where its root mean square over 50 ms never exceeds -60 dB of full scale.
 _SILENCE, _HEARD_SECONDS = 1e-3, Fraction(1, 20)
 
 
 class Signal(Protocol):
     """A rendered stream."""
 
-    def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
+    def embed(self, binder: Binder, sampling: ClipSampling) -> Embedding:
         """The stream's embedding, with gradient where the stream has one. Raises AlignerError unless finite."""
 
     def detached(self) -> Signal:
         """The same without its graph."""
 
     def finished(self) -> Signal:
-        """What the user gets: detached, as long as asked for. Raises AlignerError unless finite."""
+        """The result for the user: detached, as long as asked for. Raises AlignerError unless finite."""
 
 
 @dataclass(frozen=True)
 class Sound:
-    """Mono sound: waveform (B, n) float32, nominally -1..1, of which the first `samples` were asked for.
+    """Mono sound: waveform (B, n) float32, nominally in -1..1. The first `samples` of it were asked for.
 
-    A vocoder returns a few samples more than asked. Guidance hears them all, as the released code does; the number
-    of clips follows from what was asked for, so that a 10 s sound never becomes eleven clips. clips_at_once: how many
-    of them ImageBind hears together, where the sound may be long; None: all.
+    A vocoder returns a few samples more than asked. Guidance compares them all, as the released code does; the number
+    of clips follows from `samples`, so that a 10 s sound never becomes eleven clips. clips_at_once: how many clips a
+    binder embeds together; None: all.
     """
 
     waveform: torch.Tensor
@@ -60,10 +53,10 @@ class Sound:
     samples: int
     clips_at_once: int | None = None
 
-    def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
+    def embed(self, binder: Binder, sampling: ClipSampling) -> Embedding:
         _require_finite("sound", self.waveform)
         count = sampling.audio.count_for(self.samples / self.sample_rate)
-        return embed_audio(binder, self.waveform, self.sample_rate, sampling, count, self.clips_at_once)
+        return binder.embed_audio(self.waveform, self.sample_rate, sampling, count, self.clips_at_once)
 
     def detached(self) -> Sound:
         return replace(self, waveform=self.waveform.detach())
@@ -76,15 +69,16 @@ class Sound:
     def seconds(self) -> float:
         return self.samples / self.sample_rate
 
-    def part(self, part: Part) -> Sound:
-        """The samples of a part of it."""
-        start, end = (None if second is None else round(second * self.sample_rate) for second in (part.start, part.end))
+    def part(self, interval: Interval) -> Sound:
+        """The samples within an interval."""
+        start = round(interval.start * self.sample_rate)
+        end = None if interval.end is None else round(interval.end * self.sample_rate)
         waveform = self.waveform[:, start:end]
         return replace(self, waveform=waveform, samples=min(waveform.shape[1], self.samples - start))
 
     @property
     def silent(self) -> torch.Tensor:
-        """(B,) bool: whether there is nothing to hear: in its loudest 50 ms, less than -60 dB of full scale."""
+        """(B,) bool: whether the loudest 50 ms stay below -60 dB of full scale."""
         window = max(1, min(round(self.sample_rate * _HEARD_SECONDS), self.waveform.shape[1]))
         powers = F.avg_pool1d(self.waveform.square().unsqueeze(1), window, max(1, window // 2), ceil_mode=True)
         return powers.amax(dim=(1, 2)).sqrt() < _SILENCE
@@ -97,7 +91,7 @@ class Frames:
     pixels: torch.Tensor
     fps: Fraction
 
-    def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
+    def embed(self, binder: Binder, sampling: ClipSampling) -> Embedding:
         return _embedded(lambda indices: self.pixels[:, indices], self.pixels.shape[1], self.fps, binder, sampling)
 
     def detached(self) -> Frames:
@@ -114,30 +108,30 @@ class Frames:
 
 @dataclass(frozen=True)
 class LatentFrames:
-    """A video that is decoded where it is looked at: latents (B, C, F, h, w).
+    """A video that is decoded frame by frame on demand: latents (B, C, F, h, w).
 
-    decode: (n, C, h, w) -> (n, 3, H, W) in 0..1. glance: the same for ImageBind's eyes only, where an approximation
-    is allowed to be cheaper.
+    decode: (n, C, h, w) -> (n, 3, H, W) in 0..1. decode_approximately: the same for guidance, where a cheaper
+    approximation may do.
 
-    ImageBind sees a few frames of each second, so that most of a video need not be decoded while it is steered. Frames
-    are decoded one by one, unless they are small, and once more in the backward pass: what a decoder keeps for the
-    gradient of one picture of 512 x 512 already fills gigabytes.
+    A binder sees a few frames of each second, and most frames of a guided video are never decoded. Large frames are
+    decoded one by one and recomputed in the backward pass: the activations for the gradient of one picture of
+    512 x 512 already fill gigabytes.
     """
 
     latents: torch.Tensor
     fps: Fraction
     decode: Callable[[torch.Tensor], torch.Tensor]
-    glance: Callable[[torch.Tensor], torch.Tensor]
+    decode_approximately: Callable[[torch.Tensor], torch.Tensor]
 
-    def embed(self, binder: ImageBind, sampling: ClipSampling) -> Embedding:
-        return _embedded(self._glimpses, self.latents.shape[2], self.fps, binder, sampling)
+    def embed(self, binder: Binder, sampling: ClipSampling) -> Embedding:
+        return _embedded(self._shown, self.latents.shape[2], self.fps, binder, sampling)
 
     def detached(self) -> LatentFrames:
         return replace(self, latents=self.latents.detach())
 
     @torch.no_grad()
     def finished(self) -> Frames:
-        # A few at a time onto the host: of a long video all frames may be more than the device holds.
+        # A few at a time onto the host: all frames of a long video may exceed the memory of the device.
         parts = [self._decoded(self.decode, part).cpu() for part in self.latents.split(_FRAMES_AT_ONCE, dim=2)]
         return Frames(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), self.fps).finished()
 
@@ -146,8 +140,8 @@ class LatentFrames:
         """One frame of the first sample, (3, H, W)."""
         return self.decode(self.latents[:1, :, index])[0]
 
-    def _glimpses(self, indices: torch.Tensor) -> torch.Tensor:
-        return self._decoded(self.glance, self.latents[:, :, indices.to(self.latents.device)])
+    def _shown(self, indices: torch.Tensor) -> torch.Tensor:
+        return self._decoded(self.decode_approximately, self.latents[:, :, indices.to(self.latents.device)])
 
     @staticmethod
     def _decoded(decode: Callable, latents: torch.Tensor) -> torch.Tensor:
@@ -158,42 +152,42 @@ class LatentFrames:
         return pictures.unflatten(0, (len(latents), -1))
 
 
-def silences(signals: Mapping[str, Signal], within: Part = Part()) -> dict[str, torch.Tensor]:
-    """Of every sound among these streams, (B,) bool: whether a part of it is silent. Nothing else can be."""
+def silences(signals: Mapping[str, Signal], within: Interval = WHOLE) -> dict[str, torch.Tensor]:
+    """For every sound among these streams, (B,) bool: whether it is silent within an interval."""
     return {name: signal.part(within).silent for name, signal in signals.items() if isinstance(signal, Sound)}
 
 
 def _embedded(
-    look: Callable[[torch.Tensor], torch.Tensor], count: int, fps: Fraction, binder: ImageBind, sampling: ClipSampling
+    look: Callable[[torch.Tensor], torch.Tensor], count: int, fps: Fraction, binder: Binder, sampling: ClipSampling
 ) -> Embedding:
-    """The embedding of `count` frames at `fps`. look: indices (n,) -> those frames, (B, n, 3, H, W)."""
+    """Embed `count` frames at `fps`. look: indices (n,) -> those frames, (B, n, 3, H, W)."""
     if count == 1:
         pictures = look(torch.tensor([0]))[:, 0]
         _require_finite("picture", pictures)
-        return embed_image(binder, pictures)
+        return binder.embed_image(pictures)
     spans = sampling.video.spans(float(count / fps))
     indices = frame_indices(torch.arange(count, dtype=torch.float64) / float(fps), spans, sampling.frames_per_clip)
-    # Of a long video a few clips at a time, and once more in the backward pass, so that memory does not grow with it.
-    see = _seen if len(spans) <= CLIPS_AT_ONCE else partial(recomputed, _seen)
+    # A long video is embedded a few clips at a time and recomputed in the backward pass, so that memory does not grow.
+    see = _embedded_clips if len(spans) <= CLIPS_AT_ONCE else partial(recomputed, _embedded_clips)
     parts = [
         see(look, indices[first : first + CLIPS_AT_ONCE], spans[first : first + CLIPS_AT_ONCE], binder, sampling)
         for first in range(0, len(spans), CLIPS_AT_ONCE)
     ]
-    return Embedding(torch.cat(parts, dim=1), in_seconds(spans), "video")
+    return replace(concatenated(parts, dim=1), spans=in_seconds(spans))
 
 
-def _seen(
+def _embedded_clips(
     look: Callable[[torch.Tensor], torch.Tensor],
     indices: torch.Tensor,
     spans: Sequence[Span],
-    binder: ImageBind,
+    binder: Binder,
     sampling: ClipSampling,
-) -> torch.Tensor:
-    """The embeddings (B, S, D) of S clips, whose frames are `indices` (S, T)."""
+) -> Embedding:
+    """Embed S clips, whose frames are `indices` (S, T), for every sample of the batch."""
     needed, positions = indices.unique(return_inverse=True)
     frames = look(needed)
     _require_finite("video", frames)
-    return torch.cat([embed_frames(binder, sample, positions, spans, sampling).clips for sample in frames])
+    return concatenated([binder.embed_frames(sample, positions, spans, sampling) for sample in frames], dim=0)
 
 
 def _require_finite(name: str, values: torch.Tensor) -> None:

@@ -35,13 +35,13 @@ class Windows:
         starts = [round(k * (count - self.length) / gaps) for k in range(gaps + 1)]
         return [(start, start + self.length) for start in starts]
 
-    def pieces(self, count: int) -> list[tuple[int, int]]:
+    def segments(self, count: int) -> list[tuple[int, int]]:
         """The same frames without overlap: neighbours part in the middle of what they share."""
         spans = self.spans(count)
         edges = [0, *((start + end) // 2 for (_, end), (start, _) in zip(spans, spans[1:])), count]
         return list(zip(edges, edges[1:]))
 
-    def over(
+    def apply(
         self,
         whole: torch.Tensor,
         function: Callable[[torch.Tensor], torch.Tensor],

@@ -1,4 +1,4 @@
-"""How far an approximate decoder leads guidance astray: its gradient against the exact one's."""
+"""Compare the gradient through an approximate decoder with the exact one."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import torch
 
 from ..errors import AlignerError
 from ..generators.signals import LatentFrames
-from ..sampling import GRADIENT_SCALE
+from .gradient import GRADIENT_SCALE
 
 
 def gradient_cosine(frames: LatentFrames, loss: Callable[[LatentFrames], torch.Tensor]) -> torch.Tensor:
-    """The cosine between two gradients with respect to a video's latents (B, C, F, h, w): (B,), float64.
+    """The cosine between the gradients of a loss through the exact and the approximate decoder: (B,), float64.
 
-    loss: (B,), each sample's own. One gradient passes through the exact decoder, the other through the one that
-    ImageBind's eyes make do with. 1 means that guidance moves the latents in the same direction.
+    frames: latents (B, C, F, h, w). loss: (B,), each sample's own. 1 means that guidance moves the latents in the same
+    direction.
 
     Raises AlignerError where one of the gradients is zero or not finite.
     """
-    exact, approximate = (_gradient(replace(frames, glance=look), loss) for look in (frames.decode, frames.glance))
+    exact, approximate = (_gradient(replace(frames, decode_approximately=look), loss) for look in (frames.decode, frames.decode_approximately))
     return (exact * approximate).sum(dim=1)
 
 

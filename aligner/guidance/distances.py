@@ -1,4 +1,4 @@
-"""How far apart two embeddings are: pure functions, each returning one distance per sample of the batch."""
+"""Distances between embeddings: pure functions, one distance per sample of the batch."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def mean_distance(
 ) -> torch.Tensor:
     """Distance of the means over clips: (B, S, D) and (B or 1, S', D) -> (B,). The paper's comparison.
 
-    strengths, other_strengths: (S,) and (S',) on the device of the clips, how much each clip of x and of y counts; not
-    all 0. None: all alike.
+    strengths, other_strengths: (S,) and (S',), the weights of the clips of x and y on their device, not all 0. None: all
+    alike.
     """
     return cosine_distance(x.mean(strengths), y.mean(other_strengths))
 
@@ -29,9 +29,8 @@ def per_clip_distance(
 ) -> torch.Tensor:
     """Mean over the clips of x of their distance to the clip of y at the same time: (B,).
 
-    Carries timing, which the mean over clips forgets. An embedding without time (a text, a picture) has nothing to
-    be matched with: then this is `mean_distance`. strengths: as there; those of y count only there, as each clip of x
-    has its own.
+    It keeps timing, which the mean over clips loses. An embedding without time (a text, a picture) has no clips at a
+    time; then this is `mean_distance`. strengths: as there; other_strengths count only there.
     """
     if x.spans is None or y.spans is None:
         return mean_distance(x, y, strengths, other_strengths)
@@ -41,14 +40,14 @@ def per_clip_distance(
 
 
 def _nearest_spans(spans, others) -> torch.Tensor:
-    """For every span the index of the other span whose centre is nearest in seconds: (len(spans),)."""
+    """For every span the index of the other span with the nearest centre, (len(spans),)."""
     centres, other_centres = (
         torch.tensor([float(start + end) / 2 for start, end in clips], dtype=torch.float64) for clips in (spans, others)
     )
     ascending, order = other_centres.sort(stable=True)
     after = torch.searchsorted(ascending, centres).clamp(max=len(others) - 1)
     before = (after - 1).clamp(min=0)
-    # Of two that are as near the earlier one.
+    # The earlier one of two equally near.
     nearer = (centres - ascending[before]).abs() <= (centres - ascending[after]).abs()
     return order[torch.where(nearer, before, after)]
 

@@ -1,25 +1,48 @@
-"""What guidance minimises: a weighted sum of distances between embeddings of generated streams and conditions."""
+"""The objective: a weighted sum of distances between embeddings of generated streams and conditions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 
+from .. import settings
 from ..binders.base import Embedding
+from ..errors import AlignerError
 from ..generators.signals import Signal
-from ..timing.intervals import Part
+from ..timing.intervals import Interval
 from .distances import COMPARISONS
 from .pairs import Pair
 
 
 @dataclass(frozen=True)
-class Alignment:
-    """What one look at the rendered streams says.
+class Comparison:
+    """How a rule compares results with conditions.
 
-    loss: (B,) the weighted sum of distances, with gradient; scores: per pair the cosine similarity (B,), detached.
-    weights: per pair how much it counted.
+    compare: a key of COMPARISONS. clips: how recordings are cut, a name that the binder knows. text_weight: weight of
+    the generators' own prompts as targets. Raises AlignerError for a comparison that does not exist.
+    """
+
+    compare: str = settings.COMPARE.default
+    clips: str = settings.CLIPS.default
+    text_weight: float = settings.TEXT_WEIGHT.default
+
+    def __post_init__(self):
+        if self.compare not in COMPARISONS:
+            raise AlignerError(f"compare {self.compare!r} is unknown. Choose one of: {', '.join(COMPARISONS)}.")
+
+
+#: The comparison of the paper and of its released code.
+PUBLISHED = Comparison(*(setting.default for setting in settings.PUBLISHED_COMPARISON))
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How well rendered streams align.
+
+    loss: (B,) the weighted sum of distances, with gradient. scores: per pair the cosine similarity (B,), detached.
+    weights: per pair its weight in the loss.
     """
 
     loss: torch.Tensor
@@ -31,9 +54,9 @@ class Alignment:
 
     @property
     def overall(self) -> torch.Tensor:
-        """One figure per sample, (B,): the cosines' mean, weighted as in the loss; -1..1, higher is better.
+        """The mean of the cosines, weighted as in the loss: (B,) in -1..1, higher is better.
 
-        Where nothing counts, as at a moment when all schedules are 0, all count alike.
+        Where all weights are 0, as while every schedule is 0, all pairs count alike.
         """
         weights = self.weights if any(self.weights.values()) else dict.fromkeys(self.scores, 1.0)
         return sum(weight * self.scores[label] for label, weight in weights.items()) / sum(map(abs, weights.values()))
@@ -41,43 +64,45 @@ class Alignment:
 
 @dataclass(frozen=True)
 class Objective:
-    """Sum over pairs of weight * F(e_x, e_y) (eq. 14 to 16 of the paper, and any other set of pairs).
+    """Sum over pairs of weight * F(e_x, e_y): eq. 14 to 16 of the paper, and any other set of pairs.
 
-    embed turns a rendered stream into its embedding; conditions were embedded once, before sampling.
+    embed: from a rendered stream to its embedding. conditions: embeddings by label, made once before sampling. spans: by
+    stream the times of the clips that will be compared, in seconds, as far as they are known before.
     """
 
     embed: Callable[[Signal], Embedding]
     conditions: Mapping[str, Embedding]
     pairs: Sequence[Pair]
-    compare: str = "mean"
+    compare: str = settings.COMPARE.default
+    spans: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
     @property
     def compared(self) -> set[str]:
-        """The generated streams that some pair looks at."""
+        """The generated streams that some pair compares."""
         return {name for pair in self.pairs for name in pair.streams}
 
     def __call__(self, rendered: Mapping[str, Signal], progress: float | None = None) -> Alignment:
         return self.alignment(self.embedded(rendered), progress)
 
     def embedded(self, rendered: Mapping[str, Signal]) -> dict[str, Embedding]:
-        """What the streams that are compared look or sound like."""
+        """The embeddings of the streams that are compared."""
         compared = self.compared
         return {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
 
     def alignment(
-        self, generated: Mapping[str, Embedding], progress: float | None = None, within: Part | None = None
+        self, generated: Mapping[str, Embedding], progress: float | None = None, within: Interval | None = None
     ) -> Alignment:
-        """How well embedded streams align with the conditions and with each other.
+        """Compare embedded streams with the conditions and with each other.
 
-        progress: the part of denoising that has passed, 0..1; None: the streams are finished. within: of which part of
-        the result, in seconds; None: of all of it.
+        progress: the part of denoising that has passed, 0..1; None: the streams are finished. within: an interval of
+        the result; None: all of it.
         """
         loss, scores, weights = 0.0, {}, {}
         for pair in self.pairs:
             stream = generated[pair.stream]
             strengths, weight = pair.strengths(stream, within), pair.weight_at(progress)
             if strengths is not None:
-                # Every second counts alike: what steers half of the result weighs half as much.
+                # Every second counts alike: a condition that steers half of the result weighs half as much.
                 weight *= strengths.mean().item()
             distance = self._distance(pair, generated, strengths, within)
             loss = loss + weight * distance
@@ -85,14 +110,18 @@ class Objective:
         return Alignment(loss, scores, weights)
 
     def _distance(
-        self, pair: Pair, generated: Mapping[str, Embedding], strengths: torch.Tensor | None, within: Part | None
+        self,
+        pair: Pair,
+        generated: Mapping[str, Embedding],
+        strengths: torch.Tensor | None,
+        within: Interval | None,
     ) -> torch.Tensor:
-        """(B,): of a pair that counts nowhere here it is that of all clips, which then weighs nothing."""
-        target = (self.conditions if pair.given else generated)[pair.target]
-        # Of another generated stream the same part is meant.
+        """The distance of a pair, (B,). Where all its clips weigh 0 it is that of all clips; the loss weighs it 0."""
+        stream, target = generated[pair.stream], (self.conditions if pair.given else generated)[pair.target]
+        # Another generated stream is compared in the same interval.
         others = None if pair.given else pair.strengths(target, within)
         return COMPARISONS[self.compare](
-            generated[pair.stream],
-            target,
+            stream.towards(target.modality),
+            target.towards(stream.modality),
             *(each if each is not None and each.any() else None for each in (strengths, others)),
         )

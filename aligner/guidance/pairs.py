@@ -1,4 +1,4 @@
-"""The paper's tasks as data: what is generated, what is given, and which pairs follow from that."""
+"""Pairs: which generated streams are compared with which conditions and with each other."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ..binders.base import Embedding
 from ..conditions.condition import Condition
 from ..conditions.timeline import Timeline
 from ..errors import AlignerError
-from ..timing.intervals import Part
+from ..timing.intervals import Interval
 
 
 @dataclass(frozen=True)
 class Pair:
     """One term of the loss, weight * F(stream, target).
 
-    The target is a condition where `given`, else another generated stream. Names alone would not tell: sound may be
-    generated to fit a given sound. timeline: when the pair counts; None: always.
+    target: the label of a condition where `given`, else the name of another generated stream. Names alone would be
+    ambiguous: sound may be generated to fit a given sound. timeline: when the pair counts; None: always.
     """
 
     stream: str
@@ -35,12 +35,12 @@ class Pair:
 
     @property
     def streams(self) -> set[str]:
-        """The generated streams that it looks at."""
+        """The generated streams that the pair compares."""
         return {self.stream} if self.given else {self.stream, self.target}
 
-    def strengths(self, generated: Embedding, within: Part | None = None) -> torch.Tensor | None:
-        """How much each clip of the generated stream counts, (S,), in a part of the result; None: all alike."""
-        if generated.spans is None or self.timeline is None and within is None:
+    def strengths(self, generated: Embedding, within: Interval | None = None) -> torch.Tensor | None:
+        """The weight of each clip of the generated stream, (S,), in an interval of the result; None: all alike."""
+        if generated.spans is None or (self.timeline is None and within is None):
             return None
         strengths = self.strengths_over(generated.spans)
         if within:
@@ -48,57 +48,44 @@ class Pair:
         return strengths.to(generated.clips.device)
 
     def strengths_over(self, spans: Sequence[tuple[float, float]]) -> torch.Tensor:
-        """How much clips of the generated stream count in the whole result, (S,), on the CPU.
+        """The weight of clips at these times in the whole result, (S,) on the CPU.
 
-        Raises AlignerError if none of them does: the clips of ImageBind's own sampling leave gaps in a long result.
+        Raises AlignerError if all are 0: the clips of ImageBind's own sampling leave gaps in a long result.
         """
-        strengths = self.timeline.strengths(spans) if self.timeline else torch.ones(len(spans))
+        if self.timeline is None:
+            return torch.ones(len(spans))
+        strengths = self.timeline.strengths(spans)
         if not strengths.any():
             raise AlignerError(
                 f"The condition {self.target!r} steers {self.timeline.target}, but its strength is 0 on "
-                f"all clips of the {self.stream} that are looked at. Choose clips short or released, "
-                "which leave no gaps, or widen the part that it steers."
+                f"all clips of the {self.stream} that are compared. Choose clips short or released, "
+                "which leave no gaps, or widen its interval."
             )
         return strengths
 
     def weight_at(self, progress: float | None) -> float:
-        """The weight when a part of denoising has passed; None: of the finished result, where no schedule counts."""
-        scheduled = self.timeline is not None and progress is not None
-        return self.weight * self.timeline.schedule.at(progress) if scheduled else self.weight
+        """The weight after a part of denoising, 0..1. None: in the finished result, where no schedule counts."""
+        if self.timeline is None or progress is None:
+            return self.weight
+        return self.weight * self.timeline.schedule.at(progress)
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is generated, from what, in how many denoising steps (section 4.1 of the paper)."""
+def pairs(streams: Iterable[str], conditions: Mapping[str, Condition], *, pair_weight: float = 1.0) -> list[Pair]:
+    """Pair every generated stream with every other one and with every condition that steers it.
 
-    generates: tuple[str, ...]
-    given: tuple[str, ...]
-    steps: int
+    This one rule yields all losses of the paper: (a,v), (a,p) for video- and image-to-audio (eq. 15), (v,a), (v,p) for
+    audio-to-video (eq. 14), the triangle for joint generation (eq. 16), and (v,a) for a joint generator without text.
 
-
-VIDEO_TO_AUDIO = Task(generates=("audio",), given=("video", "text"), steps=30)
-IMAGE_TO_AUDIO = Task(generates=("audio",), given=("image", "text"), steps=30)
-# A picture is a video of one frame.
-AUDIO_TO_VIDEO = Task(generates=("video",), given=("audio", "text"), steps=25)
-JOINT = Task(generates=("video", "audio"), given=("text",), steps=25)
-
-
-def pairs(streams: Iterable[str], conditions: Mapping[str, Condition], *, between: float = 1.0) -> list[Pair]:
-    """Every generated stream with every other generated stream and with every condition that steers it.
-
-    This one rule yields all of the paper's losses: (a,v), (a,p) for video- and image-to-audio (eq. 15), (v,a), (v,p)
-    for audio-to-video (eq. 14), the triangle for joint generation (eq. 16), (v,a) for a joint generator without text.
-    between: the weight of pairs of generated streams.
-
-    Raises AlignerError when nothing is left to steer by.
+    conditions: by label. pair_weight: the weight of pairs of generated streams. Raises AlignerError when no pair is
+    left, and for a condition that steers a stream that is not generated.
     """
     streams = tuple(streams)
     _require_known(streams, conditions)
-    generated = [Pair(x, y, between, given=False) for x, y in combinations(streams, 2) if between]
+    generated = [Pair(x, y, pair_weight, given=False) for x, y in combinations(streams, 2) if pair_weight]
     given = [
-        Pair(stream, name, condition.weight, timeline=condition.timeline)
+        Pair(stream, label, condition.weight, timeline=condition.timeline)
         for stream in streams
-        for name, condition in conditions.items()
+        for label, condition in conditions.items()
         if condition.steers(stream)
     ]
     if not generated + given:
@@ -107,17 +94,17 @@ def pairs(streams: Iterable[str], conditions: Mapping[str, Condition], *, betwee
             + (
                 "every condition has weight 0. Give at least one another weight."
                 if conditions
-                else "no condition is connected. Add one, or turn guidance off."
+                else "there are no conditions. Add one, give the prompt a text_weight, or turn guidance off."
             )
         )
     return generated + given
 
 
 def _require_known(streams: tuple[str, ...], conditions: Mapping[str, Condition]) -> None:
-    for name, condition in conditions.items():
+    for label, condition in conditions.items():
         unknown = set(condition.streams or ()) - set(streams)
         if unknown:
             raise AlignerError(
-                f"The condition {name!r} steers {' and '.join(sorted(unknown))}, but "
+                f"The condition {label!r} steers {' and '.join(sorted(unknown))}, but "
                 f"{' and '.join(streams)} is generated here."
             )

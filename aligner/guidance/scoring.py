@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from .. import settings
 from ..binders.base import Embedding, require_binder
-from ..conditions.condition import Condition, named
+from ..conditions.condition import Condition, label_conditions
 from ..errors import AlignerError
 from .objective import Objective
 from .pairs import Pair
 
 
-def score(scored: Iterable[Condition], targets: Iterable[Condition], compare: str = "mean") -> tuple[dict, float]:
-    """Cosine similarity of every pair, by label, and their mean weighted as the targets are; all in -1..1.
+def score(
+    scored: Iterable[Condition], targets: Iterable[Condition], compare: str = settings.COMPARE.default
+) -> tuple[dict[str, float], float]:
+    """The cosine similarity of every pair, by label, and their mean weighted as the targets are; all in -1..1.
 
-    Raises AlignerError if there is nothing to score, or nothing with a weight to score against, if these are of
-    different ImageBinds, or if a target counts nowhere in something.
+    Raises AlignerError if there is nothing to score, no target with a weight, embeddings of different binders, or a
+    target that counts nowhere in what is scored.
     """
-    scored = named(scored)
-    targets = {name: target for name, target in named(targets).items() if target.weight}
-    if not scored or not targets:
+    labelled = label_conditions(scored)
+    counting = {label: target for label, target in label_conditions(targets).items() if target.weight}
+    if not labelled or not counting:
         raise AlignerError("There must be something to score, and conditions whose weight is not 0 to compare with.")
-    first, *others = (condition.embedding for condition in (*scored.values(), *targets.values()))
-    require_binder(others, first.clips.shape[-1], "what is scored")
-    for one in scored.values():
-        for target in targets.values():
+    first, *others = (condition.embedding for condition in (*labelled.values(), *counting.values()))
+    require_binder(others, first.binder, "what is scored")
+    for one in labelled.values():
+        for target in counting.values():
             if one.duration is not None and target.timeline:
-                target.timeline.require_within(one.duration)
+                target.timeline.require_within(float(one.duration))
     pairs = [
-        Pair(one, name, target.weight, timeline=target.timeline) for one in scored for name, target in targets.items()
+        Pair(one, label, target.weight, timeline=target.timeline)
+        for one in labelled
+        for label, target in counting.items()
     ]
-    # Some were loaded from files, others come from where ImageBind works.
+    # Embeddings from files and from the binder may be on different devices.
     alignment = Objective(
         lambda one: _on_host(one.embedding),
-        {name: _on_host(target.target) for name, target in targets.items()},
+        {label: _on_host(target.target) for label, target in counting.items()},
         pairs,
         compare,
-    )(scored)
+    )(labelled)
     return {label: cosine.item() for label, cosine in alignment.scores.items()}, alignment.overall.item()
 
 
 def _on_host(embedding: Embedding) -> Embedding:
-    return replace(embedding, clips=embedding.clips.cpu())
+    return embedding.mapped(lambda clips: clips.cpu())

@@ -1,114 +1,224 @@
-"""Search (arXiv 2501.09732): several noises are followed for a while, and the best of them go on."""
+"""The search rule: follow several noises for a while, choose the best, and go on (arXiv 2501.09732).
+
+A judge that no rule optimises hears and sees the most in its results, which makes it the default. Nothing is moved, so
+that nothing adversarial can arise, and no gradient is needed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 
+from .. import settings
 from ..binders.base import Embedding
 from ..errors import NOT_FINITE, AlignerError
-from ..generators.base import Streams
+from ..generators.base import BackwardPass, Streams
 from ..generators.signals import silences
-from .objective import Alignment, Objective
-from .splicing import Estimate, spliced
-
-if TYPE_CHECKING:
-    from ..sampling import Run
+from .objective import Alignment, Comparison, Objective
+from .rule import Rule, Run, Scope, State, Unguided
+from .splicing import spliced
 
 
-class _Candidate(NamedTuple):
-    """What a noise has become: an estimate, and what that looks and sounds like.
+@dataclass(frozen=True)
+class Candidates(State):
+    """A search before its choice: one state per noise. Later ones may lack streams that have fewer candidates."""
 
-    silent: of every piece of the result, by stream, which samples (B,) cannot be heard.
+    states: tuple[State, ...] = ()
+
+
+@dataclass(frozen=True)
+class Search(Rule):
+    """Follow several noises, choose after the part `at` of the steps, and go on by the rule `then`.
+
+    candidates: how many noises are tried, by stream; a stream that is not named has one. Streams that depend on each
+    other are tried together. at: above 0 and below 1. then: another rule moves the chosen latents on. A sound that is
+    silent at the choice is passed over unless all are. A long result is chosen segment by segment. Prompts do not
+    count in the choice by default: all candidates follow them already.
+
+    Raises AlignerError that names the first setting that cannot work.
     """
 
-    estimate: Estimate
-    embedded: Mapping[str, Embedding]
+    candidates: Mapping[str, int] = field(default_factory=lambda: settings.by_stream("candidates", settings.SEARCH))
+    at: float = settings.AT.default
+    then: Rule = Unguided()
+    comparison: Comparison = Comparison()
+
+    def __post_init__(self):
+        for stream, number in self.candidates.items():
+            if not isinstance(number, int) or number < 1:
+                raise AlignerError(f"The candidates for {stream} must be a whole number, at least 1, not {number}.")
+        if not 0 < self.at < 1:
+            raise AlignerError(f"The search must choose after a part of the steps between 0 and 1, not {self.at}.")
+        if isinstance(self.then, Search):
+            raise AlignerError("A search cannot be followed by another search. Let a gradient rule follow, or none.")
+
+    def begin(self, run: Run, latents: Streams, prompts: Streams) -> State:
+        numbers = self.numbers(run.scope)
+        noises = [latents, *(run.draw() for _ in range(1, max(numbers.values())))]
+        if len(noises) == 1:
+            return self.then.begin(run, latents, prompts)
+        candidates = (
+            {stream: noise[stream] for stream, number in numbers.items() if k < number}
+            for k, noise in enumerate(noises)
+        )
+        return Candidates(latents, prompts, states=tuple(State(noise, prompts) for noise in candidates))
+
+    def step(self, run: Run, state: State, index: int) -> State:
+        if not isinstance(state, Candidates):
+            return self.then.step(run, state, index)
+        states = tuple(run.plain_step(each, index) for each in state.states)
+        if index + 1 < self.choice(run.denoiser.steps):
+            return replace(state, states=states)
+        chosen = choose(run, states, index + 1, run.objective(self))
+        return replace(self.then.begin(run, chosen.latents, chosen.prompts), clean=chosen.clean)
+
+    def choice(self, steps: int) -> int:
+        """After how many steps the search chooses: at least 1."""
+        return max(1, int(round(self.at * steps, 6)))
+
+    def numbers(self, scope: Scope) -> dict[str, int]:
+        """How many candidates each stream has: as many as the most of the streams it depends on, 1 if not compared."""
+        compared = scope.objective(self).compared
+        return {
+            stream: self._most(group) if compared.intersection(group) else 1
+            for group in scope.denoiser.coupled_streams
+            for stream in group
+        }
+
+    def _most(self, streams: Iterable[str]) -> int:
+        return max((self.candidates.get(stream, 1) for stream in streams), default=1)
+
+    def passes(self, scope: Scope) -> int:
+        rehearsals = max(self.numbers(scope).values()) - 1
+        return scope.denoiser.steps + rehearsals * self.choice(scope.denoiser.steps)
+
+    def backward(self, streams: Iterable[str]) -> Mapping[str, BackwardPass]:
+        return self.then.backward(streams)
+
+    def require_effect(self, streams: Iterable[str], steps: int) -> None:
+        streams = tuple(streams)
+        if self._most(streams) > 1:
+            if self.then.guides:
+                self.then.require_effect(streams, steps)
+        elif not self.then.guides:
+            raise AlignerError(
+                f"The search has one candidate for {' and '.join(streams)}, and nothing to choose from. Try several "
+                "candidates, let a gradient rule follow, or turn guidance off."
+            )
+        else:
+            self.then.require_effect(streams, steps)
+
+    def require_reach(self, scope: Scope, first: int = 0) -> None:
+        if max(self.numbers(scope).values()) > 1:
+            first = self.choice(scope.denoiser.steps)
+            self._require_choice(scope, first)
+        self.then.require_reach(scope, first)
+
+    def _require_choice(self, scope: Scope, first: int) -> None:
+        """Raise AlignerError where all candidates would look alike at the choice, or in one of the segments."""
+        denoiser, objective = scope.denoiser, scope.objective(self)
+        if not any(pair.weight_at(first / denoiser.steps) for pair in objective.pairs):
+            raise AlignerError(
+                f"The search chooses after {first / denoiser.steps:.0%} of denoising, but there the schedules of all "
+                "conditions are 0. Raise one there, or choose at another moment."
+            )
+        for stream in sorted(objective.compared) if len(denoiser.segments) > 1 else ():
+            spans = objective.spans.get(stream)
+            for segment in denoiser.segments:
+                if spans and not any(map(segment.share, spans)):
+                    raise AlignerError(
+                        f"Candidates are chosen segment by segment, but at {segment} no clip is compared: clips "
+                        f"{self.comparison.clips} leave gaps in so long a result. Choose clips short or released."
+                    )
+
+
+class _Embedded(NamedTuple):
+    """A candidate as it looks and sounds: its embeddings, and by segment and stream which samples (B,) are silent."""
+
+    embeddings: Mapping[str, Embedding]
     silent: Sequence[Mapping[str, torch.Tensor]]
 
 
 @torch.no_grad()
-def best(
-    run: Run, noises: Sequence[Streams], prompts: Streams, steps: int, objective: Objective
-) -> tuple[Streams, Streams]:
-    """Follow noises for some steps, and go on with those whose clean estimates align best, sample by sample.
+def choose(run: Run, candidates: Sequence[State], steps: int, objective: Objective) -> State:
+    """Choose among states after so many steps, sample by sample, and report the choice.
 
-    Streams that do not depend on each other are chosen for each other: any candidate of one may meet any of another.
-    What is silent is passed over: it fits many a moment, and is no use to anyone. Of a long result every piece is
-    chosen by itself. Returns latents and clean estimates. Raises AlignerError where an alignment is not finite.
+    Streams that do not depend on each other are chosen for each other: any candidate of one may meet any candidate of
+    another. Each segment of a long result is chosen by itself. Raises AlignerError where an alignment is not finite.
     """
-    denoiser, progress = run.denoiser, steps / run.denoiser.steps
-    # One by one, so that whoever cancels waits for one candidate at most.
-    candidates = [_followed(run, noise, prompts, steps, objective) for noise in noises]
-    couplings, pieces = denoiser.couplings, denoiser.pieces
+    denoiser = run.scope.denoiser
+    progress, groups, segments = steps / denoiser.steps, denoiser.coupled_streams, denoiser.segments
+    # 1. Embed the clean estimate of every candidate.
+    embedded = [_embedded(run, each, objective) for each in candidates]
+    # 2. Combine: for each group of coupled streams the number of the candidate that it comes from.
     combinations = list(
-        product(*([k for k, each in enumerate(candidates) if group[0] in each.estimate.latents] for group in couplings))
+        product(*([k for k, each in enumerate(candidates) if group[0] in each.latents] for group in groups))
     )
-    together = [_combined([each.embedded for each in candidates], couplings, each) for each in combinations]
-    tried = [objective.alignment(embedded, progress) for embedded in together]
+    together = [_combined([each.embeddings for each in embedded], groups, numbers) for numbers in combinations]
+    tried = [objective.alignment(embeddings, progress) for embeddings in together]
+    # 3. Choose the combination of the lowest loss, segment by segment; pass over silence.
     chosen = []
-    for number, piece in enumerate(pieces):
+    for number, segment in enumerate(segments):
         alignments = (
             tried
-            if len(pieces) == 1
-            else [objective.alignment(embedded, progress, within=piece) for embedded in together]
+            if len(segments) == 1
+            else [objective.alignment(embeddings, progress, within=segment) for embeddings in together]
         )
-        silent = [_combined([each.silent[number] for each in candidates], couplings, each) for each in combinations]
+        silent = [_combined([each.silent[number] for each in embedded], groups, numbers) for numbers in combinations]
         lowest = _lowest(torch.stack([alignment.loss for alignment in alignments]), _any(silent), steps)
-        chosen.append(_by_stream(couplings, torch.tensor(combinations)[lowest].T))
-    latents, clean = spliced([each.estimate for each in candidates], chosen, denoiser, steps)
-    alignment = _picked(tried, lowest) if len(pieces) == 1 else objective(denoiser.render(clean), progress).detached()
-    run.report_choice(steps - 1, clean, alignment, tried)
-    return latents, clean
-
-
-def _followed(run: Run, latents: Streams, prompts: Streams, steps: int, objective: Objective) -> _Candidate:
-    clean: Streams = {}
-    for i in range(steps):
-        latents, clean = run.plain_step(latents, prompts, clean, i)
-    rendered = run.denoiser.render(clean)
-    return _Candidate(
-        Estimate(latents, clean),
-        objective.embedded(rendered),
-        [silences(rendered, piece) for piece in run.denoiser.pieces],
+        chosen.append(_by_stream(groups, torch.tensor(combinations)[lowest].T))
+    # 4. Build one result from the chosen segments.
+    state = spliced(candidates, chosen, denoiser, steps)
+    alignment = (
+        _picked(tried, lowest)
+        if len(segments) == 1
+        else objective(denoiser.render(state.clean), progress).detached()
     )
+    run.report_choice(steps - 1, state.clean, alignment, tried)
+    return state
 
 
-def _by_stream(couplings, values):
-    """What each group of coupled streams has, for each of its streams."""
-    return {stream: value for group, value in zip(couplings, values) for stream in group}
+def _embedded(run: Run, candidate: State, objective: Objective) -> _Embedded:
+    rendered = run.render(candidate.clean)
+    silent = [silences(rendered, segment) for segment in run.scope.denoiser.segments]
+    return _Embedded(objective.embedded(rendered), silent)
 
 
-def _combined(candidates, couplings, combination):
-    """What several candidates, one for each group of coupled streams, say of their streams."""
+def _by_stream(groups, values):
+    """Spread one value per group of coupled streams over the streams of the group."""
+    return {stream: value for group, value in zip(groups, values) for stream in group}
+
+
+def _combined(candidates, groups, numbers):
+    """Take each group's streams from the candidate of its number."""
     return {
         stream: candidates[k][stream]
-        for stream, k in _by_stream(couplings, combination).items()
+        for stream, k in _by_stream(groups, numbers).items()
         if stream in candidates[k]
     }
 
 
 def _any(silent: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor | bool:
-    """(K, B): of every combination whether one of its streams is silent; False where none can be."""
+    """(K, B): whether one of the streams of a combination is silent; False where no stream is a sound."""
     if not all(silent):
         return False
     return torch.stack([torch.stack(list(flags.values())).any(dim=0) for flags in silent])
 
 
 def _lowest(losses: torch.Tensor, refused: torch.Tensor | bool, steps: int) -> torch.Tensor:
-    """(B,): of each sample the number of its lowest loss; of those that are refused only if all are."""
+    """The row of each sample's lowest loss, (B,) on the CPU, refused rows only where all are refused."""
     if not losses.isfinite().all():
-        raise AlignerError(f"How well a candidate aligns after step {steps} {NOT_FINITE}")
+        raise AlignerError(f"The alignment of a candidate after step {steps} {NOT_FINITE}")
     refused = torch.as_tensor(refused, device=losses.device).expand_as(losses)
     return losses.masked_fill(refused & ~refused.all(dim=0), torch.inf).argmin(dim=0).cpu()
 
 
 def _picked(alignments: Sequence[Alignment], rows: torch.Tensor) -> Alignment:
-    """Of each sample the alignment that `rows` (B,) names."""
+    """For each sample the alignment of its row, (B,)."""
 
     def picked(values):
         return torch.stack(values).gather(0, rows.to(values[0].device)[None])[0]
@@ -116,5 +226,7 @@ def _picked(alignments: Sequence[Alignment], rows: torch.Tensor) -> Alignment:
     return replace(
         alignments[0],
         loss=picked([alignment.loss for alignment in alignments]),
-        scores={label: picked([alignment.scores[label] for alignment in alignments]) for label in alignments[0].scores},
+        scores={
+            label: picked([alignment.scores[label] for alignment in alignments]) for label in alignments[0].scores
+        },
     )

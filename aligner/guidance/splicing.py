@@ -1,4 +1,4 @@
-"""Latents put together of several candidates, piece by piece in time."""
+"""Splicing: one result from segments of several candidates."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ from typing import NamedTuple
 
 import torch
 
-from ..generators.base import Denoiser, Streams
+from ..generators.base import Generator
+from .rule import State
 
-#: How wide two pieces are faded into each other, as a part of the shortest: about what windows share.
+#: Width of the fade between two segments, as a part of the shortest segment: about what windows share.
 _FADE = 1 / 3
 
 
-class Estimate(NamedTuple):
-    """Latents between two steps, and what they will be by the last of them."""
-
-    latents: Streams
-    clean: Streams
-
-
 class _Parts(NamedTuple):
-    """One sample of a stream, each (C, T, ...): the latent, what it is without its noise, and the clean estimate."""
+    """One sample of a stream, each (C, T, ...): the noisy latent, its signal without the noise, the clean estimate."""
 
     latent: torch.Tensor
     signal: torch.Tensor
@@ -29,12 +23,12 @@ class _Parts(NamedTuple):
 
 
 def spliced(
-    candidates: Sequence[Estimate], chosen: Sequence[Mapping[str, torch.Tensor]], denoiser: Denoiser, steps: int
-) -> Estimate:
-    """Streams of which every piece of sample b is that of candidate chosen[piece][stream][b].
+    candidates: Sequence[State], chosen: Sequence[Mapping[str, torch.Tensor]], denoiser: Generator, steps: int
+) -> State:
+    """Build one result from several candidates: sample b takes each segment from candidate chosen[segment][stream][b].
 
-    Where the piece of one candidate ends and that of another begins they are faded into each other. steps: how many
-    have been taken.
+    chosen: by segment and stream the numbers of candidates, (B,). steps: how many have been taken. Where neighbouring
+    segments come from different candidates, they are faded into each other.
     """
     signals = [
         denoiser.noised(each.clean, {name: torch.zeros_like(clean) for name, clean in each.clean.items()}, steps)
@@ -47,37 +41,39 @@ def spliced(
         for sample, numbers in enumerate(zip(*(each[stream].tolist() for each in chosen))):
             parts = {
                 k: _Parts(
-                    *(streams[stream][sample] for streams in (candidates[k].latents, signals[k], candidates[k].clean))
+                    *(
+                        streams[stream][sample]
+                        for streams in (candidates[k].latents, signals[k], candidates[k].clean)
+                    )
                 )
                 for k in sorted(set(numbers))
             }
-            rows.append(
-                _faded(parts, {k: sum(share for share, number in zip(shares, numbers) if number == k) for k in parts})
-            )
+            weights = {k: sum(share for share, number in zip(shares, numbers) if number == k) for k in parts}
+            rows.append(_faded(parts, weights))
         latents[stream], clean[stream] = map(torch.stack, zip(*rows))
-    return Estimate(latents, clean)
+    return State(latents, candidates[0].prompts, clean)
 
 
 def _faded(parts: Mapping[int, _Parts], weights: Mapping[int, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """A latent and its clean estimate. weights: (T,), how much of each moment is whose; 1 in all."""
+    """Average a latent and its clean estimate. weights: by candidate (T,), the share of each moment; they sum to 1."""
     first = next(iter(parts.values()))
     if len(parts) == 1:
         return first.latent, first.clean
-    # Of the mean of noises, which know nothing of each other, less is left than the denoiser expects.
-    whole = sum(weight.square() for weight in weights.values()).sqrt()
+    # Averaging independent noises lowers their variance; divide by the norm of the weights to restore it.
+    norm = sum(weight.square() for weight in weights.values()).sqrt()
     signal, clean = (
         sum(getattr(part, name) * _over_time(weights[k], part.latent) for k, part in parts.items())
         for name in ("signal", "clean")
     )
-    noise = sum((part.latent - part.signal) * _over_time(weights[k] / whole, part.latent) for k, part in parts.items())
-    # What a mask keeps is the same in all, down to its noise.
+    noise = sum((part.latent - part.signal) * _over_time(weights[k] / norm, part.latent) for k, part in parts.items())
+    # What a mask keeps is the same in all candidates, its noise included.
     same = torch.stack([part.latent == first.latent for part in parts.values()]).all(dim=0)
     return torch.where(same, first.latent, signal + noise), clean
 
 
-def _shares(denoiser: Denoiser, count: int) -> list[torch.Tensor]:
-    """How much of each of `count` moments every piece gives: 1 but at its ends, where neighbours share a fade."""
-    edges = torch.tensor([piece.start for piece in denoiser.pieces[1:]]) * (count / float(denoiser.seconds))
+def _shares(denoiser: Generator, count: int) -> list[torch.Tensor]:
+    """The share of each segment in each of `count` moments, (count,): 1, but neighbours share a fade at their edge."""
+    edges = torch.tensor([segment.start for segment in denoiser.segments[1:]]) * (count / float(denoiser.seconds))
     bounds = torch.cat([edges.new_zeros(1), edges, edges.new_full((1,), count)])
     width = bounds.diff().min() * _FADE
     begun = [((torch.arange(count) + 0.5 - edge) / width + 0.5).clamp(0, 1) for edge in edges]
@@ -85,5 +81,5 @@ def _shares(denoiser: Denoiser, count: int) -> list[torch.Tensor]:
 
 
 def _over_time(weights: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
-    """(T,) weights to be multiplied with a latent (C, T, ...)."""
+    """(T,) weights in the shape that multiplies a latent (C, T, ...)."""
     return weights.to(latent).view(-1, *[1] * (latent.ndim - 2))

@@ -1,1 +1,1 @@
-"""Tensors and modules in general: precision, device, memory, repeatability, sample rates."""
+"""General tools for tensors and modules: precision, device placement, memory, determinism, resampling."""

@@ -1,4 +1,4 @@
-"""Activation checkpointing for any list of modules: memory traded for time, results unchanged."""
+"""Activation checkpointing (arXiv 1604.06174) for any modules: less memory, more time, the same results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torch.utils.checkpoint import checkpoint
 
 @contextmanager
 def checkpointed(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Within the context the modules keep no activations but recompute them in the backward pass.
+    """Within the context the modules keep no activations; the backward pass recomputes them.
 
-    One mechanism for every network, because each library's own switch covers only a part of its blocks. The networks
-    draw no random numbers (they are in eval mode), so that no generator state has to be kept.
+    This replaces the libraries' own switches, each of which covers only a part of the blocks. The modules must be in
+    eval mode: the state of random generators is not kept, so that dropout would differ when recomputed.
     """
-    # Some hosts hang a forward of their own onto an instance; it comes back afterwards.
+    # Some hosts set a forward method on an instance. It is restored afterwards.
     originals = {module: module.__dict__.get("forward") for module in modules}
     for module in originals:
         module.forward = partial(recomputed, module.forward)
@@ -32,7 +32,7 @@ def checkpointed(modules: Iterable[nn.Module]) -> Iterator[None]:
 
 
 def recomputed(function, *args, **kwargs):
-    """function(*args, **kwargs), which is run again in the backward pass instead of keeping activations for it."""
+    """function(*args, **kwargs). With gradients enabled its activations are recomputed in the backward pass."""
     if not torch.is_grad_enabled():
         return function(*args, **kwargs)
     return checkpoint(function, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)

@@ -1,4 +1,4 @@
-"""Where networks are while they work: on the device only for as long as it needs them."""
+"""Device placement: networks are on the device only while they are in use."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import nn
 
 @contextmanager
 def placed(modules: Iterable[nn.Module], device: torch.device | str) -> Iterator[None]:
-    """Within the context the modules are on a device; afterwards, whatever happened, each is where it was before.
+    """Move modules to a device within the context; move each back to its own device afterwards, even after an error.
 
-    A device then holds what a stage of the work needs, and the text encoders and towers of other stages stay on the
-    host. Modules that are already there, as on a machine without GPU, are left alone. Each must be on one device.
+    The device then holds only the networks of the current stage. Modules that are already on the device stay there.
+    All parameters of a module must be on one device.
     """
     homes = {module: next(module.parameters()).device for module in modules}
     try:

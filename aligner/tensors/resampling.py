@@ -1,4 +1,4 @@
-"""Sound from one sample rate to another."""
+"""Resampling of waveforms."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from .precision import full_precision
 
 
 def resampled(waveform: torch.Tensor, sample_rate: int, target: int) -> torch.Tensor:
-    """(B, n) at `sample_rate` Hz -> (B, m) at `target` Hz and at least float32, differentiable."""
+    """Resample waveforms (B, n) from `sample_rate` to `target` Hz: (B, m), at least float32. Differentiable."""
     waveform = full_precision(waveform)
     if sample_rate == target:
         return waveform
-    from torchaudio.functional import (
-        resample,  # imports much; sound that is right already does without
-    )
+    from torchaudio.functional import resample  # a slow import, needed only here
 
-    # Exact for all usual rates. An odd one, like 47,999 Hz, would need gigabytes of filters: there the pitch
-    # may be off by a millionth.
+    # Exact for all common rates. An odd rate such as 47,999 Hz would need gigabytes of filters; the limit changes its
+    # pitch by about a millionth instead.
     ratio = Fraction(sample_rate, target).limit_denominator(1000)
     return resample(waveform, ratio.numerator, ratio.denominator)

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 
 from aligner.binders.imagebind import ImageBind, load_imagebind
-from aligner.conditions.condition import named
 from aligner.conditions.encoding import audio_condition, text_condition
 from aligner.demo.examples import EXAMPLE_SOUND, EXAMPLE_VIDEO
 from aligner.generators.animatediff import STREAM, AnimateDiff, load_animatediff
@@ -51,19 +50,19 @@ def cosine(
     binder: ImageBind,
     latents: torch.Tensor,
     sound: str | Path,
-    glance: Callable[[torch.Tensor], torch.Tensor],
+    decode_approximately: Callable[[torch.Tensor], torch.Tensor],
 ) -> float:
     """Between the gradients of the loss of audio-to-video with respect to latents (1, C, F, h, w).
 
-    glance: the approximate decoder.
+    decode_approximately: the approximate decoder.
     """
-    conditions = named([audio_condition(binder, *read_audio(sound)), text_condition(binder, PROMPT)])
+    conditions = label_conditions([audio_condition(binder, *read_audio(sound)), text_condition(binder, PROMPT)])
     objective = Objective(
         lambda signal: signal.embed(binder, CLIP_SAMPLINGS["released"]),
         {name: condition.embedding for name, condition in conditions.items()},
         pairs([STREAM], conditions),
     )
-    frames = LatentFrames(latents, FPS, model.decode, glance)
+    frames = LatentFrames(latents, FPS, model.decode, decode_approximately)
     return gradient_cosine(frames, lambda video: objective({STREAM: video}).loss).item()
 
 
@@ -121,9 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = load_animatediff(options.base, taesd=options.taesd, **placement)
     binder = load_imagebind(options.imagebind, **placement)
     latents = encoded(model, options.video, options.frames, options.side)
-    glances = {"half": model.decode_half} | ({"taesd": model.decode_tiny} if options.taesd else {})
-    for name, glance in glances.items():
-        print(f"{name}, {Path(options.base).name}: {cosine(model, binder, latents, options.sound, glance):.3f}")
+    approximations = {"half": model.decode_half} | ({"taesd": model.decode_tiny} if options.taesd else {})
+    for name, decode_approximately in approximations.items():
+        print(f"{name}, {Path(options.base).name}: {cosine(model, binder, latents, options.sound, decode_approximately):.3f}")
 
 
 if __name__ == "__main__":

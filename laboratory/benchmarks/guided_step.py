@@ -18,7 +18,6 @@ from aligner.binders.imagebind.audio import MEAN, SAMPLE_RATE, STD, audio_input
 from aligner.binders.imagebind.tokenizer import tokenize
 from aligner.binders.imagebind.towers import CLIP_FRAMES, MEL_BINS, MEL_FRAMES
 from aligner.binders.imagebind.vision import clip_input
-from aligner.conditions.condition import named
 from aligner.conditions.encoding import frames_condition, text_condition
 from aligner.guidance.objective import Objective
 from aligner.guidance.pairs import pairs
@@ -59,7 +58,7 @@ class OurStep:
     def __init__(self, scene: Scene):
         self.scene = scene
         video = frames_condition(scene.binder, scene.clips.flatten(0, 1), Fraction(CLIP_FRAMES))
-        conditions = named([video, text_condition(scene.binder, PROMPT)])
+        conditions = label_conditions([video, text_condition(scene.binder, PROMPT)])
         self.objective = Objective(
             lambda signal: signal.embed(scene.binder, CLIPS),
             {name: condition.embedding for name, condition in conditions.items()},

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from aligner.errors import AlignerError
-from aligner.guidance.rule import Guidance
+from aligner.guidance.gradient import Paper, Released
+from aligner.guidance.rule import Rule, Unguided
+from aligner.guidance.search import Search
 
 from ..world import Scene, right_caption, vague_caption, wrong_caption
 
@@ -28,11 +30,12 @@ TASKS = {
 }
 
 #: How a result is steered.
-METHODS: dict[str, Guidance | None] = {
-    "unguided": None,
-    "paper": Guidance("paper"),
-    "released": Guidance("released"),
-    "default": Guidance(),
+METHODS: dict[str, Rule] = {
+    "unguided": Unguided(),
+    "paper": Paper(checkpointing=False),
+    # The authors' code tunes no prompts.
+    "released": Released(prompt_rates={}, checkpointing=False),
+    "default": Search(),
 }
 
 CAPTIONS: dict[str, Callable[[Scene, int], str]] = {

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import torch
 
-from aligner.binders.imagebind import embed_text
+from aligner.binders.base import sampling_of
 from aligner.conditions.condition import Condition
 from aligner.demo import family
 from aligner.files.atomic import written_whole
 from aligner.generation import Generation, generate
 from aligner.generators.animatediff import AnimateDiff
 from aligner.generators.audioldm import AudioLDM
-from aligner.generators.base import Denoiser
-from aligner.generators.joint import Together
+from aligner.generators.base import Generator
+from aligner.generators.joint import JointDenoiser
 from aligner.generators.signals import Signal
-from aligner.guidance.rule import RULES, Guidance
-from aligner.timing.clips import CLIP_SAMPLINGS
+from aligner.guidance.rule import Rule
 
+from ..weights import fingerprint, load_second_imagebind
 from ..world import FPS, FRAMES, SECONDS, SIDE, Clip, clip, scene
 from .cells import CAPTIONS, METHODS, TASKS, Cell
 from .instruments import Instruments, sound_of, video_of
@@ -31,7 +31,7 @@ BATCH = 8
 #: Fewer than the paper's 30 and 25, for all ways alike: the demo models need no more.
 STEPS = 20
 AUDIO_CFG = 2.5
-#: To be raised when something changes what samples are like, or what is measured of them, that no setting tells of.
+#: Increase when code changes results or measures in a way no setting records; cached rows are then discarded.
 EDITION = 2
 
 
@@ -44,7 +44,7 @@ class Models:
     instruments: Instruments
     fingerprint: str
 
-    def denoiser(self, streams: Sequence[str], steps: int = STEPS) -> Denoiser:
+    def denoiser(self, streams: Sequence[str], steps: int = STEPS) -> Generator:
         made = {
             "audio": lambda: self.audioldm.denoiser(seconds=SECONDS, steps=steps, cfg=AUDIO_CFG),
             "video": lambda: self.animatediff.denoiser(
@@ -52,7 +52,7 @@ class Models:
             ),
         }
         denoisers = [made[stream]() for stream in streams]
-        return denoisers[0] if len(denoisers) == 1 else Together(denoisers)
+        return denoisers[0] if len(denoisers) == 1 else JointDenoiser(denoisers)
 
 
 def demo_models() -> Models:
@@ -60,8 +60,8 @@ def demo_models() -> Models:
     return Models(
         family.load_demo_audioldm(),
         family.load_demo_animatediff(),
-        Instruments(family.load_demo_judge(), family.load_second_imagebind(), family.load_demo_imagebind()),
-        family.fingerprint(),
+        Instruments(family.load_demo_judge(), load_second_imagebind(), family.load_demo_imagebind()),
+        fingerprint(),
     )
 
 
@@ -70,11 +70,11 @@ def rows_of(cell: Cell, models: Models, split: str, samples: int, work: Path | N
 
     work: folder where rows are kept, so that a run can be stopped. Those of other models or settings are not used.
     """
-    guidance, made_by = METHODS[cell.method], settings_of(cell, models)
+    rule, made_by = METHODS[cell.method], settings_of(cell, models)
     path = work / split / f"{cell.name}.json" if work else None
     rows = _kept_rows(path, made_by)
     for first in range(len(rows), samples, BATCH):
-        rows += _batch(cell, models, split, first, min(BATCH, samples - first), guidance)
+        rows += _batch(cell, models, split, first, min(BATCH, samples - first), rule)
         if path:
             with written_whole(path) as partial:
                 partial.write_text(json.dumps({"made_by": made_by, "rows": rows}), encoding="utf-8")
@@ -83,9 +83,8 @@ def rows_of(cell: Cell, models: Models, split: str, samples: int, work: Path | N
 
 def settings_of(cell: Cell, models: Models) -> str:
     """All that the rows of a cell depend on, in words that differ where it does."""
-    guidance = METHODS[cell.method]
-    rule = RULES[guidance.rule] if guidance else None
-    return f"{models.fingerprint} {guidance} {rule} {STEPS} {AUDIO_CFG} {family.VIDEO_CFG} edition {EDITION}"
+    rule = METHODS[cell.method]
+    return f"{models.fingerprint} {rule} {STEPS} {AUDIO_CFG} {family.VIDEO_CFG} edition {EDITION}"
 
 
 def _kept_rows(path: Path | None, made_by: str) -> list[dict]:
@@ -95,13 +94,13 @@ def _kept_rows(path: Path | None, made_by: str) -> list[dict]:
     return found["rows"] if found["made_by"] == made_by else []
 
 
-def _batch(cell: Cell, models: Models, split: str, first: int, count: int, steering: Guidance | None) -> list[dict]:
+def _batch(cell: Cell, models: Models, split: str, first: int, count: int, rule: Rule) -> list[dict]:
     task, indices = TASKS[cell.task], range(first, first + count)
     clips = [clip(scene(split, index)) for index in indices]
     captions = [CAPTIONS[cell.caption](each.scene, index) for each, index in zip(clips, indices)]
     given = given_signal(task.given, clips)
     began = time.perf_counter()
-    result = generated(models, task.generates, captions, given, steering, seed=first, steps=STEPS)
+    result = generated(models, task.generates, captions, given, rule, seed=first, steps=STEPS)
     seconds = (time.perf_counter() - began) / count
     rows = models.instruments.measured(result.signals, [each.scene.event.name for each in clips], given)
     return [{"index": index, **row, "seconds": seconds} for index, row in zip(indices, rows)]
@@ -112,7 +111,7 @@ def generated(
     streams: Sequence[str],
     captions: Sequence[str],
     given: Signal | None,
-    guidance: Guidance | None,
+    rule: Rule,
     *,
     seed: int,
     steps: int = STEPS,
@@ -120,10 +119,10 @@ def generated(
     """A batch of results, each with its own caption and its own condition; sample k is drawn from seed + k."""
     denoiser, binder = models.denoiser(streams, steps), models.instruments.binder
     conditions = []
-    if guidance:
-        conditions = [Condition(embed_text(binder, captions), RULES[guidance.rule].text_weight)]
+    if rule.guides:
+        conditions = [Condition(binder.embed_text(captions), prompt=True)]
         if given is not None:
-            clips = CLIP_SAMPLINGS[guidance.clips]
+            clips = sampling_of(binder, rule.comparison.clips)
             with torch.no_grad():
                 conditions.append(Condition(given.embed(binder, clips)))
     return generate(
@@ -133,7 +132,7 @@ def generated(
         batch=len(captions),
         binder=binder,
         conditions=conditions,
-        guidance=guidance,
+        rule=rule,
     )
 
 

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ...aligner.conditions.timeline import Timeline
 from ...aligner.timing.curves import parse_curve
-from ...aligner.timing.intervals import Part
+from ...aligner.timing.intervals import Interval
 from ..types import CATEGORY, ConditionsType
 
 #: Times in seconds. As an end 0 stands for the end of the whole.
@@ -66,8 +66,8 @@ class ConditionTimeline(io.ComfyNode):
     @classmethod
     def execute(cls, conditions, source_start, source_end, start, end, strength, schedule, others=()) -> io.NodeOutput:
         timeline = Timeline(
-            Part(source_start, source_end or None),
-            Part(start, end or None),
+            Interval(source_start, source_end or None),
+            Interval(start, end or None),
             parse_curve(strength),
             parse_curve(schedule),
         )

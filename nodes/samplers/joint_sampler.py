@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ...aligner.generators.animatediff import AnimateDiff
 from ...aligner.generators.audioldm import AudioLDM
-from ...aligner.generators.joint import Together
+from ...aligner.generators.joint import JointDenoiser
 from ...aligner.guidance.pairs import JOINT
 from ...aligner.guidance.rule import PROMPT_RATES, Guidance
 from ..host import results
@@ -237,7 +237,7 @@ class JointSampler(io.ComfyNode):
             negative_prompt=audio_negative_prompt,
             window=window or None,
         )
-        both = Together([inpainting(video, latent), audio])
+        both = JointDenoiser([inpainting(video, latent), audio])
         prompts = both.prompts({stream: [text] for stream, text in texts.items()})
         if tuned_prompt:
             prompts = tuned_prompt.for_streams(both.streams, prompts)

@@ -10,7 +10,7 @@ from aligner.conditions.condition import Condition
 from aligner.conditions.encoding import text_condition
 from aligner.errors import AlignerError
 from aligner.generation import generate, objective_of
-from aligner.generators.joint import Together
+from aligner.generators.joint import JointDenoiser
 from aligner.generators.signals import Sound
 from aligner.guidance.objective import Objective
 from aligner.guidance.rule import Guidance
@@ -84,13 +84,13 @@ def test_every_sample_has_its_own_choice(denoiser, binder, conditions):
 
 def test_streams_are_chosen_for_each_other(audioldm, animatediff, binder):
     """Two generators, three noises each: the pair that fits best is one of nine."""
-    couple = Together(
+    couple = JointDenoiser(
         [
             animatediff.denoiser(frames=2, height=64, width=64, fps=4, steps=STEPS),
             audioldm.denoiser(seconds=0.5, steps=STEPS),
         ]
     )
-    assert couple.couplings == (("video",), ("audio",))
+    assert couple.coupled_streams == (("video",), ("audio",))
     guidance = Guidance(candidates={"video": 3, "audio": 3}, chosen_at=0.9)  # all but one of the steps
     objective, prompts = objective_of(couple, binder, [], guidance=guidance), couple.prompts(["a dog", "a dog"])
     starts = [couple.start([torch.Generator().manual_seed(2 * k + row) for row in range(2)]) for k in range(3)]
@@ -180,7 +180,7 @@ def test_settings_that_cannot_work_are_refused(settings):
 
 def test_only_what_is_tried_more_often_is_followed_more_often(audioldm, animatediff, binder):
     """Five sounds and two clips: ten pairs, of which the best is taken."""
-    couple = Together(
+    couple = JointDenoiser(
         [
             animatediff.denoiser(frames=2, height=64, width=64, fps=4, steps=STEPS),
             audioldm.denoiser(seconds=0.5, steps=STEPS),
@@ -206,7 +206,7 @@ def test_only_what_is_tried_more_often_is_followed_more_often(audioldm, animated
 
 def test_the_same_sounds_are_tried_whatever_else_is(audioldm, animatediff, binder):
     """A stream's noises do not depend on how many another stream tries."""
-    couple = Together(
+    couple = JointDenoiser(
         [animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2), audioldm.denoiser(seconds=0.5, steps=2)]
     )
     target = [replace(text_condition(binder, "a dog barks"), streams=("audio",))]
@@ -232,7 +232,7 @@ def test_no_candidate_of_any_stream_has_another_ones_noise(audioldm, animatediff
         animatediff.denoiser(frames=4, height=64, width=64, fps=8, steps=2),
         audioldm.denoiser(seconds=0.5, steps=2),
     ]
-    couple, draw = Together(denoisers[::-1] if order else denoisers), [torch.Generator().manual_seed(7)]
+    couple, draw = JointDenoiser(denoisers[::-1] if order else denoisers), [torch.Generator().manual_seed(7)]
     noises = [couple.start(draw) for _ in range(3)]
     for stream in couple.streams:
         values = torch.cat([noise[stream].flatten() for noise in noises])
@@ -242,7 +242,7 @@ def test_no_candidate_of_any_stream_has_another_ones_noise(audioldm, animatediff
 
 
 def test_what_nothing_compares_is_not_tried_twice(audioldm, animatediff, binder):
-    couple = Together(
+    couple = JointDenoiser(
         [animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2), audioldm.denoiser(seconds=0.5, steps=2)]
     )
     target, seen = [replace(text_condition(binder, "a dog barks"), streams=("audio",))], []
@@ -260,7 +260,7 @@ def test_what_nothing_compares_is_not_tried_twice(audioldm, animatediff, binder)
 
 
 def test_a_choice_that_nothing_compares_is_an_error(audioldm, animatediff, binder):
-    couple = Together(
+    couple = JointDenoiser(
         [animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2), audioldm.denoiser(seconds=0.5, steps=2)]
     )
     target = [replace(text_condition(binder, "a dog barks"), streams=("audio",))]
@@ -302,7 +302,7 @@ def test_of_what_is_refused_the_best_is_taken_only_where_all_are():
 
 def test_a_silent_sound_loses_in_every_pair(animatediff, audioldm, binder, monkeypatch):
     """Whatever video it is tried with."""
-    couple = Together(
+    couple = JointDenoiser(
         [animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2), audioldm.denoiser(seconds=0.5, steps=2)]
     )
     silent, seen = iter([True, True, False]), []
@@ -337,20 +337,20 @@ def test_what_is_silent_is_passed_over(denoiser, binder, conditions, monkeypatch
 
 
 def test_of_a_long_sound_every_piece_is_chosen_by_itself(audioldm, binder, conditions):
-    """Spliced of several noises, each for a piece of the time, and at least as near as any of them."""
+    """Spliced of several noises, each for a segment of the time, and at least as near as any of them."""
     denoiser = audioldm.denoiser(seconds=6, steps=STEPS, window=2.0)
-    assert len(denoiser.pieces) > 2
+    assert len(denoiser.segments) > 2
     seen = []
     _run(denoiser, binder, conditions, candidates={"audio": TRIED}, chosen_at=0.2, on_step=seen.append)
     (choice,) = [step for step in seen if step.tried]
     followed = [step.clean["audio"] for step in seen if step.index == 0 and not step.tried][:TRIED]
     second, picked = followed[0].shape[2] / float(denoiser.seconds), []
-    for part in denoiser.pieces:
+    for part in denoiser.segments:
         # Its middle third: the ends are faded into the neighbours.
         start, end = part.start * second, min(part.until, 6) * second
-        piece = slice(round((2 * start + end) / 3), round((start + 2 * end) / 3))
+        segment = slice(round((2 * start + end) / 3), round((start + 2 * end) / 3))
         same = [
-            k for k, each in enumerate(followed) if torch.equal(each[:, :, piece], choice.clean["audio"][:, :, piece])
+            k for k, each in enumerate(followed) if torch.equal(each[:, :, segment], choice.clean["audio"][:, :, segment])
         ]
         assert len(same) == 1
         picked += same
@@ -361,7 +361,7 @@ def test_of_a_long_sound_every_piece_is_chosen_by_itself(audioldm, binder, condi
 def test_pieces_between_the_clips_are_an_error(audioldm, binder, conditions):
     """All candidates would be alike there, and the first would win."""
     denoiser, seen = audioldm.denoiser(seconds=20, steps=STEPS, window=2.0), []
-    with pytest.raises(AlignerError, match="piece by piece, but at .* clips upstream leave gaps.* short or released"):
+    with pytest.raises(AlignerError, match="segment by segment, but at .* clips upstream leave gaps.* short or released"):
         _run(denoiser, binder, conditions, candidates={"audio": 2}, clips="upstream", on_step=seen.append)
     assert not seen
     _run(

@@ -10,13 +10,13 @@ from aligner.generators.signals import LatentFrames
 from aligner.guidance.approximate_decoding import gradient_cosine
 
 
-def _frames(glance, seeded):
-    return LatentFrames(torch.randn(2, 4, 3, 8, 8, generator=seeded), Fraction(8), lambda latents: latents, glance)
+def _frames(decode_approximately, seeded):
+    return LatentFrames(torch.randn(2, 4, 3, 8, 8, generator=seeded), Fraction(8), lambda latents: latents, decode_approximately)
 
 
 def _loss(frames):
     """Looks at two frames of three, and weighs what it sees by its place."""
-    seen = frames.glance(frames.latents[:, :, :2])
+    seen = frames.decode_approximately(frames.latents[:, :, :2])
     return (seen * torch.linspace(1, 2, seen[0].numel()).view(seen[0].shape)).flatten(1).sum(1)
 
 

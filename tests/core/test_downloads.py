@@ -19,6 +19,7 @@ import pytest
 
 import aligner
 from aligner import errors
+from aligner import files as files_package
 from aligner.errors import AlignerError
 from aligner.files import downloads
 from aligner.files.downloads import RemoteFile, download, hub_files
@@ -195,7 +196,7 @@ def test_a_connection_that_ends_early_is_an_error_after_which_it_goes_on(hub, tm
 
 @pytest.mark.parametrize("changes", [{"sha256": "0" * 64}, {"size": 5_120_001}])
 def test_what_is_not_what_was_announced_is_deleted(hub, tmp_path, changes):
-    with pytest.raises(AlignerError, match="not the file that was announced"):
+    with pytest.raises(AlignerError, match="other data than the announced file"):
         download([big(hub, **changes)], tmp_path, nothing)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
@@ -254,7 +255,7 @@ def test_a_web_page_that_was_wanted_arrives(hub, tmp_path):
 
 def test_a_size_that_nobody_knows_is_refused(hub, tmp_path):
     hub.length = False
-    with pytest.raises(AlignerError, match=f"does not tell how large the file is.* {BY_HAND}"):
+    with pytest.raises(AlignerError, match=f"does not state the size of the file.* {BY_HAND}"):
         download([big(hub, size=None)], tmp_path, nothing)
 
 
@@ -264,7 +265,7 @@ def test_a_server_that_does_not_tell_the_size_is_held_to_the_one_announced(hub, 
     assert {total for _, total in seen} == {len(BIG)} and seen[-1][0] == len(BIG)
     (tmp_path / "unet/model.safetensors").unlink()
     seen.clear()
-    with pytest.raises(AlignerError, match=f"not the file that was announced.* {BY_HAND}"):
+    with pytest.raises(AlignerError, match=f"other data than the announced file.* {BY_HAND}"):
         download([big(hub, size=1000)], tmp_path, lambda *progress: seen.append(progress))
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     assert all(done <= total for done, total in seen)
@@ -341,7 +342,7 @@ def test_a_drive_that_is_not_there_is_an_error():
         def exists(self) -> bool:
             return False
 
-    with pytest.raises(AlignerError, match=r"^Z:\\models\\imagebind is on a drive that is not there"):
+    with pytest.raises(AlignerError, match=r"^Z:\\models\\imagebind is on a drive that does not exist"):
         downloads._require_room(Gone("Z:\\models\\imagebind"), 1)
 
 
@@ -414,7 +415,8 @@ def imported(monkeypatch, tmp_path) -> Callable[[str], ModuleType]:
         "pack": pack,
         "pack.nodes": nodes,
         "pack.aligner": aligner,
-        "pack.aligner.downloads": downloads,
+        "pack.aligner.files": files_package,
+        "pack.aligner.files.downloads": downloads,
         "pack.aligner.errors": errors,
         "comfy_api": MagicMock(),
         "comfy_api.latest": api,
@@ -425,7 +427,7 @@ def imported(monkeypatch, tmp_path) -> Callable[[str], ModuleType]:
 
     def load(name: str) -> ModuleType:
         with patch.dict(sys.modules, modules):
-            return importlib.import_module(f"pack.nodes.{name}")
+            return importlib.import_module(f"pack.nodes.loaders.{name}")
 
     return load
 

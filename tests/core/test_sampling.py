@@ -17,7 +17,7 @@ from aligner.sampling import _descend, sample
 from aligner.tensors.checkpointing import checkpointed
 from aligner.timing.clips import CLIP_SAMPLINGS
 from aligner.timing.curves import parse_curve
-from aligner.timing.intervals import Part
+from aligner.timing.intervals import Interval
 from laboratory.random_models import load_random_imagebind
 
 from .reference import network, paper_rule, released_rule
@@ -381,7 +381,7 @@ def test_a_schedule_that_counts_at_one_guided_step_moves_something(denoiser, pro
 def test_a_condition_between_the_clips_is_an_error_before_sampling(audioldm, prompts, binder, text_condition, settings):
     """Of 10 s ImageBind's own sampling hears 0 to 2, 4 to 6 and 8 to 10."""
     denoiser, steps = audioldm.denoiser(seconds=10, steps=6), []
-    between = Condition(text_condition.embedding, timeline=Timeline(target=Part(2.1, 3.9)))
+    between = Condition(text_condition.embedding, timeline=Timeline(target=Interval(2.1, 3.9)))
     guidance = Guidance("released", clips="upstream")
     with pytest.raises(AlignerError, match="'text' steers 2.1 s to 3.9 s.* Choose clips short or released"):
         generate(

@@ -13,9 +13,9 @@ from aligner.conditions.timeline import Timeline
 from aligner.errors import AlignerError, CheckpointError
 from aligner.files.weights import open_weights, save_weights
 from aligner.timing.curves import Curve
-from aligner.timing.intervals import Part
+from aligner.timing.intervals import Interval
 
-TIMELINE = Timeline(Part(0.5, 2.0), Part(1.0), Curve(((0.0, 1.0), (2.0, 0.5))), Curve(((0.0, 0.25),)))
+TIMELINE = Timeline(Interval(0.5, 2.0), Interval(1.0), Curve(((0.0, 1.0), (2.0, 0.5))), Curve(((0.0, 0.25),)))
 CONDITIONS = [
     Condition(
         Embedding(torch.randn(1, 2, 8), ((0.0, 1.0), (0.5, 1.5)), "video"),

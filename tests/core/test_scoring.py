@@ -8,7 +8,7 @@ from aligner.conditions.condition import Condition
 from aligner.conditions.timeline import Timeline
 from aligner.errors import AlignerError
 from aligner.guidance.scoring import score
-from aligner.timing.intervals import Part
+from aligner.timing.intervals import Interval
 
 
 def condition(width: int = 4, spans=None, **settings) -> Condition:
@@ -29,4 +29,4 @@ def test_what_another_imagebind_encoded_does_not_matter_without_weight():
 def test_a_target_between_the_clips_is_an_error():
     result = condition(spans=((0.0, 2.0), (4.0, 6.0), (8.0, 10.0)), duration=10)
     with pytest.raises(AlignerError, match="'text' steers 2.1 s to 3.9 s, but its strength is 0 on all clips"):
-        score([result], [condition(timeline=Timeline(target=Part(2.1, 3.9)))])
+        score([result], [condition(timeline=Timeline(target=Interval(2.1, 3.9)))])

@@ -1,10 +1,10 @@
-"""Latents of which every piece comes from another candidate."""
+"""Latents of which every segment comes from another candidate."""
 
 import pytest
 import torch
 
 from aligner.generators.inpainting import Inpainting
-from aligner.generators.joint import Together
+from aligner.generators.joint import JointDenoiser
 from aligner.guidance.splicing import Estimate, spliced
 
 STEPS, TAKEN, SAMPLES = 10, 4, 64
@@ -35,7 +35,7 @@ def random(denoiser):
 
 @pytest.fixture
 def turns(denoiser):
-    return [k % 2 for k in range(len(denoiser.pieces))]
+    return [k % 2 for k in range(len(denoiser.segments))]
 
 
 def test_noises_are_as_loud_where_they_meet_as_elsewhere(denoiser, random, turns):
@@ -76,7 +76,7 @@ def test_what_a_mask_keeps_stays_to_the_bit(denoiser, random, turns):
 
 @pytest.mark.parametrize("steps", [(6, 4), (3, 2), (5, 5), (3, 7)])
 def test_streams_that_take_turns_have_the_noise_of_their_own_steps(animatediff, audioldm, steps):
-    couple = Together(
+    couple = JointDenoiser(
         [
             animatediff.denoiser(frames=2, height=64, width=64, fps=2, steps=steps[0]),
             audioldm.denoiser(seconds=1, steps=steps[1]),
@@ -89,5 +89,5 @@ def test_streams_that_take_turns_have_the_noise_of_their_own_steps(animatediff, 
         for denoiser, (name,) in ((denoiser, denoiser.streams) for denoiser in couple.denoisers):
             alone = denoiser.noised({name: clean[name]}, noise, taken[name])
             assert torch.equal(together[name], alone[name])
-        for name in couple.stepping(index) if index < couple.steps else ():
+        for name in couple.active_streams(index) if index < couple.steps else ():
             taken[name] += 1

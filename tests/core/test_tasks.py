@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from aligner.binders.base import Embedding
-from aligner.conditions.condition import Condition, named
+from aligner.conditions.condition import Condition, label_conditions
 from aligner.errors import AlignerError
 from aligner.guidance.pairs import IMAGE_TO_AUDIO, VIDEO_TO_AUDIO, pairs
 
 
 def _conditions(*modalities, weight=1.0):
-    return named([Condition(Embedding(torch.ones(1, 1, 2), None, modality), weight) for modality in modalities])
+    return label_conditions([Condition(Embedding(torch.ones(1, 1, 2), None, modality), weight) for modality in modalities])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from aligner.guidance.objective import Objective
 from aligner.guidance.pairs import Pair, pairs
 from aligner.guidance.scoring import score
 from aligner.timing.curves import Curve
-from aligner.timing.intervals import Part
+from aligner.timing.intervals import Interval
 
 #: Four clips of a second in four directions, and a result that lasts as long.
 SPANS = tuple((float(k), float(k + 1)) for k in range(4))
@@ -40,7 +40,7 @@ def condition(timeline: Timeline | None = None, weight: float = 1.0, embedding: 
 
 
 def test_a_part_of_the_condition_steers_another_part_of_the_result():
-    placed = condition(Timeline(source=Part(2.0, 4.0), target=Part(1.0)))
+    placed = condition(Timeline(source=Interval(2.0, 4.0), target=Interval(1.0)))
     assert torch.equal(placed.target.clips, RECORDING.clips[:, 2:])
     assert placed.target.spans == ((1.0, 2.0), (2.0, 3.0))
     assert aligned(heard(0, 2, 3, 3), placed).scores["audio ~ 0"].item() == pytest.approx(1)
@@ -49,7 +49,7 @@ def test_a_part_of_the_condition_steers_another_part_of_the_result():
 
 def test_two_conditions_share_the_time():
     first, second = (
-        condition(Timeline(target=Part(*part)), embedding=heard(k, k, k, k))
+        condition(Timeline(target=Interval(*part)), embedding=heard(k, k, k, k))
         for k, part in enumerate([(0.0, 2.0), (2.0, None)])
     )
     followed, swapped = aligned(heard(0, 0, 1, 1), first, second), aligned(heard(1, 1, 0, 0), first, second)
@@ -76,7 +76,7 @@ def test_strength_is_how_much_each_second_counts(compare):
 
 
 def test_half_of_a_clip_counts_half():
-    half = condition(Timeline(target=Part(0.0, 1.5)), embedding=heard(0, 0, 0, 0))
+    half = condition(Timeline(target=Interval(0.0, 1.5)), embedding=heard(0, 0, 0, 0))
     assert aligned(heard(0, 1, 1, 1), half).scores["audio ~ 0"].item() == pytest.approx(1 / 1.5)
 
 
@@ -103,7 +103,7 @@ def test_a_moment_at_which_nothing_counts_still_has_a_figure():
 
 def test_what_lies_between_the_clips_is_an_error_and_not_nothing():
     gaps = replace(heard(0, 1, 2), spans=((0.0, 2.0), (4.0, 6.0), (8.0, 10.0)))
-    between, beside = (condition(Timeline(target=Part(*part))) for part in ((2.1, 3.9), (3.9, 4.1)))
+    between, beside = (condition(Timeline(target=Interval(*part))) for part in ((2.1, 3.9), (3.9, 4.1)))
     with pytest.raises(AlignerError, match="'1' steers 2.1 s to 3.9 s, but .* audio .* Choose clips short or released"):
         aligned(gaps, beside, between)
     assert aligned(gaps, beside).weights["audio ~ 0"] == pytest.approx(0.05 / 3)
@@ -117,23 +117,23 @@ def test_without_a_timeline_nothing_is_computed_otherwise():
 
 def test_a_piece_of_the_result_is_compared_by_itself():
     result = heard(0, 1, 0, 0)
-    first, last = (aligned(result, condition(), within=part) for part in (Part(0.0, 2.0), Part(2.0)))
+    first, last = (aligned(result, condition(), within=part) for part in (Interval(0.0, 2.0), Interval(2.0)))
     assert first.loss.item() == pytest.approx(0) and last.loss.item() == pytest.approx(0.5)
     assert last.scores["audio ~ 0"].item() == pytest.approx(0)
 
 
 def test_what_counts_nowhere_in_a_piece_weighs_nothing_there():
-    early = condition(Timeline(target=Part(0.0, 1.0)))
-    assert aligned(heard(3, 3, 3, 3), early, within=Part(2.0)).loss == 0
+    early = condition(Timeline(target=Interval(0.0, 1.0)))
+    assert aligned(heard(3, 3, 3, 3), early, within=Interval(2.0)).loss == 0
 
 
 def test_a_source_shorter_than_a_clip_is_the_clip_that_it_lies_in():
-    assert torch.equal(condition(Timeline(source=Part(2.1, 2.3))).target.clips, RECORDING.clips[:, 2:3])
+    assert torch.equal(condition(Timeline(source=Interval(2.1, 2.3))).target.clips, RECORDING.clips[:, 2:3])
 
 
 def test_a_picture_and_a_text_have_no_time_of_their_own():
     text = Embedding(torch.eye(4)[None, :1], None, "text")
-    late = condition(Timeline(source=Part(7.0), target=Part(2.0)), embedding=text)
+    late = condition(Timeline(source=Interval(7.0), target=Interval(2.0)), embedding=text)
     assert late.target is text
     assert aligned(heard(1, 1, 0, 0), late).scores["audio ~ 0"].item() == pytest.approx(1)
     picture = replace(text, modality="image")
@@ -143,19 +143,19 @@ def test_a_picture_and_a_text_have_no_time_of_their_own():
 def test_generated_pairs_have_no_timeline_and_follow_pieces():
     objective = Objective(lambda one: one, {}, [Pair("video", "audio", given=False)], "per_clip")
     streams = {"video": heard(0, 1, 2, 3), "audio": heard(0, 1, 1, 1)}
-    assert objective.alignment(streams, within=Part(0.0, 2.0)).loss.item() == pytest.approx(0)
-    assert objective.alignment(streams, within=Part(2.0)).loss.item() == pytest.approx(0.5), "half of the time"
+    assert objective.alignment(streams, within=Interval(0.0, 2.0)).loss.item() == pytest.approx(0)
+    assert objective.alignment(streams, within=Interval(2.0)).loss.item() == pytest.approx(0.5), "half of the time"
 
 
 def test_in_a_piece_generated_streams_are_both_meant_there():
     objective = Objective(lambda one: one, {}, [Pair("video", "audio", given=False)], "mean")
     streams = {"video": heard(0, 0, 1, 1), "audio": heard(0, 0, 2, 2)}
-    assert objective.alignment(streams, within=Part(0.0, 2.0)).loss.item() == pytest.approx(0)
-    assert objective.alignment(streams, within=Part(2.0)).loss.item() == pytest.approx(0.5)
+    assert objective.alignment(streams, within=Interval(0.0, 2.0)).loss.item() == pytest.approx(0)
+    assert objective.alignment(streams, within=Interval(2.0)).loss.item() == pytest.approx(0.5)
 
 
 def test_scores_respect_timelines():
-    placed = condition(Timeline(source=Part(0.0, 1.0), target=Part(3.0)))
+    placed = condition(Timeline(source=Interval(0.0, 1.0), target=Interval(3.0)))
     cosines, overall = score([Condition(heard(1, 1, 1, 0))], [placed], "per_clip")
     assert cosines == {"audio ~ video": pytest.approx(1)} and overall == pytest.approx(1)
     with pytest.raises(AlignerError, match="steers 3 s to the end, but the result lasts 2 s"):
@@ -165,22 +165,22 @@ def test_scores_respect_timelines():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: Part(-1.0), "must start at 0 s"),
-        (lambda: Part(2.0, 2.0), "2 s to 2 s does not"),
+        (lambda: Interval(-1.0), "must start at 0 s"),
+        (lambda: Interval(2.0, 2.0), "2 s to 2 s does not"),
         (lambda: Timeline(strength=Curve(((0.0, 0.0),))), "strength of this timeline is 0 everywhere"),
         (lambda: Timeline(schedule=Curve(((0.0, 0.0),))), "schedule of this timeline is 0 everywhere"),
         (lambda: Timeline(schedule=Curve(((2.0, 0.0), (3.0, 1.0)))), "schedule .* 0 everywhere.* between 0 and 1"),
         (lambda: Timeline(schedule=Curve(((-1.0, 1.0), (0.0, 0.0)))), "schedule .* 0 everywhere.* between 0 and 1"),
         (
-            lambda: Timeline(target=Part(2.3)).require_within(Fraction(23, 10)),
+            lambda: Timeline(target=Interval(2.3)).require_within(Fraction(23, 10)),
             "steers 2.3 s to the end, but the result lasts 2.3 s",
         ),
-        (lambda: condition(Timeline(source=Part(4.5))).target, "ends at 4 s, but of it 4.5 s to the end should steer"),
+        (lambda: condition(Timeline(source=Interval(4.5))).target, "ends at 4 s, but of it 4.5 s to the end should steer"),
         (
-            lambda: Timeline(target=Part(2.0), strength=Curve(((0.0, 1.0), (2.0, 0.0)))).require_within(4.0),
+            lambda: Timeline(target=Interval(2.0), strength=Curve(((0.0, 1.0), (2.0, 0.0)))).require_within(4.0),
             "steers 2 s to the end, but all that time its strength is 0",
         ),
-        (lambda: Timeline(target=Part(5.0, 6.0)).require_within(4.0), "steers 5 s to 6 s, but the result lasts 4 s"),
+        (lambda: Timeline(target=Interval(5.0, 6.0)).require_within(4.0), "steers 5 s to 6 s, but the result lasts 4 s"),
     ],
 )
 def test_a_timeline_that_cannot_be_is_an_error_that_says_why(make, message):

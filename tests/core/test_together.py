@@ -13,7 +13,7 @@ from aligner.conditions.condition import Condition
 from aligner.conditions.encoding import text_condition
 from aligner.errors import AlignerError
 from aligner.generation import generate
-from aligner.generators.joint import Together
+from aligner.generators.joint import JointDenoiser
 from aligner.guidance.rule import Guidance
 
 from .reference import joint_released_rule
@@ -24,7 +24,7 @@ PAIRS = ["video ~ generated audio", "video ~ text", "audio ~ text"]
 
 def _together(animatediff, audioldm, video_steps=6, audio_steps=6, side=SIDE, frames=FRAMES, fps=FPS):
     video = animatediff.denoiser(frames=frames, fps=fps, height=side, width=side, steps=video_steps)
-    return Together([video, audioldm.denoiser(seconds=video.seconds, steps=audio_steps)])
+    return JointDenoiser([video, audioldm.denoiser(seconds=video.seconds, steps=audio_steps)])
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def _guided(denoiser, binder, conditions, seed=0, batch=1, between=1.0, prompts=
     )
 
 
-# --- stepping -------------------------------------------------------------------------------------------------------
+# --- active_streams -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("video_steps, audio_steps", [(4, 4), (3, 7), (7, 3), (1, 5), (5, 6)])
@@ -69,9 +69,9 @@ def test_unguided_streams_are_what_each_generator_makes_alone(animatediff, audio
 def test_every_step_of_every_stream_is_taken_once_and_in_order(animatediff, audioldm, steps):
     together, taken = _together(animatediff, audioldm, *steps), {"video": [], "audio": []}
     for index in range(together.steps):
-        stepping = list(together._turns(index))
-        assert stepping
-        for denoiser, own in stepping:
+        active_streams = list(together._turns(index))
+        assert active_streams
+        for denoiser, own in active_streams:
             taken[denoiser.streams[0]].append(own)
     assert taken == {"video": list(range(steps[0])), "audio": list(range(steps[1]))}
 
@@ -97,13 +97,13 @@ def test_a_resting_stream_keeps_its_latent_and_its_estimate(animatediff, audiold
 def test_two_generators_of_one_stream_are_refused(audioldm):
     denoiser = audioldm.denoiser(seconds=1, steps=2)
     with pytest.raises(AlignerError, match="Two generators of one stream"):
-        Together([denoiser, denoiser])
+        JointDenoiser([denoiser, denoiser])
 
 
 def test_results_of_different_lengths_are_refused(animatediff, audioldm):
     video = animatediff.denoiser(frames=8, fps=4, height=SIDE, width=SIDE, steps=2)
     with pytest.raises(AlignerError, match="equally long, but there are video 2 s, audio 1.5 s"):
-        Together([video, audioldm.denoiser(seconds=1.5, steps=2)])
+        JointDenoiser([video, audioldm.denoiser(seconds=1.5, steps=2)])
 
 
 def test_a_sound_may_be_rounded_to_a_sample(animatediff, audioldm):
@@ -247,7 +247,7 @@ def test_an_unguided_run_scores_the_pair_of_streams(denoiser, prompts, binder):
 
 def test_video_to_video_with_a_new_sound(animatediff, audioldm, binder, text_condition, seeded):
     video = animatediff.denoiser(frames=FRAMES, fps=FPS, height=SIDE, width=SIDE, steps=10, denoise=0.3)
-    together = Together([video, audioldm.denoiser(seconds=video.seconds, steps=10)])
+    together = JointDenoiser([video, audioldm.denoiser(seconds=video.seconds, steps=10)])
     clean = torch.randn(1, *video.shape, generator=seeded)
     result = generate(
         together,

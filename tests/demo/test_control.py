@@ -13,7 +13,7 @@ from aligner.demo import family
 from aligner.demo.judge import names
 from aligner.generation import generate
 from aligner.guidance.rule import Guidance
-from aligner.timing.intervals import Part
+from aligner.timing.intervals import Interval
 from laboratory.evaluation.instruments import sound_of
 from laboratory.world import FPS, SAMPLE_RATE, SECONDS, Clip, Scene, clip, scene
 
@@ -30,7 +30,7 @@ def models():
 def placed(binder, shown: Clip, start: float):
     """A clip that steers SECONDS of the result from `start` on."""
     condition = frames_condition(binder, shown.frames, FPS, clips=Guidance().clips)
-    return replace(condition, timeline=Timeline(target=Part(start, start + SECONDS)))
+    return replace(condition, timeline=Timeline(target=Interval(start, start + SECONDS)))
 
 
 def test_two_halves_follow_two_conditions(models):

@@ -61,7 +61,7 @@ def minute():
         conditions=[text_condition(binder, text)],
         guidance=Guidance(candidates={"audio": 2}),
     ).signals["audio"]
-    edges = {round(part.start * RATE) for part in denoiser.pieces[1:]}
+    edges = {round(part.start * RATE) for part in denoiser.segments[1:]}
     spans = denoiser.windows.spans(denoiser.shape[1])
     edges |= {edge * model.compression * model.hop for span in spans for edge in span} - {0}
     return sound.waveform[0], sorted(edge for edge in edges if BLOCK < edge < MINUTE * RATE - BLOCK)
@@ -97,7 +97,7 @@ def _jumps(waveform: torch.Tensor, places: torch.Tensor, kind: str) -> torch.Ten
 
 
 def test_memory_does_not_grow_with_the_length():
-    # glibc keeps what it is given back, unless every tensor is a piece of memory of its own.
+    # glibc keeps what it is given back, unless every tensor is a segment of memory of its own.
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
     ten, sixty = (
         int(

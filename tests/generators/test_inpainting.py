@@ -8,7 +8,7 @@ from aligner.conditions.condition import Condition
 from aligner.errors import AlignerError
 from aligner.generation import generate
 from aligner.generators.inpainting import Inpainting
-from aligner.generators.joint import Together
+from aligner.generators.joint import JointDenoiser
 from aligner.guidance.rule import Guidance
 
 STEPS = 4
@@ -90,7 +90,7 @@ def test_a_denoiser_can_be_used_again(denoiser, clean, mask):
 
 def test_one_of_several_streams(denoiser, animatediff, clean, mask):
     video = animatediff.denoiser(frames=3, height=64, width=64, fps=5, steps=STEPS)
-    made = _run(Together([video, Inpainting(denoiser, {"audio": mask})]), clean).latents
+    made = _run(JointDenoiser([video, Inpainting(denoiser, {"audio": mask})]), clean).latents
     half = mask.shape[2] // 2
     assert torch.equal(made["audio"][:, :, :half], clean["audio"][:, :, :half])
 

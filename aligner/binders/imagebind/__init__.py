@@ -5,10 +5,10 @@ implementation; it loads the published weights, which are licensed CC BY-NC-SA 4
 """
 
 from ..base import Embedding
+from .binder import ImageBind
 from .checkpoint import load_imagebind, save_imagebind
 from .config import HUGE, ImageBindConfig, TowerConfig
 from .encode import embed_audio, embed_frames, embed_image, embed_text
-from .towers import ImageBind
 
 __all__ = [
     "HUGE",

@@ -11,6 +11,8 @@ from ...errors import AlignerError, CheckpointError
 from ...files.atomic import written_whole
 from ...files.strict_loading import fill, require_same
 from ...files.weights import WeightFile, open_weights
+from ..base import Fingerprint
+from .binder import ImageBind
 from .config import HUGE, ImageBindConfig
 from .official_names import (
     CAUSAL_MASK,
@@ -18,7 +20,7 @@ from .official_names import (
     official_name,
     official_state_dict,
 )
-from .towers import TEXT_LENGTH, ImageBind
+from .towers import TEXT_LENGTH
 
 CONFIG_METADATA = "imagebind_config"
 
@@ -52,7 +54,10 @@ def load_imagebind(
             kind="an ImageBind checkpoint",
             parts="ImageBind towers",
         )
-        fill(model, names, towers, dtype=dtype, device=device)
+        # From the weights as stored: casting them for another precision would change a digest.
+        fingerprint = Fingerprint()
+        fill(model, names, towers, dtype=dtype, device=device, on_tensor=fingerprint.add)
+    model.fingerprint = fingerprint.digest()
     return model
 
 

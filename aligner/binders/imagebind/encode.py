@@ -12,27 +12,25 @@ import torch
 
 from ...errors import AlignerError
 from ...tensors.checkpointing import recomputed
+from ...tensors.pixels import unit_range
 from ...tensors.resampling import resampled
 from ...timing.clips import ClipSampling, Span
-from ..base import Embedding, in_seconds
+from ..base import CLIPS_AT_ONCE, Embedding, in_seconds
 from .audio import LOWEST_RATE, SAMPLE_RATE, audio_input
 from .tokenizer import tokenize
-from .towers import ImageBind
-from .vision import clip_input, image_input, unit_range
-
-#: How many clips of a recording a tower takes together.
-CLIPS_AT_ONCE = 16
+from .towers import Towers
+from .vision import clip_input, image_input
 
 
-def embed_text(model: ImageBind, texts: Sequence[str]) -> Embedding:
+def embed_text(model: Towers, texts: Sequence[str]) -> Embedding:
     """Embed B texts; what exceeds 77 tokens is ignored. Raises AlignerError unless they are strings."""
     if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
         raise AlignerError("Texts to embed must be a list of at least one string.")
     with torch.inference_mode(False), torch.no_grad():
-        return Embedding(model.text(tokenize(texts).to(model.text.device)).unsqueeze(1), None, "text")
+        return Embedding(model.text(tokenize(texts).to(model.text.device)).unsqueeze(1), None, "text", model.fingerprint)
 
 
-def embed_image(model: ImageBind, pixels: torch.Tensor) -> Embedding:
+def embed_image(model: Towers, pixels: torch.Tensor) -> Embedding:
     """Embed pictures (B, 3, H, W): floats in 0..1 or uint8.
 
     The gradient flows to pixels that require it. Raises AlignerError for anything but finite RGB pictures.
@@ -41,11 +39,11 @@ def embed_image(model: ImageBind, pixels: torch.Tensor) -> Embedding:
     with _graph_only_for(pixels):
         pixels = unit_range(pixels.to(model.vision.device))
         _require_unit_range("pictures", pixels)
-        return Embedding(model.vision(image_input(pixels)).unsqueeze(1), None, "image")
+        return Embedding(model.vision(image_input(pixels)).unsqueeze(1), None, "image", model.fingerprint)
 
 
 def embed_frames(
-    model: ImageBind, frames: torch.Tensor, indices: torch.Tensor, spans: Sequence[Span], sampling: ClipSampling
+    model: Towers, frames: torch.Tensor, indices: torch.Tensor, spans: Sequence[Span], sampling: ClipSampling
 ) -> Embedding:
     """Embed one video as clips: B = 1.
 
@@ -58,11 +56,11 @@ def embed_frames(
         # A few clips at a time, of a long video once more in the backward pass, so that memory does not grow with it.
         look = _embedded_clips if len(indices) <= CLIPS_AT_ONCE else partial(recomputed, _embedded_clips)
         parts = [look(model, frames, chosen, sampling) for chosen in indices.split(CLIPS_AT_ONCE)]
-        return Embedding(torch.cat(parts).unsqueeze(0), in_seconds(spans), "video")
+        return Embedding(torch.cat(parts).unsqueeze(0), in_seconds(spans), "video", model.fingerprint)
 
 
 def embed_audio(
-    model: ImageBind,
+    model: Towers,
     waveform: torch.Tensor,
     sample_rate: int,
     sampling: ClipSampling,
@@ -97,7 +95,7 @@ def embed_audio(
                 ],
                 dim=1,
             )
-        return Embedding(clips, in_seconds(spans), "audio")
+        return Embedding(clips, in_seconds(spans), "audio", model.fingerprint)
 
 
 def _stretch(waveform: torch.Tensor, spans: Sequence[Span]) -> tuple[torch.Tensor, list[Span]]:
@@ -107,7 +105,7 @@ def _stretch(waveform: torch.Tensor, spans: Sequence[Span]) -> tuple[torch.Tenso
     return waveform[:, begin:end], [(start - earlier, stop - earlier) for start, stop in spans]
 
 
-def _heard(model: ImageBind, waveform: torch.Tensor, spans: Sequence[Span]) -> torch.Tensor:
+def _heard(model: Towers, waveform: torch.Tensor, spans: Sequence[Span]) -> torch.Tensor:
     """(B, n) at 16 kHz -> (B, S, D)."""
     inputs = audio_input(waveform, SAMPLE_RATE, spans)
     return model.audio(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
@@ -128,7 +126,7 @@ def _graph_only_for(x: torch.Tensor) -> Iterator[None]:
 
 
 def _embedded_clips(
-    model: ImageBind, frames: torch.Tensor, indices: torch.Tensor, sampling: ClipSampling
+    model: Towers, frames: torch.Tensor, indices: torch.Tensor, sampling: ClipSampling
 ) -> torch.Tensor:
     """(S, T) indices -> (S, D), each clip the mean over its crops."""
     # Clip by clip, so that only 224 x 224 pixels of each are ever held in float32 together.
@@ -136,7 +134,7 @@ def _embedded_clips(
     return model.vision(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2]).mean(dim=1)
 
 
-def _clip_input(model: ImageBind, frames: torch.Tensor, sampling: ClipSampling) -> torch.Tensor:
+def _clip_input(model: Towers, frames: torch.Tensor, sampling: ClipSampling) -> torch.Tensor:
     """(T, 3, H, W) -> (1, crops, 3, T, 224, 224), on the vision tower's device."""
     pixels = unit_range(frames.to(model.vision.device))
     _require_unit_range("frames", pixels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .towers import TEXT_LENGTH, ImageBind
+from .towers import TEXT_LENGTH, Towers
 
 #: Weights of the modalities that this implementation leaves out.
 OTHER_MODALITIES = tuple(
@@ -58,7 +58,7 @@ def official_name(name: str) -> str:
     return official
 
 
-def official_state_dict(model: ImageBind) -> dict[str, torch.Tensor]:
+def official_state_dict(model: Towers) -> dict[str, torch.Tensor]:
     """The model's weights, not copied, under exactly the names of the published checkpoint's three towers."""
     state = {official_name(name): tensor for name, tensor in model.state_dict().items()}
     mask = torch.full((TEXT_LENGTH, TEXT_LENGTH), float("-inf"), device=model.text.device).triu(1)

@@ -123,11 +123,13 @@ class TextTower(Tower):
         return _scale(self.log_scale) * self._unit_embedding(last_tokens)
 
 
-class ImageBind(nn.Module):
+class Towers(nn.Module):
     """The three towers `vision`, `text` and `audio`, in eval mode and frozen: gradients reach the input only.
 
-    Its weights mean nothing yet: `load_imagebind` and `random_imagebind` make models that can be used.
+    fingerprint: a digest of the weights, which whoever fills them sets; "" while they mean nothing.
     """
+
+    fingerprint: str = ""
 
     def __init__(self, config: ImageBindConfig):
         super().__init__()
@@ -137,10 +139,6 @@ class ImageBind(nn.Module):
         self.audio = AudioTower(config.audio, config.embed_dim)
         self.requires_grad_(False)
         self.eval()
-
-    def blocks(self) -> list[nn.Module]:
-        """Every transformer block, for activation checkpointing."""
-        return [*self.vision.blocks, *self.text.blocks, *self.audio.blocks]
 
 
 def _space_time_patches(clips: torch.Tensor) -> torch.Tensor:

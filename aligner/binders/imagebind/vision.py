@@ -15,11 +15,6 @@ MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 
-def unit_range(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 in 0..255 or floats in 0..1 -> floats in 0..1, at least float32."""
-    return pixels.float() / 255 if pixels.dtype == torch.uint8 else full_precision(pixels)
-
-
 def image_input(pixels: torch.Tensor) -> torch.Tensor:
     """Pictures (B, 3, H, W) in 0..1 -> (B, 3, 1, 224, 224), normalised.
 

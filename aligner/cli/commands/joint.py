@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from ...generators import animatediff, audioldm
 from ...generators.ddim import require_strength
-from ...generators.joint import Together
+from ...generators.joint import JointDenoiser
 from ...guidance.rule import Guidance
 from ...media import eight_bit, write_video
 from ..checks import (
@@ -79,7 +79,7 @@ def _video_and_sound(
             negative_prompt=options.audio_negative_prompt,
             window=options.seconds_at_once,
         )
-        denoiser = Together([video_denoiser(options, models, shape), sound])
+        denoiser = JointDenoiser([video_denoiser(options, models, shape), sound])
         prompts = starting_prompts(denoiser.prompts({stream: [text] for stream, text in texts.items()}), tuned)
         conditions = text_conditions(options, models.binder, texts)
     return steered(

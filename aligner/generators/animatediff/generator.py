@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ... import settings
 from ...errors import AlignerError
-from ...guidance.rule import Guidance
 from ...tensors.precision import dtype_of, full_precision
-from ..base import Streams
+from ..base import NO_GRADIENT, BackwardPass, Footprint, Streams
 from ..ddim import DDIMDenoiser, predicted
 from ..signals import LatentFrames
 from ..windows import Windows
-from .memory import activation_bytes
+from .memory import footprint
 
 if TYPE_CHECKING:
     from ..stable_diffusion import Lora
@@ -40,12 +40,11 @@ MOTION_SCHEDULE = {
 #: latents go beyond -1..1.
 PICTURE_SCHEDULE = {"steps_offset": 1, "clip_sample": False, "set_alpha_to_one": False}
 
-#: How a frame is decoded for ImageBind while guidance looks at it. The others are approximations. "half": from a latent
-#: of half the size, a quarter of the work; ImageBind shrinks frames to 224 x 224 in any case. "taesd": by a tiny
-#: decoder that was trained to imitate the VAE's, which has to be loaded too.
-DECODINGS = ("exact", "half", "taesd")
+#: How guidance decodes a frame. "half": from a latent of half the size, a quarter of the work; ImageBind shrinks frames
+#: to 224 x 224 in any case. "taesd": with a tiny decoder that was trained to imitate the VAE's.
+DECODINGS = settings.DECODING.choices
 
-#: How many frames motion modules were trained with, and the fewest of which neighbouring windows share some.
+#: Frames that motion modules were trained with, and the shortest window in which neighbours share a frame.
 WINDOW, SHORTEST_WINDOW = 16, 4
 
 
@@ -68,7 +67,7 @@ class AnimateDiff(nn.Module):
         self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
         self.taesd = taesd
         motion_schedule = {**MOTION_SCHEDULE, "prediction_type": scheduler_config.get("prediction_type", "epsilon")}
-        self.scheduler_config = motion_schedule if self.moves else {**PICTURE_SCHEDULE, **scheduler_config}
+        self.scheduler_config = motion_schedule if self.has_motion else {**PICTURE_SCHEDULE, **scheduler_config}
         self.eval().requires_grad_(False)
 
     @property
@@ -76,14 +75,14 @@ class AnimateDiff(nn.Module):
         return self.unet.device
 
     @property
-    def moves(self) -> bool:
-        """Whether there are motion modules; without them only pictures can be made."""
+    def has_motion(self) -> bool:
+        """Whether there are motion modules. Without them the model makes single pictures."""
         return "motion_max_seq_length" in self.unet.config
 
     @property
     def longest(self) -> int:
         """The most frames that the motion modules have positions for."""
-        return self.unet.config.motion_max_seq_length if self.moves else 1
+        return self.unet.config.motion_max_seq_length if self.has_motion else 1
 
     @property
     def compression(self) -> int:
@@ -126,16 +125,16 @@ class AnimateDiff(nn.Module):
     def denoiser(
         self,
         *,
-        frames: int = 16,
-        height: int = 512,
-        width: int = 512,
-        fps: Fraction | int = 8,
-        steps: int = 25,
-        cfg: float = 7.5,
+        frames: int = settings.FRAMES.default,
+        height: int = settings.HEIGHT.default,
+        width: int = settings.WIDTH.default,
+        fps: Fraction | float = settings.FPS.default,
+        steps: int = settings.VIDEO_STEPS.default,
+        cfg: float = settings.VIDEO_CFG.default,
         negative_prompt: str = "",
-        denoise: float = 1.0,
-        decoding: str = "exact",
-        window: int | None = None,
+        denoise: float = settings.DENOISE.default,
+        decoding: str = settings.DECODING.default,
+        window_frames: int = settings.WINDOW_FRAMES.default,
     ) -> AnimateDiffDenoiser:
         """Make ready for one run; see AnimateDiffDenoiser."""
         return AnimateDiffDenoiser(
@@ -149,17 +148,17 @@ class AnimateDiff(nn.Module):
             negative_prompt=negative_prompt,
             denoise=denoise,
             decoding=decoding,
-            window=window,
+            window_frames=window_frames,
         )
 
 
 class AnimateDiffDenoiser(DDIMDenoiser):
     """AnimateDiff ready to sample the stream "video".
 
-    frames: 1 makes a picture. height, width: in pixels. fps: frames per second, which decides what is heard with what.
-    cfg: 7.5 is usual. decoding: one of DECODINGS, for guidance only; the result is always decoded exactly.
-    window: frames; a longer video is made in overlapping windows of so many, which is the context that slides over it.
-    None: in one piece, unless it is longer than the motion modules know; then in windows of WINDOW.
+    frames: 1 makes a picture. height, width: in pixels. fps: frames per second; sound and frames are matched by it.
+    decoding: one of DECODINGS, for guidance only; the result is always decoded exactly. window_frames: a longer video
+    is made in overlapping windows of so many frames, the sliding context. 0: one piece, or windows of WINDOW where the
+    motion modules have no positions for so many frames.
 
     Raises AlignerError for sizes that the model cannot make; the rest: see DDIMDenoiser.
     """
@@ -173,15 +172,15 @@ class AnimateDiffDenoiser(DDIMDenoiser):
         frames: int,
         height: int,
         width: int,
-        fps: Fraction | int,
+        fps: Fraction | float,
         steps: int,
         cfg: float,
         negative_prompt: str,
         denoise: float,
         decoding: str,
-        window: int | None,
+        window_frames: int,
     ):
-        require_frames(frames, model.moves)
+        require_frames(frames, model.has_motion)
         require_sides(height, width, model.compression)
         if decoding not in DECODINGS:
             raise AlignerError(f"Unknown decoding {decoding!r}. Choose one of: {', '.join(DECODINGS)}.")
@@ -199,7 +198,7 @@ class AnimateDiffDenoiser(DDIMDenoiser):
             cfg=cfg,
             negative_prompt=negative_prompt,
             denoise=denoise,
-            windows=_windows(model, frames, window),
+            windows=_windows(model, frames, window_frames),
         )
 
     @property
@@ -208,18 +207,18 @@ class AnimateDiffDenoiser(DDIMDenoiser):
 
     def network(self, latents: torch.Tensor, timestep: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
         each_frame = prompts.repeat_interleave(latents.shape[2], dim=0)
-        if self.model.moves:
+        if self.model.has_motion:
             return predicted(self.model.unet, latents, timestep, encoder_hidden_states=each_frame)
         pictures = latents.transpose(1, 2).flatten(0, 1)
         output = predicted(self.model.unet, pictures, timestep, encoder_hidden_states=each_frame)
         return output.unflatten(0, (len(latents), -1)).transpose(1, 2)
 
     def render(self, clean: Streams) -> dict[str, LatentFrames]:
-        glances = {"exact": self.model.decode, "half": self.model.decode_half, "taesd": self.model.decode_tiny}
-        return {STREAM: LatentFrames(clean[STREAM], self.fps, self.model.decode, glances[self.decoding])}
+        approximations = {"exact": self.model.decode, "half": self.model.decode_half, "taesd": self.model.decode_tiny}
+        return {STREAM: LatentFrames(clean[STREAM], self.fps, self.model.decode, approximations[self.decoding])}
 
-    def activation_bytes(self, batch: int, guidance: Guidance | None = None) -> int:
-        return activation_bytes(self, batch, guidance)
+    def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:
+        return footprint(self, batch, backward.get(STREAM))
 
     def checkpointable(self) -> list[nn.Module]:
         """Single layers, motion modules included, which diffusers' own checkpointing leaves out."""
@@ -256,15 +255,15 @@ def load_animatediff(
 
 
 def _unit_range(pictures: torch.Tensor) -> torch.Tensor:
-    """-1..1 as networks know pictures -> 0..1 in full precision; what exceeds it is cut."""
+    """Pictures in -1..1 -> 0..1 in full precision, clamped."""
     return (full_precision(pictures) / 2 + 0.5).clamp(0, 1)
 
 
-def _windows(model: AnimateDiff, frames: int, window: int | None) -> Windows | None:
-    """Windows of which neighbours share a quarter. Raises AlignerError for some that the motion modules cannot make."""
-    if not model.moves or window is None and frames <= model.longest:
+def _windows(model: AnimateDiff, frames: int, window_frames: int) -> Windows | None:
+    """Windows that overlap by a quarter. Raises AlignerError for a length that the motion modules cannot make."""
+    if not model.has_motion or (not window_frames and frames <= model.longest):
         return None
-    window = min(WINDOW, model.longest) if window is None else window
+    window = window_frames or min(WINDOW, model.longest)
     if not SHORTEST_WINDOW <= window <= model.longest:
         raise AlignerError(
             f"This model can look at {SHORTEST_WINDOW} to {model.longest} frames at once, not {window}. "
@@ -273,11 +272,11 @@ def _windows(model: AnimateDiff, frames: int, window: int | None) -> Windows | N
     return Windows(window, window // 4)
 
 
-def require_frames(frames: int, moves: bool = True) -> int:
-    """A number of frames as it is; raises AlignerError if it is none, or more than one where nothing moves."""
+def require_frames(frames: int, has_motion: bool = True) -> int:
+    """Return a number of frames. Raises AlignerError below 1, and above 1 without a motion module."""
     if frames < 1:
         raise AlignerError(f"A video needs at least 1 frame, not {frames}.")
-    if frames > 1 and not moves:
+    if frames > 1 and not has_motion:
         raise AlignerError(
             f"Without a motion module only single pictures can be made, not {frames} frames. Load a "
             "motion module, or ask for 1 frame."
@@ -294,7 +293,7 @@ def require_sides(height: int, width: int, compression: int = 8) -> None:
 
 
 def require_fps(fps: Fraction | float) -> Fraction:
-    """A frame rate as a fraction; raises AlignerError if it is none."""
+    """A frame rate as a fraction. Raises AlignerError outside 0.001 to 1000."""
     if not 0.001 <= fps <= 1000:  # slower ones would become 0 below
         raise AlignerError(f"The frame rate must be between 0.001 and 1000 frames per second, not {fps}.")
     return Fraction(fps).limit_denominator(1001)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ... import settings
 from ...errors import AlignerError
 from ...files.diffusers_folders import (
     load_component,
@@ -18,9 +19,8 @@ from ...files.diffusers_folders import (
     require_pipeline,
     require_vocabulary,
 )
-from ...guidance.rule import Guidance
 from ...tensors.precision import dtype_of, full_precision
-from ..base import Streams
+from ..base import NO_GRADIENT, BackwardPass, Footprint, Streams
 from ..ddim import DDIMDenoiser, predicted
 from ..signals import Sound
 from ..windows import Windows
@@ -31,23 +31,25 @@ PIPELINE = "AudioLDMPipeline"
 COMPONENTS = ("unet", "vae", "vocoder", "text_encoder", "tokenizer", "scheduler")
 
 LONGEST_SECONDS = 3600
-#: In seconds: what neighbours then share is longer than what the vocoder looks at around a sample.
+#: In seconds. Neighbouring windows then share more than the vocoder's receptive field.
 SHORTEST_WINDOW = 2.0
-#: In seconds, of a sound that is encoded.
+#: Seconds of a sound that are encoded together.
 ENCODED_TOGETHER = 20.0
-#: Of a sound that is made in windows, as many as such a window has of a second each.
+#: How many clips of a sound in windows are compared together: one per second of a usual window.
 CLIPS_AT_ONCE = 10
 
-#: float32 activations per second of sound: a plain step's largest, what the backward pass through VAE (1.4 GiB for
-#: 10 s), vocoder (3.1) and ImageBind (1.0) keeps, the same recomputed block by block, and the U-Net's (1.0) on top.
-_UNGUIDED_BYTES, _GUIDED_BYTES = int(0.05 * 2**30), int(0.55 * 2**30)
-_CHECKPOINTED_BYTES, _NETWORK_BYTES = int(0.15 * 2**30), int(0.1 * 2**30)
+#: float32 activations per second of sound, in bytes. A plain step's largest.
+_PLAIN_BYTES = 0.05 * 2**30
+#: What the backward pass through VAE (1.4 GiB for 10 s) and vocoder (3.1) keeps, and (True) recomputes block by block.
+_KEPT_BYTES = {False: 0.45 * 2**30, True: 0.13 * 2**30}
+#: What the backward pass through the U-Net keeps on top.
+_NETWORK_BYTES = 0.1 * 2**30
 
 
 class AudioLDM(nn.Module):
     """The frozen weights: text encoder, U-Net, VAE, vocoder, and the noise schedule they were trained with.
 
-    mel_floor: the magnitude below which all was silence in training.
+    mel_floor: magnitudes below it counted as silence in training.
     """
 
     def __init__(
@@ -122,7 +124,7 @@ class AudioLDM(nn.Module):
 
         # Windows of latent frames, so that memory does not grow with the sound's length.
         windows = _windows(self, ENCODED_TOGETHER)
-        return windows.over(torch.arange(count).view(1, 1, -1), encoded) * self.vae.config.scaling_factor
+        return windows.apply(torch.arange(count).view(1, 1, -1), encoded) * self.vae.config.scaling_factor
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """Latent (B, C, T', F') -> log-mel spectrogram (B, T, bins) float32, differentiable."""
@@ -136,16 +138,22 @@ class AudioLDM(nn.Module):
     def denoiser(
         self,
         *,
-        seconds: Fraction | float,
-        steps: int,
-        cfg: float = 2.5,
+        seconds: Fraction | float = settings.SECONDS.default,
+        steps: int = settings.AUDIO_STEPS.default,
+        cfg: float = settings.AUDIO_CFG.default,
         negative_prompt: str = "",
-        denoise: float = 1.0,
-        window: float | None = None,
+        denoise: float = settings.DENOISE.default,
+        window_seconds: float = settings.WINDOW_SECONDS.default,
     ) -> AudioLDMDenoiser:
         """Make ready for one run; see AudioLDMDenoiser."""
         return AudioLDMDenoiser(
-            self, seconds=seconds, steps=steps, cfg=cfg, negative_prompt=negative_prompt, denoise=denoise, window=window
+            self,
+            seconds=seconds,
+            steps=steps,
+            cfg=cfg,
+            negative_prompt=negative_prompt,
+            denoise=denoise,
+            window_seconds=window_seconds,
         )
 
 
@@ -153,8 +161,8 @@ class AudioLDMDenoiser(DDIMDenoiser):
     """AudioLDM ready to sample the stream "audio".
 
     seconds: length of the sound, at most an hour; it is rendered to the sample. cfg: the released code uses 2.5.
-    window: seconds; a longer sound is made in overlapping windows of this length, in memory that does not grow with it.
-    None: in one piece. The rest, and what is raised: see DDIMDenoiser.
+    window_seconds: a longer sound is made in overlapping windows of this length, in memory that does not grow with it.
+    0: one piece. The rest, and what is raised: see DDIMDenoiser.
     """
 
     def __init__(
@@ -166,7 +174,7 @@ class AudioLDMDenoiser(DDIMDenoiser):
         cfg: float,
         negative_prompt: str,
         denoise: float,
-        window: float | None,
+        window_seconds: float,
     ):
         self.samples = require_samples(seconds, model.sample_rate)
         super().__init__(
@@ -177,7 +185,7 @@ class AudioLDMDenoiser(DDIMDenoiser):
             cfg=cfg,
             negative_prompt=negative_prompt,
             denoise=denoise,
-            windows=_windows(model, window),
+            windows=_windows(model, window_seconds),
         )
 
     @property
@@ -201,29 +209,27 @@ class AudioLDMDenoiser(DDIMDenoiser):
         """Clean latents as a log-mel spectrogram (B, T, bins), differentiable."""
         if self.windows is None:
             return self.model.decode(clean[STREAM])
-        return self.windows.over(clean[STREAM], self.model.decode, result_axis=1, scale=self.model.compression)
+        return self.windows.apply(clean[STREAM], self.model.decode, result_axis=1, scale=self.model.compression)
 
     def _vocoded(self, mel: torch.Tensor) -> torch.Tensor:
         if self.windows is None:
             return self.model.vocode(mel)
         windows = self.windows.scaled(self.model.compression)
-        return windows.over(mel, self.model.vocode, axis=1, scale=self.model.hop)
+        return windows.apply(mel, self.model.vocode, axis=1, scale=self.model.hop)
 
-    def activation_bytes(self, batch: int, guidance: Guidance | None = None) -> int:
-        """About how much memory a step of so many variations needs beside the weights.
-
-        Counted for the medium model with ImageBind's audio tower; what a run really takes varies with the kernels.
-        """
-        guidance, per_second = guidance and guidance.of(self.streams), _UNGUIDED_BYTES
-        # To choose among candidates takes no gradient, and hears no more than the result.
-        if guidance and guidance.moves and guidance.checkpointing:
-            per_second = _CHECKPOINTED_BYTES
-        elif guidance and guidance.moves:
-            per_second = _GUIDED_BYTES + guidance.needs_denoiser_gradient * _NETWORK_BYTES
+    def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:
+        """About how much memory a step takes, counted for the medium model; the kernels make it vary."""
         samples = self.samples
         if self.windows:
             samples = min(samples, self.windows.length * self.model.compression * self.model.hop)
-        return int(batch * samples / self.model.sample_rate * per_second * dtype_of(self.model.unet).itemsize / 4)
+        scale = batch * samples / self.model.sample_rate * dtype_of(self.model.unet).itemsize / 4
+        moved = backward.get(STREAM)
+        if moved is None:
+            return Footprint(0, scale * _PLAIN_BYTES)
+        kept = _KEPT_BYTES[moved.checkpointing]
+        if (moved.to_latents or moved.to_prompt) and not moved.checkpointing:
+            kept += _NETWORK_BYTES
+        return Footprint(scale * kept, 0)
 
     def checkpointable(self) -> list[nn.Module]:
         unet, decoder, vocoder = self.model.unet, self.model.vae.decoder, self.model.vocoder
@@ -272,25 +278,25 @@ def load_audioldm(
     return AudioLDM(**components, tokenizer=tokenizer, scheduler_config=scheduler.config, mel_floor=mel_floor)
 
 
-def require_window(seconds: float | None) -> float | None:
-    """How long windows are; None: there are none. Raises AlignerError for some that are too short to overlap."""
-    if seconds is not None and not SHORTEST_WINDOW <= seconds <= LONGEST_SECONDS:
+def require_window(seconds: float) -> float:
+    """Return the length of windows; 0: no windows. Raises AlignerError for one too short to overlap, or too long."""
+    if seconds != 0 and not SHORTEST_WINDOW <= seconds <= LONGEST_SECONDS:
         raise AlignerError(
             f"A window must last {SHORTEST_WINDOW:g} s or longer, not {seconds:g} s. AudioLDM was trained on 10 s."
         )
     return seconds
 
 
-def _windows(model: AudioLDM, seconds: float | None) -> Windows | None:
-    """Windows of so many seconds, of which neighbours share a quarter."""
-    if require_window(seconds) is None:
+def _windows(model: AudioLDM, seconds: float) -> Windows | None:
+    """Windows of so many seconds that overlap by a quarter."""
+    if require_window(seconds) == 0:
         return None
     length = round(seconds * model.sample_rate / (model.hop * model.compression))
     return Windows(length, length // 4)
 
 
 def require_samples(seconds: Fraction | float, sample_rate: int = 16000) -> int:
-    """How many samples a length is; raises AlignerError if it is none or too many."""
+    """The number of samples of a length in seconds. Raises AlignerError for none, and for more than an hour."""
     if not (math.isfinite(seconds) and round(seconds * sample_rate) >= 1):
         raise AlignerError(f"The sound must be longer than nothing, not {float(seconds)} seconds.")
     if seconds > LONGEST_SECONDS:

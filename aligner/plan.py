@@ -1,0 +1,162 @@
+"""The plan of a run: what it will compare and do, found out before anything is sampled, and refused there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from .binders.base import CLIPS_AT_ONCE, Binder, Embedding, in_seconds, require_binder, sampling_of
+from .conditions.condition import Condition, label_conditions
+from .errors import AlignerError
+from .generators.base import Generator
+from .guidance.objective import Comparison, Objective
+from .guidance.pairs import pairs
+from .guidance.rule import Rule, Scope
+from .tensors.precision import full_precision
+from .timing.clips import ClipSampling
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do.
+
+    scope: the generator and what each comparison compares. scoring: what the result is scored by; None where there is
+    nothing to compare with. total: how many steps will be reported, those of candidates included.
+    """
+
+    rule: Rule
+    scope: Scope
+    scoring: Objective | None
+    total: int
+
+
+def make_plan(
+    rule: Rule,
+    denoiser: Generator,
+    binder: Binder | None = None,
+    conditions: Sequence[Condition] = (),
+    *,
+    pair_weight: float = 1.0,
+) -> Plan:
+    """Plan a run of `generate` with these arguments.
+
+    Raises AlignerError where the rule would have no effect, there is nothing to compare, a condition was made by
+    another binder, or a condition counts nowhere in the result.
+    """
+    guiding = [each for each in phases(rule) if each.guides]
+    objectives = {
+        each.comparison: objective_of(denoiser, binder, conditions, each.comparison, pair_weight=pair_weight)
+        for each in guiding
+    }
+    scope = Scope(denoiser, objectives)
+    scoring = objectives.get(rule.comparison)
+    if guiding:
+        rule.require_effect(denoiser.streams, denoiser.steps)
+        rule.require_reach(scope)
+    elif comparable(denoiser, binder, conditions, rule.comparison, pair_weight=pair_weight):
+        scoring = objective_of(denoiser, binder, conditions, rule.comparison, pair_weight=pair_weight)
+    return Plan(rule, scope, scoring, rule.passes(scope))
+
+
+def phases(rule: Rule) -> list[Rule]:
+    """A rule and those that follow it."""
+    return [rule, *phases(rule.then)] if isinstance(getattr(rule, "then", None), Rule) else [rule]
+
+
+def comparable(
+    denoiser: Generator,
+    binder: Binder | None,
+    conditions: Sequence[Condition],
+    comparison: Comparison,
+    *,
+    pair_weight: float = 1.0,
+) -> bool:
+    """Whether there is anything to compare a result with."""
+    if any(condition.weight for condition in _weighted(conditions, comparison).values()):
+        return True
+    return bool(binder and pair_weight and len(denoiser.streams) > 1)
+
+
+def objective_of(
+    denoiser: Generator,
+    binder: Binder | None,
+    conditions: Sequence[Condition],
+    comparison: Comparison,
+    *,
+    pair_weight: float = 1.0,
+) -> Objective:
+    """What a run compares by one comparison.
+
+    Raises AlignerError if that is nothing, a condition was made by another binder, or a condition counts nowhere in
+    the result.
+    """
+    weighted = _weighted(conditions, comparison)
+    targets = {label: condition for label, condition in weighted.items() if condition.weight}
+    compared = pairs(denoiser.streams, weighted, pair_weight=pair_weight)
+    if binder is None:
+        raise AlignerError("Conditions need a binder, such as ImageBind, to compare with. Load it and connect it.")
+    require_binder(
+        (condition.embedding for condition in targets.values()), binder.fingerprint, f"the {binder.identity} in use"
+    )
+    sampling = sampling_of(binder, comparison.clips)
+    for condition in targets.values():
+        if condition.timeline:
+            condition.timeline.require_within(float(denoiser.seconds))
+    spans = {stream: _spans(denoiser, stream, sampling) for stream in denoiser.streams}
+    for pair in compared:
+        # A stream of an unknown kind shows the times of its clips when it is first compared.
+        if pair.timeline and spans[pair.stream]:
+            pair.strengths_over(spans[pair.stream])
+    return Objective(
+        lambda signal: signal.embed(binder, sampling),
+        {label: _on(denoiser.device, condition.target) for label, condition in targets.items()},
+        compared,
+        comparison.compare,
+        spans,
+    )
+
+
+def activation_bytes(rule: Rule, denoiser: Generator, binder: Binder | None, batch: int) -> int:
+    """About how many bytes a step of so many samples takes beside the weights, those of the binder included."""
+    backward = rule.backward(denoiser.streams)
+    footprint = denoiser.footprint(batch, backward)
+    looking = 0
+    if binder and backward:
+        sampling = sampling_of(binder, _moving(rule).comparison.clips)
+        for stream, passed in backward.items():
+            clips = max(1, len(_spans(denoiser, stream, sampling)))
+            # Of a video, and of a sound in windows, a few clips are embedded at a time.
+            if stream == "video" or len(denoiser.segments) > 1:
+                clips = min(clips, CLIPS_AT_ONCE)
+            looking += binder.activation_bytes(stream, clips, sampling, checkpointing=passed.checkpointing)
+    # The binder has passed back its gradient before the decoder's largest activations are recomputed.
+    return int(footprint.kept + max(footprint.passing, batch * looking))
+
+
+def _moving(rule: Rule) -> Rule:
+    """The phase of a rule that needs a gradient: the last."""
+    return phases(rule)[-1]
+
+
+def _weighted(conditions: Sequence[Condition], comparison: Comparison) -> dict[str, Condition]:
+    """Label the conditions; prompts weigh as text_weight says, and one without weight takes no label."""
+    weighted = (
+        replace(condition, weight=condition.weight * comparison.text_weight) if condition.prompt else condition
+        for condition in conditions
+    )
+    return label_conditions(condition for condition in weighted if condition.weight or not condition.prompt)
+
+
+def _spans(denoiser: Generator, stream: str, sampling: ClipSampling) -> list[tuple[float, float]]:
+    """When the clips of a stream will be compared, in seconds; none where that is unknown.
+
+    A vocoder may return a fraction of a latent frame more than asked, which moves them a little.
+    """
+    cut = {"audio": sampling.audio, "video": sampling.video}.get(stream)
+    return list(in_seconds(cut.spans(float(denoiser.seconds)))) if cut else []
+
+
+def _on(device: torch.device, embedding: Embedding) -> Embedding:
+    return embedding.mapped(lambda clips: full_precision(clips.detach().to(device)).clone())

@@ -1,0 +1,305 @@
+"""Every setting once: its name, default, range and one sentence. Widgets, options, labels and tables are made from it.
+
+Imports nothing heavy, so that the command line's help and ComfyUI's start stay fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+#: The largest seed whose 64 variations still have seeds below 2**63, the most that ComfyUI's page can hold.
+LARGEST_SEED = 2**63 - 65
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value that people choose.
+
+    name: the same in Python, on widgets and, with dashes, on the command line. default: its type is the setting's.
+    description: one sentence, or a few. low, high: the range, both included. step: of a widget's arrows. choices: of a
+    setting that is one of several names. unit: "seconds", "pixels", ...; "" where it has none. lines: whether a text
+    may be long.
+    """
+
+    name: str
+    default: Any
+    description: str
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    lines: bool = False
+
+    def having(self, **changes: Any) -> Setting:
+        """The same setting with another default, name or description, for another place."""
+        return replace(self, **changes)
+
+
+# Sampling
+
+PROMPT = Setting("prompt", "", "The text that the generator follows.", lines=True)
+NEGATIVE_PROMPT = Setting("negative_prompt", "", "What the generator should avoid.", lines=True)
+SEED = Setting(
+    "seed", 0, "The same seed gives the same result. Variation k uses seed + k.", low=0, high=LARGEST_SEED, step=1
+)
+AUDIO_STEPS = Setting(
+    "steps", 30, "Denoising steps. 30 is the paper's; fewer are faster and rougher.", low=1, high=999, step=1
+)
+VIDEO_STEPS = AUDIO_STEPS.having(
+    default=25, description="Denoising steps. 25 is the paper's; fewer are faster and rougher."
+)
+AUDIO_CFG = Setting(
+    "cfg",
+    2.5,
+    "Scale of classifier-free guidance: how closely the sound follows its prompt. 2 to 4 is usual. At 1 or less the "
+    "negative prompt has no effect and a step takes half the time.",
+    low=0.0,
+    high=30.0,
+    step=0.1,
+)
+VIDEO_CFG = AUDIO_CFG.having(
+    default=7.5,
+    description="Scale of classifier-free guidance: how closely the frames follow their prompt. 7.5 is usual. At 1 or "
+    "less the negative prompt has no effect and a step takes half the time.",
+)
+SECONDS = Setting("seconds", 5.0, "Length of the sound.", low=0.01, high=3600.0, step=0.01, unit="seconds")
+VARIATIONS = Setting(
+    "variations", 1, "How many results to make as one batch. Memory grows with it.", low=1, high=64, step=1
+)
+DENOISE = Setting(
+    "denoise",
+    1.0,
+    "The part of the schedule that is sampled. 1 starts from noise. Below 1 sampling starts from the given latent or "
+    "frames; the lower the value, the more of them stays.",
+    low=0.01,
+    high=1.0,
+    step=0.01,
+)
+FRAMES = Setting(
+    "frames",
+    16,
+    "Number of frames. Motion modules were trained with 16. 1 makes a picture.",
+    low=1,
+    high=4096,
+    step=1,
+    unit="frames",
+)
+WIDTH = Setting(
+    "width",
+    512,
+    "Width, a multiple of 8. Stable Diffusion 1.5 was trained for 512.",
+    low=16,
+    high=16384,
+    step=8,
+    unit="pixels",
+)
+HEIGHT = WIDTH.having(name="height", description="Height, a multiple of 8. Stable Diffusion 1.5 was trained for 512.")
+FPS = Setting(
+    "fps",
+    8.0,
+    "Frames per second of the result. Motion modules make about 8. Sound and frames are matched by it.",
+    low=0.01,
+    high=1000.0,
+    step=0.001,
+    unit="frames per second",
+)
+DECODING = Setting(
+    "decoding",
+    "exact",
+    "How guidance decodes the frames that it looks at. half decodes at half the size, taesd with a tiny decoder; both "
+    "are approximations, faster and smaller. The result is always decoded exactly.",
+    choices=("exact", "half", "taesd"),
+)
+WINDOW_SECONDS = Setting(
+    "window_seconds",
+    0.0,
+    "Length of the overlapping windows in which a long sound is made, so that memory does not grow with its length. "
+    "10 suits AudioLDM, 2 the built-in toy. 0 makes the sound in one piece.",
+    low=0.0,
+    high=600.0,
+    step=0.1,
+    unit="seconds",
+)
+WINDOW_FRAMES = Setting(
+    "window_frames",
+    0,
+    "Length of the overlapping windows in which a long video is made. 0 uses windows of 16 frames where the video is "
+    "longer than the motion module allows, and otherwise one piece.",
+    low=0,
+    high=64,
+    step=1,
+    unit="frames",
+)
+JOINT_AUDIO_STEPS = VIDEO_STEPS.having(
+    name="audio_steps",
+    description="Denoising steps of the sound. The generator with more steps sets the pace; the steps of the other are "
+    "spread evenly over the same time.",
+)
+JOINT_AUDIO_CFG = AUDIO_CFG.having(name="audio_cfg")
+JOINT_AUDIO_PROMPT = PROMPT.having(
+    name="audio_prompt", description="A prompt for the sound alone. Empty: the sound uses the prompt of the video."
+)
+JOINT_AUDIO_NEGATIVE_PROMPT = NEGATIVE_PROMPT.having(
+    name="audio_negative_prompt", description="What the sound should avoid."
+)
+PAIR_WEIGHT = Setting(
+    "pair_weight",
+    1.0,
+    "Weight of the distance between generated video and generated sound. 0 leaves each to its prompt and conditions.",
+    low=-10.0,
+    high=10.0,
+    step=0.05,
+)
+
+# Conditions
+
+WEIGHT = Setting(
+    "weight",
+    1.0,
+    "Weight of the condition in guidance. 0 switches it off. Below 0 the result is pushed away from it.",
+    low=-10.0,
+    high=10.0,
+    step=0.05,
+)
+CONDITION_FPS = FPS.having(
+    default=24.0, description="Frames per second of a batch of images. Get Video Components reports it."
+)
+
+# Guidance: what is compared
+
+COMPARE = Setting(
+    "compare",
+    "per_clip",
+    "per_clip compares each clip with the clip at the same time and keeps timing. mean compares the means over all "
+    "clips, as in the paper.",
+    choices=("per_clip", "mean"),
+)
+CLIPS = Setting(
+    "clips",
+    "short",
+    "How recordings are cut into clips. short: every half second, which tells moments apart. released: every second, as "
+    "in the authors' code. upstream: 5 clips of video and 3 of sound, 2 s each, as in ImageBind's code.",
+    choices=("short", "released", "upstream"),
+)
+TEXT_WEIGHT = Setting(
+    "text_weight",
+    0.0,
+    "Weight of the generator's own prompt as a target beside the conditions. 0 leaves the prompt to the generator.",
+    low=-10.0,
+    high=10.0,
+    step=0.05,
+)
+#: What the paper and the released code compare.
+PUBLISHED_COMPARE = COMPARE.having(default="mean")
+PUBLISHED_CLIPS = CLIPS.having(default="released")
+PUBLISHED_TEXT_WEIGHT = TEXT_WEIGHT.having(default=1.0)
+
+# Guidance: the search
+
+AUDIO_CANDIDATES = Setting(
+    "audio_candidates",
+    16,
+    "How many noises the search tries for a sound. More fit better and take longer. Silent ones are passed over.",
+    low=1,
+    high=64,
+    step=1,
+)
+VIDEO_CANDIDATES = AUDIO_CANDIDATES.having(
+    name="video_candidates",
+    default=8,
+    description="How many noises the search tries for a video or picture. More fit better and take longer.",
+)
+AT = Setting(
+    "at",
+    0.4,
+    "The part of the denoising steps after which the search chooses. A later choice sees more and takes longer.",
+    low=0.05,
+    high=0.95,
+    step=0.05,
+)
+
+# Guidance: gradients
+
+RULE = Setting(
+    "rule",
+    "released",
+    "released: Adam on the latent after the scheduler's step, as in the authors' code. paper: a plain gradient step "
+    "before it, through the denoising network, as in the paper; it takes longer and wants rates of 10 to 100.",
+    choices=("released", "paper"),
+)
+AUDIO_RATE = Setting(
+    "audio_rate",
+    0.1,
+    "Learning rate of a sound's latent. 0.1 is the paper's; 0.02 to 0.3 is usual with released. 0 leaves it alone.",
+    low=0.0,
+    high=1000.0,
+    step=0.001,
+)
+VIDEO_RATE = AUDIO_RATE.having(
+    name="video_rate",
+    default=0.01,
+    description="Learning rate of the latent of a video or picture. 0.01 is the paper's. 0 leaves it alone.",
+)
+AUDIO_PROMPT_RATE = Setting(
+    "audio_prompt_rate",
+    0.0,
+    "Learning rate of a sound's prompt embedding (guided prompt tuning). 0 is off; 0.01 is a start. Costs a backward "
+    "pass through the denoising network.",
+    low=0.0,
+    high=10.0,
+    step=0.001,
+)
+VIDEO_PROMPT_RATE = AUDIO_PROMPT_RATE.having(
+    name="video_prompt_rate",
+    default=0.01,
+    description="Learning rate of the prompt embedding of a video or picture (guided prompt tuning). The paper gives no "
+    "figure. 0 is off, which is faster and needs less memory.",
+)
+INNER_STEPS = Setting(
+    "inner_steps", 1, "Updates per denoising step. More follow the conditions closer and take longer.", 1, 20, 1
+)
+START = Setting(
+    "start",
+    0.2,
+    "The part of the denoising steps after which updates begin. The authors' code warms up for 0.2.",
+    low=0.0,
+    high=1.0,
+    step=0.05,
+)
+END = Setting("end", 1.0, "The part of the denoising steps at which updates end.", low=0.0, high=1.0, step=0.05)
+CHECKPOINTING = Setting(
+    "checkpointing",
+    True,
+    "Recompute activations in the backward pass instead of keeping them: less memory, more time, the same result.",
+)
+
+
+#: The settings of each rule, in the order in which people meet them.
+COMPARISON = (COMPARE, CLIPS, TEXT_WEIGHT)
+PUBLISHED_COMPARISON = (PUBLISHED_COMPARE, PUBLISHED_CLIPS, PUBLISHED_TEXT_WEIGHT)
+SEARCH = (AUDIO_CANDIDATES, VIDEO_CANDIDATES, AT, *COMPARISON)
+GRADIENT = (
+    RULE,
+    AUDIO_RATE,
+    VIDEO_RATE,
+    AUDIO_PROMPT_RATE,
+    VIDEO_PROMPT_RATE,
+    INNER_STEPS,
+    START,
+    END,
+    *PUBLISHED_COMPARISON,
+    CHECKPOINTING,
+)
+
+
+def by_stream(suffix: str, settings: Iterable[Setting]) -> dict[str, Any]:
+    """The defaults of the settings <stream>_<suffix>, by stream.
+
+    >>> by_stream("rate", GRADIENT)
+    {'audio': 0.1, 'video': 0.01}
+    """
+    found = (setting for setting in settings if setting.name in (f"audio_{suffix}", f"video_{suffix}"))
+    return {setting.name.removesuffix(f"_{suffix}"): setting.default for setting in found}
