@@ -1,10 +1,11 @@
-"""Words for pictures and sounds, by models that transformers maintains, from a folder of theirs."""
+"""Captions for pictures and sounds, written by models of transformers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,18 +15,20 @@ from .files.diffusers_folders import load_component, load_part, read_json
 from .tensors.precision import dtype_of
 from .tensors.resampling import resampled
 
-#: What a model that follows instructions is asked.
+#: The default prompt for models that follow instructions.
 INSTRUCTION = "Describe what can be seen and heard here in one short sentence."
-#: What decoders begin with that are asked nothing: one token, or Whisper's start, language, task and no timestamps.
+#: The most tokens at the start of a decoder without a prompt: Whisper has start, language, task and no timestamps.
 _OPENING = 4
 
 
 class Captioner(nn.Module):
-    """A frozen model that writes captions, and the processor that prepares what it is shown or played.
+    """A frozen model that writes captions, and the processor of its inputs.
 
-    What it takes follows from its processor: pictures (BLIP, LLaVA, Qwen-VL and others), sounds (Whisper fine-tuned to
-    caption, Qwen2-Audio), or both.
+    The processor determines the inputs: pictures (BLIP, LLaVA, Qwen-VL and others), sounds (Whisper fine-tuned for
+    captioning, Qwen2-Audio), or both.
     """
+
+    model: Any  # a PreTrainedModel of transformers with `generate`
 
     def __init__(self, model: nn.Module, processor):
         super().__init__()
@@ -34,10 +37,12 @@ class Captioner(nn.Module):
 
     @property
     def sees(self) -> bool:
+        """Whether it captions pictures."""
         return getattr(self.processor, "image_processor", None) is not None
 
     @property
     def hears(self) -> bool:
+        """Whether it captions sounds."""
         return getattr(self.processor, "feature_extractor", None) is not None
 
     @torch.inference_mode(False)
@@ -50,15 +55,16 @@ class Captioner(nn.Module):
         longest: int = 40,
         on_token: Callable[[], None] = lambda: None,
     ) -> str:
-        """A caption of at most `longest` tokens for a picture (3, H, W) in 0..1, always the same for the same picture.
+        """Caption a picture (3, H, W), floats in 0..1. Decoding is greedy: the same picture gets the same caption.
 
-        instruction: for models that follow one; others just describe. longest: of more than the model has positions for
-        only as many are written. on_token: called after every token; whatever it raises ends the work.
+        instruction: the prompt, for models that follow one; other models ignore it. longest: the most tokens to write;
+        the positions of the model limit them as well. on_token: called after every token; an exception that it raises
+        ends the generation.
 
-        Raises AlignerError if it cannot see, or the instruction leaves no room.
+        Raises AlignerError if the model does not caption pictures, or the instruction uses up its positions.
         """
         if not self.sees:
-            raise AlignerError("This model captions sounds, not pictures. Choose one that sees.")
+            raise AlignerError("This model captions sounds, not pictures. Choose a model that captions pictures.")
         picture = (pixels.detach().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
         return self._answer("image", picture, instruction, longest, on_token, images=picture)
 
@@ -73,17 +79,18 @@ class Captioner(nn.Module):
         longest: int = 40,
         on_token: Callable[[], None] = lambda: None,
     ) -> str:
-        """A caption for a mono sound (n,), nominally in -1..1; see `of_picture`.
+        """Caption a mono sound (n,), floats nominally in -1..1, at `sample_rate` Hz; see `of_picture`.
 
-        Raises AlignerError if it cannot hear, or the instruction leaves no room.
+        Raises AlignerError if the model does not caption sounds, or the instruction uses up its positions.
         """
         if not self.hears:
-            raise AlignerError("This model captions pictures, not sounds. Choose one that hears.")
+            raise AlignerError("This model captions pictures, not sounds. Choose a model that captions sounds.")
         rate = self.processor.feature_extractor.sampling_rate
         sound = resampled(waveform.detach()[None].cpu(), sample_rate, rate)[0].numpy()
         return self._answer("audio", sound, instruction, longest, on_token, audio=sound, sampling_rate=rate)
 
     def _answer(self, kind: str, what, instruction: str, longest: int, on_token: Callable[[], None], **given) -> str:
+        """The generated text. kind: "image" or "audio" in chat templates. what: the input. given: for the processor."""
         if getattr(self.processor, "chat_template", None):
             asked = [{"role": "user", "content": [{"type": kind, kind: what}, {"type": "text", "text": instruction}]}]
             given["text"] = self.processor.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
@@ -92,9 +99,9 @@ class Captioner(nn.Module):
             name: value.to(dtype_of(self.model)) if value.is_floating_point() else value
             for name, value in inputs.items()
         }
-        # What decoders alone were asked comes before what they write.
-        alone = not self.model.config.is_encoder_decoder and "input_ids" in inputs
-        before = inputs["input_ids"].shape[1] if alone else 0
+        # The output of decoder-only models starts with the prompt.
+        decoder_only = not self.model.config.is_encoder_decoder and "input_ids" in inputs
+        before = inputs["input_ids"].shape[1] if decoder_only else 0
         written = self.model.generate(
             **inputs,
             max_new_tokens=min(longest, self._room(before or _OPENING)),
@@ -104,19 +111,19 @@ class Captioner(nn.Module):
         return " ".join(self.processor.batch_decode(written[:, before:], skip_special_tokens=True)[0].split())
 
     def _room(self, taken: int) -> float:
-        """How many tokens can be written after those that are there. Raises AlignerError if that is none."""
+        """How many tokens fit after `taken` tokens. Raises AlignerError if none fits."""
         positions = _positions(self.model.config)
         if taken >= positions:
             raise AlignerError(
-                f"Picture or sound and the instruction are {taken} tokens, but this model holds no more "
+                f"The picture or sound and the instruction are {taken} tokens, but this model holds no more "
                 f"than {positions}. Shorten the instruction."
             )
         return positions - taken
 
 
 def _positions(config) -> float:
-    """How many tokens a model's decoder has positions for; infinitely many where it does not say."""
-    # Models of several parts say it of their text. Before 4.45 transformers could not tell which part that is.
+    """The number of positions of a model's decoder; infinite if its config does not state it."""
+    # Multimodal models state it in their text config. transformers before 4.45 lacks get_text_config.
     text = (
         config.get_text_config(decoder=True)
         if hasattr(config, "get_text_config")
@@ -127,7 +134,7 @@ def _positions(config) -> float:
 
 
 def _after_every_token(call: Callable[[], None]):
-    """For transformers' `generate`: stops nothing itself."""
+    """A stopping criterion for `generate` that calls a function after every token and never stops by itself."""
     from transformers import StoppingCriteria, StoppingCriteriaList
 
     class AfterEveryToken(StoppingCriteria):
@@ -142,9 +149,13 @@ def _after_every_token(call: Callable[[], None]):
 def load_captioner(
     folder: str | Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> Captioner:
-    """Load a folder as published on the model hub, strictly; code in it is never run.
+    """Load a captioning model from a folder as published on the model hub, without running code from it.
 
-    Raises CheckpointError if it is incomplete or damaged, or if this version of transformers does not know its model.
+    Raises CheckpointError if the folder is incomplete or damaged, this version of transformers does not support its
+    model, or the model captions neither pictures nor sounds.
+
+    Example:
+        caption = load_captioner("models/blip-image-captioning-base").of_picture(read_image("photo.png"))
     """
     import transformers
 
@@ -153,14 +164,15 @@ def load_captioner(
     cls = getattr(transformers, names[0], None)
     if cls is None or not hasattr(cls, "generate"):
         raise CheckpointError(
-            f"{folder} holds {names[0]}, which this version of transformers cannot write captions "
-            "with. Choose another model, or update transformers."
+            f"{folder} holds {names[0]}, which this version of transformers does not support for captions. "
+            "Choose another model, or update transformers."
         )
     captioner = Captioner(
         load_component(cls, folder, "", dtype, device), load_part(transformers.AutoProcessor, folder, "")
     )
     if not (captioner.sees or captioner.hears):
         raise CheckpointError(
-            f"{folder} neither sees nor hears: it holds {names[0]}. Choose a model that captions pictures or sounds."
+            f"{folder} holds {names[0]}, which takes neither pictures nor sounds. Choose a model that captions "
+            "pictures or sounds."
         )
     return captioner

@@ -62,7 +62,8 @@ def make_plan(
 
 def phases(rule: Rule) -> list[Rule]:
     """A rule and those that follow it."""
-    return [rule, *phases(rule.then)] if isinstance(getattr(rule, "then", None), Rule) else [rule]
+    then = getattr(rule, "then", None)
+    return [rule] if then is None else [rule, *phases(then)]
 
 
 def comparable(

@@ -19,12 +19,13 @@ from .prepare.caption import Caption
 from .prepare.encode_sound import EncodeSound
 from .prepare.key_frame import KeyFrame
 from .prepare.mask_seconds import MaskSeconds
-from .samplers.animatediff_sampler import GuidedAnimateDiffSampler
-from .samplers.audioldm_sampler import GuidedAudioLDMSampler
-from .samplers.guidance_settings import GuidanceSettings
+from .samplers.audio_sampler import AudioSampler
+from .samplers.gradient_settings import GradientSettings
 from .samplers.joint_sampler import JointSampler
 from .samplers.load_tuned_prompt import LoadTunedPrompt
 from .samplers.save_tuned_prompt import SaveTunedPrompt
+from .samplers.search_settings import SearchSettings
+from .samplers.video_sampler import VideoSampler
 from .scoring.alignment_score import AlignmentScore
 from .scoring.rank_variations import RankVariations
 
@@ -38,25 +39,26 @@ class SeeingAndHearing(ComfyExtension):
             LoadAudioLDM,
             LoadAnimateDiff,
             AddLora,
+            LoadCaptioner,
             DownloadModel,
             EncodeCondition,
             ConditionTimeline,
             BlendConditions,
             SaveConditions,
             LoadConditions,
-            GuidanceSettings,
-            GuidedAudioLDMSampler,
-            GuidedAnimateDiffSampler,
+            SearchSettings,
+            GradientSettings,
+            AudioSampler,
+            VideoSampler,
             JointSampler,
-            EncodeSound,
-            MaskSeconds,
-            AlignmentScore,
-            RankVariations,
             SaveTunedPrompt,
             LoadTunedPrompt,
+            EncodeSound,
+            MaskSeconds,
             KeyFrame,
-            LoadCaptioner,
             Caption,
+            AlignmentScore,
+            RankVariations,
         ]
 
 

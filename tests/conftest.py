@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from aligner.binders.imagebind.encode import embed_text
-from aligner.conditions.condition import Condition
+from aligner.conditions.encoding import text_condition as encoded
 from aligner.generators.animatediff import load_animatediff
 from aligner.generators.audioldm import load_audioldm
 from laboratory.random_models import (
@@ -19,11 +18,11 @@ torch.set_num_threads(1)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What shares a ComfyUI server, or else a file's fixtures, is for one process."""
+    """Tests that share a ComfyUI server, or else a file's fixtures, run in one process."""
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         server = parameters.get("comfyui")
-        item.add_marker(pytest.mark.xdist_group(server.version if server else item.path.stem))
+        item.add_marker(pytest.mark.xdist_group(server.version if server else item.nodeid.split("::")[0]))
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +69,21 @@ def exact_binder():
 
 @pytest.fixture(scope="session")
 def text_condition(binder):
-    return Condition(embed_text(binder, ["a dog barks"]))
+    return encoded(binder, "a dog barks")
+
+
+@pytest.fixture(scope="session")
+def two_conditions(binder):
+    return _two_texts(binder)
+
+
+@pytest.fixture(scope="session")
+def exact_conditions(exact_binder):
+    return _two_texts(exact_binder)
+
+
+def _two_texts(binder):
+    return [encoded(binder, text) for text in ("a dog barks", "rain on a roof")]
 
 
 @pytest.fixture

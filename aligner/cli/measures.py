@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from ..metrics import (
     AVAlign,
-    Interval,
+    ConfidenceInterval,
     bind_scores,
     bootstrap_interval,
     frechet_distance,
@@ -38,7 +38,7 @@ class Measure:
     name: str
     value: float
     files: int
-    interval: Interval | None = None
+    interval: ConfidenceInterval | None = None
     each: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -126,3 +126,64 @@ class HostedModel(Protocol):
 
 class Generator(Denoiser, Renderer, HostedModel, Protocol):
     """A generator made ready for one run."""
+
+
+class AudioModel(Protocol):
+    """Weights that make sound, as loaders return them. Their child modules move between devices.
+
+    A child called "text_encoder" reads prompts and is moved by itself; one called "vae" encodes sounds.
+    """
+
+    sample_rate: int
+
+    def latent_shape(self, samples: int) -> tuple[int, ...]:
+        """(channels, frames, ...) of a latent that decodes to at least so many samples."""
+
+    def latent_samples(self, latent: torch.Tensor) -> int:
+        """How many samples a latent (B, channels, frames, ...) stands for."""
+
+    def encode(self, waveform: torch.Tensor) -> torch.Tensor:
+        """Mono sound (B, n) in -1..1 at the model's rate -> clean latents."""
+
+    def denoiser(
+        self,
+        *,
+        seconds: Fraction | float,
+        steps: int,
+        cfg: float,
+        negative_prompt: str,
+        denoise: float,
+        window_seconds: float,
+    ) -> Generator:
+        """Make ready for one run of the stream "audio"; its attribute `samples` is the length asked for."""
+
+
+class VideoModel(Protocol):
+    """Weights that make frames, as loaders return them. Their child modules move between devices.
+
+    compression: pixels per latent pixel along each side. latent_channels: of a latent. latent_scale: latents divided by
+    it are what the VAE of the model decodes.
+    """
+
+    compression: int
+    latent_channels: int
+    latent_scale: float
+
+    def encode(self, frames: torch.Tensor) -> torch.Tensor:
+        """Frames (F, 3, H, W) in 0..1 -> clean latents (1, C, F, h, w)."""
+
+    def denoiser(
+        self,
+        *,
+        frames: int,
+        height: int,
+        width: int,
+        fps: Fraction | float,
+        steps: int,
+        cfg: float,
+        negative_prompt: str,
+        denoise: float,
+        decoding: str,
+        window_frames: int,
+    ) -> Generator:
+        """Make ready for one run of the stream "video"; its attributes `frames` and `fps` are those asked for."""

@@ -101,6 +101,10 @@ class Frames:
         _require_finite("video", self.pixels)
         return self.detached()
 
+    def frame(self, index: int) -> torch.Tensor:
+        """One frame of the first sample, (3, H, W)."""
+        return self.pixels[0, index]
+
     @property
     def seconds(self) -> Fraction:
         return self.pixels.shape[1] / self.fps

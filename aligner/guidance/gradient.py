@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -82,6 +82,15 @@ class Gradient(Rule):
     def tunes_prompts(self, streams: Iterable[str]) -> bool:
         """Whether the prompt embedding of one of the streams has a learning rate."""
         return any(self.prompt_rates.get(stream) for stream in streams)
+
+    def savings(self) -> Mapping[str, Rule]:
+        return {
+            "checkpointing on": self.frugal(),
+            "audio_prompt_rate and video_prompt_rate of 0": replace(self, prompt_rates={}),
+        }
+
+    def frugal(self) -> Rule:
+        return replace(self, checkpointing=True)
 
     def require_effect(self, streams: Iterable[str], steps: int) -> None:
         streams = tuple(streams)

@@ -76,6 +76,14 @@ class Rule(ABC):
         """What the backward pass of each stream goes through, for those of the streams that a gradient moves."""
         return NO_GRADIENT
 
+    def savings(self) -> Mapping[str, Rule]:
+        """Rules that take less memory, by the change in words, "checkpointing on"; those of the same result first."""
+        return {}
+
+    def frugal(self) -> Rule:
+        """The rule that gives the same result in the least memory."""
+        return self
+
     def require_effect(self, streams: Iterable[str], steps: int) -> None:
         """Raise AlignerError where the rule's own settings leave nothing to do for these streams in so many steps."""
 
@@ -126,6 +134,10 @@ class Run:
     def render(self, clean: Streams) -> dict[str, Signal]:
         """Clean latents as sound and frames, differentiable."""
         return self.scope.denoiser.render(clean)
+
+    def state(self, latents: Streams, prompts: Streams) -> State:
+        """A state before the first step, for rules that are written where this class cannot be imported."""
+        return State(latents, prompts)
 
     @torch.no_grad()
     def plain_step(self, state: State, index: int) -> State:

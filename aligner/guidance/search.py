@@ -99,6 +99,12 @@ class Search(Rule):
     def backward(self, streams: Iterable[str]) -> Mapping[str, BackwardPass]:
         return self.then.backward(streams)
 
+    def savings(self) -> Mapping[str, Rule]:
+        return {words: replace(self, then=rule) for words, rule in self.then.savings().items()}
+
+    def frugal(self) -> Rule:
+        return replace(self, then=self.then.frugal())
+
     def require_effect(self, streams: Iterable[str], steps: int) -> None:
         streams = tuple(streams)
         if self._most(streams) > 1:

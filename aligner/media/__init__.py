@@ -1,6 +1,7 @@
-"""Pictures, sound and video in and out: PyAV for everything that has a clock, Pillow for still pictures.
+"""Reading and writing pictures, sound and video: PyAV for sound and video, Pillow for still pictures.
 
-A source is a path or a seekable binary file object. Whatever cannot be read or written raises `MediaError`.
+A source is a path or a seekable binary file object. All functions raise `MediaError` for files that cannot be read or
+written.
 """
 
 from __future__ import annotations

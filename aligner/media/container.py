@@ -1,4 +1,4 @@
-"""Opening media: where paths and file objects become PyAV containers, and its errors become ours."""
+"""Opening media with PyAV: containers from paths and file objects, and its errors as `MediaError`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 Source = str | os.PathLike | BinaryIO
 
-# A playlist in the disguise of a clip must not make FFmpeg reach for the network.
+# A file with the suffix of a clip may be a playlist; this keeps FFmpeg from opening its network addresses.
 LOCAL_FILES_ONLY = {"protocol_whitelist": "file"}
-# The same input gives the same bytes: no version number of FFmpeg in the file.
+# The file does not contain FFmpeg's version, so that the same input gives the same bytes.
 REPRODUCIBLE = {"fflags": "+bitexact"}
 
 
 def describe(source: Source) -> str:
-    """What to call `source` in a message."""
+    """The name of a source in messages."""
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source)
     return str(getattr(source, "name", "the file object"))
@@ -46,23 +46,29 @@ def reading(source: Source) -> Iterator[None]:
 
 @contextmanager
 def opened(source: Source) -> Iterator[InputContainer]:
-    """`source` as a PyAV container; a file object is read from its beginning and stays open afterwards."""
+    """Open a source as a PyAV container. A file object is read from its beginning and is not closed.
+
+    Raises MediaError if there is no such file or it cannot be decoded, also for errors within the context.
+    """
     import av
 
     if isinstance(source, (str, os.PathLike)):
         if not Path(source).is_file():
             raise MediaError(f"{source} is not a file: check the name and the folder.")
-        target = f"file:{os.fspath(source)}"  # a colon in a name is not a protocol
+        target: str | BinaryIO = f"file:{os.fspath(source)}"  # or FFmpeg reads a name with a colon as a protocol
     else:
         source.seek(0)
         target = source
-    with reading(source), av.open(target, container_options=LOCAL_FILES_ONLY) as container:
+    with reading(source), av.open(target, "r", container_options=LOCAL_FILES_ONLY) as container:
         yield container
 
 
 @contextmanager
 def created(path: Path, **options: str) -> Iterator[OutputContainer]:
-    """A PyAV container that writes `path`, its format chosen by the suffix."""
+    """Open a PyAV container that writes `path`, in the format of its suffix, with options of the muxer.
+
+    Raises MediaError if the file cannot be written or the encoder is missing.
+    """
     import av
     from av.codec.codec import UnknownCodecError
 
@@ -70,23 +76,25 @@ def created(path: Path, **options: str) -> Iterator[OutputContainer]:
         with av.open(f"file:{path}", "w", options={**REPRODUCIBLE, **options}) as container:
             yield container
     except av.FFmpegError as error:
-        raise MediaError(f"no {path.suffix} can be written to {path.parent} ({error.strerror}).") from error
+        raise MediaError(f"{path.parent}: no {path.suffix} file can be written there ({error.strerror}).") from error
     except UnknownCodecError as error:
-        raise MediaError(f"this PyAV lacks the encoder {error}: install its wheel (pip install av).") from error
+        raise MediaError(
+            f"this build of PyAV lacks the encoder {error}: install the official wheel (pip install av)."
+        ) from error
 
 
 def video_stream(container: InputContainer, source: Source) -> VideoStream:
-    """The first moving picture of `container`; the cover picture of an album is not one."""
+    """The first video stream of a container. Cover pictures are skipped. Raises MediaError if there is none."""
     from av.stream import Disposition
 
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             return _decodable(stream, source)
-    raise MediaError(f"{describe(source)} has no video stream: a video is needed, not a sound.")
+    raise MediaError(f"{describe(source)} has no video stream: choose a video.")
 
 
 def audio_stream(container: InputContainer, source: Source) -> AudioStream:
-    """The first sound of `container`."""
+    """The first audio stream of a container. Raises MediaError if there is none."""
     for stream in container.streams.audio:
         return _decodable(stream, source)
     raise MediaError(f"{describe(source)} has no audio stream: choose a file with sound.")
@@ -94,5 +102,5 @@ def audio_stream(container: InputContainer, source: Source) -> AudioStream:
 
 def _decodable(stream, source: Source):
     if stream.codec_context is None:
-        raise MediaError(f"{describe(source)}: no decoder for its {stream.type}; convert the file first.")
+        raise MediaError(f"{describe(source)}: there is no decoder for its {stream.type}; convert the file first.")
     return stream

@@ -1,4 +1,4 @@
-"""Decoded frames, upright, and no more of them than were asked for."""
+"""Decoding of selected frames of a video, rotated as displayed."""
 
 from __future__ import annotations
 
@@ -18,24 +18,28 @@ if TYPE_CHECKING:
 
 
 def read_frames(source: Source, indices: Sequence[int], *, longest_side: int | None = None) -> torch.Tensor:
-    """The frames with the given numbers, counted from 0 in the order of presentation.
+    """Read the frames with the given indices, counted from 0 in order of presentation.
 
-    The file is decoded up to the last frame asked for: clips are spread over a whole video, so that seeking
-    would save little, and counting is exact in every container. Only frames asked for are converted and held.
+    The video is decoded up to the last of these frames instead of seeking: counting is exact in every container, and
+    seeking would save little, because the frames are usually spread over the whole video. Only the selected frames
+    are converted and kept in memory.
 
     Args:
-        indices: any order, repetitions welcome; an entry per row of the result.
-        longest_side: frames that are larger are scaled down to it, in pixels.
+        indices: frame numbers in any order, with or without repetitions.
+        longest_side: in pixels; larger frames are scaled down to it.
 
     Returns:
-        uint8 (len(indices), H, W, 3) RGB, turned as displayed. Frames that differ in size from the
-        first are scaled to it.
+        uint8 (len(indices), H, W, 3) RGB, rotated as displayed. Row i is frame indices[i]. Frames that differ in
+        size from the first frame are scaled to its size.
 
     Raises:
-        MediaError: a number is negative or beyond the last frame, or the video cannot be decoded.
+        MediaError: an index is negative or beyond the last frame, or the video cannot be decoded.
+
+    Example:
+        first_and_tenth = read_frames("clip.mp4", [0, 9], longest_side=512)
     """
     if any(index < 0 for index in indices):
-        raise MediaError(f"{describe(source)}: frames are counted from 0, but {min(indices)} was asked for.")
+        raise MediaError(f"{describe(source)}: frames are counted from 0, but {min(indices)} was requested.")
     rows: dict[int, list[int]] = {}
     for row, index in enumerate(indices):
         rows.setdefault(index, []).append(row)
@@ -53,7 +57,7 @@ def read_frames(source: Source, indices: Sequence[int], *, longest_side: int | N
                 result[rows[number]] = upright(frame, width, height, rotation)
             if number == last:
                 return result
-    raise MediaError(f"{describe(source)} has {number + 1} frames, but number {last} (from 0) was asked for.")
+    raise MediaError(f"{describe(source)} has {number + 1} frames, but number {last} (from 0) was requested.")
 
 
 def _shrunk(width: int, height: int, longest_side: int | None) -> tuple[int, int]:
@@ -62,6 +66,9 @@ def _shrunk(width: int, height: int, longest_side: int | None) -> tuple[int, int
 
 
 def upright(frame: VideoFrame, width: int, height: int, rotation: int) -> torch.Tensor:
-    """A decoded frame as uint8 RGB (H, W, 3), scaled to `width` x `height` and then turned clockwise."""
+    """A decoded frame as uint8 RGB (H, W, 3), scaled to `width` x `height` and then rotated clockwise.
+
+    rotation: a multiple of 90 degrees.
+    """
     pixels = torch.from_numpy(frame.to_ndarray(width=width, height=height, format="rgb24", dst_colorspace="DEFAULT"))
     return torch.rot90(pixels, -rotation // 90)

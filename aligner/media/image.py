@@ -1,10 +1,10 @@
-"""Still pictures, through Pillow."""
+"""Reading and writing still pictures with Pillow."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,20 +15,21 @@ from .container import Source, describe
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# How pictures are written, by suffix. As in PNG, colours are kept for every pixel: results are worked on further.
-WRITTEN = {".png": {}, ".jpg": {"quality": 95, "subsampling": 0}, ".jpeg": {"quality": 95, "subsampling": 0}}
+# Pillow's options by suffix. JPEG keeps the chroma of every pixel (no subsampling), because results are edited further.
+_JPEG = {"quality": 95, "subsampling": 0}
+WRITTEN: dict[str, dict[str, Any]] = {".png": {}, ".jpg": _JPEG, ".jpeg": _JPEG}
 
-SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")  # how Pillow calls 16-bit grey, by file and version
+SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of 16-bit grey, by file type and version
 
 
 def read_image(source: Source) -> torch.Tensor:
-    """A picture as float32 (3, H, W), RGB in 0..1, turned as its EXIF orientation says.
+    """Read a picture as float32 (3, H, W), RGB in 0..1, rotated by its EXIF orientation.
 
-    Transparent parts appear on white, the paper of most drawings and photographs of products. Grey, palette,
-    CMYK and 16-bit pictures become RGB; of an animation the first frame is taken.
+    Transparent pixels are composited on white, the background of most drawings and product photographs. Grey,
+    palette, CMYK and 16-bit pictures are converted to RGB. An animation yields its first frame.
 
     Raises:
-        MediaError: not a picture, damaged, or with floating-point values of unknown range.
+        MediaError: the file is missing, damaged or not a picture, or has floating-point values of unknown range.
     """
     from PIL import Image, ImageOps
 
@@ -41,18 +42,18 @@ def read_image(source: Source) -> torch.Tensor:
     except MediaError:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise MediaError(f"{name} cannot be read as a picture ({error}): save it anew as PNG or JPEG.") from error
+        raise MediaError(f"{name} cannot be read as a picture ({error}): save it again as PNG or JPEG.") from error
 
 
 def write_image(path: str | os.PathLike, pixels: torch.Tensor) -> None:
-    """Write a picture with 8 bits per colour.
+    """Write a picture with 8 bits per channel.
 
     Args:
-        path: a .png or .jpg.
-        pixels: float (3, H, W), RGB in 0..1; what exceeds it is clipped.
+        path: with the suffix .png, .jpg or .jpeg.
+        pixels: float (3, H, W), RGB in 0..1; values outside are clipped.
 
     Raises:
-        MediaError: another suffix, a wrong shape, values that are not numbers, or no such place.
+        MediaError: another suffix, a wrong shape or type, NaN or infinite values, or a path that cannot be written.
     """
     from PIL import Image
 
@@ -72,7 +73,7 @@ def write_image(path: str | os.PathLike, pixels: torch.Tensor) -> None:
 
 
 def eight_bit(pixels: torch.Tensor) -> torch.Tensor:
-    """Floats in 0..1, of any shape, to the nearest uint8 in 0..255, on the CPU."""
+    """Floats in 0..1, of any shape, rounded to uint8 in 0..255 on the CPU. Values outside are clipped."""
     return pixels.detach().to("cpu", torch.float32).mul(255).round().clamp(0, 255).to(torch.uint8)
 
 

@@ -1,4 +1,4 @@
-"""The frame that stands best for a video."""
+"""Selection of a key frame: one sharp, typical frame of a video."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import torch.nn.functional as F
 
 from ..errors import AlignerError
 
-#: How many frames are looked at, spread over a video, and how wide they need be.
+#: At most this many frames, spread over the video, are compared, with at most this many pixels a side.
 LOOKED_AT, SIDE = 64, 256
-#: The mean square of a difference of a twentieth of the range, which is no reason to call a frame unlike the others.
+#: A mean squared distance below this, a difference of 5 % of the range, never makes a frame untypical.
 _ALIKE = 0.0025
 _LUMA = (0.299, 0.587, 0.114)
 _LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 
 
 def looked_at(count: int) -> list[int]:
-    """The numbers of the frames to choose among, of `count`: all, or LOOKED_AT evenly spread.
+    """The indices of the candidate frames in a video of `count` frames: all, or LOOKED_AT evenly spread ones.
 
-    Raises AlignerError if there is none.
+    Raises AlignerError if count is below 1.
     """
     if count < 1:
         raise AlignerError("There are no frames to choose a key frame from. Connect at least one.")
@@ -26,7 +26,7 @@ def looked_at(count: int) -> list[int]:
 
 
 def shrunk(frames: torch.Tensor) -> torch.Tensor:
-    """Frames as small as they are looked at: (N, 3, H, W), uint8 or floats in 0..1 -> float32, at most SIDE a side."""
+    """Scale frames (N, 3, H, W), uint8 or floats in 0..1, down to at most SIDE pixels a side; float32 in 0..1."""
     frames = frames.float() / 255 if frames.dtype == torch.uint8 else frames.float()
     height, width = frames.shape[-2:]
     scale = min(1.0, SIDE / max(height, width))
@@ -34,13 +34,15 @@ def shrunk(frames: torch.Tensor) -> torch.Tensor:
 
 
 def key_frame(frames: torch.Tensor) -> int:
-    """The number of the frame that is sharp and shows what most of the others show.
+    """The index of the sharpest typical frame.
 
-    frames: (N, 3, H, W), uint8 or floats in 0..1, of any size, or `shrunk` already. Of those that are hardly further
-    than usual from the typical frame (the median of all, 8 x 8 pixels small) it is the one whose Laplacian varies most,
-    which is what blur takes away first (Pech-Pacheco et al. 2000).
+    A frame is typical if its mean squared distance to the median frame, both averaged to 8 x 8 pixels, is at most
+    twice the median distance (or below a small constant). Sharpness is the variance of the Laplacian of the luma
+    (Pech-Pacheco et al., ICPR 2000).
+
+    frames: (N, 3, H, W), uint8 or floats in 0..1, of any size; they may be `shrunk` already.
     """
-    # One by one: in full size and float32 there may be gigabytes of them.
+    # One by one: all frames at full size in float32 can take gigabytes.
     small = torch.cat([shrunk(frame) for frame in frames.split(1)])
     thumbnails = F.adaptive_avg_pool2d(small, 8).flatten(1)
     distances = (thumbnails - thumbnails.median(dim=0).values).square().mean(dim=1)

@@ -1,15 +1,15 @@
-"""MP4 files with H.264 pictures and AAC sound, which play everywhere."""
+"""Writing of MP4 files with H.264 video and AAC sound, which all common players support."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy
 import torch
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-# Visually lossless. Without B-frames decoding order is presentation order, so that the durations in the file
-# are the durations on screen, whatever the frame rate does.
-H264_ENCODER = "libx264"
+# crf 18 is visually lossless. Without B-frames decoding order is presentation order, so that the durations in the
+# file are the durations on screen, also at a variable frame rate.
+H264_ENCODER: Final = "libx264"
 H264_OPTIONS = {"crf": "18", "bf": "0"}
-# BT.709 in limited range, what players assume of today's video; 1 is its code in H.264's tables of colours.
+# Players assume BT.709 in limited range. 1 is H.264's code of BT.709, and FFmpeg's code of limited range.
 BT709, LIMITED_RANGE = 1, 1
-# AAC holds at most 6 bits per sample (6144 per frame of 1024), and beyond 128 kbit/s per channel none gains.
-# Of FFmpeg's coders the fast one is the faithful one: "twoloop" smears the first frame and pure tones.
+# AAC allows at most 6 bits per sample (6144 per frame of 1024 samples). More than 128 kbit/s per channel gains nothing.
+# FFmpeg's "fast" coder is more accurate here than "twoloop", which smears the first frame and pure tones.
 AAC_BITS_PER_SAMPLE, AAC_MOST_BITS_PER_SECOND = 6, 128_000
 AAC_OPTIONS = {"aac_coder": "fast", "aac_pns": "0"}
 
 
 @dataclass(frozen=True)
 class Soundtrack:
-    """A waveform (C, T) that is as long as the video and fit for AAC."""
+    """A waveform (C, T) as long as its video, in -1..1 and at a sample rate that AAC supports."""
 
     waveform: torch.Tensor
     sample_rate: int
 
     @staticmethod
     def converted(waveform: torch.Tensor, sample_rate: int, duration: Fraction) -> Soundtrack:
-        """As `fitted`, but of any sound: at the nearest rate of AAC, and as mono where it has too many channels."""
+        """As `fitted`, for any sound: resampled to the nearest rate of AAC, and mixed to mono above 6 channels."""
         if len(waveform) > len(LAYOUTS):
             waveform = to_mono(waveform)
         nearest = min(_aac_rates(), key=lambda rate: abs(rate - sample_rate))
@@ -56,6 +56,10 @@ class Soundtrack:
 
     @staticmethod
     def fitted(waveform: torch.Tensor, sample_rate: int, duration: Fraction) -> Soundtrack:
+        """Clip a waveform to -1..1 and cut or zero-pad it to `duration` seconds.
+
+        Raises MediaError for a sample rate that AAC does not support, or a waveform that cannot be encoded.
+        """
         rates = _aac_rates()
         if sample_rate not in rates:
             raise MediaError(f"MP4 sound cannot have {sample_rate} Hz: resample it to one of {sorted(rates)}.")
@@ -64,7 +68,7 @@ class Soundtrack:
         return Soundtrack(functional.pad(waveform, (0, missing)), sample_rate)  # a negative pad cuts
 
     def packets(self, output: OutputContainer) -> Iterator[Packet]:
-        """Add an AAC stream to `output` at once and encode into it as packets are drawn."""
+        """Add an AAC stream to `output` immediately; encode its packets lazily."""
         channels = len(self.waveform)
         stream = output.add_stream("aac", rate=self.sample_rate, layout=LAYOUTS[channels - 1], options=AAC_OPTIONS)
         stream.bit_rate = channels * min(AAC_BITS_PER_SAMPLE * self.sample_rate, AAC_MOST_BITS_PER_SECOND)
@@ -72,28 +76,38 @@ class Soundtrack:
 
 
 def _aac_rates() -> list[int]:
+    """The sample rates of the AAC encoder in Hz."""
     from av.codec import Codec
 
-    return Codec("aac", "w").audio_rates
+    return list(Codec("aac", "w").audio_rates or ())
 
 
-def copy_video(path: Path, source: Source, timing: Timing, sound: Soundtrack) -> None:
-    """Put the video packets of `source`, untouched, beside `sound`."""
+def copy_video(path: Path, source: Source, timing: Timing, decode_order: Sequence[int], sound: Soundtrack) -> None:
+    """Write an MP4 with the video packets of `source`, not re-encoded, and `sound`.
+
+    decode_order: see `Timing`.
+    """
     with opened(source) as container, _created_mp4(path, timing, sound) as output:
         template = video_stream(container, source)
         stream = output.add_stream_from_template(template, opaque=True)  # copying needs no encoder
-        _mux(output, _copied_packets(container, template, stream, timing, source), sound)
+        _mux(output, _copied_packets(container, template, stream, timing, decode_order, source), sound)
 
 
 def _copied_packets(
-    container: InputContainer, template: VideoStream, stream: VideoStream, timing: Timing, source: Source
+    container: InputContainer,
+    template: VideoStream,
+    stream: VideoStream,
+    timing: Timing,
+    order: Sequence[int],
+    source: Source,
 ) -> Iterator[Packet]:
-    """The packets of `template` in file order, their clock set anew.
+    """The packets of `template` in file order, with new time stamps.
 
-    Matroska keeps no decode times, others keep odd ones. The frames' own times, delayed by as many frames as
-    the stream needs to reorder, are valid decode times for every stream.
+    The stored decode times cannot be used: Matroska has none, and other containers have irregular ones. The
+    presentation times, delayed by the number of frames that the stream reorders, are valid decode times for every
+    stream.
     """
-    ticks, order, shown = timing.ticks, timing.decode_order, timing.shown
+    ticks, shown = timing.ticks, timing.shown
     delay = max(place - rank for place, rank in enumerate(order))
     with reading(source):
         packets = (packet for packet in container.demux(template) if packet.size)
@@ -112,7 +126,7 @@ def encode_video(
     sound: Soundtrack | None,
     pixel_aspect: Fraction = Fraction(1),
 ) -> None:
-    """Compress pictures, uint8 (H, W, 3), and `sound`."""
+    """Write an MP4 from pictures, uint8 (H, W, 3) RGB, and a sound. Odd sizes are padded by one pixel."""
     first = next(pictures)
     height, width = (size + size % 2 for size in first.shape[:2])
     with _created_mp4(path, timing, sound) as output:
@@ -139,7 +153,10 @@ def _encoded_packets(stream: VideoStream, pictures: Iterator[torch.Tensor], timi
 
 
 def _yuv_frame(picture: torch.Tensor, width: int, height: int, tick: int, time_base: Fraction) -> VideoFrame:
-    """A uint8 (H, W, 3) picture as a frame; its last row and column are repeated up to the size."""
+    """Convert a picture, uint8 (H, W, 3), to a yuv420p frame, padded to the size by repeating its last row and column.
+
+    tick: presentation time in units of `time_base`.
+    """
     import av
 
     padding = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
@@ -151,15 +168,16 @@ def _yuv_frame(picture: torch.Tensor, width: int, height: int, tick: int, time_b
 
 
 def _created_mp4(path: Path, timing: Timing, sound: Soundtrack | None) -> AbstractContextManager[OutputContainer]:
-    """An MP4 with its index in front, for the web, and clocks in which both streams are exact."""
+    """Open an MP4 for writing, with its index in front for streaming and with time scales exact for both streams."""
     clocks = {"video_track_timescale": str(timing.time_base.denominator)}
     if sound:
-        clocks["movie_timescale"] = str(sound.sample_rate)  # the unit in which MP4 says where a sound ends
+        clocks["movie_timescale"] = str(sound.sample_rate)  # the edit list states the end of the sound in this unit
     return created(path, movflags="+faststart", **clocks)
 
 
 def _mux(output: OutputContainer, pictures: Iterator[Packet], sound: Soundtrack | None) -> None:
-    """Write both streams side by side, in the order of decoding."""
+    """Interleave the packets of both streams by decode time and write them."""
     streams = [pictures, sound.packets(output)] if sound else [pictures]
-    for packet in heapq.merge(*streams, key=lambda packet: packet.dts * packet.time_base):
+    # Encoders and _copied_packets set every decode time.
+    for packet in heapq.merge(*streams, key=lambda packet: cast(int, packet.dts) * packet.time_base):
         output.mux(packet)

@@ -1,4 +1,4 @@
-"""What a video is, without decoding it: size, clock, codec, sound."""
+"""Properties of a video from its packets and first frame: size, timing, codec, sound."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class VideoInfo:
     """A video's properties.
 
     Attributes:
-        width, height: pixels as displayed, after rotation.
-        rotation: 0, 90, 180 or 270 degrees by which the stored picture is turned clockwise for display.
-        pixel_aspect: width of a displayed pixel over its height, almost always 1.
+        width, height: in pixels, as displayed after rotation.
+        rotation: 0, 90, 180 or 270 degrees, the clockwise rotation of the stored picture for display.
+        pixel_aspect: width over height of a displayed pixel, almost always 1.
         codec: FFmpeg's name of the codec, such as "h264".
-        timing: when each frame is shown.
-        audio_sample_rate, audio_channels: of the first audio stream; None where there is none.
+        timing: the display times of the frames.
+        audio_sample_rate, audio_channels: of the first audio stream; None if there is none.
     """
 
     width: int
@@ -43,31 +43,35 @@ class VideoInfo:
 
     @property
     def frame_times(self) -> torch.Tensor:
-        """(N,) float64: when each frame is shown, ascending, in seconds from the first."""
+        """(N,) float64, ascending: the time of each frame in seconds after the first."""
         return self.timing.seconds
 
     @property
     def duration(self) -> Fraction:
-        """Seconds, exact: from the first frame's appearance to the last one's end."""
+        """Exact seconds from the start of the first frame to the end of the last."""
         return self.timing.duration
 
     @property
     def fps(self) -> Fraction:
-        """Frames per second, on average over the whole video."""
+        """Average frame rate of the whole video, in frames per second."""
         return len(self.timing.ticks) / self.duration
 
     def samples(self, sample_rate: int) -> int:
-        """How many samples of sound last as long as this video."""
+        """The number of audio samples that last as long as the video."""
         return round(self.duration * sample_rate)
 
 
 def probe_video(source: Source) -> VideoInfo:
     """Read a video's properties from its packets and its first frame.
 
-    Animations (GIF, APNG) are videos, and a still picture is a video of one frame that lasts 1/25 s.
+    Animations (GIF, APNG) count as videos. A still picture counts as a video of one frame of 1/25 s.
 
     Raises:
-        MediaError: the source is no file, not a media file, damaged, or has no frame of video.
+        MediaError: the file is missing, damaged or not a media file, or has no video frame.
+
+    Example:
+        info = probe_video("clip.mp4")
+        print(info.width, info.height, float(info.duration))
     """
     timing, first = read_timing(source)
     rotation = clockwise_rotation(first)
@@ -89,5 +93,5 @@ def probe_video(source: Source) -> VideoInfo:
 
 
 def clockwise_rotation(frame: VideoFrame) -> int:
-    """The multiple of 90 degrees, 0 to 270, by which a decoded frame is to be turned clockwise."""
+    """The clockwise rotation of a decoded frame for display: 0, 90, 180 or 270 degrees."""
     return round(-frame.rotation / 90) * 90 % 360  # FFmpeg counts counter-clockwise

@@ -1,4 +1,4 @@
-"""Sound in and out: float32 waveforms (channels, samples)."""
+"""Reading and writing sound as float32 waveforms (channels, samples)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.packet import Packet
 
-# FFmpeg's names of the loudspeaker arrangements that FLAC's specification gives to 1..6 channels.
+# FFmpeg's names of the channel layouts that FLAC (RFC 9639, section 9.1.3) defines for 1 to 6 channels.
 LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1")
-LOSSLESS_CODECS = {".wav": "pcm_s16le", ".flac": "flac"}
+LOSSLESS_CODECS: dict[str, Literal["pcm_s16le", "flac"]] = {".wav": "pcm_s16le", ".flac": "flac"}
 
 
 def read_audio(source: Source) -> tuple[torch.Tensor, int]:
-    """The first audio stream of a sound or video file.
+    """Read the first audio stream of a sound or video file.
 
     Returns:
-        float32 (C, T) at the file's own sample rate, which is returned beside it. Integer formats fill -1..1;
-        floating-point files may exceed it. Encoder padding at both ends is cut off where the file states it.
+        (waveform, sample rate in Hz): the waveform is float32 (C, T). Integer formats are scaled to -1..1;
+        floating-point files may exceed that range. Encoder padding at both ends is removed if the file states it.
 
     Raises:
-        MediaError: unreadable, damaged, without an audio stream, empty, or with values that are not numbers.
+        MediaError: the file is missing or damaged, has no audio stream or no samples, or has NaN or infinite values.
     """
     name = describe(source)
     with opened(source) as container:
@@ -49,19 +49,20 @@ def read_audio(source: Source) -> tuple[torch.Tensor, int]:
                 if frame.sample_rate != rate or len(pieces[-1]) != len(pieces[0]):
                     raise MediaError(f"{name} changes its sample rate or channels midway: convert it to WAV first.")
     waveform = torch.cat(pieces, dim=1) if pieces else torch.empty(0, 0)
-    if time_base == Fraction(1, rate) and None not in (start, end):  # only then do time stamps count samples
+    # Time stamps count samples only if the time base is one sample.
+    if time_base == Fraction(1, rate) and start is not None and end is not None:
         padding = waveform.shape[1] - (end - start)
         if 0 < padding < pieces[-1].shape[1]:
             waveform = waveform[:, :-padding]
     if not waveform.numel():
-        raise MediaError(f"{name} has an audio stream without a single sample: choose a file with sound.")
+        raise MediaError(f"{name} has an audio stream without samples: choose a file with sound.")
     if not waveform.isfinite().all():
-        raise MediaError(f"{name} contains values that are not numbers: export the sound anew.")
+        raise MediaError(f"{name} contains NaN or infinite values: export the sound again.")
     return waveform, rate
 
 
 def _floats(frame: AudioFrame) -> torch.Tensor:
-    """A decoded frame as float32 (C, n), integers scaled to -1..1."""
+    """A decoded frame as float32 (C, n). Integers are scaled to -1..1."""
     values = torch.from_numpy(frame.to_ndarray())
     if frame.format.is_packed:
         values = values.reshape(frame.samples, -1).T
@@ -73,19 +74,22 @@ def _floats(frame: AudioFrame) -> torch.Tensor:
 
 
 def to_mono(waveform: torch.Tensor) -> torch.Tensor:
-    """(C, T) to (1, T): the mean over channels."""
+    """The mean over the channels of a waveform: (C, T) -> (1, T)."""
     return waveform.mean(dim=0, keepdim=True)
 
 
 def write_audio(path: str | os.PathLike, waveform: torch.Tensor, sample_rate: int) -> None:
-    """Write a .wav or .flac of 16 bits per sample, exactly as long as the waveform.
+    """Write a .wav or .flac file with 16 bits per sample, exactly as long as the waveform.
 
     Args:
-        waveform: (C, T) of 1 to 6 channels, nominally -1..1. What exceeds it is clipped, never scaled: the
-            same level in means the same level out.
+        path: with the suffix .wav or .flac.
+        waveform: float (C, T) of 1 to 6 channels, nominally in -1..1. Values outside are clipped; the level is
+            never scaled.
+        sample_rate: in Hz.
 
     Raises:
-        MediaError: another suffix, a wrong shape, no samples, values that are not numbers, or no such place.
+        MediaError: another suffix, a wrong shape or type, no samples, NaN or infinite values, or a path that cannot
+            be written.
     """
     path = Path(path)
     codec = LOSSLESS_CODECS.get(path.suffix.lower())
@@ -100,7 +104,10 @@ def write_audio(path: str | os.PathLike, waveform: torch.Tensor, sample_rate: in
 
 
 def checked_waveform(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
-    """The waveform as float32 (C, T) on the CPU, fit to be encoded; what is not fit raises `MediaError`."""
+    """Check that a waveform (C, T) can be encoded; return it as float32 on the CPU.
+
+    Raises MediaError for a wrong shape or type, no samples, NaN or infinite values, or a sample rate below 1.
+    """
     if waveform.ndim != 2 or not 1 <= len(waveform) <= len(LAYOUTS) or waveform.shape[1] == 0:
         raise MediaError(
             f"a sound must have the shape (channels, samples) with 1 to {len(LAYOUTS)} channels and at least "
@@ -114,12 +121,12 @@ def checked_waveform(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
 
 
 def sound_packets(stream: AudioStream, waveform: torch.Tensor) -> Iterator[Packet]:
-    """Encode (C, T), int16 or float32 as the stream's format asks, into packets whose times start at 0."""
+    """Encode a waveform (C, T) into packets that start at time 0. The stream's format requires int16 or float32."""
     import av
 
     context = stream.codec_context
     rate, name, layout = context.sample_rate, context.format.name, context.layout.name
-    piece_length = 1024  # one frame of AAC; encoders with longer frames collect pieces themselves
+    piece_length = 1024  # one frame of AAC; encoders with longer frames buffer several pieces
     for place, piece in enumerate(waveform.split(piece_length, dim=1)):
         values = piece if context.format.is_planar else piece.T.reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(values.contiguous().numpy(), format=name, layout=layout)

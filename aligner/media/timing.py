@@ -1,17 +1,17 @@
-"""When each frame of a video is shown, read from packets wherever the packets can be trusted.
+"""Presentation times of the frames of a video, read from packets where these are reliable, otherwise by decoding.
 
-Demuxing costs a hundredth of decoding, but a packet is not always a frame: some files keep no presentation
-times (H.264 in AVI, raw streams), some begin with pictures that refer to what was cut away, interlaced video
-may put each field into a packet of its own, and VP8 has packets that are never shown. Such files are decoded
-frame by frame, without converting or keeping any.
+Demuxing costs about a hundredth of decoding, but a packet is not always a frame. Some files have no presentation
+times (H.264 in AVI, raw streams). Some begin with pictures that refer to frames that were cut off. Interlaced video
+may store each field in its own packet. VP8 has packets that are never shown. Such files are decoded frame by frame;
+the frames are neither converted nor kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-# What FFmpeg itself assumes for pictures and raw streams that state no rate.
+# FFmpeg's default, in frames per second, for pictures and raw streams that state no rate.
 DEFAULT_RATE = Fraction(25)
-# Codecs with packets that only serve as references and are never shown.
+# Codecs with packets that serve only as references and are never shown.
 HIDES_FRAMES = ("vp8",)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """The clock of a video, exact in integer ticks.
+    """Presentation times of a video, exact in integer ticks.
 
     Attributes:
-        ticks: when each frame is shown, ascending, the first at 0; a tick lasts `time_base` seconds.
-        last: how many ticks the last frame stays. The packet decoded last tells: in a file with B-frames the
-            durations of all others are distances between decode times.
+        ticks: the presentation time of each frame, ascending from 0, in ticks of `time_base` seconds.
+        last: the duration of the last frame in ticks. It comes from the packet decoded last: in a file with B-frames
+            the durations of other packets are differences of decode times.
         time_base: seconds per tick.
-        decode_order: for each packet in file order, which frame it holds; None where packets do not tell, or
-            where some of them are not to be shown, so that the stream cannot be copied packet by packet.
+        decode_order: for each packet in file order, the number of its frame. None if the packets do not determine
+            it or some are not shown; the stream can then not be copied packet by packet.
     """
 
     ticks: tuple[int, ...]
@@ -49,28 +49,28 @@ class Timing:
 
     @property
     def duration(self) -> Fraction:
-        """Seconds from the first frame's appearance to the last one's end."""
+        """Seconds from the start of the first frame to the end of the last."""
         return (self.ticks[-1] + self.last) * self.time_base
 
     @property
     def shown(self) -> tuple[int, ...]:
-        """For how many ticks each frame stays."""
+        """The duration of each frame in ticks."""
         return tuple(after - before for before, after in zip(self.ticks, self.ticks[1:])) + (self.last,)
 
     @property
     def seconds(self) -> torch.Tensor:
-        """(N,) float64 seconds from the first frame."""
+        """The presentation times in seconds, (N,) float64, from 0."""
         numerator, denominator = self.time_base.as_integer_ratio()
         return torch.tensor([tick * numerator / denominator for tick in self.ticks], dtype=torch.float64)
 
     @staticmethod
     def even(frames: int, fps: Fraction) -> Timing:
-        """`frames` frames at a constant rate."""
+        """The timing of `frames` frames at a constant rate, in frames per second."""
         return Timing(tuple(range(frames)), 1, 1 / fps)
 
 
-def decoded_frames(source: Source) -> Iterator[VideoFrame]:
-    """Every frame of a video in the order of presentation, one at a time."""
+def decoded_frames(source: Source) -> Generator[VideoFrame, None, None]:
+    """Decode a video frame by frame, in order of presentation. Close the generator to close the file early."""
     with opened(source) as container:
         stream = video_stream(container, source)
         stream.thread_type = "AUTO"
@@ -78,27 +78,34 @@ def decoded_frames(source: Source) -> Iterator[VideoFrame]:
 
 
 def read_timing(source: Source) -> tuple[Timing, VideoFrame]:
-    """The timing of a video, and its first frame decoded."""
+    """The timing of a video and its first frame, decoded.
+
+    If decoded frames have no ascending times, the timing is even at the average rate of the stream.
+    Raises MediaError if the video is cut short, damaged, or without frames.
+    """
     with opened(source) as container:
         stream = video_stream(container, source)
-        time_base, rate = stream.time_base, stream.average_rate or DEFAULT_RATE
+        time_base = cast(Fraction, stream.time_base)  # demuxers set it for every stream
+        rate = stream.average_rate or DEFAULT_RATE
         packets, first = _demuxed(container, stream, source)
         hidden = stream.codec_context.codec.canonical_name in HIDES_FRAMES
-    if _packets_are_frames(packets) and not hidden and not first.interlaced_frame:
-        times = [packet.pts for packet in packets if packet.shown]
+    packet_times = _frame_times(packets)
+    if packet_times is not None and not hidden and not first.interlaced_frame:
+        times = [time for time, packet in zip(packet_times, packets) if packet.shown]
         order = _ranks(times) if len(times) == len(packets) else None
     else:
-        times = [frame.pts for frame in decoded_frames(source)]
+        decoded = [frame.pts for frame in decoded_frames(source)]
+        times = [time for time in decoded if time is not None]
         order = None
-        if not _ascending(times):
-            return Timing.even(len(times), rate), first
+        if len(times) < len(decoded) or not _ascending(times):
+            return Timing.even(len(decoded), rate), first
     start, *_ = times = sorted(times)
-    last = packets[-1].duration or _usual_gap(times) or max(1, round(1 / (rate * time_base)))
+    last = packets[-1].duration or _mean_gap(times) or max(1, round(1 / (rate * time_base)))
     return Timing(tuple(time - start for time in times), last, time_base, order), first
 
 
 class _Packet(NamedTuple):
-    """What a packet says about the frame in it; its data is not kept."""
+    """The header of a packet, without its data. Times are in ticks."""
 
     pts: int | None
     duration: int
@@ -107,7 +114,7 @@ class _Packet(NamedTuple):
 
 
 def _demuxed(container: InputContainer, stream: VideoStream, source: Source) -> tuple[list[_Packet], VideoFrame]:
-    """All packets in file order, and the first frame."""
+    """The headers of all packets in file order, and the first frame. Raises MediaError if the file is damaged."""
     packets: list[_Packet] = []
     first: VideoFrame | None = None
     for packet in container.demux(stream):
@@ -117,24 +124,31 @@ def _demuxed(container: InputContainer, stream: VideoStream, source: Source) -> 
             packets.append(_Packet(packet.pts, packet.duration or 0, packet.is_keyframe, not packet.is_discard))
         first = first or next(iter(packet.decode()), None)
     if first is None:
-        raise MediaError(f"{describe(source)} holds no frame that can be shown: use a video with pictures.")
+        raise MediaError(f"{describe(source)} has no video frame that can be decoded: use another video.")
     return packets, first
 
 
-def _packets_are_frames(packets: list[_Packet]) -> bool:
-    """Whether each packet has its own time, and none at the start refers to what is not there."""
-    times = [packet.pts for packet in packets]
-    return None not in times and len(set(times)) == len(times) and packets[0].keyframe and packets[0].pts == min(times)
+def _frame_times(packets: list[_Packet]) -> list[int] | None:
+    """The presentation time of each packet; None if packets cannot be equated with frames.
+
+    They can if all have distinct times and the first is a key frame that is shown first. Otherwise pictures at the
+    start may refer to frames that are not in the file.
+    """
+    times = [packet.pts for packet in packets if packet.pts is not None]
+    distinct = len(times) == len(packets) == len(set(times))
+    return times if distinct and packets[0].keyframe and times[0] == min(times) else None
 
 
 def _ranks(times: Sequence[int]) -> tuple[int, ...]:
+    """The position of each time in ascending order."""
     rank = {time: place for place, time in enumerate(sorted(times))}
     return tuple(rank[time] for time in times)
 
 
-def _ascending(times: Sequence[int | None]) -> bool:
-    return None not in times and all(before < after for before, after in zip(times, times[1:]))
+def _ascending(times: Sequence[int]) -> bool:
+    return all(before < after for before, after in zip(times, times[1:]))
 
 
-def _usual_gap(times: Sequence[int]) -> int:
+def _mean_gap(times: Sequence[int]) -> int:
+    """The rounded mean difference of consecutive times; 0 for fewer than two times."""
     return round((times[-1] - times[0]) / (len(times) - 1)) if len(times) > 1 else 0

@@ -1,4 +1,4 @@
-"""Video out: the pictures of a file, or frames, with a sound of exactly their length."""
+"""Writing of videos: the pictures of a file, or frames, with a sound of exactly their length."""
 
 from __future__ import annotations
 
@@ -22,26 +22,29 @@ from .timing import Timing, decoded_frames
 
 
 def add_sound(source: Source, destination: str | os.PathLike, waveform: torch.Tensor, sample_rate: int) -> None:
-    """Write the pictures of `source` with `waveform` as their sound; a sound of the source is left out.
+    """Write the pictures of `source` with `waveform` as their only sound.
 
-    H.264 that needs no turning is copied packet by packet. Everything else becomes H.264 in yuv420p: turned
-    upright, odd sizes padded by a pixel. Either way each frame keeps its time, the first one at 0.
+    H.264 without rotation is copied without re-encoding. Other video is encoded as H.264 in yuv420p, rotated upright,
+    odd sizes padded by one pixel. In both cases each frame keeps its time relative to the first, which starts at 0.
 
     Args:
-        destination: an .mp4; it may be the source itself.
-        waveform: (C, T) float, nominally -1..1, clipped beyond; cut or continued by silence to the length of
-            the video, to the sample.
+        destination: an .mp4; it may be the source.
+        waveform: (C, T) float, nominally in -1..1. Values outside are clipped. It is cut or padded with silence to
+            the exact length of the video.
         sample_rate: one of AAC's, 7350 to 96000 Hz.
 
     Raises:
-        MediaError: an unreadable source, an unfit waveform, or an unwritable destination.
+        MediaError: the source cannot be read, the waveform cannot be encoded, or the destination cannot be written.
+
+    Example:
+        add_sound("silent.mp4", "with_sound.mp4", waveform, 16000)
     """
     destination = _checked_destination(destination)
     info = probe_video(source)
     sound = Soundtrack.fitted(waveform, sample_rate, info.duration)
     with written_whole(destination) as temporary:
         if info.codec == "h264" and info.rotation == 0 and info.timing.decode_order is not None:
-            copy_video(temporary, source, info.timing, sound)
+            copy_video(temporary, source, info.timing, info.timing.decode_order, sound)
         else:
             encode_video(temporary, _upright_frames(source, info), info.timing, sound, info.pixel_aspect)
 
@@ -53,27 +56,33 @@ def write_video(
     waveform: torch.Tensor | None = None,
     sample_rate: int | None = None,
 ) -> None:
-    """Write frames as H.264 in yuv420p, with AAC sound of exactly their length if a waveform is given.
+    """Write frames as H.264 in yuv420p, and a waveform, if given, as AAC sound of exactly their length.
 
     Args:
         destination: an .mp4.
-        frames: uint8 (N, H, W, 3) RGB; odd sizes are padded by a pixel.
-        fps: frames per second.
-        waveform, sample_rate: as for `add_sound`.
+        frames: uint8 (N, H, W, 3) RGB; odd sizes are padded by one pixel.
+        fps: frames per second, above 0.
+        waveform, sample_rate: as for `add_sound`; give both or neither.
 
     Raises:
-        MediaError: no frames, a wrong shape or type, an unfit waveform, or an unwritable destination.
+        MediaError: no frames, a wrong shape or type, a frame rate that is not positive, a waveform that cannot be
+            encoded, or a destination that cannot be written.
     """
     destination = _checked_destination(destination)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != torch.uint8 or not frames.numel():
         raise MediaError(
             f"frames must be uint8 (N, H, W, 3) and not empty, but these are {frames.dtype} {tuple(frames.shape)}."
         )
-    rate = Fraction(fps).limit_denominator(1001) if math.isfinite(fps) else 0  # 1001: of 30000/1001 and its kin
+    # A denominator of 1001 covers the NTSC rates, such as 30000/1001.
+    rate = Fraction(fps).limit_denominator(1001) if math.isfinite(fps) else Fraction(0)
     if rate <= 0:
         raise MediaError(f"the frame rate must be a positive number, but it is {fps}.")
     timing = Timing.even(len(frames), rate)
-    sound = None if waveform is None else Soundtrack.fitted(waveform, sample_rate, timing.duration)
+    sound = None
+    if waveform is not None:
+        if sample_rate is None:
+            raise MediaError("a waveform was given without its sample rate: give both.")
+        sound = Soundtrack.fitted(waveform, sample_rate, timing.duration)
     with written_whole(destination) as temporary:
         encode_video(temporary, iter(frames), timing, sound)
 
@@ -86,7 +95,10 @@ def _checked_destination(path: str | os.PathLike) -> Path:
 
 
 def _upright_frames(source: Source, info: VideoInfo) -> Iterator[torch.Tensor]:
-    """All frames of `source` as uint8 (H, W, 3), as displayed; as many as its timing says, or an error."""
+    """All frames of a video as uint8 (H, W, 3), rotated as displayed.
+
+    Raises MediaError if their number differs from the timing's.
+    """
     width, height = (info.height, info.width) if info.rotation in (90, 270) else (info.width, info.height)
     expected, count = len(info.timing.ticks), 0
     with closing(decoded_frames(source)) as frames:

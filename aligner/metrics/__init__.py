@@ -1,13 +1,13 @@
-"""What scores a result: the arithmetic of evaluation, on features, logits, embeddings and moments.
+"""Evaluation metrics, computed from features, logits, embeddings and peak times.
 
-Networks that make features and logits are the user's: a Frechet distance is an FAD on VGGish's features, an FVD on
-I3D's. Only AV-Align looks at recordings itself.
+The networks that produce features and logits are not included: the Frechet distance is FAD with VGGish features and
+FVD with I3D features. Only AV-Align analyses recordings itself.
 """
 
 from .audio_onsets import audio_onsets
 from .av_align import AVAlign, av_align, av_align_of_clip
 from .bind import bind_score, bind_scores
-from .bootstrap import Interval, bootstrap_interval
+from .bootstrap import ConfidenceInterval, bootstrap_interval
 from .divergence import kl_divergence
 from .frechet import frechet_distance
 from .inception_score import InceptionScore, inception_score
@@ -21,8 +21,8 @@ from .video_peaks import local_maxima, mean_flow, motion_curve, video_peaks
 
 __all__ = [
     "AVAlign",
+    "ConfidenceInterval",
     "InceptionScore",
-    "Interval",
     "KernelDistance",
     "audio_onsets",
     "av_align",

@@ -1,4 +1,4 @@
-"""AV-Align: whether something is heard when something moves, and only then."""
+"""AV-Align: temporal alignment of the onsets of a sound with the motion peaks of a video."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from ..errors import AlignerError
 from .audio_onsets import audio_onsets
 from .video_peaks import mean_flow, video_peaks
 
-#: Rounding in a time must not turn a distance of one frame into less.
+#: Slightly below 1, so that rounding errors in times do not make a distance of one frame a match.
 _ONE_FRAME = 1 - 1e-9
 
 
 @dataclass(frozen=True)
 class AVAlign:
-    """How well the moments of a sound and of a video agree.
+    """AV-Align scores, and the peaks that they compare.
 
-    matched: intersection over union where a moment of one has at most one partner in the other; in 0..1. reference: as
-    published; above 1 where one movement is near several onsets. audio_peaks, video_peaks: the moments, in seconds.
+    matched: intersection over union under one-to-one matching, in 0..1. reference: the score of the published code,
+    which can exceed 1 if several onsets are near one motion peak. audio_peaks, video_peaks: times in seconds,
+    ascending.
     """
 
     matched: float
@@ -38,25 +39,28 @@ def av_align_of_clip(
     *,
     motion: Callable[[torch.Tensor], torch.Tensor] = mean_flow,
 ) -> AVAlign:
-    """AV-Align of a clip: local maxima of its motion against the onsets of its sound.
+    """AV-Align of a clip: compares the local maxima of its motion with the onsets of its sound.
 
-    frames: (F, 3, H, W) RGB, uint8 or floats in 0..1, or anything that yields such frames one by one; fps of them last
-    a second. waveform: (n,) mono. motion: see `video_peaks`.
+    frames: (F, 3, H, W) RGB, uint8 or floats in 0..1, or an iterable of such frames (3, H, W). fps: frames per second.
+    waveform: float (n,), mono. sample_rate: in Hz. motion: see `video_peaks`.
 
-    Raises AlignerError for anything else.
+    Raises AlignerError for other shapes or types, or values that are not finite.
+
+    Example:
+        score = av_align_of_clip(frames, 8.0, waveform, 16000).matched
     """
     return av_align(audio_onsets(waveform, sample_rate), video_peaks(frames, fps, motion=motion), fps)
 
 
 def av_align(audio_peaks: Iterable[float], video_peaks: Iterable[float], fps: float) -> AVAlign:
-    """AV-Align (Yariv et al., arXiv 2309.16429) of given moments in seconds, in any order.
+    """AV-Align (Yariv et al., arXiv 2309.16429) of given peaks, in seconds and in any order.
 
-    A moment of the sound and one of the video match if they are less than a frame, 1 / fps, apart. With i of a sounds
-    and v movements matched the score is i / (a + v - i). Published code counts as i every onset that is near a
-    movement, even one that others are near as well: `reference`. `matched` counts pairs.
+    An audio peak and a video peak match if they are less than one frame, 1 / fps, apart. The score is intersection
+    over union, i / (a + v - i), for a audio peaks, v video peaks and i matches. `reference` counts as i every audio
+    peak that is near some video peak, as the published code does. `matched` counts pairs, each peak in at most one.
 
-    Where nothing sounds or nothing moves nothing matches: the score is 0. So it is where nothing does either, which
-    published code divides by 0 for: a still and silent result must not be the best one.
+    Without audio peaks or without video peaks the score is 0. If both are missing, the published code divides by 0;
+    here the score is 0 as well, so that a still and silent result does not rank best.
 
     Raises AlignerError if fps is not above 0 or a time is not finite.
     """
@@ -83,12 +87,12 @@ def _over_union(intersection: int, audio: Sequence[float], video: Sequence[float
 
 
 def _pairs(audio: Sequence[float], video: Sequence[float], fps: float) -> int:
-    """The most pairs that match, no moment in two of them; both ascend.
+    """The size of a maximum one-to-one matching of two ascending sequences of peaks.
 
-    Pairing what comes first is the best that can be done. If the first two match, some best pairing contains that pair:
-    where it gives them other partners, those lie later, and exchanging the partners leaves all four near enough; where
-    it gives one of them none, that one can take the place. If they do not match, the earlier one is too early for all
-    that remain, and no pair is lost with it.
+    The greedy matching is optimal. If the first peaks match, some maximum matching contains this pair: other partners
+    of the two lie later, and exchanging the partners keeps both pairs close enough; if one of the two is unmatched, it
+    can replace the other's partner. If the first peaks do not match, the earlier one is too early for all remaining
+    peaks and can be dropped.
     """
     pairs = heard = seen = 0
     while heard < len(audio) and seen < len(video):

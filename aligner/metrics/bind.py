@@ -1,4 +1,4 @@
-"""Bind scores: how near two embeddings of one space lie, pair by pair."""
+"""Bind scores: cosine similarity of paired embeddings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from .features import checked_pairs
 
 
 def bind_scores(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """The cosine of each pair of rows, (N, d) and (N, d) -> (N,) float64 in -1..1.
+    """The cosine similarity of each pair of rows: (N, d) and (N, d) -> (N,) float64 in -1..1.
 
-    AV-bind, VT-bind and AT-bind (Seeing and Hearing, arXiv 2402.17723, table 1) are this of ImageBind's embeddings of
-    video and sound, video and text, sound and text. Guidance optimises just that: judge it by something else as well.
+    AV-bind, VT-bind and AT-bind (Seeing and Hearing, arXiv 2402.17723, table 1) are the scores of ImageBind embeddings
+    of video and audio, video and text, audio and text. Guidance optimises this quantity itself, so evaluate guided
+    results with other metrics as well.
 
     Raises AlignerError if the shapes differ or values are not finite.
     """

@@ -1,4 +1,4 @@
-"""Kullback-Leibler divergence of what a classifier hears, or sees, in a result and in its reference."""
+"""Kullback-Leibler divergence of a classifier's predictions for results and for their references."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import torch
 from ..errors import AlignerError
 from .features import checked_pairs
 
-#: What is added to the classes of a result, so that one it lacks does not cost infinitely much.
+#: Added to the class probabilities of a result, so that a probability of 0 does not make the divergence infinite.
 EPS = 1e-6
 
 
 def kl_divergence(generated: torch.Tensor, reference: torch.Tensor, *, eps: float = EPS) -> float:
-    """Mean over pairs of sum p_reference * log(p_reference / (p_generated + eps)): KL, or MKL, of published tables.
+    """Mean over pairs of sum(p_reference * log(p_reference / (p_generated + eps))): KL, or MKL, of published tables.
 
-    generated, reference: logits (N, classes), row by row of a result and of what it should have been; softmax makes
-    them p. Direction and eps as in Iashin and Rahtu, arXiv 2110.08791, whose code the papers on video-to-audio use;
-    eps = 0 is the exact divergence that newer kits print. 0 is best; eps lets equal logits come out a little below it.
+    Direction and eps follow Iashin and Rahtu (arXiv 2110.08791), whose code papers on video-to-audio use. eps = 0
+    gives the exact divergence that newer toolkits report. 0 is best; with eps > 0 equal logits give slightly less.
 
-    Raises AlignerError if the shapes differ or values are not finite.
+    generated, reference: logits (N, classes) of results and of their references, row by row; p is their softmax.
+    Raises AlignerError if the shapes differ, values are not finite, or eps is negative.
     """
     if eps < 0:
-        raise AlignerError(f"eps keeps a logarithm finite: it must be 0 or more, not {eps}.")
+        raise AlignerError(f"eps must be 0 or more, not {eps}.")
     generated, reference = checked_pairs(generated, reference, "logits")
     log_reference = reference.log_softmax(dim=1)
     log_generated = (generated.softmax(dim=1) + eps).log() if eps else generated.log_softmax(dim=1)

@@ -1,4 +1,4 @@
-"""Inception score: whether each recording shows one class, and all together many."""
+"""Inception score: high if each recording clearly shows one class and all recordings together show many."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ class InceptionScore(NamedTuple):
 
 
 def inception_score(logits: torch.Tensor, *, splits: int = 10, seed: int = 2020) -> InceptionScore:
-    """exp of the mean KL(p(class | recording) || p(class)), in 1..classes; over `splits` parts of the shuffled rows.
+    """exp(mean KL(p(class | recording) || p(class))), in 1..classes, over `splits` parts of the shuffled rows.
 
-    logits: (N, classes) of any classifier. Salimans et al., arXiv 1606.03498. As torch-fidelity computes it, to the
-    digit; the seed of the published tables is one of numpy's legacy generator, whose stream is frozen.
+    See Salimans et al. (arXiv 1606.03498). The result equals torch-fidelity's to the last digit: rows are shuffled
+    with numpy's legacy generator, whose stream is frozen, and the seed of the published tables.
 
-    Raises AlignerError if there are fewer rows than splits, or values that are not finite.
+    logits: (N, classes) of any classifier.
+    Raises AlignerError for fewer rows than splits, fewer than 1 split, or values that are not finite.
     """
     from numpy.random import RandomState
 
@@ -39,6 +40,6 @@ def inception_score(logits: torch.Tensor, *, splits: int = 10, seed: int = 2020)
 def _score(logits: torch.Tensor) -> torch.Tensor:
     log_classes = logits.log_softmax(dim=1)
     log_marginal = log_classes.exp().mean(dim=0).log()
-    # A class that no recording has contributes 0, not 0 * (-inf + inf).
+    # A class with probability 0 contributes 0, not 0 * (-inf + inf).
     information = torch.where(log_classes.exp() > 0, log_classes.exp() * (log_classes - log_marginal), 0.0)
     return information.sum(dim=1).mean().exp()

@@ -1,4 +1,4 @@
-"""Kernel distance: how far apart two sets of features lie, without taking them for Gaussians."""
+"""Kernel distance: the squared maximum mean discrepancy (MMD) of two sets of features."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from ..errors import AlignerError
 from .features import checked_sets
 
-#: Of torch-fidelity and of the published tables: numpy's legacy stream of this seed.
+#: The seed of torch-fidelity and of the published tables, for numpy's legacy generator.
 SEED = 2020
 
-#: How many rows of a kernel matrix are held at once.
+#: Rows of a kernel matrix in memory at the same time.
 _ROWS_AT_ONCE = 1024
 
 
@@ -24,12 +24,13 @@ class KernelDistance(NamedTuple):
 
 
 def kernel_distance(a: torch.Tensor, b: torch.Tensor, *, gamma: float | None = None) -> float:
-    """The unbiased estimate of MMD^2 under the cubic kernel (gamma x'y + 1)^3; gamma: 1 / d if not given.
+    """The unbiased estimate of MMD^2 with the cubic kernel (gamma x'y + 1)^3.
 
-    a, b: features (N, d) and (M, d). Binkowski et al., arXiv 1801.01401: KID and KVD are this distance on the features
-    of one network each. Unlike the Frechet distance it does not depend on the size of the sets; of equal
-    distributions it may come out slightly below 0.
+    See Binkowski et al. (arXiv 1801.01401). KID and KVD are this distance on the features of different networks.
+    Unlike the Frechet distance its expectation does not depend on the size of the sets. For equal distributions it can
+    be slightly negative.
 
+    a, b: features (N, d) and (M, d). gamma: 1 / d by default.
     Raises AlignerError for fewer than 2 rows, different widths, or values that are not finite.
     """
     a, b = checked_sets(a, b, least=2)
@@ -48,11 +49,10 @@ def kernel_distance_over_subsets(
     gamma: float | None = None,
     seed: int = SEED,
 ) -> KernelDistance:
-    """`kernel_distance` of random subsets, drawn without replacement: its mean, and its spread over them.
+    """Mean and standard deviation of `kernel_distance` over random subsets, drawn without replacement.
 
-    As torch-fidelity computes KID, to the digit: same defaults, same seed, same subsets. That is why the subsets come
-    from numpy's legacy generator, whose stream is frozen, and the deviation is that of the subsets themselves (over
-    `subsets`, not `subsets` - 1).
+    The result equals torch-fidelity's KID to the last digit: same defaults, seed and subsets. The subsets come from
+    numpy's legacy generator, whose stream is frozen. The standard deviation divides by `subsets`, not `subsets` - 1.
 
     Raises AlignerError as `kernel_distance` does, and if a set is smaller than a subset.
     """
@@ -62,7 +62,7 @@ def kernel_distance_over_subsets(
     if subsets < 1 or not 2 <= subset_size <= min(len(a), len(b)):
         raise AlignerError(
             f"{subsets} subsets of {subset_size} features cannot be drawn from {len(a)} and {len(b)}: "
-            "take at least one subset of 2 or more, no larger than the smaller set."
+            "use at least one subset, and a size from 2 to that of the smaller set."
         )
     random = RandomState(seed)
 
@@ -76,9 +76,9 @@ def kernel_distance_over_subsets(
 
 
 def _mean_kernel_within(rows: torch.Tensor, gamma: float) -> float:
-    """The mean kernel of different rows: what a row has in common with itself would be a bias."""
-    itself = (gamma * rows.square().sum(dim=1) + 1).pow(3).sum().item()
-    return (_kernel_sum(rows, rows, gamma) - itself) / (len(rows) * (len(rows) - 1))
+    """The mean kernel of all pairs of different rows. The diagonal would bias the estimate."""
+    diagonal = (gamma * rows.square().sum(dim=1) + 1).pow(3).sum().item()
+    return (_kernel_sum(rows, rows, gamma) - diagonal) / (len(rows) * (len(rows) - 1))
 
 
 def _kernel_sum(a: torch.Tensor, b: torch.Tensor, gamma: float) -> float:

@@ -1,4 +1,4 @@
-"""Which of several results is best, by scores of which the first that tells them apart decides."""
+"""Ranking of candidates by the first score; later scores break ties."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from ..errors import AlignerError
 
 
 def ranked(scores: Mapping[str, Sequence[float]]) -> list[int]:
-    """The numbers of candidates, best first. Earlier scores count first, later ones where they are equal.
+    """Rank candidates by the first score, best first; later scores break ties. Returns their indices.
 
-    scores: by name, one for each candidate, higher is better; what is not a number is worst. Of candidates that are
-    equal in all the earlier one is first. Raises AlignerError if there is nothing to rank by.
+    scores: {name: one value per candidate}; higher is better, and NaN is worst. Candidates that are equal in all
+    scores keep their order. Raises AlignerError if there are no scores.
+
+    Example:
+        ranked({"AV-Align": [0.2, 0.5], "cosine": [0.3, 0.1]})  # [1, 0]
     """
     if not scores:
         raise AlignerError("There is nothing to rank by: connect a sound and frames, or ImageBind and conditions.")
@@ -23,5 +26,5 @@ def ranked(scores: Mapping[str, Sequence[float]]) -> list[int]:
 
 
 def ranking_report(scores: Mapping[str, Sequence[float]], order: Sequence[int]) -> str:
-    """A line for each candidate, counted from 1, best first."""
+    """The scores as text, a line per candidate in the given order; candidates are counted from 1."""
     return "\n".join(f"{k + 1}: " + ", ".join(f"{name} {each[k]:.3f}" for name, each in scores.items()) for k in order)

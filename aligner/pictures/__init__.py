@@ -1,4 +1,4 @@
-"""Pictures of results, drawn with Pillow alone: the alignment curve, and sound as a spectrogram."""
+"""Pictures of results, drawn with Pillow: the alignment curve, and spectrograms of sound."""
 
 from __future__ import annotations
 

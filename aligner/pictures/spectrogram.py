@@ -1,4 +1,4 @@
-"""Sound as a picture: log-mel spectrograms, quick enough for a preview at every denoising step."""
+"""Log-mel spectrograms as pictures, fast enough for a preview at every denoising step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image, ImageColor
 
 from ..errors import AlignerError
 
-# Ten evenly spaced colours of matplotlib's "magma" (CC0): perceptually even, from silence to the loudest.
+# Ten evenly spaced colours of matplotlib's perceptually uniform colour map "magma" (CC0), from quiet to loud.
 MAGMA = (
     "#000004",
     "#180f3d",
@@ -24,24 +24,32 @@ MAGMA = (
     "#feca8d",
     "#fcfdbf",
 )
-# The natural logarithm of 1e-5, the magnitude at which vocoders' log-mel spectrograms are cut off.
+# The floor of the vocoders' log-mel spectrograms: the natural logarithm of a magnitude of 1e-5.
 LOG_FLOOR = math.log(1e-5)
-# What is drawn: 80 dB below the loudest, as a natural logarithm of magnitude.
+# The dynamic range of the picture: 80 dB, as a natural logarithm of magnitude.
 LOG_RANGE = 80 / 20 * math.log(10)
 MEL_BINS, LOWEST_HERTZ = 80, 30.0
 WINDOW_SECONDS = 0.064
 
 
 def spectrogram(waveform: torch.Tensor, sample_rate: int, width: int = 512, height: int = 256) -> Image.Image:
-    """A waveform (T,), nominally -1..1, as an RGB picture: time to the right, pitch upwards, silence dark.
+    """Draw the log-mel spectrogram of a waveform (T,), nominally in -1..1, as an RGB picture.
 
-    Pitch is mel frequency from 30 Hz to half the sample rate; the colours span 80 dB below the loudest place.
+    Time runs to the right and mel frequency upwards, from 30 Hz to half the sample rate. The colours cover 80 dB below
+    the maximum; silence is dark.
+
+    Args:
+        sample_rate: in Hz.
+        width, height: in pixels.
 
     Raises:
-        AlignerError: a waveform with channels, or without samples.
+        AlignerError: the waveform has other dimensions or no samples.
     """
     if waveform.ndim != 1 or not len(waveform):
-        raise AlignerError(f"a spectrogram shows one channel (T,) with samples, but this has {tuple(waveform.shape)}.")
+        raise AlignerError(
+            f"a spectrogram needs one channel (T,) with samples, but this waveform has the shape "
+            f"{tuple(waveform.shape)}."
+        )
     samples = waveform.detach().to("cpu", torch.float32)
     size = 2 ** round(math.log2(WINDOW_SECONDS * sample_rate))
     hop = max(1, min(size // 2, len(samples) // width))
@@ -53,15 +61,16 @@ def spectrogram(waveform: torch.Tensor, sample_rate: int, width: int = 512, heig
 
 
 def mel_picture(mel: torch.Tensor, width: int = 512, height: int = 256) -> Image.Image:
-    """A log-mel spectrogram (frames, bins), natural logarithms of magnitude, as an RGB picture.
+    """Draw a log-mel spectrogram (frames, bins), natural logarithms of magnitude, as an RGB picture.
 
-    Brightness is relative to the loudest place, but never so far that the silence of 1e-5 shows.
+    Brightness covers 80 dB below the maximum. In quiet sounds it starts at the floor of 1e-5 instead, which stays
+    black.
 
     Raises:
-        AlignerError: no frames or no bins, or other dimensions.
+        AlignerError: no frames, no bins, or other dimensions.
     """
     if mel.ndim != 2 or not mel.numel():
-        raise AlignerError(f"a mel spectrogram has the shape (frames, bins), but this one has {tuple(mel.shape)}.")
+        raise AlignerError(f"a mel spectrogram must have the shape (frames, bins), not {tuple(mel.shape)}.")
     levels = mel.detach().to("cpu", torch.float32).nan_to_num(LOG_FLOOR)
     loudest = max(float(levels.max()), LOG_FLOOR + LOG_RANGE)
     brightness = ((levels - loudest) / LOG_RANGE + 1).clamp(0, 1)
@@ -72,7 +81,7 @@ def mel_picture(mel: torch.Tensor, width: int = 512, height: int = 256) -> Image
 
 @lru_cache(maxsize=8)
 def _mel_filters(window: int, sample_rate: int) -> torch.Tensor:
-    """(MEL_BINS, window // 2 + 1) triangles of height 1."""
+    """Triangular mel filters of height 1: (MEL_BINS, window // 2 + 1)."""
     from torchaudio.functional import melscale_fbanks
 
     return melscale_fbanks(window // 2 + 1, LOWEST_HERTZ, sample_rate / 2, MEL_BINS, sample_rate).T.contiguous()
@@ -80,7 +89,7 @@ def _mel_filters(window: int, sample_rate: int) -> torch.Tensor:
 
 @lru_cache(maxsize=1)
 def _colours() -> numpy.ndarray:
-    """(256, 3) uint8: the colour of each brightness."""
+    """The colour of each brightness: (256, 3) uint8."""
     anchors = numpy.array([ImageColor.getrgb(colour) for colour in MAGMA])
     places = numpy.linspace(0, 255, len(anchors))
     channels = [numpy.interp(numpy.arange(256), places, anchors[:, channel]) for channel in range(3)]

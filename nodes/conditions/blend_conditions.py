@@ -1,7 +1,7 @@
 from comfy_api.latest import io
 
 from ...aligner.conditions.blending import blended
-from ..types import CATEGORY, ConditionsType
+from ..inputs import CATEGORY, ConditionsType
 
 
 class BlendConditions(io.ComfyNode):
@@ -12,7 +12,7 @@ class BlendConditions(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingBlendConditions",
             display_name="Blend Conditions",
-            category=CATEGORY,
+            category=f"{CATEGORY}/conditions",
             description="Makes one condition of several: the point between them, as far towards each as its weight in "
             "Encode Condition says, and away from those whose weight is below 0. Unblended, each pulls by "
             "itself, and the result may follow any of them.",

@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ...aligner.conditions.timeline import Timeline
 from ...aligner.timing.curves import parse_curve
 from ...aligner.timing.intervals import Interval
-from ..types import CATEGORY, ConditionsType
+from ..inputs import CATEGORY, ConditionsType
 
 #: Times in seconds. As an end 0 stands for the end of the whole.
 SECONDS = {"default": 0.0, "min": 0.0, "max": 3600.0, "step": 0.01, "round": False}
@@ -19,7 +19,7 @@ class ConditionTimeline(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingConditionTimeline",
             display_name="Condition Timeline",
-            category=CATEGORY,
+            category=f"{CATEGORY}/conditions",
             description="Says which seconds of the conditions steer which seconds of the result, and how strongly over "
             "time and over denoising. Set compare in Guidance Settings to per_clip, as search has it.",
             inputs=[

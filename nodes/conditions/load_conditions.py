@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ...aligner.conditions.saved import load_conditions
 from ..host.model_folders import condition_names, condition_path
-from ..types import CATEGORY, ConditionsType
+from ..inputs import CATEGORY, ConditionsType
 
 
 class LoadConditions(io.ComfyNode):
@@ -13,7 +13,7 @@ class LoadConditions(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingLoadConditions",
             display_name="Load Conditions",
-            category=CATEGORY,
+            category=f"{CATEGORY}/conditions",
             description="Loads what Save Conditions wrote. Conditions belong to the ImageBind that encoded them: the "
             "sampler has to be given the same.",
             inputs=[

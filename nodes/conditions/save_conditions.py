@@ -3,7 +3,7 @@ from comfy_api.latest import io, ui
 from ...aligner.conditions.saved import save_conditions
 from ..host.model_folders import CONDITIONS
 from ..host.saving import output_file
-from ..types import CATEGORY, ConditionsType
+from ..inputs import CATEGORY, ConditionsType
 
 
 class SaveConditions(io.ComfyNode):
@@ -14,7 +14,7 @@ class SaveConditions(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingSaveConditions",
             display_name="Save Conditions",
-            category=CATEGORY,
+            category=f"{CATEGORY}/conditions",
             description="Saves conditions as they are, weights and timelines included, for Load Conditions: then "
             "neither the recordings nor the encoder are needed again.",
             inputs=[

@@ -1,8 +1,8 @@
-"""Whatever is connected to a node, as conditions."""
+"""Recordings, pictures and texts from sockets as conditions."""
 
 import torch
 
-from ...aligner.binders.imagebind import ImageBind
+from ...aligner.binders.base import Binder
 from ...aligner.conditions.condition import Condition
 from ...aligner.conditions.encoding import (
     audio_condition,
@@ -13,18 +13,18 @@ from ...aligner.conditions.encoding import (
 )
 from ...aligner.errors import AlignerError
 from .convert import exact_rate, pixels, video_file, waveform
-from .hosting import Hosted, load_on_device
+from .managed_model import ManagedModel, load_on_device
 from .memory import with_one_more_try
 
-#: Room for a tower's activations over the clips that it takes together.
-TOWER_BYTES = 2**30
+#: Room for the activations of a binder over the clips that it takes together.
+BINDER_BYTES = 2**30
 
 
-def encode(imagebind: Hosted, *, text: str, fps: float, weight: float, clips: str, **given) -> list[Condition]:
-    """A condition for each of image, video and audio that is connected, and for a text that is not empty.
+def encode(binder: ManagedModel, *, text: str, fps: float, weight: float, clips: str, **given) -> list[Condition]:
+    """A condition for each connected image, video and audio, and for a text that is not empty.
 
-    given: the connected ones of image, video, audio, and mask, which belongs to image and video. A silent video's AUDIO
-    is connected but None: that is an error, as is a mask of nothing.
+    given: the connected ones of image, video, audio and mask; the mask belongs to image and video. Raises AlignerError
+    for a mask without either, and for the AUDIO of a silent video, which is connected but None.
     """
     mask = given.get("mask")
     if mask is not None and "image" not in given and "video" not in given:
@@ -32,14 +32,20 @@ def encode(imagebind: Hosted, *, text: str, fps: float, weight: float, clips: st
             "A mask belongs to an image or a video, and none is connected. Connect one, or disconnect "
             "the mask: sounds and texts are not masked."
         )
-    return with_one_more_try(lambda: _encoded(imagebind, text, fps, weight, clips, mask, given))
+    return with_one_more_try(lambda: _encoded(binder, text, fps, weight, clips, mask, given))
 
 
 def _encoded(
-    imagebind: Hosted, text: str, fps: float, weight: float, clips: str, mask: torch.Tensor | None, given: dict
+    managed: ManagedModel,
+    text: str,
+    fps: float,
+    weight: float,
+    clips: str,
+    mask: torch.Tensor | None,
+    given: dict,
 ) -> list[Condition]:
-    binder: ImageBind = imagebind.model
-    load_on_device(imagebind.patchers(*_towers(text, given)), memory_required=TOWER_BYTES)
+    binder: Binder = managed.model
+    load_on_device(managed.patchers_for(*_modalities(text, given)), memory_required=BINDER_BYTES)
     encoded = []
     if "image" in given:
         encoded.append(_images(binder, given["image"], fps, weight, clips, mask))
@@ -53,20 +59,19 @@ def _encoded(
     return encoded
 
 
-def _towers(text: str, given: dict) -> list[str]:
-    needed = {"vision": "image" in given or "video" in given, "audio": "audio" in given, "text": bool(text.strip())}
-    return [tower for tower, used in needed.items() if used]
+def _modalities(text: str, given: dict) -> list[str]:
+    return [modality for modality in ("image", "video", "audio") if modality in given] + ["text"] * bool(text.strip())
 
 
 def _images(
-    binder: ImageBind, images: torch.Tensor, fps: float, weight: float, clips: str, mask: torch.Tensor | None
+    binder: Binder, images: torch.Tensor, fps: float, weight: float, clips: str, mask: torch.Tensor | None
 ) -> Condition:
     if len(images) == 1:  # a picture lasts no time: only a recording sets the length of a sound
         return image_condition(binder, pixels(images)[0], weight, mask=mask)
     return frames_condition(binder, images, exact_rate(fps), weight, clips=clips, mask=mask, to_pixels=pixels)
 
 
-def _video(binder: ImageBind, video, weight: float, clips: str, mask: torch.Tensor | None) -> Condition:
+def _video(binder: Binder, video, weight: float, clips: str, mask: torch.Tensor | None) -> Condition:
     source = video_file(video)
     if source is not None:
         return video_condition(binder, source, weight, clips=clips, mask=mask)

@@ -1,39 +1,36 @@
-"""ComfyUI's LATENT: what ours say beside their samples, and the masks that they carry."""
+"""ComfyUI's LATENT: what ours hold beside their samples, and the masks that they carry."""
 
 import torch
 import torch.nn.functional as F
 from comfy import model_management
 
 from ...aligner.errors import AlignerError
-from ...aligner.generators.animatediff import AnimateDiff
-from ...aligner.generators.audioldm import AudioLDM
-from ...aligner.generators.base import Denoiser
-from ...aligner.generators.inpainting import Inpainting
+from ...aligner.generators.base import AudioModel, VideoModel
 
 MASK = "noise_mask"
-#: Of a sound's latent, and how many samples of sound it was made for; nodes that cut latents do not know of the latter.
+#: Latent frames per second of a sound, and the samples of sound asked for. Nodes that cut latents do not know the latter.
 FRAMES_PER_SECOND, SOUND_SAMPLES = "frames_per_second", "sound_samples"
 _PICTURE_CHANNELS = 4
 
 
-def sound_latent(latent: torch.Tensor, model: AudioLDM, samples: int) -> dict:
-    """(B, C, T', F') -> LATENT, which remembers the length asked for and how fast time passes in it."""
+def sound_latent(latent: torch.Tensor, model: AudioModel, samples: int) -> dict:
+    """(B, C, T', F') -> LATENT that holds the length asked for and the latent frames per second."""
     return {
         "samples": latent.to(model_management.intermediate_device()),
         "type": "audio",
         SOUND_SAMPLES: samples,
-        FRAMES_PER_SECOND: model.sample_rate / (model.hop * model.compression),
+        FRAMES_PER_SECOND: model.sample_rate * latent.shape[2] / model.latent_samples(latent),
     }
 
 
-def video_latent(latent: torch.Tensor, model: AnimateDiff) -> dict:
+def video_latent(latent: torch.Tensor, model: VideoModel) -> dict:
     """(1, C, F, h, w) -> LATENT as ComfyUI's own nodes for Stable Diffusion take it: (F, C, h, w), not scaled."""
-    samples = latent[0].transpose(0, 1).contiguous() / model.vae.config.scaling_factor
+    samples = latent[0].transpose(0, 1).contiguous() / model.latent_scale
     return {"samples": samples.to(model_management.intermediate_device())}
 
 
 def samples_of(latent: dict) -> torch.Tensor:
-    """(B, C, height, width). Raises AlignerError for the latents of other kinds of models."""
+    """The samples (B, C, height, width). Raises AlignerError for latents of other kinds of models."""
     samples = latent["samples"]
     if samples.ndim != 4:
         raise AlignerError(
@@ -60,15 +57,14 @@ def mask_of(latent: dict) -> torch.Tensor | None:
     return scaled.repeat(-(-count // len(scaled)), 1, 1, 1)[:count].clamp(0, 1)
 
 
-def inpainting(denoiser: Denoiser, latent: dict | None) -> Denoiser:
-    """The denoiser, which keeps what the mask of a LATENT covers, where there is one."""
+def stream_mask(latent: dict | None) -> torch.Tensor | None:
+    """The mask of a LATENT in the shape of its stream, (B, 1, T, ...), 1 where it is made anew; None without one."""
     mask = None if latent is None else mask_of(latent)
     if mask is None:
-        return denoiser
+        return None
     if not mask.any():
         raise AlignerError(
-            "The mask of this latent is empty, so that nothing would be made anew. Paint what should "
-            "change, or remove the mask."
+            "The mask of this latent is empty: nothing would be made anew. Paint what should change, or "
+            "remove the mask."
         )
-    (stream,) = denoiser.streams
-    return Inpainting(denoiser, {stream: mask if is_sound(latent) else mask.transpose(0, 1)[None]})
+    return mask if is_sound(latent) else mask.transpose(0, 1)[None]

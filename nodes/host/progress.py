@@ -2,28 +2,27 @@
 
 from collections.abc import Callable
 
+import torch
 from comfy import model_management
 from comfy.utils import ProgressBar
 from PIL import Image
 
 from ...aligner.generators.animatediff import STREAM as VIDEO
-from ...aligner.generators.animatediff import AnimateDiffDenoiser
 from ...aligner.generators.audioldm import STREAM as AUDIO
-from ...aligner.generators.audioldm import AudioLDMDenoiser
+from ...aligner.generators.base import Generator
+from ...aligner.guidance.rule import Step
 from ...aligner.media import eight_bit
-from ...aligner.pictures import mel_picture, spectrogram
-from ...aligner.sampling import Step
+from ...aligner.pictures import spectrogram
 
 PREVIEW_SIDE = 512
-#: A step without gradient is not rendered, and decoding it costs about as much as the step: of a run in which there is
-#: nothing else, so many previews are enough.
+#: How many steps without a rendered estimate are decoded for a preview: decoding costs about as much as a step.
 PREVIEWS = 8
 
 
 class Progress:
-    """Called after every step: cancels if asked to, and shows what has formed so far.
+    """The callback of a generation: cancels the run if asked to, and shows its progress with a preview.
 
-    pictures: of a step, one for each stream; they are shown one above the other.
+    pictures: for each stream a function from a step to its picture; they are shown one above the other.
     """
 
     def __init__(self, steps: int, *pictures: Callable[[Step], Image.Image]):
@@ -38,23 +37,22 @@ class Progress:
         self.bar.update_absolute(round(step.passed * self.steps), self.steps, preview)
 
 
-def sound_picture(denoiser: AudioLDMDenoiser) -> Callable[[Step], Image.Image]:
-    """The spectrogram so far."""
+def sound_picture(denoiser: Generator) -> Callable[[Step], Image.Image]:
+    """The spectrogram of the first sample's estimate."""
 
+    @torch.no_grad()
     def picture(step: Step) -> Image.Image:
-        if step.rendered:
-            sound = step.rendered[AUDIO]
-            return spectrogram(sound.waveform[0], sound.sample_rate)
-        return mel_picture(denoiser.mel({AUDIO: step.clean[AUDIO][:1]})[0].cpu())
+        sound = (step.rendered or denoiser.render({AUDIO: step.clean[AUDIO][:1]}))[AUDIO]
+        return spectrogram(sound.waveform[0], sound.sample_rate)
 
     return picture
 
 
-def middle_frame(denoiser: AnimateDiffDenoiser) -> Callable[[Step], Image.Image]:
-    """The video's middle frame so far, the only one that is decoded for it."""
+def middle_frame(denoiser: Generator) -> Callable[[Step], Image.Image]:
+    """The middle frame of the estimate. No other frame is decoded for it."""
 
     def picture(step: Step) -> Image.Image:
-        pixels = denoiser.render(step.clean)[VIDEO].frame(denoiser.frames // 2)
+        pixels = denoiser.render({VIDEO: step.clean[VIDEO][:1]})[VIDEO].frame(denoiser.frames // 2)
         return Image.fromarray(eight_bit(pixels).permute(1, 2, 0).contiguous().numpy())
 
     return picture

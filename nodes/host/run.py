@@ -1,86 +1,91 @@
-"""What all samplers do: texts are read, then everything that samples shares the device."""
+"""What all samplers do: encode texts, then bring everything that samples onto the device together."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from ...aligner.conditions.condition import Condition
 from ...aligner.conditions.encoding import prompt_conditions
 from ...aligner.generation import Generation, generate
-from ...aligner.generators.base import Denoiser, Streams
-from ...aligner.guidance.rule import Guidance
-from ...aligner.sampling import Step
-from .hosting import Hosted, load_on_device
+from ...aligner.generators.base import Generator, Streams
+from ...aligner.guidance.rule import Rule, Step, Unguided
+from ...aligner.plan import activation_bytes, phases
+from .managed_model import ManagedModel, load_on_device
 from .memory import advice, affordable, with_one_more_try
 
-#: The tower of ImageBind that looks at a stream.
-TOWERS = {"audio": "audio", "video": "vision"}
 TEXT_ENCODER = "text_encoder"
 #: Room for the activations of a text encoder, which reads 77 tokens or few more.
 PROMPT_BYTES = 2**28
 
 
-def load_text_encoders(*models: Hosted) -> None:
-    """Prompts come first and by themselves: their encoders need not share the device with the sampling."""
-    encoders = [patcher for model in models for patcher in model.patchers(TEXT_ENCODER)]
+def load_text_encoders(*models: ManagedModel) -> None:
+    """Bring the text encoders onto the device by themselves: they need not share it with what samples."""
+    encoders = [patcher for model in models for patcher in model.patchers_of(TEXT_ENCODER)]
     with_one_more_try(lambda: load_on_device(encoders, PROMPT_BYTES))
 
 
-def text_conditions(imagebind: Hosted | None, texts: Mapping[str, str], weight: float) -> list[Condition]:
-    """The prompts, by stream, as targets; none without ImageBind or weight."""
-    if imagebind is None or weight == 0 or not any(text.strip() for text in texts.values()):
-        return []
+def with_prompts(
+    conditions: Sequence[Condition], binder: ManagedModel | None, texts: Mapping[str, str], rule: Rule
+) -> list[Condition]:
+    """The conditions, and the prompts by stream as targets where some phase of the rule gives them a weight."""
+    wanted = any(phase.guides and phase.comparison.text_weight for phase in phases(rule))
+    if binder is None or not wanted or not any(text.strip() for text in texts.values()):
+        return list(conditions)
 
     def encoded() -> list[Condition]:
-        load_on_device(imagebind.patchers("text"))
-        return prompt_conditions(imagebind.model, texts, weight)
+        load_on_device(binder.patchers_for("text"))
+        return prompt_conditions(binder.model, texts)
 
-    return with_one_more_try(encoded)
+    return [*conditions, *with_one_more_try(encoded)]
 
 
 def sample(
-    denoiser: Denoiser,
+    denoiser: Generator,
     prompts: Streams,
-    *models: Hosted,
-    imagebind: Hosted | None,
+    *models: ManagedModel,
+    binder: ManagedModel | None,
     conditions: Sequence[Condition],
-    guidance: Guidance,
-    steer: bool,
+    rule: Rule,
+    guided: bool,
     seed: int,
     on_step: Callable[[Step], None],
     batch: int = 1,
-    between: float = 1.0,
+    pair_weight: float = 1.0,
     latents: Callable[[], Streams | None] = lambda: None,
+    masks: Streams | None = None,
 ) -> Generation:
     """Bring onto the device what this run needs, and sample. Without anything to compare it is plain sampling.
 
-    latents: made when the models are on the device. The rest: see `aligner.generation.generate`.
+    guided: whether the rule steers, or only its comparison scores the result. latents: called when the models are on
+    the device. The rest: see `aligner.generation.generate`.
     """
-    compared = bool(conditions) or len(denoiser.streams) > 1
-    towers = imagebind.patchers(*map(TOWERS.get, denoiser.streams)) if imagebind and compared else []
-    parts = [patcher for model in models for patcher in model.patchers_without(TEXT_ENCODER)] + towers
-    moving = bool(towers) and steer
+    compared = bool(conditions) or (len(denoiser.streams) > 1 and (guided or binder is not None))
+    if not (guided and compared):
+        rule = Unguided(rule.comparison)
+    looking = binder.patchers_for(*denoiser.streams) if binder and compared else []
+    parts = [patcher for model in models for patcher in model.patchers_without(TEXT_ENCODER)] + looking
+    embedder = binder.model if binder else None
 
-    def run(guidance: Guidance) -> Generation:
-        load_on_device(parts, denoiser.activation_bytes(batch, guidance if moving else None))
+    def estimate(rule: Rule, batch: int) -> int:
+        return activation_bytes(rule, denoiser, embedder, batch)
+
+    def run(rule: Rule) -> Generation:
+        load_on_device(parts, estimate(rule, batch))
         return generate(
             denoiser,
             prompts,
             seed=seed,
             batch=batch,
-            binder=imagebind and imagebind.model,
+            rule=rule,
+            binder=embedder,
             conditions=conditions,
-            between=between,
-            guidance=guidance if compared else None,
-            steer=steer,
+            pair_weight=pair_weight,
             latents=latents(),
+            masks=masks,
             on_step=on_step,
         )
 
-    if moving:
-        guidance = affordable(denoiser, batch, guidance, parts)
-    # The same seed gives the same result, whatever is recomputed.
+    rule = affordable(rule, estimate, batch, parts)
     return with_one_more_try(
-        lambda: run(guidance),
-        lambda: advice(denoiser, batch, guidance if moving else None),
-        again=lambda: run(replace(guidance, checkpointing=True)),
+        lambda: run(rule),
+        lambda: advice(rule, estimate, batch, denoiser.streams),
+        again=lambda: run(rule.frugal()),
     )

@@ -1,33 +1,33 @@
-"""What a video starts from, where it does not start from noise alone, and how large it is then."""
+"""Where a video starts from, and its size: a LATENT, frames, or noise."""
 
 import torch
 
 from ...aligner.errors import AlignerError
-from ...aligner.generators.animatediff import STREAM, AnimateDiff, require_sides
-from ...aligner.generators.base import Streams
+from ...aligner.generators.animatediff import STREAM, require_sides
+from ...aligner.generators.base import Streams, VideoModel
 from .convert import pixels
 
 
 class StartingVideo:
-    """A LATENT or an IMAGE batch, whichever is connected; at most one of them.
+    """A LATENT or an IMAGE batch, whichever is connected.
 
-    Raises AlignerError for both, for a latent of something else, and for frames of which denoise keeps nothing.
+    Raises AlignerError for both, for a latent of another model, and for frames with denoise 1, which keeps nothing.
     """
 
-    def __init__(self, model: AnimateDiff, latent: dict | None, frames: torch.Tensor | None, denoise: float):
+    def __init__(self, model: VideoModel, latent: dict | None, frames: torch.Tensor | None, denoise: float):
         if latent is not None and frames is not None:
-            raise AlignerError("Both a latent and frames are connected. Disconnect one of them.")
-        # An empty latent, though, is how ComfyUI's graphs say a size: with it denoise 1 means noise alone.
+            raise AlignerError("Both latent and init_frames are connected. Disconnect one of them.")
+        # An empty latent stands for a size in ComfyUI's graphs; with it denoise 1 means noise alone.
         if frames is not None and denoise == 1:
             raise AlignerError(
-                "Frames are connected, but denoise 1 keeps nothing of them. Set denoise lower, for "
+                "init_frames are connected, but denoise 1 keeps nothing of them. Set denoise lower, for "
                 "example to 0.6, or disconnect them."
             )
         self.model, self.frames = model, frames
         self.samples = None if latent is None else _samples(model, latent)
 
-    def size(self, frame_count: int, height: int, width: int) -> dict[str, int]:
-        """The arguments frames, height and width of a denoiser: what is connected decides, or else these numbers.
+    def size(self, frames: int, height: int, width: int) -> dict[str, int]:
+        """The arguments frames, height and width of a denoiser: those of what is connected, or else these.
 
         Raises AlignerError for frames that cannot be encoded.
         """
@@ -35,22 +35,22 @@ class StartingVideo:
             count, _, height, width = self.samples.shape
             return {"frames": count, "height": height * self.model.compression, "width": width * self.model.compression}
         if self.frames is not None:
-            frame_count, height, width = self.frames.shape[:3]
+            frames, height, width = self.frames.shape[:3]
             require_sides(height, width, self.model.compression)
-        return {"frames": frame_count, "height": height, "width": width}
+        return {"frames": frames, "height": height, "width": width}
 
     def latents(self) -> Streams | None:
         """The clean latent (1, C, F, h, w) by stream; the VAE must be on its device to encode frames."""
         if self.samples is not None:
-            return {STREAM: self.samples.transpose(0, 1)[None] * self.model.vae.config.scaling_factor}
+            return {STREAM: self.samples.transpose(0, 1)[None] * self.model.latent_scale}
         return None if self.frames is None else {STREAM: self.model.encode(pixels(self.frames))}
 
 
-def _samples(model: AnimateDiff, latent: dict) -> torch.Tensor:
-    samples, channels = latent["samples"], model.unet.config.in_channels
+def _samples(model: VideoModel, latent: dict) -> torch.Tensor:
+    samples, channels = latent["samples"], model.latent_channels
     if samples.ndim != 4 or samples.shape[1] != channels:
         raise AlignerError(
-            f"This latent has shape {tuple(samples.shape)}, but one of Stable Diffusion 1.5 has "
+            f"This latent has shape {tuple(samples.shape)}, but one of this generator has "
             f"(frames, {channels}, height, width). Use a latent from this node or from VAE Encode."
         )
     return samples

@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ...aligner.generators.stable_diffusion import Lora
 from ..host.model_folders import NONE, motion_lora_names, motion_lora_path
-from ..types import CATEGORY, LorasType
+from ..inputs import CATEGORY, LorasType
 
 #: The range of a LoRA's strength.
 STRENGTH = {"default": 1.0, "min": -10.0, "max": 10.0, "step": 0.05}
@@ -16,7 +16,7 @@ class AddLora(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingLora",
             display_name="Add LoRA",
-            category=CATEGORY,
+            category=f"{CATEGORY}/loaders",
             description="One more LoRA or motion LoRA for Load AnimateDiff, which has room for one of each. Chain "
             "several of these nodes to combine more.",
             inputs=[

@@ -4,7 +4,7 @@ from comfy_api.latest import io, ui
 
 from ...aligner.errors import AlignerError
 from ...aligner.files.downloads import download
-from ..types import CATEGORY
+from ..inputs import CATEGORY
 from .catalogue import OFFERS
 
 #: Progress is told in so many parts.
@@ -19,7 +19,7 @@ class DownloadModel(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingDownloadModel",
             display_name="Download Model",
-            category=CATEGORY,
+            category=f"{CATEGORY}/loaders",
             description="Fetches a real model into ComfyUI's models folder, once, when this node is run and accept is "
             "on; then press R and choose it in its loader. What is there already is not fetched again. A "
             "download that is cancelled goes on where it stopped. Nothing else here ever downloads.",

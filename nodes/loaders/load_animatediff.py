@@ -4,7 +4,7 @@ from ...aligner.demo.family import load_demo_animatediff
 from ...aligner.errors import AlignerError
 from ...aligner.generators.animatediff import load_animatediff
 from ...aligner.generators.stable_diffusion import Lora
-from ..host.hosting import precision_input, resolve_dtype, shared
+from ..host.managed_model import resolve_dtype, shared
 from ..host.model_folders import (
     DEMO,
     NONE,
@@ -19,7 +19,7 @@ from ..host.model_folders import (
     taesd_names,
     taesd_path,
 )
-from ..types import CATEGORY, AnimateDiffType, LorasType
+from ..inputs import CATEGORY, LorasType, VideoGeneratorType, precision_input
 from .add_lora import STRENGTH
 
 NO_MOTION = "none (pictures only)"
@@ -33,7 +33,7 @@ class LoadAnimateDiff(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingLoadAnimateDiff",
             display_name="Load AnimateDiff",
-            category=CATEGORY,
+            category=f"{CATEGORY}/loaders",
             description="Loads Stable Diffusion 1.5, or any checkpoint trained from it, with a motion module of "
             "AnimateDiff, which together make video. The built-in demo model is a toy: it draws eight "
             "events, 64 x 64 pixels small.",
@@ -80,8 +80,8 @@ class LoadAnimateDiff(io.ComfyNode):
                 LorasType.Input("loras", optional=True, tooltip="More LoRA, from Add LoRA; they are applied first."),
             ],
             outputs=[
-                AnimateDiffType.Output(
-                    display_name="animatediff",
+                VideoGeneratorType.Output(
+                    display_name="video_generator",
                     tooltip="For the Guided AnimateDiff Sampler and the Joint Video-Audio Sampler.",
                 )
             ],

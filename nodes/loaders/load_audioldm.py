@@ -2,9 +2,9 @@ from comfy_api.latest import io
 
 from ...aligner.demo.family import load_demo_audioldm
 from ...aligner.generators.audioldm import load_audioldm
-from ..host.hosting import precision_input, resolve_dtype, shared
+from ..host.managed_model import resolve_dtype, shared
 from ..host.model_folders import DEMO, audioldm_names, audioldm_path
-from ..types import CATEGORY, AudioLDMType
+from ..inputs import CATEGORY, AudioGeneratorType, precision_input
 
 
 class LoadAudioLDM(io.ComfyNode):
@@ -15,7 +15,7 @@ class LoadAudioLDM(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingLoadAudioLDM",
             display_name="Load AudioLDM",
-            category=CATEGORY,
+            category=f"{CATEGORY}/loaders",
             description="Loads AudioLDM, which makes sound from words. Put a folder as published (audioldm-s-full-v2, "
             "audioldm-m-full, audioldm-l-full) into models/audioldm. Its weights are licensed "
             "CC BY-NC-SA 4.0: for non-commercial use only. The built-in demo model is a toy: it knows "
@@ -29,8 +29,8 @@ class LoadAudioLDM(io.ComfyNode):
                 precision_input(),
             ],
             outputs=[
-                AudioLDMType.Output(
-                    display_name="audioldm",
+                AudioGeneratorType.Output(
+                    display_name="audio_generator",
                     tooltip="For the Guided AudioLDM Sampler and the Joint Video-Audio Sampler.",
                 )
             ],

@@ -2,9 +2,9 @@ from comfy_api.latest import io
 
 from ...aligner.captioning import load_captioner
 from ...aligner.demo.family import load_demo_captioner
-from ..host.hosting import precision_input, resolve_dtype, shared
+from ..host.managed_model import resolve_dtype, shared
 from ..host.model_folders import DEMO, captioner_names, captioner_path
-from ..types import CATEGORY, CaptionerType
+from ..inputs import CATEGORY, CaptionerType, precision_input
 
 
 class LoadCaptioner(io.ComfyNode):
@@ -15,7 +15,7 @@ class LoadCaptioner(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingLoadCaptioner",
             display_name="Load Captioner",
-            category=CATEGORY,
+            category=f"{CATEGORY}/loaders",
             description="Loads a model that describes pictures or sounds, in the layout of the model hub, from "
             "models/captioners: one that transformers maintains, such as BLIP or Qwen-VL for pictures, "
             "Qwen2-Audio for sounds; Download Model fetches one. The built-in one is a toy: it names eight "

@@ -2,9 +2,9 @@ from comfy_api.latest import io
 
 from ...aligner.binders.imagebind import load_imagebind
 from ...aligner.demo.family import load_demo_imagebind
-from ..host.hosting import precision_input, resolve_dtype, shared
+from ..host.managed_model import resolve_dtype, shared
 from ..host.model_folders import DEMO, imagebind_names, imagebind_path
-from ..types import CATEGORY, ImageBindType
+from ..inputs import CATEGORY, BinderType, precision_input
 
 
 class LoadImageBind(io.ComfyNode):
@@ -15,7 +15,7 @@ class LoadImageBind(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingLoadImageBind",
             display_name="Load ImageBind",
-            category=CATEGORY,
+            category=f"{CATEGORY}/loaders",
             description="Loads ImageBind, which compares pictures, sounds and words. Put imagebind_huge.pth or "
             ".safetensors into models/imagebind. Its weights are licensed CC BY-NC-SA 4.0: for "
             "non-commercial use only. The built-in demo model is a toy: it knows eight events of a drawn "
@@ -29,8 +29,8 @@ class LoadImageBind(io.ComfyNode):
                 precision_input(),
             ],
             outputs=[
-                ImageBindType.Output(
-                    display_name="imagebind", tooltip="For Encode Condition, Alignment Score and the samplers."
+                BinderType.Output(
+                    display_name="binder", tooltip="For Encode Condition, Alignment Score and the samplers."
                 )
             ],
         )

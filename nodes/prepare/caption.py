@@ -4,9 +4,9 @@ from comfy_api.latest import io, ui
 from ...aligner.captioning import INSTRUCTION, Captioner
 from ...aligner.errors import AlignerError
 from ..host.convert import pixels, waveform
-from ..host.hosting import load_on_device
+from ..host.managed_model import load_on_device
 from ..host.memory import with_one_more_try
-from ..types import CATEGORY, CaptionerType
+from ..inputs import CATEGORY, CaptionerType
 
 #: Room for a picture's tokens and the words that are written.
 CAPTION_BYTES = 2**30
@@ -20,7 +20,7 @@ class Caption(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingCaption",
             display_name="Caption",
-            category=CATEGORY,
+            category=f"{CATEGORY}/prepare",
             description="Describes a picture or a sound in a sentence, to be a sampler's prompt: the paper's automatic "
             "way from a video, by Key Frame and Caption, to its sound.",
             inputs=[
@@ -57,7 +57,7 @@ class Caption(io.ComfyNode):
         }
 
         def written() -> str:
-            load_on_device(captioner.patchers("model"), memory_required=CAPTION_BYTES)
+            load_on_device(captioner.patchers_of("model"), memory_required=CAPTION_BYTES)
             if "image" in given:
                 return model.of_picture(pixels(given["image"])[0], **settings)
             sounds, rate = waveform(given["audio"])

@@ -1,13 +1,13 @@
 import torch
 from comfy_api.latest import io
 
-from ...aligner.generators.audioldm import AudioLDM
+from ...aligner.generators.base import AudioModel
 from ...aligner.tensors.resampling import resampled
 from ..host.convert import waveform
-from ..host.hosting import load_on_device
 from ..host.latents import sound_latent
+from ..host.managed_model import ManagedModel, load_on_device
 from ..host.memory import with_one_more_try
-from ..types import CATEGORY, AudioLDMType
+from ..inputs import CATEGORY, AudioGeneratorType
 
 #: Room for the encoder's activations over the seconds that it hears together.
 ENCODER_BYTES = 2**30
@@ -21,11 +21,11 @@ class EncodeSound(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingEncodeSound",
             display_name="Encode Sound",
-            category=CATEGORY,
+            category=f"{CATEGORY}/prepare",
             description="Turns a sound that you have into a latent of AudioLDM: for the Guided AudioLDM Sampler with "
             "denoise below 1, which changes it, or behind Mask Seconds, which has a part of it made anew.",
             inputs=[
-                AudioLDMType.Input("audioldm", tooltip="From Load AudioLDM: the one that will sample."),
+                AudioGeneratorType.Input("audio_generator", tooltip="From Load AudioLDM: the one that will sample."),
                 io.Audio.Input(
                     "audio", tooltip="A sound of any rate; its channels are averaged. A batch becomes variations."
                 ),
@@ -36,13 +36,14 @@ class EncodeSound(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, audioldm, audio) -> io.NodeOutput:
-        model: AudioLDM = audioldm.model
+    def execute(cls, audio_generator, audio) -> io.NodeOutput:
+        generator = ManagedModel.of(audio_generator)
+        model: AudioModel = generator.model
         sounds, rate = waveform(audio)
         sounds = resampled(sounds.mean(dim=1), rate, model.sample_rate)
 
         def encoded() -> torch.Tensor:
-            load_on_device(audioldm.patchers("vae"), memory_required=len(sounds) * ENCODER_BYTES)
+            load_on_device(generator.patchers_of("vae"), memory_required=len(sounds) * ENCODER_BYTES)
             return model.encode(sounds)
 
         return io.NodeOutput(sound_latent(with_one_more_try(encoded), model, sounds.shape[1]))

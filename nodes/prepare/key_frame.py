@@ -5,7 +5,7 @@ from ...aligner.errors import AlignerError
 from ...aligner.media import probe_video, read_frames
 from ...aligner.media.key_frame import key_frame, looked_at, shrunk
 from ..host.convert import exact_rate, pixels, video_file
-from ..types import CATEGORY
+from ..inputs import CATEGORY
 
 
 class KeyFrame(io.ComfyNode):
@@ -16,7 +16,7 @@ class KeyFrame(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingKeyFrame",
             display_name="Key Frame",
-            category=CATEGORY,
+            category=f"{CATEGORY}/prepare",
             description="Picks the frame that stands best for a video: sharp, and showing what most of it shows. For "
             "Caption, or as the picture that a sound is made for.",
             inputs=[

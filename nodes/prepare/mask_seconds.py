@@ -4,7 +4,7 @@ from comfy_api.latest import io
 from ...aligner.errors import AlignerError
 from ...aligner.timing.curves import Curve
 from ..host.latents import FRAMES_PER_SECOND, MASK, is_sound, mask_of, samples_of
-from ..types import CATEGORY
+from ..inputs import CATEGORY
 
 
 class MaskSeconds(io.ComfyNode):
@@ -15,7 +15,7 @@ class MaskSeconds(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingMaskSeconds",
             display_name="Mask Seconds",
-            category=CATEGORY,
+            category=f"{CATEGORY}/prepare",
             description="Has only some seconds of a sound or video made anew; the rest is kept. Behind Encode Sound, "
             "VAE Encode or a guided sampler, before a guided sampler. Where the latent has a mask already, "
             "such as Set Latent Noise Mask gives it, only what both leave open is made anew.",

@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ...aligner.generators.tuned_prompts import load_tuned_prompt
 from ..host.model_folders import tuned_prompt_names, tuned_prompt_path
-from ..types import CATEGORY, TunedPromptType
+from ..inputs import CATEGORY, TunedPromptType
 
 
 class LoadTunedPrompt(io.ComfyNode):

@@ -3,7 +3,7 @@ from comfy_api.latest import io, ui
 from ...aligner.generators.tuned_prompts import save_tuned_prompt
 from ..host.model_folders import TUNED_PROMPTS
 from ..host.saving import output_file
-from ..types import CATEGORY, TunedPromptType
+from ..inputs import CATEGORY, TunedPromptType
 
 
 class SaveTunedPrompt(io.ComfyNode):

@@ -2,17 +2,19 @@ import torch
 from comfy import model_management
 from comfy_api.latest import io, ui
 
+from ...aligner import settings
 from ...aligner.errors import AlignerError
-from ...aligner.guidance.rule import RULES
+from ...aligner.generation import SEARCH
 from ...aligner.guidance.scoring import score
 from ...aligner.metrics import av_align_of_clip
 from ...aligner.metrics.ranking import ranked, ranking_report
 from ..host.convert import exact_rate, pixels, waveform
 from ..host.encoding import encode
-from ..types import CATEGORY, ConditionsType, ImageBindType
+from ..host.managed_model import ManagedModel
+from ..inputs import CATEGORY, BinderType, ConditionsType, widget
 
-#: How results are compared with conditions: as the search does.
-SEARCH = RULES["search"]
+#: Results are compared with conditions as the search compares them.
+COMPARISON = SEARCH.comparison
 
 
 class RankVariations(io.ComfyNode):
@@ -23,7 +25,7 @@ class RankVariations(io.ComfyNode):
         return io.Schema(
             node_id="SeeingHearingRankVariations",
             display_name="Rank Variations",
-            category=CATEGORY,
+            category=f"{CATEGORY}/scoring",
             description="Picks the best of several sounds or videos. Where a sound and frames are connected, by "
             "AV-Align: whether something is heard when something moves, which no guidance here optimises. "
             "ImageBind's score, which guidance did optimise, decides between equals, or where there is "
@@ -36,16 +38,8 @@ class RankVariations(io.ComfyNode):
                 io.Image.Input(
                     "frames", optional=True, tooltip="Videos to rank, a list of batches; or one for all sounds."
                 ),
-                io.Float.Input(
-                    "fps",
-                    default=8.0,
-                    min=0.01,
-                    max=1000.0,
-                    step=0.001,
-                    round=False,
-                    tooltip="Frames per second of the videos.",
-                ),
-                ImageBindType.Input("imagebind", optional=True, tooltip="From Load ImageBind, with conditions."),
+                widget(settings.FPS),
+                BinderType.Input("binder", optional=True, tooltip="From Load ImageBind, with conditions."),
                 ConditionsType.Input(
                     "conditions", optional=True, tooltip="What they were made for, from Encode Condition."
                 ),
@@ -60,7 +54,7 @@ class RankVariations(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, fps, audio=(), frames=(), imagebind=(), conditions=()) -> io.NodeOutput:
+    def execute(cls, fps, audio=(), frames=(), binder=(), conditions=()) -> io.NodeOutput:
         # A silent video's sound is connected and None, which waveform() refuses.
         sounds = [
             {"waveform": one[None], "sample_rate": rate} for sounds, rate in map(waveform, audio) for one in sounds
@@ -79,10 +73,10 @@ class RankVariations(io.ComfyNode):
         batch, scores = _batch(sounds), {}
         if sounds and videos and all(len(video) > 1 for video in videos):
             scores["AV-Align"] = [_timing(each, rates[k % len(rates)]) for k, each in enumerate(candidates)]
-        if _given(imagebind) and conditions:
+        if _given(binder) and conditions:
             varied = {name for name, each in (("audio", sounds), ("image", videos)) if len(each) == count}
             scores["ImageBind"] = [
-                _alignment(imagebind[0], {name: each[name] for name in varied}, rates[k % len(rates)], conditions[0])
+                _alignment(binder[0], {name: each[name] for name in varied}, rates[k % len(rates)], conditions[0])
                 for k, each in enumerate(candidates)
             ]
         order = ranked(scores)
@@ -100,10 +94,10 @@ def _timing(candidate: dict, fps) -> float:
     ).matched
 
 
-def _alignment(imagebind, candidate: dict, fps, conditions) -> float:
+def _alignment(binder, candidate: dict, fps, conditions) -> float:
     model_management.throw_exception_if_processing_interrupted()
-    encoded = encode(imagebind, text="", fps=float(fps), weight=1.0, clips=SEARCH.clips, **candidate)
-    return score(encoded, conditions, SEARCH.compare)[1]
+    encoded = encode(ManagedModel.of(binder), text="", fps=float(fps), weight=1.0, clips=COMPARISON.clips, **candidate)
+    return score(encoded, conditions, COMPARISON.compare)[1]
 
 
 def _given(values: list) -> list:

@@ -89,6 +89,16 @@ class AnimateDiff(nn.Module):
         """Pixels per latent pixel, along each side."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
 
+    @property
+    def latent_channels(self) -> int:
+        """Channels of a latent."""
+        return self.unet.config.in_channels
+
+    @property
+    def latent_scale(self) -> float:
+        """Latents divided by it are what the VAE decodes."""
+        return self.vae.config.scaling_factor
+
     @torch.no_grad()
     def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
         """CLIP text embeddings (len(prompts), 77, width) float32; what exceeds 77 tokens is cut."""
@@ -189,7 +199,7 @@ class AnimateDiffDenoiser(DDIMDenoiser):
                 "Decoding by taesd needs TAESD's decoder: load it with the model, or choose another decoding."
             )
         self.frames, self.fps, self.decoding = frames, require_fps(fps), decoding
-        shape = (model.unet.config.in_channels, frames, height // model.compression, width // model.compression)
+        shape = (model.latent_channels, frames, height // model.compression, width // model.compression)
         super().__init__(
             model,
             STREAM,

@@ -87,22 +87,24 @@ def released_rule(model, binder, z, y, negative, targets, *, steps, seconds, cfg
     return trajectory
 
 
-def paper_rule(model, binder, z, y, negative, targets, *, steps, seconds, cfg=2.5, lr=0.1, prompt_lr=0.0, first=0):
-    """Eq. 11 to 13 and 17: plain gradient steps on z_t and y, through the network, before the scheduler's step."""
+def paper_rule(
+    model, binder, z, y, negative, targets, *, steps, seconds, cfg=2.5, lr=0.1, prompt_lr=0.0, first=0, moves=1
+):
+    """Algorithm 1 with eq. 11 to 13 and 17: at each step from `first` on, z_t and y move `moves` times by a plain gradient
+    step through the network; the scheduler's step is taken with a prediction for the moved z_t and y."""
     scheduler = DDIMScheduler.from_config(model.scheduler_config)
     scheduler.set_timesteps(steps)
     for i, t in enumerate(scheduler.timesteps):
-        z, y = z.clone().requires_grad_(True), y.clone().requires_grad_(True)
-        noise = network(model, z, t, negative, y, cfg)
-        if i >= first:
+        for _ in range(moves if i >= first else 0):
+            z, y = z.clone().requires_grad_(True), y.clone().requires_grad_(True)
+            noise = network(model, z, t, negative, y, cfg)
             alpha_bar = scheduler.alphas_cumprod[t].item()
             z0 = z / alpha_bar**0.5 - ((1 - alpha_bar) / alpha_bar) ** 0.5 * noise
             loss = alignment_loss(binder, waveform_of(model, z0), seconds, targets)
             dz, dy = torch.autograd.grad(loss, [z, y])
-            z, y = z - lr * dz, y - prompt_lr * dy
+            z, y = (z - lr * dz).detach(), (y - prompt_lr * dy).detach()
         with torch.no_grad():
-            z = scheduler.step(noise, t, z, eta=0.0).prev_sample
-        y = y.detach()
+            z = scheduler.step(network(model, z, t, negative, y, cfg), t, z, eta=0.0).prev_sample
     return z, y
 
 

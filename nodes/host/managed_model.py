@@ -9,21 +9,10 @@ from weakref import WeakValueDictionary
 import torch
 from comfy import model_management
 from comfy.model_patcher import ModelPatcher
-from comfy_api.latest import io
 from torch import nn
 
 from ...aligner.errors import AlignerError
 from ...aligner.tensors.precision import DTYPES
-
-
-def precision_input() -> io.Combo.Input:
-    """The loaders' choice of precision."""
-    return io.Combo.Input(
-        "precision",
-        options=["auto", *DTYPES],
-        default="auto",
-        tooltip="auto follows ComfyUI's own choice: fp16 or bf16 on most GPUs, fp32 on the CPU.",
-    )
 
 
 def resolve_dtype(choice: str) -> torch.dtype:
@@ -36,21 +25,30 @@ def resolve_dtype(choice: str) -> torch.dtype:
     return torch.bfloat16 if model_management.should_use_bf16(device=device) else torch.float32
 
 
-class Hosted:
-    """A model whose parts ComfyUI moves one by one, so that a tower that is not needed stays on the host."""
+class ManagedModel:
+    """A model whose parts ComfyUI moves one by one, so that a part that is not needed stays on the host."""
 
     def __init__(self, model: nn.Module):
         self.model = model
         self._patchers = {name: _patcher(part) for name, part in model.named_children()}
+
+    @classmethod
+    def of(cls, model: "ManagedModel | nn.Module | None") -> "ManagedModel | None":
+        """A managed model as it is; a bare one, such as another pack's node gives, under management; None as None."""
+        return model if model is None or isinstance(model, cls) else cls(model)
 
     @property
     def patcher(self) -> ModelPatcher:
         """By this attribute ComfyUI's cache recognises a model, which it drops first when memory is short."""
         return next(iter(self._patchers.values()))
 
-    def patchers(self, *parts: str) -> list[ModelPatcher]:
-        """The patchers of the named parts."""
-        return [self._patchers[part] for part in parts]
+    def patchers_of(self, *parts: str) -> list[ModelPatcher]:
+        """The patchers of the named parts, as far as the model has them."""
+        return [self._patchers[part] for part in parts if part in self._patchers]
+
+    def patchers_for(self, *modalities: str) -> list[ModelPatcher]:
+        """The patchers of the parts of a binder that embed these modalities, each once."""
+        return self.patchers_of(*dict.fromkeys(self.model.parts[modality] for modality in modalities))
 
     def patchers_without(self, *parts: str) -> list[ModelPatcher]:
         """The patchers of all parts but the named ones."""
@@ -91,11 +89,11 @@ def require_packages() -> None:
         )
 
 
-_shared: WeakValueDictionary[Hashable, Hosted] = WeakValueDictionary()
+_shared: WeakValueDictionary[Hashable, ManagedModel] = WeakValueDictionary()
 
 
 @torch.inference_mode(False)
-def shared(load: Callable[..., nn.Module], *files: Hashable, **settings: Hashable) -> Hosted:
+def shared(load: Callable[..., nn.Module], *files: Hashable, **settings: Hashable) -> ManagedModel:
     """load(*files, **settings) under ComfyUI's management; the instance of another loader or graph that holds the same.
 
     A file that has been replaced since is another one. Nothing is held here: when the last graph lets go of a model, it
@@ -105,7 +103,7 @@ def shared(load: Callable[..., nn.Module], *files: Hashable, **settings: Hashabl
     key = load, files, tuple(settings.items()), _written([*files, *settings.values()])
     hosted = _shared.get(key)
     if hosted is None:
-        hosted = _shared[key] = Hosted(load(*files, **settings))
+        hosted = _shared[key] = ManagedModel(load(*files, **settings))
     return hosted
 
 
@@ -122,7 +120,7 @@ def _written(parts: Iterable[object]) -> tuple[int, ...]:
     )
 
 
-class HostedPart(nn.Module):
+class ManagedPart(nn.Module):
     """ComfyUI writes attributes such as `device` onto what it patches; libraries define some of them read-only."""
 
     def __init__(self, part: nn.Module):
@@ -132,7 +130,7 @@ class HostedPart(nn.Module):
 
 def _patcher(part: nn.Module) -> ModelPatcher:
     return ModelPatcher(
-        HostedPart(part),
+        ManagedPart(part),
         load_device=model_management.get_torch_device(),
         offload_device=model_management.unet_offload_device(),
     )

@@ -1,0 +1,174 @@
+import math
+from fractions import Fraction
+
+from comfy_api.latest import io
+
+from ...aligner import settings
+from ...aligner.conditions.condition import Condition
+from ...aligner.errors import AlignerError
+from ...aligner.generation import SEARCH
+from ...aligner.generators.audioldm import STREAM
+from ...aligner.generators.base import AudioModel
+from ..host import results
+from ..host.convert import audio_output
+from ..host.latents import SOUND_SAMPLES, sound_latent, stream_mask
+from ..host.managed_model import ManagedModel
+from ..host.progress import Progress, sound_picture
+from ..host.run import load_text_encoders, sample, with_prompts
+from ..inputs import (
+    CATEGORY,
+    AudioGeneratorType,
+    TunedPromptType,
+    guided_input,
+    guiding_sockets,
+    seed_input,
+    tuned_prompt_socket,
+    widget,
+    widgets,
+)
+
+SAME_AS_VIDEO, SECONDS = "same as video", "seconds"
+
+
+class AudioSampler(io.ComfyNode):
+    """Conditions to sound."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingAudioSampler",
+            display_name="Guided Audio Sampler",
+            category=f"{CATEGORY}/samplers",
+            description="Makes sound with AudioLDM that fits the conditions: a video, a picture, another sound or "
+            "words. Without a binder it is plain AudioLDM.",
+            inputs=[
+                AudioGeneratorType.Input("audio_generator", tooltip="From Load AudioLDM."),
+                *guiding_sockets(),
+                io.Latent.Input(
+                    "latent",
+                    optional=True,
+                    tooltip="A latent to change, from this node or Encode Sound: set denoise below 1, or let Mask "
+                    "Seconds mark what is made anew. The sound gets its length.",
+                ),
+                tuned_prompt_socket(),
+                *widgets(settings.PROMPT, settings.NEGATIVE_PROMPT),
+                seed_input(),
+                *widgets(settings.AUDIO_STEPS, settings.AUDIO_CFG),
+                io.Combo.Input(
+                    "length",
+                    options=[SAME_AS_VIDEO, SECONDS],
+                    default=SAME_AS_VIDEO,
+                    tooltip="same as video: exactly as long as the video among the conditions. seconds: as long as "
+                    "the widget below.",
+                ),
+                *widgets(settings.SECONDS, settings.VARIATIONS, settings.DENOISE),
+                widget(settings.WINDOW_SECONDS),
+                guided_input(),
+            ],
+            outputs=[
+                io.Audio.Output(display_name="audio", tooltip="The sound, mono; variations are a batch."),
+                io.Image.Output(display_name="curve", tooltip="The alignment while sampling."),
+                io.Float.Output(
+                    display_name="score",
+                    tooltip="Mean cosine similarity with the conditions, -1 to 1, weighted as in guidance; not a "
+                    "number where nothing was compared.",
+                ),
+                io.Latent.Output(display_name="latent", tooltip="For another run of this node."),
+                TunedPromptType.Output(
+                    display_name="tuned_prompt",
+                    tooltip="The prompt embedding of the first variation after guidance, for another run or Save "
+                    "Tuned Prompt.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        audio_generator,
+        prompt,
+        negative_prompt,
+        seed,
+        steps,
+        cfg,
+        length,
+        seconds,
+        variations,
+        denoise,
+        window_seconds,
+        guided,
+        binder=None,
+        conditions=(),
+        guidance=SEARCH,
+        latent=None,
+        tuned_prompt=None,
+    ) -> io.NodeOutput:
+        generator, binder = ManagedModel.of(audio_generator), ManagedModel.of(binder)
+        model: AudioModel = generator.model
+        load_text_encoders(generator)
+        denoiser = model.denoiser(
+            seconds=_seconds(model, length, seconds, conditions, latent),
+            steps=steps,
+            cfg=cfg,
+            negative_prompt=negative_prompt,
+            denoise=denoise,
+            window_seconds=window_seconds,
+        )
+        prompts = denoiser.prompts([prompt])
+        if tuned_prompt:
+            prompts = tuned_prompt.for_streams(denoiser.streams, prompts)
+        mask = stream_mask(latent)
+        result = sample(
+            denoiser,
+            prompts,
+            generator,
+            binder=binder,
+            conditions=with_prompts(conditions, binder, {STREAM: prompt}, guidance),
+            rule=guidance,
+            guided=guided,
+            seed=seed,
+            batch=variations,
+            latents=lambda: {STREAM: latent["samples"]} if latent else None,
+            masks=None if mask is None else {STREAM: mask},
+            on_step=Progress(denoiser.steps, sound_picture(denoiser)),
+        )
+        sound = result.signals[STREAM]
+        return io.NodeOutput(
+            audio_output(sound.waveform, sound.sample_rate),
+            results.curve(result, denoiser.steps),
+            results.mean_score(result),
+            sound_latent(result.latents[STREAM], model, denoiser.samples),
+            results.tuned_prompt(result, {STREAM: prompt}),
+        )
+
+
+def _seconds(
+    model: AudioModel, length: str, seconds: float, conditions: list[Condition], latent: dict | None
+) -> Fraction | float:
+    """The length asked for: a latent's own, a video's, or the number. Raises AlignerError if there is no video."""
+    if latent:
+        return _latent_seconds(model, latent)
+    if length == SECONDS:
+        return Fraction(seconds).limit_denominator(model.sample_rate) if math.isfinite(seconds) else seconds
+    # A video that the result follows comes before one that it avoids.
+    for condition in sorted(conditions, key=lambda condition: condition.weight <= 0):
+        if condition.embedding.modality != "audio" and condition.duration:
+            return condition.duration
+    raise AlignerError(
+        f"The length is set to '{SAME_AS_VIDEO}', but there is no video among the conditions. Set "
+        f"length to '{SECONDS}', or encode a video."
+    )
+
+
+def _latent_seconds(model: AudioModel, latent: dict) -> Fraction:
+    samples, asked = latent["samples"], latent.get(SOUND_SAMPLES, 0)
+    channels, _, bins = model.latent_shape(1)
+    if samples.ndim != 4 or (samples.shape[1], samples.shape[3]) != (channels, bins):
+        raise AlignerError(
+            f"This latent has shape {tuple(samples.shape)}, but one of this model's sounds has "
+            f"(variations, {channels}, time, {bins}). Use a latent from this node."
+        )
+    # Other nodes cut and join latents without changing what we wrote beside the samples.
+    if not asked or model.latent_shape(asked)[1] != samples.shape[2]:
+        asked = model.latent_samples(samples)
+    return Fraction(asked, model.sample_rate)

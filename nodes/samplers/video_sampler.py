@@ -1,0 +1,137 @@
+from comfy_api.latest import io
+
+from ...aligner import settings
+from ...aligner.generation import SEARCH
+from ...aligner.generators.animatediff import STREAM
+from ...aligner.generators.base import VideoModel
+from ..host import results
+from ..host.convert import exact_rate, frames_output
+from ..host.latents import stream_mask, video_latent
+from ..host.managed_model import ManagedModel
+from ..host.progress import Progress, middle_frame
+from ..host.run import load_text_encoders, sample, with_prompts
+from ..host.starting_video import StartingVideo
+from ..inputs import (
+    CATEGORY,
+    TunedPromptType,
+    VideoGeneratorType,
+    guided_input,
+    guiding_sockets,
+    seed_input,
+    starting_sockets,
+    tuned_prompt_socket,
+    video_size_widgets,
+    widgets,
+)
+
+
+class VideoSampler(io.ComfyNode):
+    """Conditions to video, or to a picture."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingVideoSampler",
+            display_name="Guided Video Sampler",
+            category=f"{CATEGORY}/samplers",
+            description="Makes video, or a picture, with AnimateDiff that fits the conditions, for example a sound. "
+            "Without a binder it is plain AnimateDiff.",
+            inputs=[
+                VideoGeneratorType.Input("video_generator", tooltip="From Load AnimateDiff."),
+                *guiding_sockets(),
+                *starting_sockets(),
+                tuned_prompt_socket(),
+                *widgets(settings.PROMPT, settings.NEGATIVE_PROMPT),
+                seed_input(),
+                *widgets(settings.VIDEO_STEPS, settings.VIDEO_CFG),
+                *video_size_widgets(),
+                *widgets(settings.DENOISE, settings.WINDOW_FRAMES, settings.DECODING),
+                guided_input(),
+            ],
+            outputs=[
+                io.Image.Output(
+                    display_name="frames",
+                    tooltip="The frames, for Create Video, upscalers and interpolation; or one picture.",
+                ),
+                io.Float.Output(display_name="fps", tooltip="Frames per second, for Create Video."),
+                io.Image.Output(display_name="curve", tooltip="The alignment while sampling."),
+                io.Float.Output(
+                    display_name="score",
+                    tooltip="Mean cosine similarity with the conditions, -1 to 1, weighted as in guidance; not a "
+                    "number where nothing was compared.",
+                ),
+                io.Latent.Output(
+                    display_name="latent",
+                    tooltip="A latent of Stable Diffusion 1.5 with the frames as its batch, for VAE Decode or another "
+                    "run of this node.",
+                ),
+                TunedPromptType.Output(
+                    display_name="tuned_prompt",
+                    tooltip="The prompt embedding after guidance, for another run or Save Tuned Prompt.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        video_generator,
+        prompt,
+        negative_prompt,
+        seed,
+        steps,
+        cfg,
+        frames,
+        width,
+        height,
+        fps,
+        denoise,
+        window_frames,
+        decoding,
+        guided,
+        binder=None,
+        conditions=(),
+        guidance=SEARCH,
+        latent=None,
+        init_frames=None,
+        tuned_prompt=None,
+    ) -> io.NodeOutput:
+        generator, binder = ManagedModel.of(video_generator), ManagedModel.of(binder)
+        model: VideoModel = generator.model
+        start = StartingVideo(model, latent, init_frames, denoise)
+        load_text_encoders(generator)
+        denoiser = model.denoiser(
+            **start.size(frames, height, width),
+            fps=exact_rate(fps),
+            steps=steps,
+            cfg=cfg,
+            negative_prompt=negative_prompt,
+            denoise=denoise,
+            decoding=decoding,
+            window_frames=window_frames,
+        )
+        prompts = denoiser.prompts([prompt])
+        if tuned_prompt:
+            prompts = tuned_prompt.for_streams(denoiser.streams, prompts)
+        mask = stream_mask(latent)
+        result = sample(
+            denoiser,
+            prompts,
+            generator,
+            binder=binder,
+            conditions=with_prompts(conditions, binder, {STREAM: prompt}, guidance),
+            rule=guidance,
+            guided=guided,
+            seed=seed,
+            latents=start.latents,
+            masks=None if mask is None else {STREAM: mask},
+            on_step=Progress(denoiser.steps, middle_frame(denoiser)),
+        )
+        return io.NodeOutput(
+            frames_output(result.signals[STREAM].pixels[0]),
+            float(denoiser.fps),
+            results.curve(result, denoiser.steps),
+            results.mean_score(result),
+            video_latent(result.latents[STREAM], model),
+            results.tuned_prompt(result, {STREAM: prompt}),
+        )
