@@ -82,7 +82,7 @@ class LoadAnimateDiff(io.ComfyNode):
             outputs=[
                 VideoGeneratorType.Output(
                     display_name="video_generator",
-                    tooltip="For the Guided AnimateDiff Sampler and the Joint Video-Audio Sampler.",
+                    tooltip="For the Guided Video Sampler and the Guided Joint Sampler.",
                 )
             ],
         )

@@ -31,7 +31,7 @@ class LoadAudioLDM(io.ComfyNode):
             outputs=[
                 AudioGeneratorType.Output(
                     display_name="audio_generator",
-                    tooltip="For the Guided AudioLDM Sampler and the Joint Video-Audio Sampler.",
+                    tooltip="For the Guided Audio Sampler and the Guided Joint Sampler.",
                 )
             ],
         )

@@ -22,7 +22,7 @@ class EncodeSound(io.ComfyNode):
             node_id="SeeingHearingEncodeSound",
             display_name="Encode Sound",
             category=f"{CATEGORY}/prepare",
-            description="Turns a sound that you have into a latent of AudioLDM: for the Guided AudioLDM Sampler with "
+            description="Turns a sound that you have into a latent of AudioLDM: for the Guided Audio Sampler with "
             "denoise below 1, which changes it, or behind Mask Seconds, which has a part of it made anew.",
             inputs=[
                 AudioGeneratorType.Input("audio_generator", tooltip="From Load AudioLDM: the one that will sample."),
@@ -31,7 +31,7 @@ class EncodeSound(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Latent.Output(display_name="latent", tooltip="For the Guided AudioLDM Sampler, or Mask Seconds.")
+                io.Latent.Output(display_name="latent", tooltip="For the Guided Audio Sampler, or Mask Seconds.")
             ],
         )
 

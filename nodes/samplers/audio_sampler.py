@@ -14,7 +14,7 @@ from ..host.convert import audio_output
 from ..host.latents import SOUND_SAMPLES, sound_latent, stream_mask
 from ..host.managed_model import ManagedModel
 from ..host.progress import Progress, sound_picture
-from ..host.run import load_text_encoders, sample, with_prompts
+from ..host.sampling import load_text_encoders, sample, with_prompts
 from ..inputs import (
     CATEGORY,
     AudioGeneratorType,

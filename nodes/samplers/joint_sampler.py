@@ -9,7 +9,7 @@ from ..host.convert import audio_output, exact_rate, frames_output
 from ..host.latents import sound_latent, stream_mask, video_latent
 from ..host.managed_model import ManagedModel
 from ..host.progress import Progress, middle_frame, sound_picture
-from ..host.run import load_text_encoders, sample, with_prompts
+from ..host.sampling import load_text_encoders, sample, with_prompts
 from ..host.starting_video import StartingVideo
 from ..inputs import (
     CATEGORY,

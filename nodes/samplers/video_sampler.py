@@ -9,7 +9,7 @@ from ..host.convert import exact_rate, frames_output
 from ..host.latents import stream_mask, video_latent
 from ..host.managed_model import ManagedModel
 from ..host.progress import Progress, middle_frame
-from ..host.run import load_text_encoders, sample, with_prompts
+from ..host.sampling import load_text_encoders, sample, with_prompts
 from ..host.starting_video import StartingVideo
 from ..inputs import (
     CATEGORY,
