@@ -25,6 +25,6 @@ class CheckpointError(AlignerError):
 
 def listed(names: Iterable[object], most: int = 10) -> str:
     """Names for a message, abbreviated: "a, b, c and 7 more"."""
-    names = [str(name) for name in names]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more if names else "nothing"
+    texts = [str(name) for name in names]
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more if texts else "nothing"

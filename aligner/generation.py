@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -15,7 +16,6 @@ from .conditions.condition import Condition
 from .errors import AlignerError
 from .generators.base import Generator, Streams
 from .generators.inpainting import Inpainting
-from .generators.signals import Signal
 from .guidance.rule import Rule, Run, Step
 from .guidance.search import Search
 from .plan import make_plan
@@ -35,14 +35,14 @@ SEARCH = Search()
 class Generation:
     """What one run produced.
 
-    signals: by stream the rendered result, detached, exactly as long as asked for. latents, prompts: by stream the
-    clean latents and the (tuned) prompt embeddings. curves: by pair the cosine at every guided step, averaged over
-    the batch; after a mere search, at the choice and at the end. tried: by pair the cosines of all candidates at the
-    choice. scores: by pair the cosines of the result (B,). score: their mean weighted as in the loss, (B,); None where
-    nothing was compared.
+    signals: by stream the rendered result, a Sound or Frames, detached, exactly as long as asked for. latents,
+    prompts: by stream the clean latents and the (tuned) prompt embeddings. curves: by pair the cosine at every guided
+    step, averaged over the batch; after a mere search, at the choice and at the end. tried: by pair the cosines of all
+    candidates at the choice. scores: by pair the cosines of the result (B,). score: their mean weighted as in the
+    loss, (B,); None where nothing was compared.
     """
 
-    signals: dict[str, Signal]
+    signals: dict[str, Any]
     latents: Streams
     prompts: Streams
     curves: dict[str, AlignmentCurve] = field(default_factory=dict)
@@ -82,7 +82,8 @@ def generate(
     """
     # 1. Plan: what is compared and done, refused here where it cannot work.
     require_seeds(seed, batch)
-    prompts, latents = (_repeated(tensors, batch, denoiser) for tensors in (prompts, latents))
+    prompts = _repeated(prompts, batch, denoiser)
+    latents = None if latents is None else _repeated(latents, batch, denoiser)
     plan = make_plan(rule, denoiser, binder, conditions, pair_weight=pair_weight)
 
     # 2. Draw noise, on the CPU so that a seed means the same on every device.
@@ -147,9 +148,7 @@ def require_seeds(seed: int, batch: int = 1) -> None:
         raise AlignerError(f"The seed must be between 0 and {2**64 - batch}, not {seed}.")
 
 
-def _repeated(tensors: Streams | None, batch: int, denoiser: Generator) -> Streams | None:
-    if tensors is None:
-        return None
+def _repeated(tensors: Streams, batch: int, denoiser: Generator) -> Streams:
     for name, tensor in tensors.items():
         if name not in denoiser.streams:
             raise AlignerError(f"There is no stream {name!r} here. This model makes {', '.join(denoiser.streams)}.")

@@ -14,9 +14,9 @@ OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, 1 after bad input, 130 after Ctrl-C."""
-    options = parser().parse_args(arguments)
     try:
-        # Commands bring torch and the model libraries along; --help should not wait for them.
+        options = parser().parse_args(arguments)
+        # Commands import torch and the model libraries; --help should not wait for them.
         from . import commands
 
         getattr(commands, options.command)(options)
@@ -27,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not isinstance(error, MemoryError) and not any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
             raise
         print(
-            f"aligner: memory ran out ({error}). Try --checkpointing, --dtype fp16, or something "
-            "shorter or smaller; for video also --decoding half and --prompt-rate 0.",
+            f"aligner: memory ran out ({error}). Try --dtype fp16, or something shorter or smaller. Where gradients "
+            "move the result, keep --checkpointing; for video also try --decoding half and --video-prompt-rate 0.",
             file=sys.stderr,
         )
         return 1

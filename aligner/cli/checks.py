@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -10,106 +9,91 @@ from pathlib import Path
 
 from ..errors import AlignerError, MediaError
 from ..files.atomic import require_writable
-from ..generation import require_seeds
 from ..generators import ddim
-from ..guidance.rule import RULES, Guidance, filled
+from ..generators.audioldm import require_window
+from ..guidance.rule import Rule
+from ..plan import phases
+from .installed import NamedPath
+from .rules import tuned_streams
 
-
-def guidance_of(
-    options: Namespace,
-    *,
-    rates: Mapping[str, float | None],
-    prompt_rates: Mapping[str, float | None],
-    candidates: Mapping[str, int | None],
-) -> Guidance:
-    """The guidance that the options describe, which leave to the rule what is None. Raises AlignerError if they cannot
-    work."""
-    rule, (start, end) = RULES[options.rule], options.window
-    return Guidance(
-        rule=options.rule,
-        rates=filled(rates, rule.rates),
-        prompt_rates=filled(prompt_rates, rule.prompt_rates),
-        candidates=filled(candidates, rule.candidates),
-        chosen_at=options.chosen_at,
-        inner_steps=options.inner_steps,
-        start=start,
-        end=end,
-        compare=options.compare,
-        clips=options.clips,
-        checkpointing=options.checkpointing,
-    )
-
-
-def text_weight_of(options: Namespace) -> float:
-    """How much prompts count beside the conditions."""
-    return RULES[options.rule].text_weight if options.text_weight is None else options.text_weight
+#: The options that name what is read.
+INPUTS = (
+    "clip",
+    "sound",
+    "picture",
+    "init",
+    "imagebind",
+    "audioldm",
+    "base",
+    "motion",
+    "taesd",
+    "binder",
+    "audio_generator",
+    "video_generator",
+)
 
 
 def steps_taken(options: Namespace) -> int:
     """How many video steps are taken, of all. Raises AlignerError if --init and --denoise do not go together."""
-    if not 0 < options.denoise <= 1:
-        raise AlignerError(f"--denoise must be above 0 and at most 1, not {options.denoise}.")
     if options.denoise < 1 and not options.init:
         raise AlignerError("--denoise below 1 keeps a part of a clip: name one with --init.")
     if options.init and options.denoise == 1:
         raise AlignerError("With --denoise 1 nothing is kept of --init. Choose a lower one, for example --denoise 0.6.")
-    require_steps(options.steps)
     return ddim.steps_taken(options.steps, options.denoise)
 
 
-def require_steps(steps: int) -> int:
-    """A number of steps as it is; raises AlignerError if it is none."""
-    if steps < 1:
-        raise AlignerError(f"{steps} denoising steps cannot be taken. 25 or 30 is a good number.")
-    return steps
+def check_request(
+    options: Namespace, rule: Rule, texts: Mapping[str, str], *, steps: int, weights: Sequence[float]
+) -> None:
+    """Raise AlignerError if the rule would have nothing to do, or nothing to follow.
 
-
-def check_request(options: Namespace, guidance: Guidance, *, steps: int, weights: Sequence[float]) -> None:
-    """Raise AlignerError if sampling would have nothing to do.
-
-    steps: that are taken. weights: of everything that steers, but for the texts to stay away from.
+    texts: the prompt of each stream. steps: that are taken. weights: of the condition, and of the pair of streams.
     """
-    require_steps(steps)
-    require_seeds(options.seed)
-    if options.cfg is not None:
-        ddim.require_strength(options.cfg)
-    if not all(math.isfinite(weight) for weight in weights):
-        raise AlignerError(f"Weights must be finite numbers, not {', '.join(map(str, weights))}.")
     if any(not text.strip() for text in options.away_from):
         raise AlignerError("--away-from needs a text.")
-    if not options.unguided:
-        guidance.require_effect({*guidance.rates, *guidance.prompt_rates, *guidance.candidates}, steps)
-        if not any(weights) and not options.away_from:
+    rule.require_effect(tuple(texts), steps)
+    prompted = any(text.strip() for text in texts.values())
+    for phase in phases(rule):
+        followed = [*weights, len(options.away_from), prompted and phase.comparison.text_weight]
+        if phase.guides and not any(followed):
             raise AlignerError(
                 "Guidance has nothing to follow: every condition has weight 0. Give one another weight, "
                 "or say --unguided."
             )
 
 
-def check_outputs(options: Namespace, suffixes: tuple[str, ...], guidance: Guidance) -> None:
+def check_window(options: Namespace) -> None:
+    """Raise AlignerError for windows that AudioLDM cannot use. Other generators of sound decide by themselves."""
+    if not options.audio_generator:
+        require_window(options.window_seconds)
+
+
+def check_outputs(options: Namespace, suffixes: tuple[str, ...], rule: Rule, streams: Sequence[str]) -> None:
     """Raise MediaError if a result could not be written, and AlignerError if there will be none."""
     check_output(options.output, suffixes)
     _require_inputs_kept(options)
     if options.curve:
         check_output(options.curve, (".png",))
-        if options.unguided:
+        if not rule.guides:
             raise AlignerError("Without guidance there is no alignment curve: leave --curve or --unguided out.")
         if _same_file(options.curve, options.output):
             raise AlignerError(f"{options.curve} cannot be the result and its curve: give one of them another name.")
     if options.save_prompt:
         check_output(options.save_prompt, (".safetensors",))
-        if options.unguided or not any(guidance.prompt_rates.values()):
+        if not tuned_streams(rule, streams):
+            rates = " or ".join(f"--{stream}-prompt-rate" for stream in streams)
             raise AlignerError(
-                "No prompt is tuned, so that --save-prompt has nothing to write: raise --prompt-rate, "
-                "and leave --unguided out."
+                f"No prompt is tuned, so that --save-prompt has nothing to write: raise {rates} of --rule or --then "
+                "released or paper, and leave --unguided out."
             )
 
 
 def _require_inputs_kept(options: Namespace) -> None:
     """No recording, picture or model that is read is overwritten. v2a may write into its own clip, whose pictures it
     keeps, and a tuned prompt may be refined in place."""
-    names = ("clip", "sound", "picture", "init", "imagebind", "audioldm", "base", "motion", "taesd")
-    read = {name: path for name in names if (path := getattr(options, name, None)) and os.path.exists(path)}
+    given = {name: getattr(options, name, None) for name in INPUTS}
+    paths = {name: value.path if isinstance(value, NamedPath) else value for name, value in given.items()}
+    read = {name: path for name, path in paths.items() if path and os.path.exists(path)}
     for written in filter(None, (options.output, options.curve, options.save_prompt)):
         for name, path in read.items():
             if _same_file(written, path) and not (name == "clip" and written == options.output):

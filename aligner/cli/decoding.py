@@ -6,24 +6,32 @@ from argparse import Namespace
 
 import torch
 
-from ..generation import objective_of, saving_memory
+from ..generation import saving_memory
 from ..generators.animatediff import STREAM
+from ..generators.signals import LatentFrames
 from ..guidance.approximate_decoding import gradient_cosine
-from .steering import Run
+from ..plan import objective_of, phases
+from .steering import Outcome
 
 
-def report_decoding(options: Namespace, run: Run) -> None:
-    """Say how well the gradient through approximate decoding agrees with the exact one, on the finished video."""
-    if options.decoding == "exact" or options.unguided or not run.guidance.moves:
+def report_decoding(options: Namespace, outcome: Outcome) -> None:
+    """Say how well the gradient through approximate decoding agrees with the exact one, on the finished video.
+
+    Only where a gradient moves the video, and something compares it.
+    """
+    rule, denoiser, models = outcome.rule, outcome.denoiser, outcome.models
+    if options.decoding == "exact" or STREAM not in rule.backward(denoiser.streams):
         return
-    saving = saving_memory(run.denoiser, run.models.binder, run.guidance)
-    with run.models.on_device(*run.models.sampling_parts), saving:
+    with models.on_device(*models.sampling_parts), saving_memory(rule, denoiser, models.binder):
+        # The last phase of a rule is the one that moves.
+        comparison = phases(rule)[-1].comparison
         objective = objective_of(
-            run.denoiser, run.models.binder, run.conditions, between=run.between, guidance=run.guidance
+            denoiser, models.binder, outcome.conditions, comparison, pair_weight=outcome.pair_weight
         )
-        if not any(STREAM in (pair.stream, not pair.given and pair.target) for pair in objective.pairs):
-            return  # nothing looked at the video
         with torch.no_grad():
-            rendered = run.denoiser.render(run.result.latents)
-        cosine = gradient_cosine(rendered[STREAM], lambda frames: objective({**rendered, STREAM: frames}).loss).item()
+            rendered = denoiser.render(outcome.result.latents)
+        frames = rendered[STREAM]
+        if STREAM not in objective.compared or not isinstance(frames, LatentFrames):
+            return
+        cosine = gradient_cosine(frames, lambda look: objective({**rendered, STREAM: look}).loss).item()
     print(f"decoding {options.decoding}: the gradient's cosine with the exact one is {cosine:+.3f}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from ..binders.imagebind import ImageBind
+from .. import settings
+from ..binders.base import Binder
 from ..conditions.encoding import video_condition
 from ..demo import family
 from ..demo.examples import EXAMPLE_VIDEO
@@ -13,14 +14,16 @@ from ..demo.judge import Judge, names
 from ..demo.shape import FPS, FRAMES, SECONDS, SIDE
 from ..generation import Generation, generate
 from ..generators.joint import JointDenoiser
-from ..guidance.rule import Guidance
+from ..guidance.rule import Rule, Unguided
+from ..guidance.search import Search
 from ..media import add_sound, eight_bit, probe_video, write_video
 from .checks import check_output
 from .progress import progress_bar
 from .report import draw_curve
 
-STEPS = 25
-#: What says nothing about the clip: that its sound fits is then guidance's doing alone.
+STEPS = settings.VIDEO_STEPS.default
+RULE = Search()
+#: A prompt that says nothing about the clip: only guidance can make the sound fit.
 VAGUE = "a scene"
 PROMPT = "rain falls from a cloud with a hiss"
 NOTICE = (
@@ -41,39 +44,38 @@ def demo(options: Namespace) -> None:
     _joint(options.seed, binder, judge, joint)
 
 
-def _video_to_audio(seed: int, binder: ImageBind, judge: Judge, output: Path, curve: Path) -> None:
+def _video_to_audio(seed: int, binder: Binder, judge: Judge, output: Path, curve: Path) -> None:
     info = probe_video(EXAMPLE_VIDEO)
-    guidance = Guidance()
-    conditions = [video_condition(binder, EXAMPLE_VIDEO, clips=guidance.clips, info=info)]
+    conditions = [video_condition(binder, EXAMPLE_VIDEO, clips=RULE.comparison.clips, info=info)]
     denoiser = family.load_demo_audioldm().denoiser(seconds=info.duration, steps=STEPS)
 
-    def run(steer: bool, description: str) -> Generation:
+    def run(rule: Rule, description: str) -> Generation:
         with progress_bar(description) as on_step:
             return generate(
                 denoiser,
                 denoiser.prompts([VAGUE]),
                 seed=seed,
+                rule=rule,
                 binder=binder,
                 conditions=conditions,
-                guidance=guidance,
-                steer=steer,
                 on_step=on_step,
             )
 
     print(f'1. A sound for {EXAMPLE_VIDEO.name}, from the words "{VAGUE}"')
-    unguided, guided = run(False, "unguided"), run(True, "guided  ")
+    unguided, guided = run(Unguided(RULE.comparison), "unguided"), run(RULE, "guided  ")
     sound = guided.signals["audio"]
     add_sound(EXAMPLE_VIDEO, output, sound.waveform, sound.sample_rate)
     draw_curve(curve, guided)
+    before, after = (result.scores["audio ~ video"].item() for result in (unguided, guided))
     heard = [names(judge, result.signals["audio"])[0] for result in (unguided, guided)]
     print(
-        f"   ImageBind's cosine with the clip: {unguided.score.item():+.2f} unguided, {guided.score.item():+.2f} "
-        f"guided. A judge that guidance never sees hears: {heard[0]} unguided, {heard[1]} guided.\n"
+        f"   ImageBind's cosine with the clip: {before:+.2f} unguided, {after:+.2f} guided. "
+        f" A judge that guidance never sees hears: {heard[0]} unguided, {heard[1]} guided.\n"
         f"   Wrote {output} and {curve}.\n"
     )
 
 
-def _joint(seed: int, binder: ImageBind, judge: Judge, output: Path) -> None:
+def _joint(seed: int, binder: Binder, judge: Judge, output: Path) -> None:
     denoiser = JointDenoiser(
         [
             family.load_demo_animatediff().denoiser(
@@ -84,9 +86,7 @@ def _joint(seed: int, binder: ImageBind, judge: Judge, output: Path) -> None:
     )
     print(f'2. Video and sound from "{PROMPT}"')
     with progress_bar("joint   ") as on_step:
-        result = generate(
-            denoiser, denoiser.prompts([PROMPT]), seed=seed, binder=binder, guidance=Guidance(), on_step=on_step
-        )
+        result = generate(denoiser, denoiser.prompts([PROMPT]), seed=seed, rule=RULE, binder=binder, on_step=on_step)
     video, sound = result.signals["video"], result.signals["audio"]
     write_video(output, eight_bit(video.pixels[0]).permute(0, 2, 3, 1), video.fps, sound.waveform, sound.sample_rate)
     print(f"   The judge sees {names(judge, video)[0]} and hears {names(judge, sound)[0]}.\n   Wrote {output}.")

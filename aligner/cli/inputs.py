@@ -10,15 +10,13 @@ from fractions import Fraction
 import torch
 from torch.nn import functional
 
+from .. import settings
 from ..demo import shape as demo_shape
 from ..demo.family import VIDEO_CFG
 from ..errors import AlignerError, MediaError
 from ..generators.animatediff import require_fps, require_frames, require_sides
 from ..generators.audioldm import require_samples
 from ..media import probe_video, read_audio, read_frames
-
-#: What Stable Diffusion 1.5 was trained for, and how it is usually told to follow its prompt.
-SIDE, CFG = 512, 7.5
 
 
 @dataclass(frozen=True)
@@ -36,20 +34,25 @@ class VideoShape:
 
 
 def video_shape(options: Namespace, *, built_in: bool) -> VideoShape:
-    """What the options ask for, with a sound as long. Raises AlignerError if no model could make it."""
-    width, height = options.size or ((demo_shape.SIDE if built_in else SIDE),) * 2
+    """What the options ask for, with a sound as long. Raises AlignerError if no model could make it.
+
+    built_in: whether the built-in models run, which have a size of their own.
+    """
+    width, height = (
+        given if given is not None else demo_shape.SIDE if built_in else setting.default
+        for given, setting in ((options.width, settings.WIDTH), (options.height, settings.HEIGHT))
+    )
     require_sides(height, width)
-    frames = require_frames(options.frames)
-    shape = VideoShape(frames, width, height, require_fps(options.fps))
+    shape = VideoShape(require_frames(options.frames), width, height, require_fps(options.fps))
     require_samples(shape.seconds)
     return shape
 
 
 def video_cfg(options: Namespace, *, built_in: bool) -> float:
-    """How closely the generator of pictures follows its prompt."""
+    """How closely the generator of frames follows its prompt."""
     if options.cfg is not None:
         return options.cfg
-    return VIDEO_CFG if built_in else CFG
+    return VIDEO_CFG if built_in else settings.VIDEO_CFG.default
 
 
 def read_piece(source: str, start: float, seconds: Fraction | float | None = None) -> tuple[torch.Tensor, int]:
@@ -58,13 +61,15 @@ def read_piece(source: str, start: float, seconds: Fraction | float | None = Non
     It is shorter where the sound ends before. Raises MediaError if nothing is left of the sound there.
     """
     if not (math.isfinite(start) and start >= 0):
-        raise AlignerError(f"--start counts the seconds from the sound's beginning: it must be 0 or more, not {start}.")
+        raise AlignerError(
+            f"--sound-start counts the seconds from the sound's beginning: it must be 0 or more, not {start}."
+        )
     waveform, rate = read_audio(source)
     length = waveform.shape[1]
     if start * rate >= length:
         raise MediaError(
-            f"{source} lasts {length / rate:.2f} s: nothing is left of it {start} s from its beginning on."
-            " Choose an earlier --start."
+            f"{source} lasts {length / rate:.2f} s: nothing is left of it after {start} s. Choose an earlier "
+            "--sound-start."
         )
     first = min(round(start * rate), length - 1)
     if seconds is None:

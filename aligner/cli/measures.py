@@ -1,4 +1,4 @@
-"""From what was found out about results to the figures of a table."""
+"""The figures of a table, from embeddings and timing of results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..metrics import (
 )
 from .observations import Embeddings
 
-#: How the published tables call the cosine of a result's own modalities; IT is VT of a picture.
+#: The names in published tables for the cosine between two modalities of one result. IT is VT for a picture.
 BIND = {
     ("video", "audio"): "AV-bind",
     ("video", "text"): "VT-bind",
@@ -31,8 +31,8 @@ BIND = {
 class Measure:
     """One figure of a folder.
 
-    value: a mean over files, or a distance between two sets of them. files: how many. interval: where a mean would lie
-    for other files of the same kind, at 95 %. each: by file, where it is a mean.
+    value: a mean over files, or a distance between two sets of files. files: how many. interval: of a mean, the 95 %
+    confidence interval over files. each: of a mean, the value of each file.
     """
 
     name: str
@@ -52,7 +52,7 @@ def timing_measures(timing: Mapping[str, AVAlign], seed: int) -> list[Measure]:
 
 
 def bind_measures(results: Embeddings, seed: int) -> list[Measure]:
-    """The cosines of what results hold themselves, captions included."""
+    """The cosines between the modalities of each result, captions included."""
     return [
         measure
         for (one, other), label in BIND.items()
@@ -70,21 +70,25 @@ def paired_measures(results: Embeddings, reference: Embeddings, seed: int) -> li
     ]
 
 
-def set_measures(results: Embeddings, reference: Embeddings) -> list[Measure]:
-    """The distances between all results and all references, of each modality that both hold at least twice."""
+def set_measures(results: Embeddings, reference: Embeddings, binder: str) -> list[Measure]:
+    """The distances between all results and all references, of each modality that both hold at least twice.
+
+    binder: the name of the binder that embedded them.
+    """
     measures = []
     for modality in _comparable_sets(results, reference):
         ours, theirs = (_unit_rows(side[modality]) for side in (results, reference))
         measures += [
-            Measure(f"Frechet (ImageBind {modality})", frechet_distance(ours, theirs), len(ours)),
-            # Of unit vectors x'y is the cosine: a d-th of it would leave of the cubic kernel a linear one.
-            Measure(f"kernel (ImageBind {modality})", kernel_distance(ours, theirs, gamma=1.0), len(ours)),
+            Measure(f"Frechet ({binder} {modality})", frechet_distance(ours, theirs), len(ours)),
+            # The product of unit vectors is their cosine. Divided by the dimension, as for features of another scale,
+            # it would be so small that the cubic kernel would be almost linear.
+            Measure(f"kernel ({binder} {modality})", kernel_distance(ours, theirs, gamma=1.0), len(ours)),
         ]
     return measures
 
 
 def caveats(measures: Iterable[Measure], results: Embeddings, reference: Embeddings) -> list[str]:
-    """What a reader of the `set_measures` of these embeddings has to know."""
+    """Notes for a reader of the `set_measures` of these embeddings."""
     comparable = _comparable_sets(results, reference)
     notes = [
         f"No Frechet and kernel distance of {modality}: at least 2 files are needed on both sides."
@@ -124,5 +128,5 @@ def _mean(label: str, each: Mapping[str, float], seed: int) -> Measure:
 
 
 def _unit_rows(embeddings: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """(N, D) of length 1: ImageBind's scales, 1 for pictures and 20 for sounds, say nothing about them."""
+    """(N, D) of length 1. A binder's scales, such as ImageBind's 1 for pictures and 20 for sounds, carry no meaning."""
     return F.normalize(torch.stack(list(embeddings.values())).double(), dim=1)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
 
-from ..binders.imagebind import ImageBind, load_imagebind
+from ..binders.base import Binder, part_for
+from ..binders.imagebind import load_imagebind
 from ..errors import CheckpointError
-from ..generators.animatediff import AnimateDiff, load_animatediff
-from ..generators.audioldm import AudioLDM, load_audioldm
+from ..generators import animatediff, audioldm
+from ..generators.animatediff import load_animatediff
+from ..generators.audioldm import load_audioldm
 from ..tensors.placement import placed
 from ..tensors.precision import DTYPES
 from .model_files import ModelFiles
@@ -23,79 +27,95 @@ DEMO_NOTICE = (
     "'Real models' in the README."
 )
 
+#: The child modules of a generator that one stage of the work uses alone.
+TEXT_ENCODER, IMAGE_ENCODER = "text_encoder", "vae"
+
 
 @dataclass(frozen=True)
-class Models:
-    """Loaded models. They wait on the host: each stage of the work brings to the device what it needs."""
+class LoadedModels:
+    """Loaded models. They wait on the host: each stage of the work brings to the device what it needs.
+
+    built_in: whether they are the built-in toys. generators: by stream; for "audio" an AudioModel, for "video" a
+    VideoModel.
+    """
 
     device: torch.device
     built_in: bool
-    binder: ImageBind
-    audioldm: AudioLDM | None = None
-    animatediff: AnimateDiff | None = None
+    binder: Binder
+    generators: Mapping[str, Any] = field(default_factory=dict)
 
-    def on_device(self, *parts: nn.Module) -> AbstractContextManager[None]:
-        """Within the context these parts are on the device."""
-        return placed(parts, self.device)
+    def on_device(self, *parts: object) -> AbstractContextManager[None]:
+        """Within the context these parts are on the device. What is no module takes care of itself."""
+        return placed([part for part in parts if isinstance(part, nn.Module)], self.device)
+
+    def binder_parts(self, *modalities: str) -> list[object]:
+        """The parts of the binder that embed these modalities."""
+        return [part_for(self.binder, modality) for modality in modalities]
 
     @property
-    def text_encoders(self) -> list[nn.Module]:
+    def text_encoders(self) -> list[object]:
         """What reads prompts."""
-        return [self.binder.text, *(generator.text_encoder for generator in self._generators)]
+        return [*self.binder_parts("text"), *(part_of(model, TEXT_ENCODER) for model in self.generators.values())]
 
     @property
-    def sampling_parts(self) -> list[nn.Module]:
-        """What makes signals and looks at them."""
-        towers = {"audioldm": self.binder.audio, "animatediff": self.binder.vision}
+    def sampling_parts(self) -> list[object]:
+        """What makes signals and embeds them."""
         return [
-            *(tower for name, tower in towers.items() if getattr(self, name)),
-            *(
-                part
-                for generator in self._generators
-                for name, part in generator.named_children()
-                if name != "text_encoder"
-            ),
+            *self.binder_parts(*self.generators),
+            *(part for model in self.generators.values() for part in _parts_without(model, TEXT_ENCODER)),
         ]
 
-    @property
-    def _generators(self) -> list[AudioLDM | AnimateDiff]:
-        return [generator for generator in (self.audioldm, self.animatediff) if generator]
+
+def part_of(model: object, name: str) -> object:
+    """The child module of this name, or the whole model where it has none."""
+    part = getattr(model, name, None)
+    return part if isinstance(part, nn.Module) else model
 
 
-def load_models(options: Namespace, files: ModelFiles) -> Models:
+def _parts_without(model: object, name: str) -> Iterable[object]:
+    """The child modules but this one, or the whole model where it has none of this name."""
+    if part_of(model, name) is model or not isinstance(model, nn.Module):
+        return [model]
+    return [part for child, part in model.named_children() if child != name]
+
+
+def load_models(options: Namespace, files: ModelFiles) -> LoadedModels:
     """The models from their files, or the built-in ones. Raises CheckpointError."""
     device = _device(options.device)
     dtype = DTYPES.get(options.dtype, torch.float32 if device.type == "cpu" else torch.float16)
     if files.built_in:
         print(DEMO_NOTICE)
-        return Models(device, True, **_built_in_models(files, dtype))
-    return Models(device, False, **_models_from_files(files, dtype))
+        return _built_in_models(files, device, dtype)
+    return _models_from_files(files, device, dtype)
 
 
-def _models_from_files(files: ModelFiles, dtype: torch.dtype) -> dict[str, nn.Module]:
-    paths, models = files.paths, {}
-    if "base" in files.needed:
-        models["animatediff"] = load_animatediff(
+def _models_from_files(files: ModelFiles, device: torch.device, dtype: torch.dtype) -> LoadedModels:
+    paths = files.paths
+    others = {role: load(dtype=dtype) for role, load in files.loaders.items()}
+    generators: dict[str, Any] = {}
+    if "video_generator" in others:
+        generators[animatediff.STREAM] = others["video_generator"]
+    elif "base" in files.needed:
+        generators[animatediff.STREAM] = load_animatediff(
             paths["base"], paths.get("motion"), loras=files.loras, taesd=paths.get("taesd"), dtype=dtype
         )
-    if "audioldm" in files.needed:
-        models["audioldm"] = load_audioldm(paths["audioldm"], dtype=dtype)
-    return {**models, "binder": load_imagebind(paths["imagebind"], dtype=dtype)}
+    if "audio_generator" in others:
+        generators[audioldm.STREAM] = others["audio_generator"]
+    elif "audioldm" in files.needed:
+        generators[audioldm.STREAM] = load_audioldm(paths["audioldm"], dtype=dtype)
+    binder = others["binder"] if "binder" in others else load_imagebind(paths["imagebind"], dtype=dtype)
+    return LoadedModels(device, False, binder, generators)
 
 
-def _built_in_models(files: ModelFiles, dtype: torch.dtype) -> dict[str, nn.Module]:
-    from ..demo.family import (
-        load_demo_animatediff,
-        load_demo_audioldm,
-        load_demo_imagebind,
-    )
+def _built_in_models(files: ModelFiles, device: torch.device, dtype: torch.dtype) -> LoadedModels:
+    from ..demo.family import load_demo_animatediff, load_demo_audioldm, load_demo_imagebind
 
-    models = {}
+    generators: dict[str, Any] = {}
     if "base" in files.needed:
-        models["animatediff"] = load_demo_animatediff(motion="motion" in files.needed, dtype=dtype)
+        generators[animatediff.STREAM] = load_demo_animatediff(motion="motion" in files.needed, dtype=dtype)
     if "audioldm" in files.needed:
-        models["audioldm"] = load_demo_audioldm(dtype=dtype)
-    return {**models, "binder": load_demo_imagebind(dtype=dtype)}
+        generators[audioldm.STREAM] = load_demo_audioldm(dtype=dtype)
+    return LoadedModels(device, True, load_demo_imagebind(dtype=dtype), generators)
 
 
 def _device(name: str) -> torch.device:

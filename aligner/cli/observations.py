@@ -1,48 +1,51 @@
-"""What is found out about each result: its embeddings, and how its sound and its motion agree."""
+"""What each result shows: its embeddings, and how its sound and its motion agree."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from itertools import islice
+from pathlib import Path
+from typing import TypeVar
 
 import torch
 
-from ..binders.base import Embedding
-from ..binders.imagebind import ImageBind
+from ..binders.base import Binder, Embedding
 from ..conditions.encoding import (
     audio_condition,
     image_condition,
     text_condition,
     video_condition,
 )
-from ..media import read_audio, read_image, to_mono
+from ..media import VideoInfo, read_audio, read_image, to_mono
 from ..media.frames import upright
 from ..media.timing import decoded_frames
 from ..metrics import AVAlign, audio_onsets, av_align, local_maxima, motion_curve
-from .models import Models
+from .models import LoadedModels
 from .result_folder import Result
 
-#: Motion is looked for in frames whose shorter side has at most so many pixels.
+#: Motion is measured in frames whose shorter side has at most so many pixels.
 MOTION_SIDE = 256
+
+T = TypeVar("T")
 
 #: By modality and by name: the mean over clips, (D,).
 Embeddings = dict[str, dict[str, torch.Tensor]]
 
 
-def embedded(models: Models, results: Mapping[str, Result], clips: str, description: str) -> Embeddings:
-    """ImageBind's embeddings of everything that results hold, with a progress bar."""
+def embedded(models: LoadedModels, results: Mapping[str, Result], clips: str, description: str) -> Embeddings:
+    """The embeddings of everything that results hold, with a progress bar."""
     found: Embeddings = {}
-    with models.on_device(models.binder.vision, models.binder.audio):
+    with models.on_device(*models.binder_parts("image", "video", "audio")):
         for name, result in _progress(results, description):
             for embedding in _embeddings(models.binder, result, clips):
                 found.setdefault(embedding.modality, {})[name] = embedding.mean()[0].cpu()
     return found
 
 
-def embedded_captions(models: Models, captions: Mapping[str, str]) -> Embeddings:
-    """ImageBind's embeddings of captions."""
-    with models.on_device(models.binder.text):
+def embedded_captions(models: LoadedModels, captions: Mapping[str, str]) -> Embeddings:
+    """The embeddings of captions."""
+    with models.on_device(*models.binder_parts("text")):
         return {
             "text": {
                 name: text_condition(models.binder, caption).embedding.mean()[0].cpu()
@@ -53,17 +56,21 @@ def embedded_captions(models: Models, captions: Mapping[str, str]) -> Embeddings
 
 def timing(results: Mapping[str, Result]) -> dict[str, AVAlign]:
     """AV-Align of the results that have both video and sound, with a progress bar."""
-    both = {name: result for name, result in results.items() if result.video and result.sound}
-    return {name: _av_align(result) for name, result in _progress(both, "events")}
+    both = {
+        name: (video, info, sound)
+        for name, result in results.items()
+        if (video := result.video) and (info := result.info) and (sound := result.sound)
+    }
+    return {name: _av_align(*recording) for name, recording in _progress(both, "events")}
 
 
-def _progress(results: Mapping[str, Result], description: str) -> Iterator[tuple[str, Result]]:
+def _progress(results: Mapping[str, T], description: str) -> Iterator[tuple[str, T]]:
     from tqdm import tqdm
 
     return iter(tqdm(results.items(), desc=description, unit="file", delay=0.5, disable=not results))
 
 
-def _embeddings(binder: ImageBind, result: Result, clips: str) -> Iterator[Embedding]:
+def _embeddings(binder: Binder, result: Result, clips: str) -> Iterator[Embedding]:
     if result.video:
         yield video_condition(binder, result.video, clips=clips, info=result.info).embedding
     if result.sound:
@@ -72,19 +79,16 @@ def _embeddings(binder: ImageBind, result: Result, clips: str) -> Iterator[Embed
         yield image_condition(binder, read_image(result.picture)).embedding
 
 
-def _av_align(result: Result) -> AVAlign:
-    waveform, sample_rate = read_audio(result.sound)
-    peaks = local_maxima(motion_curve(_small_frames(result)))
-    return av_align(
-        audio_onsets(to_mono(waveform)[0], sample_rate), result.info.frame_times[peaks].tolist(), float(result.info.fps)
-    )
+def _av_align(video: Path, info: VideoInfo, sound: Path) -> AVAlign:
+    waveform, sample_rate = read_audio(sound)
+    peaks = local_maxima(motion_curve(_small_frames(video, info)))
+    return av_align(audio_onsets(to_mono(waveform)[0], sample_rate), info.frame_times[peaks].tolist(), float(info.fps))
 
 
-def _small_frames(result: Result) -> Iterator[torch.Tensor]:
-    """The frames (3, h, w) one by one, uint8, as they are stored: motion is the same in a video that is turned."""
-    info = result.info
+def _small_frames(video: Path, info: VideoInfo) -> Iterator[torch.Tensor]:
+    """The frames (3, h, w) one by one, uint8, as they are stored: rotation does not change motion."""
     scale = min(1.0, MOTION_SIDE / min(info.width, info.height))
     width, height = (info.height, info.width) if info.rotation in (90, 270) else (info.width, info.height)
-    with closing(decoded_frames(result.video)) as frames:
+    with closing(decoded_frames(video)) as frames:
         for frame in islice(frames, len(info.frame_times)):
             yield upright(frame, round(width * scale), round(height * scale), 0).permute(2, 0, 1)

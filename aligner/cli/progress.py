@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..sampling import Step
+from ..guidance.rule import Step
 
 #: How many steps there are is known when the first has been taken: candidates take some of their own.
 FORMAT = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}, {remaining} left{postfix}"

@@ -10,30 +10,31 @@ from ..files.atomic import written_whole
 from ..generation import Generation
 from ..generators.tuned_prompts import TunedPrompt, save_tuned_prompt
 from ..pictures import alignment_curve
-from .steering import Run
+from .rules import tuned_streams
+from .steering import Outcome
 
 
-def report(options: Namespace, run: Run, texts: Mapping[str, str]) -> None:
+def report(options: Namespace, outcome: Outcome, texts: Mapping[str, str]) -> None:
     """Say how well the written result aligns with each condition; write curve and tuned prompt where asked for.
 
     texts: the prompt of each stream.
     """
     print(f"Wrote {options.output}")
-    for label, score in run.result.scores.items():
+    for label, score in outcome.result.scores.items():
         print(f"cosine {label}: {score.mean().item():+.3f}")
     if options.curve:
-        draw_curve(options.curve, run.result)
+        draw_curve(options.curve, outcome.result)
         print(f"Wrote {options.curve}")
     if options.save_prompt:
-        save_tuned_prompt(options.save_prompt, _tuned_prompt(run, texts))
+        save_tuned_prompt(options.save_prompt, _tuned_prompt(outcome, texts))
         print(f"Wrote {options.save_prompt}")
 
 
-def _tuned_prompt(run: Run, texts: Mapping[str, str]) -> TunedPrompt:
+def _tuned_prompt(outcome: Outcome, texts: Mapping[str, str]) -> TunedPrompt:
     """The prompts of the streams whose prompt was tuned."""
-    tuned = [stream for stream, rate in run.guidance.prompt_rates.items() if rate]
+    tuned = tuned_streams(outcome.rule, outcome.denoiser.streams)
     return TunedPrompt(
-        {stream: run.result.prompts[stream] for stream in tuned}, {stream: texts[stream] for stream in tuned}
+        {stream: outcome.result.prompts[stream] for stream in tuned}, {stream: texts[stream] for stream in tuned}
     )
 
 

@@ -6,39 +6,34 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..binders.imagebind import ImageBind
+from .. import settings
+from ..binders.base import Binder
 from ..conditions.condition import Condition
 from ..conditions.encoding import prompt_conditions, text_condition
 from ..generation import Generation, generate
-from ..generators.base import Denoiser, Streams
+from ..generators.base import Generator, Streams
 from ..generators.tuned_prompts import TunedPrompt, load_tuned_prompt
-from ..guidance.rule import Guidance
-from .checks import text_weight_of
-from .models import Models
+from ..guidance.rule import Rule
+from .models import LoadedModels
 from .progress import progress_bar
 
 
 @dataclass(frozen=True)
-class Run:
-    """A finished run: its result, and what it was made with."""
+class Outcome:
+    """What a command made, and what it was made with."""
 
     result: Generation
-    models: Models
-    denoiser: Denoiser
+    models: LoadedModels
+    denoiser: Generator
     conditions: Sequence[Condition]
-    guidance: Guidance
-    between: float
+    rule: Rule
+    pair_weight: float
 
 
-def prompt_weights(options: Namespace, texts: Mapping[str, str]) -> list[float]:
-    """The weights of prompts, by stream, as targets of guidance: an empty prompt is none."""
-    return [text_weight_of(options) for text in texts.values() if text.strip()]
-
-
-def text_conditions(options: Namespace, binder: ImageBind, texts: Mapping[str, str]) -> list[Condition]:
-    """The prompts, by stream, as targets, and the texts to stay away from."""
+def text_conditions(options: Namespace, binder: Binder, texts: Mapping[str, str]) -> list[Condition]:
+    """The prompts, by stream, which count as much as the rule says, and the texts to stay away from."""
     return [
-        *prompt_conditions(binder, texts, text_weight_of(options)),
+        *prompt_conditions(binder, texts),
         *(text_condition(binder, text, weight=-1.0) for text in options.away_from),
     ]
 
@@ -55,27 +50,26 @@ def starting_prompts(embeddings: Streams, tuned: TunedPrompt | None) -> Streams:
 
 def steered(
     options: Namespace,
-    models: Models,
-    denoiser: Denoiser,
+    models: LoadedModels,
+    denoiser: Generator,
     prompts: Streams,
     conditions: Sequence[Condition],
-    guidance: Guidance,
+    rule: Rule,
     *,
-    between: float = 1.0,
+    pair_weight: float = settings.PAIR_WEIGHT.default,
     latents: Streams | None = None,
-) -> Run:
+) -> Outcome:
     """Sample with a progress bar, with only what samples on the device."""
     with models.on_device(*models.sampling_parts), progress_bar() as on_step:
         result = generate(
             denoiser,
             prompts,
             seed=options.seed,
+            rule=rule,
             binder=models.binder,
             conditions=conditions,
-            between=between,
-            guidance=guidance,
-            steer=not options.unguided,
+            pair_weight=pair_weight,
             latents=latents,
             on_step=on_step,
         )
-    return Run(result, models, denoiser, conditions, guidance, between)
+    return Outcome(result, models, denoiser, conditions, rule, pair_weight)

@@ -101,8 +101,8 @@ def require_vocabulary(tokenizer, words: int, place: Path) -> None:
     """
     if len(tokenizer) != words:
         raise CheckpointError(
-            f"{place} knows {len(tokenizer)} words, but the text encoder {words}. Files such as "
-            "vocab.json are missing there or belong to another model."
+            f"{place} has a vocabulary of {len(tokenizer)} tokens, but the text encoder expects {words}. Files such as "
+            "vocab.json are missing or belong to another model. Download the model again."
         )
 
 

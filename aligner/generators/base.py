@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from ..timing.intervals import Interval
 from .signals import Signal
+
+#: A network of diffusers or transformers, whose configs and calls have no types.
+Network = Any
 
 #: Tensors by stream, such as {"audio": latent, "video": latent}.
 Streams = dict[str, torch.Tensor]
@@ -45,9 +48,9 @@ class Footprint:
     kept: float
     passing: float
 
-    @property
-    def total(self) -> int:
-        return int(self.kept + self.passing)
+    def scaled(self, factor: float) -> Footprint:
+        """The same for more samples, or for numbers of another size."""
+        return Footprint(self.kept * factor, self.passing * factor)
 
 
 class Denoiser(Protocol):
@@ -128,6 +131,19 @@ class Generator(Denoiser, Renderer, HostedModel, Protocol):
     """A generator made ready for one run."""
 
 
+class AudioGenerator(Generator, Protocol):
+    """A generator of the stream "audio". samples: the length asked for."""
+
+    samples: int
+
+
+class VideoGenerator(Generator, Protocol):
+    """A generator of the stream "video". frames, fps: those asked for."""
+
+    frames: int
+    fps: Fraction
+
+
 class AudioModel(Protocol):
     """Weights that make sound, as loaders return them. Their child modules move between devices.
 
@@ -154,8 +170,8 @@ class AudioModel(Protocol):
         negative_prompt: str,
         denoise: float,
         window_seconds: float,
-    ) -> Generator:
-        """Make ready for one run of the stream "audio"; its attribute `samples` is the length asked for."""
+    ) -> AudioGenerator:
+        """Make ready for one run."""
 
 
 class VideoModel(Protocol):
@@ -185,5 +201,5 @@ class VideoModel(Protocol):
         denoise: float,
         decoding: str,
         window_frames: int,
-    ) -> Generator:
-        """Make ready for one run of the stream "video"; its attributes `frames` and `fps` are those asked for."""
+    ) -> VideoGenerator:
+        """Make ready for one run."""

@@ -6,15 +6,14 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import torch
-from torch import nn
 
 from ..errors import AlignerError
 from ..tensors.precision import dtype_of, full_precision
 from ..timing.intervals import WHOLE, Interval
-from .base import Streams
+from .base import Network, Streams
 from .windows import Windows
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
@@ -23,15 +22,21 @@ PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 class LatentDiffusion(Protocol):
     """The weights that such a denoiser samples with. They may change their device between its making and its use."""
 
-    device: torch.device
-    unet: nn.Module
+    unet: Network
     scheduler_config: dict
+
+    @property
+    def device(self) -> torch.device:
+        """Where the denoising network is."""
 
     def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
         """One prompt embedding per text."""
 
 
-class DDIMDenoiser(ABC):
+Model = TypeVar("Model", bound=LatentDiffusion)
+
+
+class DDIMDenoiser(ABC, Generic[Model]):
     """One stream of latents, sampled by DDIM without added noise (arXiv 2010.02502 with eta 0).
 
     A generator adds what its latents look like, how its network is called and how they are rendered.
@@ -49,7 +54,7 @@ class DDIMDenoiser(ABC):
 
     def __init__(
         self,
-        model: LatentDiffusion,
+        model: Model,
         stream: str,
         shape: Sequence[int],
         *,
@@ -187,7 +192,7 @@ def x0_coefficients(prediction_type: str, alpha_bar: float) -> tuple[float, floa
 
 
 def predicted(
-    unet: nn.Module, latents: torch.Tensor, timestep: torch.Tensor, **conditions: torch.Tensor | None
+    unet: Network, latents: torch.Tensor, timestep: torch.Tensor, **conditions: torch.Tensor | None
 ) -> torch.Tensor:
     """Call a diffusers U-Net in its own precision; the prediction returns in full precision."""
     dtype = dtype_of(unet)

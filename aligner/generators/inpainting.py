@@ -31,8 +31,8 @@ class Inpainting:
 
         Raises AlignerError where a masked stream has no clean latent.
         """
-        missing = [name for name in masks if name not in (clean or {})]
-        if missing:
+        clean = clean or {}
+        if missing := [name for name in masks if name not in clean]:
             raise AlignerError(f"A mask keeps a part of a latent, but no {' and '.join(missing)} latent is connected.")
         kept = {name: clean[name] for name in masks}
         # Cloned: another ComfyUI node hands over inference tensors, which autograd refuses.

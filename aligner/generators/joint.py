@@ -66,7 +66,9 @@ class JointDenoiser:
         The generators end where the denoiser that draws the most leaves them, so that no stream is given any of these
         numbers again.
         """
-        states, latents, ends = [generator.get_state() for generator in generators], {}, {}
+        states = [generator.get_state() for generator in generators]
+        latents: Streams = {}
+        ends: dict[int, list[torch.Tensor]] = {}
         for denoiser in self.denoisers:
             _restore(generators, states)
             started = denoiser.start(generators, clean)

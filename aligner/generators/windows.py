@@ -56,7 +56,8 @@ class Windows:
         more than that the end is cut. In a backward pass one window at a time is there.
         """
         result_axis, count = axis if result_axis is None else result_axis, whole.shape[axis]
-        spans, total = self.spans(count), None
+        spans = self.spans(count)
+        total: torch.Tensor | None = None
         if len(spans) == 1:
             return function(whole)
         for (start, end), share in zip(spans, self._shares(count, scale)):
@@ -67,6 +68,7 @@ class Windows:
                 shape[result_axis] = count * scale
                 total = faded.new_zeros(shape)
             total.narrow(result_axis, start * scale, len(share)).add_(faded)
+        assert total is not None  # there is at least one window
         return total
 
     def _shares(self, count: int, scale: int) -> list[torch.Tensor]:

@@ -20,7 +20,10 @@ def gradient_cosine(frames: LatentFrames, loss: Callable[[LatentFrames], torch.T
 
     Raises AlignerError where one of the gradients is zero or not finite.
     """
-    exact, approximate = (_gradient(replace(frames, decode_approximately=look), loss) for look in (frames.decode, frames.decode_approximately))
+    exact, approximate = (
+        _gradient(replace(frames, decode_approximately=look), loss)
+        for look in (frames.decode, frames.decode_approximately)
+    )
     return (exact * approximate).sum(dim=1)
 
 

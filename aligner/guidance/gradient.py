@@ -230,7 +230,9 @@ def _descend(optimiser: torch.optim.Optimizer, loss: torch.Tensor, index: int) -
     """One update. Samples of a batch do not see each other: the sum's gradient is each sample's own."""
     leaves = [leaf for group in optimiser.param_groups for leaf in group["params"] if leaf.requires_grad]
     # Where streams take turns, those that step now may all be unguided.
-    gradients = torch.autograd.grad(loss.sum() * GRADIENT_SCALE, leaves, allow_unused=True) if loss.requires_grad else ()
+    gradients = (
+        torch.autograd.grad(loss.sum() * GRADIENT_SCALE, leaves, allow_unused=True) if loss.requires_grad else ()
+    )
     if not all(tensor.isfinite().all() for tensor in (loss, *gradients) if tensor is not None):
         raise AlignerError(f"The alignment loss or its gradient at step {index + 1} {NOT_FINITE}")
     for leaf, gradient in zip(leaves, gradients):

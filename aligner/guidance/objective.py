@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 
 from .. import settings
 from ..binders.base import Embedding
 from ..errors import AlignerError
-from ..generators.signals import Signal
 from ..timing.intervals import Interval
 from .distances import COMPARISONS
 from .pairs import Pair
@@ -59,18 +59,19 @@ class Alignment:
         Where all weights are 0, as while every schedule is 0, all pairs count alike.
         """
         weights = self.weights if any(self.weights.values()) else dict.fromkeys(self.scores, 1.0)
-        return sum(weight * self.scores[label] for label, weight in weights.items()) / sum(map(abs, weights.values()))
+        total = sum(weight * self.scores[label] for label, weight in weights.items())
+        return torch.as_tensor(total / sum(map(abs, weights.values())))
 
 
 @dataclass(frozen=True)
 class Objective:
     """Sum over pairs of weight * F(e_x, e_y): eq. 14 to 16 of the paper, and any other set of pairs.
 
-    embed: from a rendered stream to its embedding. conditions: embeddings by label, made once before sampling. spans: by
+    embed: from a rendered stream, such as a Signal, to its embedding. conditions: embeddings by label, made once before sampling. spans: by
     stream the times of the clips that will be compared, in seconds, as far as they are known before.
     """
 
-    embed: Callable[[Signal], Embedding]
+    embed: Callable[[Any], Embedding]
     conditions: Mapping[str, Embedding]
     pairs: Sequence[Pair]
     compare: str = settings.COMPARE.default
@@ -81,10 +82,10 @@ class Objective:
         """The generated streams that some pair compares."""
         return {name for pair in self.pairs for name in pair.streams}
 
-    def __call__(self, rendered: Mapping[str, Signal], progress: float | None = None) -> Alignment:
+    def __call__(self, rendered: Mapping[str, Any], progress: float | None = None) -> Alignment:
         return self.alignment(self.embedded(rendered), progress)
 
-    def embedded(self, rendered: Mapping[str, Signal]) -> dict[str, Embedding]:
+    def embedded(self, rendered: Mapping[str, Any]) -> dict[str, Embedding]:
         """The embeddings of the streams that are compared."""
         compared = self.compared
         return {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
@@ -97,7 +98,9 @@ class Objective:
         progress: the part of denoising that has passed, 0..1; None: the streams are finished. within: an interval of
         the result; None: all of it.
         """
-        loss, scores, weights = 0.0, {}, {}
+        loss: torch.Tensor | float = 0.0
+        scores: dict[str, torch.Tensor] = {}
+        weights: dict[str, float] = {}
         for pair in self.pairs:
             stream = generated[pair.stream]
             strengths, weight = pair.strengths(stream, within), pair.weight_at(progress)
@@ -107,7 +110,7 @@ class Objective:
             distance = self._distance(pair, generated, strengths, within)
             loss = loss + weight * distance
             scores[pair.label], weights[pair.label] = 1.0 - distance.detach(), weight
-        return Alignment(loss, scores, weights)
+        return Alignment(torch.as_tensor(loss), scores, weights)
 
     def _distance(
         self,

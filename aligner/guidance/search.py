@@ -122,6 +122,13 @@ class Search(Rule):
         if max(self.numbers(scope).values()) > 1:
             first = self.choice(scope.denoiser.steps)
             self._require_choice(scope, first)
+        elif not self.then.guides:
+            searched = " and ".join(sorted(name for name in scope.denoiser.streams if self._most([name]) > 1))
+            compared = " and ".join(sorted(scope.objective(self).compared))
+            raise AlignerError(
+                f"The search chooses nothing: it tries several noises for {searched}, but compares only {compared}. "
+                "Try several candidates for what is compared, compare what is tried, or turn guidance off."
+            )
         self.then.require_reach(scope, first)
 
     def _require_choice(self, scope: Scope, first: int) -> None:
@@ -180,9 +187,7 @@ def choose(run: Run, candidates: Sequence[State], steps: int, objective: Objecti
     # 4. Build one result from the chosen segments.
     state = spliced(candidates, chosen, denoiser, steps)
     alignment = (
-        _picked(tried, lowest)
-        if len(segments) == 1
-        else objective(denoiser.render(state.clean), progress).detached()
+        _picked(tried, lowest) if len(segments) == 1 else objective(denoiser.render(state.clean), progress).detached()
     )
     run.report_choice(steps - 1, state.clean, alignment, tried)
     return state
@@ -202,9 +207,7 @@ def _by_stream(groups, values):
 def _combined(candidates, groups, numbers):
     """Take each group's streams from the candidate of its number."""
     return {
-        stream: candidates[k][stream]
-        for stream, k in _by_stream(groups, numbers).items()
-        if stream in candidates[k]
+        stream: candidates[k][stream] for stream, k in _by_stream(groups, numbers).items() if stream in candidates[k]
     }
 
 
@@ -232,7 +235,5 @@ def _picked(alignments: Sequence[Alignment], rows: torch.Tensor) -> Alignment:
     return replace(
         alignments[0],
         loss=picked([alignment.loss for alignment in alignments]),
-        scores={
-            label: picked([alignment.scores[label] for alignment in alignments]) for label in alignments[0].scores
-        },
+        scores={label: picked([alignment.scores[label] for alignment in alignments]) for label in alignments[0].scores},
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -41,14 +42,11 @@ def spliced(
         for sample, numbers in enumerate(zip(*(each[stream].tolist() for each in chosen))):
             parts = {
                 k: _Parts(
-                    *(
-                        streams[stream][sample]
-                        for streams in (candidates[k].latents, signals[k], candidates[k].clean)
-                    )
+                    *(streams[stream][sample] for streams in (candidates[k].latents, signals[k], candidates[k].clean))
                 )
                 for k in sorted(set(numbers))
             }
-            weights = {k: sum(share for share, number in zip(shares, numbers) if number == k) for k in parts}
+            weights = {k: _sum(share for share, number in zip(shares, numbers) if number == k) for k in parts}
             rows.append(_faded(parts, weights))
         latents[stream], clean[stream] = map(torch.stack, zip(*rows))
     return State(latents, candidates[0].prompts, clean)
@@ -60,12 +58,12 @@ def _faded(parts: Mapping[int, _Parts], weights: Mapping[int, torch.Tensor]) -> 
     if len(parts) == 1:
         return first.latent, first.clean
     # Averaging independent noises lowers their variance; divide by the norm of the weights to restore it.
-    norm = sum(weight.square() for weight in weights.values()).sqrt()
+    norm = _sum(weight.square() for weight in weights.values()).sqrt()
     signal, clean = (
-        sum(getattr(part, name) * _over_time(weights[k], part.latent) for k, part in parts.items())
+        _sum(getattr(part, name) * _over_time(weights[k], part.latent) for k, part in parts.items())
         for name in ("signal", "clean")
     )
-    noise = sum((part.latent - part.signal) * _over_time(weights[k] / norm, part.latent) for k, part in parts.items())
+    noise = _sum((part.latent - part.signal) * _over_time(weights[k] / norm, part.latent) for k, part in parts.items())
     # What a mask keeps is the same in all candidates, its noise included.
     same = torch.stack([part.latent == first.latent for part in parts.values()]).all(dim=0)
     return torch.where(same, first.latent, signal + noise), clean
@@ -78,6 +76,10 @@ def _shares(denoiser: Generator, count: int) -> list[torch.Tensor]:
     width = bounds.diff().min() * _FADE
     begun = [((torch.arange(count) + 0.5 - edge) / width + 0.5).clamp(0, 1) for edge in edges]
     return [before - after for before, after in zip([torch.ones(count), *begun], [*begun, torch.zeros(count)])]
+
+
+def _sum(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
+    return reduce(torch.add, tensors)
 
 
 def _over_time(weights: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:

@@ -75,7 +75,7 @@ def clip_spans(duration: float, clip_seconds: float, count: int) -> list[Span]:
     return [(k * step, k * step + Fraction(clip_seconds)) for k in range(count)]
 
 
-def frame_indices(frame_times: Sequence[float], spans: Sequence[Span], frames_per_clip: int) -> torch.Tensor:
+def frame_indices(frame_times: Sequence[float] | torch.Tensor, spans: Sequence[Span], frames_per_clip: int) -> torch.Tensor:
     """Which frames of a video stand for each clip: (S, frames_per_clip) int64.
 
     frame_times: ascending times in seconds at which the frames appear. Of the frames with start <= time < end

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Hashable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
@@ -29,13 +30,13 @@ class ManagedModel:
     """A model whose parts ComfyUI moves one by one, so that a part that is not needed stays on the host."""
 
     def __init__(self, model: nn.Module):
-        self.model = model
+        self.model: Any = model
         self._patchers = {name: _patcher(part) for name, part in model.named_children()}
 
     @classmethod
-    def of(cls, model: "ManagedModel | nn.Module | None") -> "ManagedModel | None":
-        """A managed model as it is; a bare one, such as another pack's node gives, under management; None as None."""
-        return model if model is None or isinstance(model, cls) else cls(model)
+    def of(cls, model: "ManagedModel | nn.Module") -> "ManagedModel":
+        """A managed model as it is; a bare one, such as another pack's node gives, under management."""
+        return model if isinstance(model, cls) else cls(model)
 
     @property
     def patcher(self) -> ModelPatcher:

@@ -30,9 +30,7 @@ class EncodeSound(io.ComfyNode):
                     "audio", tooltip="A sound of any rate; its channels are averaged. A batch becomes variations."
                 ),
             ],
-            outputs=[
-                io.Latent.Output(display_name="latent", tooltip="For the Guided Audio Sampler, or Mask Seconds.")
-            ],
+            outputs=[io.Latent.Output(display_name="latent", tooltip="For the Guided Audio Sampler, or Mask Seconds.")],
         )
 
     @classmethod

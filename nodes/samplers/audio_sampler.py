@@ -103,7 +103,8 @@ class AudioSampler(io.ComfyNode):
         latent=None,
         tuned_prompt=None,
     ) -> io.NodeOutput:
-        generator, binder = ManagedModel.of(audio_generator), ManagedModel.of(binder)
+        generator = ManagedModel.of(audio_generator)
+        binder = binder and ManagedModel.of(binder)
         model: AudioModel = generator.model
         load_text_encoders(generator)
         denoiser = model.denoiser(

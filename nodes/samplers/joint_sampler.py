@@ -126,7 +126,7 @@ class JointSampler(io.ComfyNode):
         tuned_prompt=None,
     ) -> io.NodeOutput:
         seeing, hearing = ManagedModel.of(video_generator), ManagedModel.of(audio_generator)
-        binder = ManagedModel.of(binder)
+        binder = binder and ManagedModel.of(binder)
         video_model: VideoModel = seeing.model
         audio_model: AudioModel = hearing.model
         start = StartingVideo(video_model, latent, init_frames, denoise)

@@ -96,7 +96,8 @@ class VideoSampler(io.ComfyNode):
         init_frames=None,
         tuned_prompt=None,
     ) -> io.NodeOutput:
-        generator, binder = ManagedModel.of(video_generator), ManagedModel.of(binder)
+        generator = ManagedModel.of(video_generator)
+        binder = binder and ManagedModel.of(binder)
         model: VideoModel = generator.model
         start = StartingVideo(model, latent, init_frames, denoise)
         load_text_encoders(generator)

@@ -16,8 +16,9 @@ from aligner.errors import AlignerError
 SPANS = ((0.0, 1.0), (1.0, 2.0))
 
 
-def condition(*clips: list[float], weight: float = 1.0, spans=None, **settings) -> Condition:
-    return Condition(Embedding(torch.tensor([clips]), spans, "audio" if spans else "text"), weight, **settings)
+def condition(*clips: list[float], weight: float = 1.0, spans=None, binder: str = "one", **settings) -> Condition:
+    embedding = Embedding(torch.tensor([clips]), spans, "audio" if spans else "text", binder)
+    return Condition(embedding, weight, **settings)
 
 
 def direction(result: Condition) -> torch.Tensor:
@@ -52,7 +53,7 @@ def test_streams_and_the_duration_of_videos_stay():
     def video(seconds: int) -> Condition:
         return replace(
             condition([1.0, 0.0], duration=Fraction(seconds), streams=("audio",)),
-            embedding=Embedding(torch.tensor([[[1.0, 0.0]]]), SPANS[:1], "video"),
+            embedding=Embedding(torch.tensor([[[1.0, 0.0]]]), SPANS[:1], "video", "one"),
         )
 
     sound = condition([0.0, 1.0], spans=SPANS[:1], duration=Fraction(4), streams=("audio",))
@@ -68,10 +69,26 @@ def test_streams_and_the_duration_of_videos_stay():
         ([condition([1.0, 0.0]), condition([0.0, 1.0], weight=0.0)], "at least two"),
         ([condition([1.0, 0.0]), condition([2.0, 0.0], weight=-1.0)], "cancel each other out"),
         ([condition([1.0, 0.0], streams=("video",)), condition([0.0, 1.0])], "different streams"),
-        ([condition([1.0, 0.0]), condition([0.0, 1.0, 0.0])], "another ImageBind than the first"),
+        ([condition([1.0, 0.0]), condition([0.0, 1.0], binder="other")], "another binder than the first"),
         ([condition([1.0, 0.0], timeline=Timeline()), condition([0.0, 1.0])], "Blend first"),
     ],
 )
 def test_what_cannot_be_blended_is_an_error(conditions, message):
     with pytest.raises(AlignerError, match=message):
         blended(conditions)
+
+
+def test_a_blend_says_which_binder_made_it():
+    assert blended([condition([1.0, 0.0]), condition([0.0, 1.0])]).embedding.binder == "one"
+
+
+def test_heads_are_blended_like_the_clips():
+    """A condition without that head takes part by its clips."""
+    with_head = condition([1.0, 0.0])
+    with_head = replace(
+        with_head, embedding=replace(with_head.embedding, heads={"audio": torch.tensor([[[0.0, 2.0]]])})
+    )
+    result = blended([with_head, condition([1.0, 0.0])]).embedding
+    assert torch.allclose(result.clips, torch.tensor([[[1.0, 0.0]]]))
+    assert torch.allclose(result.towards("audio").clips, torch.tensor([[[0.5, 0.5]]]))
+    assert torch.equal(result.towards("video").clips, result.clips)

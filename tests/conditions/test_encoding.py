@@ -5,8 +5,6 @@ from fractions import Fraction
 import pytest
 import torch
 
-from aligner.binders.base import Embedding
-from aligner.conditions.condition import Condition
 from aligner.conditions.encoding import (
     audio_condition,
     frames_condition,
@@ -17,7 +15,6 @@ from aligner.conditions.encoding import (
 )
 from aligner.demo.examples import EXAMPLE_VIDEO
 from aligner.errors import AlignerError
-from aligner.guidance.scoring import score
 from aligner.media import probe_video, read_frames, write_video
 
 
@@ -43,7 +40,7 @@ def test_only_the_frames_that_are_looked_at_are_read(binder, monkeypatch):
         return read_frames(source, indices)
 
     monkeypatch.setattr(aligner.conditions.encoding, "read_frames", recording_read)
-    video_condition(binder, EXAMPLE_VIDEO)
+    video_condition(binder, EXAMPLE_VIDEO, clips="released")
     assert len(asked) == 4 < len(probe_video(EXAMPLE_VIDEO).frame_times)
 
 
@@ -56,7 +53,7 @@ def test_a_video_of_one_frame_is_a_picture(binder, tmp_path):
 def test_a_sound_keeps_its_duration_and_ignores_its_channel_count(binder, seeded):
     mono = torch.randn(1, 24000, generator=seeded) * 0.1
     one, six = (audio_condition(binder, mono.expand(channels, -1), 16000) for channels in (1, 6))
-    assert one.duration == Fraction(3, 2) and one.embedding.clips.shape == (1, 2, 48)
+    assert one.duration == Fraction(3, 2) and one.embedding.clips.shape == (1, 3, 48)
     torch.testing.assert_close(one.embedding.clips, six.embedding.clips, atol=1e-5, rtol=1e-5)
 
 
@@ -89,32 +86,32 @@ def test_half_precision_inputs_work(binder):
     assert torch.isfinite(image_condition(binder, torch.rand(3, 31, 17).half()).embedding.clips).all()
 
 
-def _condition(vector, modality, weight=1.0):
-    return Condition(Embedding(torch.tensor([[vector]]), None, modality), weight)
-
-
-def test_score_is_the_weighted_mean_of_cosines():
-    sound = [_condition([1.0, 0.0], "audio")]
-    targets = [
-        _condition([1.0, 0.0], "video"),
-        _condition([-1.0, 0.0], "text", -0.5),
-        _condition([0.0, 1.0], "text", 0),
-    ]
-    cosines, overall = score(sound, targets)
-    assert cosines == pytest.approx({"audio ~ video": 1.0, "audio ~ text": -1.0})
-    assert overall == pytest.approx((1.0 + 0.5) / 1.5)
-
-
-def test_nothing_to_score_is_an_error():
-    with pytest.raises(AlignerError, match="something to score"):
-        score([], [_condition([1.0, 0.0], "text")])
-
-
 def test_prompts_that_streams_share_are_one_condition(binder):
-    shared = prompt_conditions(binder, {"video": "a dog", "audio": "a dog"}, 0.5)
-    assert [(condition.streams, condition.weight) for condition in shared] == [(("video", "audio"), 0.5)]
+    shared = prompt_conditions(binder, {"video": "a dog", "audio": "a dog"})
+    assert [(condition.streams, condition.weight) for condition in shared] == [(("video", "audio"), 1.0)]
     apart = prompt_conditions(binder, {"video": "a dog", "audio": "rain"})
     assert [condition.streams for condition in apart] == [("video",), ("audio",)]
     assert [condition.streams for condition in prompt_conditions(binder, {"video": "a dog", "audio": " "})] == [
         ("video",)
     ]
+
+
+def test_prompts_are_marked_as_the_generators_own(binder):
+    (prompt,) = prompt_conditions(binder, {"audio": "rain"})
+    assert prompt.prompt and not text_condition(binder, "rain").prompt
+    assert torch.equal(prompt.embedding.clips, text_condition(binder, "rain").embedding.clips)
+
+
+def test_conditions_say_which_binder_made_them(binder):
+    made = [
+        text_condition(binder, "rain"),
+        audio_condition(binder, torch.rand(1, 8000), 16000),
+        image_condition(binder, torch.rand(3, 8, 8)),
+        frames_condition(binder, torch.rand(4, 3, 8, 8), Fraction(4)),
+    ]
+    assert {each.embedding.binder for each in made} == {binder.fingerprint} and binder.fingerprint
+
+
+def test_recordings_are_cut_into_short_clips_by_default(binder):
+    assert len(audio_condition(binder, torch.rand(1, 16000), 16000).embedding.spans) == 2
+    assert len(frames_condition(binder, torch.rand(8, 3, 8, 8), Fraction(8)).embedding.spans) == 2

@@ -18,13 +18,15 @@ from aligner.timing.intervals import Interval
 TIMELINE = Timeline(Interval(0.5, 2.0), Interval(1.0), Curve(((0.0, 1.0), (2.0, 0.5))), Curve(((0.0, 0.25),)))
 CONDITIONS = [
     Condition(
-        Embedding(torch.randn(1, 2, 8), ((0.0, 1.0), (0.5, 1.5)), "video"),
+        Embedding(
+            torch.randn(1, 2, 8), ((0.0, 1.0), (0.5, 1.5)), "video", "0123456789abcdef", {"audio": torch.randn(1, 2, 6)}
+        ),
         -0.5,
         Fraction(30030, 1001),
         ("audio",),
         TIMELINE,
     ),
-    Condition(Embedding(torch.randn(1, 1, 8), None, "text")),
+    Condition(Embedding(torch.randn(1, 1, 8), None, "text", "fedcba9876543210"), prompt=True),
 ]
 
 
@@ -32,9 +34,13 @@ def test_what_is_saved_is_loaded_as_it_was(tmp_path):
     save_conditions(tmp_path / "some.safetensors", CONDITIONS)
     for saved, loaded in zip(CONDITIONS, load_conditions(tmp_path / "some.safetensors"), strict=True):
         assert torch.equal(saved.embedding.clips, loaded.embedding.clips)
-        for name in ("weight", "duration", "streams", "timeline"):
+        for name in ("weight", "duration", "streams", "timeline", "prompt"):
             assert getattr(saved, name) == getattr(loaded, name), name
-        assert (saved.embedding.spans, saved.embedding.modality) == (loaded.embedding.spans, loaded.embedding.modality)
+        for name in ("spans", "modality", "binder"):
+            assert getattr(saved.embedding, name) == getattr(loaded.embedding, name), name
+        assert saved.embedding.heads.keys() == loaded.embedding.heads.keys()
+        for modality, clips in saved.embedding.heads.items():
+            assert torch.equal(clips, loaded.embedding.heads[modality])
 
 
 @pytest.mark.parametrize(
@@ -70,6 +76,9 @@ def test_another_file_is_an_error(tmp_path, metadata):
         (None, {"spans": [[0.0, 1.0], [2.0, 2.0]]}),
         (None, {"spans": [["a", "b"]] * 2}),
         (None, {"weight": "heavy"}),
+        (None, {"binder": None}),
+        (None, {"heads": ["text"]}),
+        ({"0": torch.zeros(1, 2, 8), "0.audio": torch.zeros(1, 3, 8)}, {}),
         (None, {"timeline": {"source": [0, 1]}}),
     ],
 )
@@ -78,7 +87,7 @@ def test_a_damaged_file_is_an_error(tmp_path, state, changed):
     save_conditions(path, CONDITIONS[:1])
     with open_weights(path) as weights:
         (description,) = json.loads(weights.metadata["conditions"])
-        whole = {"0": weights.take("0").clone()}
+        whole = {name: weights.take(name).clone() for name in ("0", "0.audio")}
     save_weights(
         path,
         whole if state is None else {**state, "other": torch.zeros(1)},

@@ -19,12 +19,12 @@ from aligner.timing.intervals import Interval
 
 #: Four clips of a second in four directions, and a result that lasts as long.
 SPANS = tuple((float(k), float(k + 1)) for k in range(4))
-RECORDING = Embedding(torch.eye(4)[None], SPANS, "video")
+RECORDING = Embedding(torch.eye(4)[None], SPANS, "video", "binder")
 
 
 def heard(*directions: int) -> Embedding:
     """A result whose clips point in these directions."""
-    return Embedding(torch.eye(4)[list(directions)][None], SPANS[: len(directions)], "audio")
+    return Embedding(torch.eye(4)[list(directions)][None], SPANS[: len(directions)], "audio", "binder")
 
 
 def aligned(result: Embedding, *conditions: Condition, compare="per_clip", progress=None, within=None):
@@ -110,19 +110,20 @@ def test_what_lies_between_the_clips_is_an_error_and_not_nothing():
 
 
 def test_without_a_timeline_nothing_is_computed_otherwise():
-    result = Embedding(torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0)), SPANS, "audio")
+    clips = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0))
+    result = Embedding(clips, SPANS, "audio", "binder")
     for compare, distance in COMPARISONS.items():
         assert torch.equal(aligned(result, condition(), compare=compare).loss, distance(result, RECORDING))
 
 
-def test_a_piece_of_the_result_is_compared_by_itself():
+def test_a_segment_of_the_result_is_compared_by_itself():
     result = heard(0, 1, 0, 0)
     first, last = (aligned(result, condition(), within=part) for part in (Interval(0.0, 2.0), Interval(2.0)))
     assert first.loss.item() == pytest.approx(0) and last.loss.item() == pytest.approx(0.5)
     assert last.scores["audio ~ 0"].item() == pytest.approx(0)
 
 
-def test_what_counts_nowhere_in_a_piece_weighs_nothing_there():
+def test_what_counts_nowhere_in_a_segment_weighs_nothing_there():
     early = condition(Timeline(target=Interval(0.0, 1.0)))
     assert aligned(heard(3, 3, 3, 3), early, within=Interval(2.0)).loss == 0
 
@@ -132,7 +133,7 @@ def test_a_source_shorter_than_a_clip_is_the_clip_that_it_lies_in():
 
 
 def test_a_picture_and_a_text_have_no_time_of_their_own():
-    text = Embedding(torch.eye(4)[None, :1], None, "text")
+    text = Embedding(torch.eye(4)[None, :1], None, "text", "binder")
     late = condition(Timeline(source=Interval(7.0), target=Interval(2.0)), embedding=text)
     assert late.target is text
     assert aligned(heard(1, 1, 0, 0), late).scores["audio ~ 0"].item() == pytest.approx(1)
@@ -140,14 +141,14 @@ def test_a_picture_and_a_text_have_no_time_of_their_own():
     assert aligned(picture, late).scores["audio ~ 0"].item() == pytest.approx(1)
 
 
-def test_generated_pairs_have_no_timeline_and_follow_pieces():
+def test_generated_pairs_have_no_timeline_and_follow_segments():
     objective = Objective(lambda one: one, {}, [Pair("video", "audio", given=False)], "per_clip")
     streams = {"video": heard(0, 1, 2, 3), "audio": heard(0, 1, 1, 1)}
     assert objective.alignment(streams, within=Interval(0.0, 2.0)).loss.item() == pytest.approx(0)
     assert objective.alignment(streams, within=Interval(2.0)).loss.item() == pytest.approx(0.5), "half of the time"
 
 
-def test_in_a_piece_generated_streams_are_both_meant_there():
+def test_in_a_segment_generated_streams_are_both_averaged_there():
     objective = Objective(lambda one: one, {}, [Pair("video", "audio", given=False)], "mean")
     streams = {"video": heard(0, 0, 1, 1), "audio": heard(0, 0, 2, 2)}
     assert objective.alignment(streams, within=Interval(0.0, 2.0)).loss.item() == pytest.approx(0)
@@ -175,12 +176,18 @@ def test_scores_respect_timelines():
             lambda: Timeline(target=Interval(2.3)).require_within(Fraction(23, 10)),
             "steers 2.3 s to the end, but the result lasts 2.3 s",
         ),
-        (lambda: condition(Timeline(source=Interval(4.5))).target, "ends at 4 s, but of it 4.5 s to the end should steer"),
+        (
+            lambda: condition(Timeline(source=Interval(4.5))).target,
+            "ends at 4 s, before its source, 4.5 s to the end, begins",
+        ),
         (
             lambda: Timeline(target=Interval(2.0), strength=Curve(((0.0, 1.0), (2.0, 0.0)))).require_within(4.0),
-            "steers 2 s to the end, but all that time its strength is 0",
+            "steers 2 s to the end, but its strength is 0 all that time",
         ),
-        (lambda: Timeline(target=Interval(5.0, 6.0)).require_within(4.0), "steers 5 s to 6 s, but the result lasts 4 s"),
+        (
+            lambda: Timeline(target=Interval(5.0, 6.0)).require_within(4.0),
+            "steers 5 s to 6 s, but the result lasts 4 s",
+        ),
     ],
 )
 def test_a_timeline_that_cannot_be_is_an_error_that_says_why(make, message):

@@ -1,4 +1,4 @@
-"""Words for pictures and sounds, by small models with random weights in the layout of the hub."""
+"""Captions by small models with random weights, in folders as on the model hub."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOUND = 0.1 * torch.randn(16000, generator=torch.Generator().manual_seed(1))
 
 @pytest.fixture(scope="module")
 def seeing(tmp_path_factory) -> Path:
-    """BLIP, which describes without being asked."""
+    """BLIP, which needs no prompt."""
     from transformers import (
         BertTokenizerFast,
         BlipConfig,
@@ -56,7 +56,7 @@ def seeing(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def hearing(tmp_path_factory) -> Path:
-    """Whisper, which fine-tuned writes captions."""
+    """Whisper, which writes captions after fine-tuning."""
     from transformers import (
         WhisperConfig,
         WhisperFeatureExtractor,
@@ -115,7 +115,7 @@ def test_a_sound_of_any_rate_is_described(hearing):
 
 
 def test_no_more_is_written_than_the_decoder_has_positions_for(seeing, hearing):
-    """64 and 32, of which some are for what comes before."""
+    """The models have 64 and 32 positions; 4 are reserved for the start of the decoder."""
     for caption, positions in (
         (lambda **options: load_captioner(seeing).of_picture(PICTURE, **options), 64),
         (lambda **options: load_captioner(hearing).of_sound(SOUND, 16000, **options), 32),
@@ -126,7 +126,7 @@ def test_no_more_is_written_than_the_decoder_has_positions_for(seeing, hearing):
 
 
 def instructed(seeing: Path, monkeypatch):
-    """BLIP as models that follow instructions are asked: it continues the text that it is given."""
+    """BLIP with a chat template: it continues the instruction, as models that follow instructions do."""
     captioner = load_captioner(seeing)
     monkeypatch.setattr(captioner.processor, "chat_template", "{{ messages[0]['content'][1]['text'] }}")
     return captioner

@@ -1,4 +1,4 @@
-"""Downloads from a server of our own that behaves like the model hub."""
+"""Downloads from a local server that behaves like the model hub."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ CONTENTS = {
 
 
 class Hub(ThreadingHTTPServer):
-    """ranges: whether it can go on from the middle. cut: after how many bytes it hangs up. asked: ranges asked for.
+    """A local server with one repository.
 
-    shift: how far from what was asked its ranges start. length: whether it tells how much comes. type: of the content.
-    listed: the paths of a repository.
+    ranges: whether it supports Range requests. cut: it closes the connection after this many bytes. asked: the Range
+    headers that it received. shift: the offset of its ranges from the requested ones. length: whether it sends
+    Content-Length. type: the content type. listed: the paths in the repository.
     """
 
     daemon_threads = True
@@ -124,7 +125,7 @@ def nothing(done: int, total: int) -> None:
 
 @pytest.fixture
 def offline(monkeypatch):
-    """No listing can be reached, without the half minute in which the hub's library tries again."""
+    """Listings fail at once; without this huggingface_hub would retry for half a minute."""
 
     def fail(*arguments, **options) -> None:
         raise ConnectionError("no network")
@@ -133,7 +134,7 @@ def offline(monkeypatch):
 
 
 def partly(folder: Path, content: bytes) -> Path:
-    """What an earlier download of the big file has left."""
+    """The partial file of an earlier download."""
     partial = folder / "unet" / "model.safetensors.download"
     partial.parent.mkdir(exist_ok=True)
     partial.write_bytes(content)

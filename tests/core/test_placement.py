@@ -1,4 +1,4 @@
-"""Networks travel to a device for a stage of the work, and come back."""
+"""Networks are moved to a device within a context, and back."""
 
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ from aligner.tensors.placement import placed
 
 
 class Traveller(nn.Module):
-    """A network that keeps a diary of where it was, on a machine that has only one device."""
+    """A stand-in for a network that records its devices, for machines with only one device."""
 
     def __init__(self, home: str, refuses: str = ""):
         super().__init__()

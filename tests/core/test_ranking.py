@@ -1,4 +1,4 @@
-"""The best of several."""
+"""Ranking of candidates."""
 
 import math
 

@@ -1,7 +1,8 @@
-"""AnimateDiff in the guided loop: parity with diffusers, frugal decoding, prompt tuning, and what it refuses."""
+"""AnimateDiff in the guided loop: parity with diffusers, decoding on demand, prompt tuning, and what it refuses."""
 
 import json
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -20,9 +21,10 @@ from aligner.generation import generate
 from aligner.generators import signals
 from aligner.generators.animatediff import load_animatediff
 from aligner.generators.signals import Frames, LatentFrames
-from aligner.guidance.objective import Objective
+from aligner.guidance.gradient import Paper, Released
+from aligner.guidance.objective import PUBLISHED, Objective
 from aligner.guidance.pairs import pairs
-from aligner.guidance.rule import Guidance
+from aligner.guidance.rule import Unguided
 from aligner.tensors.checkpointing import checkpointed
 from aligner.timing.clips import CLIP_SAMPLINGS
 from laboratory.random_models import load_random_imagebind
@@ -48,19 +50,16 @@ def prompts(denoiser):
 @pytest.fixture(scope="module")
 def conditions(binder):
     sound = torch.randn(1, 32000, generator=torch.Generator().manual_seed(3)) * 0.1
-    return [audio_condition(binder, sound, 16000), text_condition(binder, "a dog barks")]
+    return [audio_condition(binder, sound, 16000, clips="released"), text_condition(binder, "a dog barks")]
 
 
-def _guided(denoiser, prompts, binder, conditions, seed=0, batch=1, **settings):
-    return generate(
-        denoiser,
-        prompts,
-        seed=seed,
-        batch=batch,
-        binder=binder,
-        conditions=conditions,
-        guidance=Guidance(**{"rule": "released"} | settings),
-    )
+def _generated(denoiser, prompts, binder, conditions, rule, seed=0, batch=1):
+    return generate(denoiser, prompts, seed=seed, batch=batch, binder=binder, conditions=conditions, rule=rule)
+
+
+def _released(**settings):
+    """Without prompt tuning, unless a test asks for it."""
+    return Released(**{"prompt_rates": {}} | settings)
 
 
 def _scores(result):
@@ -100,7 +99,7 @@ def test_unguided_equals_the_pipeline_of_diffusers(animatediff, animatediff_fold
         generator=torch.Generator().manual_seed(4),
     ).frames
     denoiser = animatediff.denoiser(frames=5, height=SIDE, width=72, steps=7, cfg=7.5, negative_prompt="blurry")
-    ours = generate(denoiser, denoiser.prompts(["a dog"]), seed=4).signals["video"].pixels
+    ours = generate(denoiser, denoiser.prompts(["a dog"]), seed=4, rule=Unguided()).signals["video"].pixels
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
 
 
@@ -118,7 +117,7 @@ def test_a_picture_equals_the_pipeline_of_diffusers(picture_model, animatediff_f
         generator=torch.Generator().manual_seed(4),
     ).images
     denoiser = picture_model.denoiser(frames=1, height=SIDE, width=SIDE, steps=5)
-    ours = generate(denoiser, denoiser.prompts(["a dog"]), seed=4).signals["video"].pixels
+    ours = generate(denoiser, denoiser.prompts(["a dog"]), seed=4, rule=Unguided()).signals["video"].pixels
     torch.testing.assert_close(ours[:, 0], theirs, atol=1e-4, rtol=0)
 
 
@@ -147,7 +146,7 @@ def test_a_picture_needs_no_schedule_of_ddim(animatediff_folders, tmp_path):
     assert scheduler.final_alpha_cumprod == scheduler.alphas_cumprod[0] and scheduler.config.beta_end == 0.012
 
 
-# --- frugal decoding ------------------------------------------------------------------------------------------------
+# --- decoding on demand ------------------------------------------------------------------------------------------------
 
 
 def _loss(binder, conditions, signal):
@@ -156,15 +155,16 @@ def _loss(binder, conditions, signal):
         lambda video: video.embed(binder, CLIP_SAMPLINGS["released"]),
         {name: condition.embedding for name, condition in named.items()},
         pairs(["video"], named),
+        PUBLISHED.compare,
     )
     return objective({"video": signal}).loss.sum()
 
 
 @pytest.mark.parametrize("frames, fps", [(16, 8), (7, 3), (1, 8)])
-def test_frugal_decoding_has_the_gradient_of_decoding_everything(exact_animatediff, frames, fps, seeded):
+def test_decoding_on_demand_has_the_gradient_of_decoding_everything(exact_animatediff, frames, fps, seeded):
     binder = load_random_imagebind(seed=2).double()
     conditions = [
-        audio_condition(binder, torch.randn(1, 32000, generator=seeded, dtype=torch.float64), 16000),
+        audio_condition(binder, torch.randn(1, 32000, generator=seeded, dtype=torch.float64), 16000, clips="released"),
         text_condition(binder, "a dog barks"),
     ]
     latents = torch.randn(2, 4, frames, 8, 8, generator=seeded, dtype=torch.float64).requires_grad_(True)
@@ -206,16 +206,18 @@ def test_half_decoding_is_for_guidance_only(animatediff, prompts, binder, condit
         animatediff.denoiser(frames=4, height=SIDE, width=SIDE, steps=4, decoding=decoding)
         for decoding in ("exact", "half")
     )
-    plain = [generate(denoiser, prompts, seed=1).signals["video"].pixels for denoiser in (exact, half)]
+    plain = [generate(denoiser, prompts, seed=1, rule=Unguided()).signals["video"].pixels for denoiser in (exact, half)]
     assert torch.equal(*plain)
-    guided = [_guided(denoiser, prompts, binder, conditions).latents["video"] for denoiser in (exact, half)]
+    guided = [
+        _generated(denoiser, prompts, binder, conditions, _released()).latents["video"] for denoiser in (exact, half)
+    ]
     assert not torch.equal(*guided)
 
 
 def test_checkpointing_changes_nothing(denoiser, prompts, binder, conditions):
     settings = {"prompt_rates": {"video": 0.02}, "rates": {"video": 0.05}}
     kept, recomputed = (
-        _guided(denoiser, prompts, binder, conditions, checkpointing=checkpointing, **settings)
+        _generated(denoiser, prompts, binder, conditions, Released(checkpointing=checkpointing, **settings))
         for checkpointing in (False, True)
     )
     assert torch.equal(kept.latents["video"], recomputed.latents["video"])
@@ -232,35 +234,30 @@ def test_checkpoints_wrap_the_motion_modules(denoiser):
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "rule",
     [
-        {"rates": {"video": 0.05}},
-        {"rates": {"video": 0.05}, "compare": "per_clip"},
-        {"rates": {"video": 30.0}, "rule": "paper", "start": 0.0},
-        {"rates": {"video": 0.01}, "prompt_rates": {"video": 0.02}},
+        _released(rates={"video": 0.05}),
+        _released(rates={"video": 0.05}, comparison=replace(PUBLISHED, compare="per_clip")),
+        Paper(rates={"video": 30.0}, prompt_rates={}, start=0.0),
+        Released(rates={"video": 0.01}, prompt_rates={"video": 0.02}),
     ],
     ids=["released", "per clip", "paper", "with prompt tuning"],
 )
-def test_guidance_raises_the_score_of_every_pair(denoiser, prompts, binder, conditions, settings):
-    unguided = generate(
-        denoiser,
-        prompts,
-        seed=0,
-        batch=SEEDS,
-        binder=binder,
-        conditions=conditions,
-        steer=False,
-        guidance=Guidance(**{"rule": "released"} | settings),
+def test_guidance_raises_the_score_of_every_pair(denoiser, prompts, binder, conditions, rule):
+    unguided, guided = (
+        _generated(denoiser, prompts, binder, conditions, each, batch=SEEDS)
+        for each in (Unguided(rule.comparison), rule)
     )
-    guided = _guided(denoiser, prompts, binder, conditions, batch=SEEDS, **settings)
     assert list(guided.scores) == ["video ~ audio", "video ~ text"]
     assert (_scores(guided) > _scores(unguided)).all()
 
 
 def test_prompt_tuning_alone_raises_the_score(denoiser, prompts, binder, conditions):
     """Figure 7 of the paper: with latent guidance off."""
-    unguided = generate(denoiser, prompts, seed=0, batch=SEEDS, binder=binder, conditions=conditions)
-    tuned = _guided(denoiser, prompts, binder, conditions, batch=SEEDS, rates={}, prompt_rates={"video": 0.05})
+    unguided, tuned = (
+        _generated(denoiser, prompts, binder, conditions, rule, batch=SEEDS)
+        for rule in (Unguided(), Released(rates={}, prompt_rates={"video": 0.05}))
+    )
     assert (tuned.score > unguided.score).all()
     assert not torch.equal(tuned.prompts["video"][:1], prompts["video"])
 
@@ -269,7 +266,8 @@ def test_without_text_the_sound_alone_steers(denoiser, prompts, binder, conditio
     sound, text = conditions
     silent_text = text_condition(binder, "a dog barks", weight=0.0)
     without, with_zero = (
-        _guided(denoiser, prompts, binder, given, rates={"video": 0.05}) for given in ([sound], [sound, silent_text])
+        _generated(denoiser, prompts, binder, given, _released(rates={"video": 0.05}))
+        for given in ([sound], [sound, silent_text])
     )
     assert list(with_zero.scores) == ["video ~ audio"]
     assert torch.equal(without.latents["video"], with_zero.latents["video"])
@@ -278,16 +276,16 @@ def test_without_text_the_sound_alone_steers(denoiser, prompts, binder, conditio
 def test_the_tuned_prompt_is_shared_by_later_steps_and_can_be_used_again(denoiser, prompts, binder, conditions):
     seen, predict = [], denoiser.predict
 
-    def recording(z, y, index):
+    def recording(z, y, *arguments):
         seen.append(y["video"].detach().clone())
-        return predict(z, y, index)
+        return predict(z, y, *arguments)
 
     denoiser.predict = recording
-    tuned = _guided(denoiser, prompts, binder, conditions, rates={}, prompt_rates={"video": 0.05}).prompts
+    rule = Released(rates={}, prompt_rates={"video": 0.05})
+    tuned = _generated(denoiser, prompts, binder, conditions, rule).prompts
     changed = [not torch.equal(before, after) for before, after in zip(seen, seen[1:])]
     assert changed == [False, False, True, True, True]  # six steps, of which the last four are guided
-    again = generate(denoiser, tuned, seed=0)
-    plain = generate(denoiser, prompts, seed=0)
+    again, plain = (generate(denoiser, each, seed=0, rule=Unguided()) for each in (tuned, prompts))
     assert not torch.equal(again.latents["video"], plain.latents["video"])
 
 
@@ -299,22 +297,23 @@ def test_inner_steps_of_prompt_tuning_ask_the_unconditional_half_once(denoiser, 
         return network(z, timestep, y)
 
     denoiser.network = counting
-    _guided(denoiser, prompts, binder, conditions, rates={"video": 0.01}, prompt_rates={"video": 0.02}, inner_steps=3)
+    rule = Released(rates={"video": 0.01}, prompt_rates={"video": 0.02}, inner_steps=3)
+    _generated(denoiser, prompts, binder, conditions, rule)
     assert calls.count(True) == 4 * 3 and calls.count(False) == 2 * 2 + 4  # two plain steps, four guided ones
 
 
 def test_same_seed_same_bits(denoiser, prompts, binder, conditions):
-    settings = {"rates": {"video": 0.05}, "prompt_rates": {"video": 0.02}}
-    first, second = (_guided(denoiser, prompts, binder, conditions, seed=3, **settings) for _ in range(2))
+    rule = Released(rates={"video": 0.05}, prompt_rates={"video": 0.02})
+    first, second = (_generated(denoiser, prompts, binder, conditions, rule, seed=3) for _ in range(2))
     assert torch.equal(first.signals["video"].pixels, second.signals["video"].pixels)
     assert torch.equal(first.prompts["video"], second.prompts["video"]) and first.curves == second.curves
 
 
 def test_variations_are_each_their_own_video(denoiser, prompts, binder, conditions):
-    both = generate(
-        denoiser, prompts, seed=3, batch=2, binder=binder, conditions=conditions, guidance=Guidance("released")
+    both, second = (
+        _generated(denoiser, prompts, binder, conditions, _released(), seed=seed, batch=batch)
+        for seed, batch in ((3, 2), (4, 1))
     )
-    second = generate(denoiser, prompts, seed=4, binder=binder, conditions=conditions, guidance=Guidance("released"))
     assert both.signals["video"].pixels.shape == (2, 8, 3, SIDE, SIDE)
     torch.testing.assert_close(both.signals["video"].pixels[1:], second.signals["video"].pixels, atol=1e-4, rtol=0)
 
@@ -322,8 +321,10 @@ def test_variations_are_each_their_own_video(denoiser, prompts, binder, conditio
 def test_a_picture_follows_a_sound(picture_model, binder, conditions):
     denoiser = picture_model.denoiser(frames=1, height=SIDE, width=SIDE, steps=6)
     prompts = denoiser.prompts(["a dog"])
-    unguided = generate(denoiser, prompts, seed=0, binder=binder, conditions=conditions)
-    guided = _guided(denoiser, prompts, binder, conditions, rates={"video": 0.05})
+    unguided, guided = (
+        _generated(denoiser, prompts, binder, conditions, rule)
+        for rule in (Unguided(), _released(rates={"video": 0.05}))
+    )
     assert (_scores(guided) > _scores(unguided)).all()
 
 
@@ -335,7 +336,7 @@ def test_the_lower_denoise_is_the_more_of_a_video_stays(animatediff, prompts, se
 
     def distance(denoise):
         denoiser = animatediff.denoiser(frames=4, height=SIDE, width=SIDE, steps=10, denoise=denoise)
-        latents = generate(denoiser, prompts, seed=0, latents={"video": clean}).latents["video"]
+        latents = generate(denoiser, prompts, seed=0, rule=Unguided(), latents={"video": clean}).latents["video"]
         return (latents - clean).norm().item()
 
     assert distance(0.1) < distance(0.4) < distance(0.8)
@@ -354,8 +355,8 @@ def test_encoding_is_deterministic_and_fits_the_denoiser(animatediff, seeded):
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"frames": 40, "window": 33}, "4 to 32 frames at once, not 33"),
-        ({"window": 3}, "4 to 32 frames at once, not 3"),
+        ({"frames": 40, "window_frames": 33}, "4 to 32 frames at once, not 33"),
+        ({"window_frames": 3}, "4 to 32 frames at once, not 3"),
         ({"frames": 0}, "at least 1 frame"),
         ({"height": 100}, "height must be a multiple of 8, not 100. Take 96"),
         ({"width": 0}, "width must be a multiple of 8"),
@@ -375,18 +376,18 @@ def test_what_cannot_be_made_is_named(animatediff, settings, message):
 
 def test_more_frames_than_the_motion_modules_know_are_made_in_windows(animatediff, prompts):
     denoiser = animatediff.denoiser(frames=40, height=32, width=32, steps=1)
-    assert denoiser.windows.length == 16 and len(denoiser.pieces) == 3
+    assert denoiser.windows.length == 16 and len(denoiser.segments) == 3
     assert animatediff.denoiser(frames=32).windows is None
-    assert generate(denoiser, prompts, seed=0).signals["video"].pixels.shape == (1, 40, 3, 32, 32)
+    assert generate(denoiser, prompts, seed=0, rule=Unguided()).signals["video"].pixels.shape == (1, 40, 3, 32, 32)
 
 
 def test_windows_take_less_memory_than_the_whole(animatediff):
-    windowed, whole = (animatediff.denoiser(frames=32, window=window) for window in (16, None))
-    assert windowed.activation_bytes(1) < whole.activation_bytes(1)
+    windowed, whole = (animatediff.denoiser(frames=32, window_frames=window).footprint(1) for window in (16, 0))
+    assert windowed.kept + windowed.passing < whole.kept + whole.passing
 
 
 def test_without_motion_modules_only_pictures_can_be_made(picture_model):
-    assert picture_model.denoiser(frames=1, window=16).windows is None
+    assert picture_model.denoiser(frames=1, window_frames=16).windows is None
     with pytest.raises(AlignerError, match="single pictures"):
         picture_model.denoiser(frames=2)
 
@@ -394,7 +395,7 @@ def test_without_motion_modules_only_pictures_can_be_made(picture_model):
 def test_a_latent_of_another_size_is_refused(animatediff, prompts, seeded):
     denoiser = animatediff.denoiser(frames=4, height=SIDE, width=SIDE, steps=4, denoise=0.5)
     with pytest.raises(AlignerError, match=r"\(1, 4, 3, 8, 8\), but \(1, 4, 4, 8, 8\) is needed"):
-        generate(denoiser, prompts, seed=0, latents={"video": torch.zeros(1, 4, 3, 8, 8)})
+        generate(denoiser, prompts, seed=0, rule=Unguided(), latents={"video": torch.zeros(1, 4, 3, 8, 8)})
 
 
 def test_a_very_long_prompt_is_cut(animatediff):

@@ -11,8 +11,10 @@ import torch
 
 from aligner.errors import AlignerError, CheckpointError
 from aligner.generation import generate
+from aligner.generators.audioldm import generator as generator_module
 from aligner.generators.audioldm import load_audioldm
-from aligner.guidance.rule import Guidance
+from aligner.generators.base import BackwardPass
+from aligner.guidance.rule import Unguided
 from laboratory.random_models import write_random_audioldm
 
 
@@ -38,7 +40,7 @@ def test_unguided_equals_diffusers_pipeline(audioldm, pipeline, cfg, negative, s
             generator=torch.Generator().manual_seed(3),
         ).audios
     denoiser = audioldm.denoiser(seconds=seconds, steps=5, cfg=cfg, negative_prompt=negative)
-    result = generate(denoiser, denoiser.prompts(["a dog barks"]), seed=3)
+    result = generate(denoiser, denoiser.prompts(["a dog barks"]), seed=3, rule=Unguided())
     actual = result.signals["audio"].waveform
     assert actual.abs().max() > 0.05
     torch.testing.assert_close(actual, torch.from_numpy(expected), atol=1e-4, rtol=0)
@@ -47,7 +49,7 @@ def test_unguided_equals_diffusers_pipeline(audioldm, pipeline, cfg, negative, s
 def test_length_is_exact_to_the_sample(audioldm):
     for seconds in (Fraction(1001, 1000), 0.011, Fraction(99, 100) + Fraction(1, 16000)):
         denoiser = audioldm.denoiser(seconds=seconds, steps=1)
-        sound = generate(denoiser, denoiser.prompts([""]), seed=0).signals["audio"]
+        sound = generate(denoiser, denoiser.prompts([""]), seed=0, rule=Unguided()).signals["audio"]
         assert sound.waveform.shape == (1, round(seconds * 16000))
 
 
@@ -60,7 +62,7 @@ def test_a_prompt_of_any_length_is_encoded(audioldm):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_runs(audioldm_folder, dtype):
     denoiser = load_audioldm(audioldm_folder, dtype=dtype).denoiser(seconds=0.5, steps=2)
-    sound = generate(denoiser, denoiser.prompts(["wind"]), seed=0).signals["audio"].waveform
+    sound = generate(denoiser, denoiser.prompts(["wind"]), seed=0, rule=Unguided()).signals["audio"].waveform
     assert sound.dtype == torch.float32 and torch.isfinite(sound).all() and sound.abs().max() > 0
 
 
@@ -146,17 +148,22 @@ def test_a_schedule_that_cannot_be_sampled_is_refused(audioldm):
 
 def test_memory_estimates_keep_their_order(audioldm):
     denoiser = audioldm.denoiser(seconds=10, steps=2)
-    plain, checkpointed, guided, tuned = (
-        denoiser.activation_bytes(2, guidance)
-        for guidance in (
-            None,
-            Guidance("released", checkpointing=True),
-            Guidance("released"),
-            Guidance("released", prompt_rates={"audio": 0.1}),
+    plain, recomputed, guided, tuned = (
+        _bytes(denoiser.footprint(2, backward))
+        for backward in (
+            {},
+            {"audio": BackwardPass(to_latents=False, to_prompt=False, checkpointing=True)},
+            {"audio": BackwardPass(to_latents=False, to_prompt=False, checkpointing=False)},
+            {"audio": BackwardPass(to_latents=False, to_prompt=True, checkpointing=False)},
         )
     )
-    assert 0 < plain < checkpointed < guided < tuned
-    assert denoiser.activation_bytes(4) == 2 * plain
+    assert 0 < plain < recomputed < guided < tuned
+    assert _bytes(denoiser.footprint(4)) == 2 * plain
+    assert _bytes(denoiser.footprint(2, {"video": BackwardPass(True, True, False)})) == plain
+
+
+def _bytes(footprint):
+    return footprint.kept + footprint.passing
 
 
 def test_a_tokenizer_without_words_is_refused(tmp_path, audioldm_folder):
@@ -332,24 +339,23 @@ def _as_pytorch_bin(folder):
 
 
 def test_a_long_sound_in_windows_is_as_long_as_asked(audioldm):
-    denoiser = audioldm.denoiser(seconds=5.01, steps=2, window=2.0)
-    sound = generate(denoiser, denoiser.prompts(["a dog barks"]), seed=0).signals["audio"]
-    assert sound.waveform.shape == (1, round(5.01 * 16000)) and len(denoiser.pieces) > 2
-    assert denoiser.activation_bytes(1) < audioldm.denoiser(seconds=5.01, steps=2).activation_bytes(1)
+    denoiser = audioldm.denoiser(seconds=5.01, steps=2, window_seconds=2.0)
+    sound = generate(denoiser, denoiser.prompts(["a dog barks"]), seed=0, rule=Unguided()).signals["audio"]
+    assert sound.waveform.shape == (1, round(5.01 * 16000)) and len(denoiser.segments) > 2
+    whole = audioldm.denoiser(seconds=5.01, steps=2)
+    assert _bytes(denoiser.footprint(1)) < _bytes(whole.footprint(1))
 
 
-@pytest.mark.parametrize("window", [0.5, -1.0, float("nan")])
-def test_windows_that_are_too_short_are_named(audioldm, window):
+@pytest.mark.parametrize("seconds", [0.5, -1.0, float("nan")])
+def test_windows_that_are_too_short_are_named(audioldm, seconds):
     with pytest.raises(AlignerError, match="A window must last 2 s or longer"):
-        audioldm.denoiser(seconds=5, steps=2, window=window)
+        audioldm.denoiser(seconds=5, steps=2, window_seconds=seconds)
 
 
 def test_a_long_sound_is_encoded_in_windows(audioldm, monkeypatch):
-    from aligner.generators import audioldm as module
-
     sound = 0.1 * torch.randn(1, 8 * 16000, generator=torch.Generator().manual_seed(0))
     whole = audioldm.encode(sound)
-    monkeypatch.setattr(module, "ENCODED_TOGETHER", 4.0)
+    monkeypatch.setattr(generator_module, "ENCODED_TOGETHER", 4.0)
     seen, encode = [], audioldm.vae.encode
     monkeypatch.setattr(audioldm.vae, "encode", lambda mel: seen.append(mel.shape[2]) or encode(mel))
     parts = audioldm.encode(sound)

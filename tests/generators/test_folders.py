@@ -1,4 +1,4 @@
-"""Components that transformers loads."""
+"""Loading of components with transformers."""
 
 import logging
 
@@ -10,7 +10,7 @@ from aligner.files.diffusers_folders import _precision_option, load_component
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
 def test_weights_are_read_in_the_precision_that_is_asked_for(small, tmp_path, monkeypatch, caplog, dtype):
-    """Not in another one first, which could take twice the memory, and without a warning."""
+    """Reading in another precision first could take twice the memory. There is no warning either."""
     from transformers import CLIPTextModel
 
     small.text_encoder.save_pretrained(tmp_path / "text_encoder")
@@ -39,7 +39,7 @@ def test_the_precision_has_the_name_that_the_version_knows(monkeypatch, version,
 
 
 def test_what_is_computed_keeps_its_precision(tmp_path):
-    """Rotary frequencies in half precision lose track of positions within some hundred tokens."""
+    """Rotary frequencies in half precision confuse positions after a few hundred tokens."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     model = LlamaForCausalLM(

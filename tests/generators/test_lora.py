@@ -1,4 +1,4 @@
-"""LoRA in all its spellings: the merged weight against one computed by hand, and everything that can be wrong."""
+"""LoRA in all naming schemes: merged weights compared with weights computed by hand, and error messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KOHYA = "lora_unet_down_blocks_0_attentions_1_transformer_blocks_0_attn2_to_k"
 
 @dataclass
 class Spelling:
-    """Names of the two matrices, and the component and weight that they are for (rank 2)."""
+    """The names of the two matrices (rank 2), and the component and weight that they change."""
 
     down: str
     up: str

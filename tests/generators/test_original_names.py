@@ -1,4 +1,4 @@
-"""The original names, at full size and without weights: compared with the library's own converters."""
+"""The original names at full size, without weights, compared with the converters of diffusers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def networks():
 
 
 def original_state(network, names):
-    """An original checkpoint of tensors without memory."""
+    """An original checkpoint on the meta device."""
     shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     return {
         original: torch.empty(original_shape(original, shapes[name]), device="meta") for name, original in names.items()
@@ -86,7 +86,7 @@ def test_motion_modules(positions, mid_block, parameters, tensors):
     copies = [copy for original in names.values() if (copy := same_positions(original))]
     assert sum(weight.numel() for weight in adapter.parameters()) == parameters
     assert len({*names.values(), *copies}) == tensors
-    # The library computes the positions instead of reading them.
+    # diffusers computes the positions instead of reading them.
     converted = convert_animatediff_checkpoint_to_diffusers(original_state(adapter, names))
     assert {key: tensor.shape for key, tensor in converted.items()} == {
         key: tensor.shape for key, tensor in adapter.named_parameters()

@@ -21,7 +21,7 @@ from .conftest import motion_adapter, same
 
 TEXT = "cond_stage_model.transformer.text_model."
 
-#: What original checkpoints carry besides the networks.
+#: Tensors of original checkpoints that belong to no network.
 UNREAD = {
     name: torch.zeros(3)
     for name in (
@@ -50,7 +50,7 @@ UNREAD = {
 
 @pytest.fixture(scope="session")
 def animated(small, mid_adapter):
-    """What diffusers makes of the same parts."""
+    """The same parts as loaded by diffusers."""
     from diffusers import UNetMotionModel
 
     return UNetMotionModel.from_unet2d(small.unet, mid_adapter).eval()
@@ -117,7 +117,7 @@ def test_motion_modules_survive_their_file(tmp_path, base_file, small, adapter, 
     save_motion_module(path, adapter)
     model = load_stable_diffusion(base_file, path)
     expected = UNetMotionModel.from_unet2d(small.unet, adapter)
-    # Only a file with metadata can tell how many heads there are; 8 are usual.
+    # Only a file with metadata states the number of heads; the default is 8.
     assert same(model.unet, expected) and model.unet.config.motion_num_attention_heads == 8
     adapter.save_pretrained(tmp_path / "config")
     library = MotionAdapter.from_single_file(str(path), config=str(tmp_path / "config"), local_files_only=True)
@@ -219,7 +219,7 @@ def test_loading_holds_one_model_and_one_tensor(tmp_path, base_file, motion_file
     sizes = [tensor.nbytes for source in (base_file, motion_file) for tensor in load_file(source).values()]
     with LiveBytes() as live:
         load_stable_diffusion(paths["base"], paths["mm"], dtype=torch.float16)
-    # The file is in float32. Of a .ckpt all of it counts, although it is only mapped, until a tensor is taken from it.
+    # The file is in float32. A memory-mapped .ckpt counts in full until its tensors are taken.
     held = sum(sizes) if suffix == ".ckpt" else sum(sizes) / 2
     assert 0.99 * held < live.peak < held + 2.1 * max(sizes)
 

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a base model or motion module, and what the message says."""
+"""Error messages for base models and motion modules."""
 
 from __future__ import annotations
 
@@ -260,11 +260,12 @@ def test_incomplete_folders(tmp_path, base_folder, base_file, motion_folder):
 
 
 def test_a_tokenizer_without_its_words(tmp_path, base_folder):
-    """It would load all the same, and every prompt would mean the same."""
+    """Without the check it would load, and all prompts would have the same tokens."""
     shutil.copytree(base_folder, tmp_path / "x")
     for name in ("vocab.json", "merges.txt", "tokenizer.json"):
         (tmp_path / "x" / "tokenizer" / name).unlink(missing_ok=True)
-    refused(tmp_path / "x", "tokenizer (knows . words, but the text encoder 49408|cannot be loaded)")
+    message = "tokenizer (has a vocabulary of . tokens, but the text encoder expects 49408|cannot be loaded)"
+    refused(tmp_path / "x", message)
 
 
 def test_folders_that_changed_places(base_folder, motion_folder, base_file):

@@ -1,4 +1,4 @@
-"""TAESD's decoder from its published layouts, and as guidance's eyes."""
+"""TAESD's decoder from its published layouts, and guidance through it."""
 
 import pytest
 import torch
@@ -9,7 +9,8 @@ from aligner.errors import AlignerError, CheckpointError
 from aligner.generation import generate
 from aligner.generators.animatediff import load_animatediff
 from aligner.generators.stable_diffusion import load_taesd, save_taesd
-from aligner.guidance.rule import Guidance
+from aligner.guidance.gradient import Released
+from aligner.guidance.rule import Unguided
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_the_original_names_count_the_clamp(tmp_path, tiny):
 
     save_taesd(tmp_path / "taesd_decoder.safetensors", tiny.decoder)
     names = load_file(tmp_path / "taesd_decoder.safetensors").keys()
-    # conv, three blocks, upsampling, conv without bias, and so on, after a clamp: as TAESD's source lists them.
+    # The layers of TAESD's source: a clamp, then conv, three blocks, upsampling, conv without bias, and so on.
     assert (
         {"1.weight", "1.bias", "3.conv.0.weight", "5.conv.4.bias", "7.weight", "18.conv.0.weight", "19.weight"} <= names
         and "7.bias" not in names
@@ -59,10 +60,10 @@ def test_guidance_may_look_through_it(tmp_path, tiny, animatediff_folders, binde
                     denoiser.prompts(["a dog"]),
                     seed=0,
                     binder=binder,
-                    guidance=guidance,
+                    rule=rule,
                     conditions=[text_condition(binder, "a dog")],
                 )
-                for guidance in (None, Guidance("released"))
+                for rule in (Unguided(), Released())
             ]
         )
     (exact_plain, exact_guided), (tiny_plain, tiny_guided) = runs

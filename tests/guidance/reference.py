@@ -90,8 +90,8 @@ def released_rule(model, binder, z, y, negative, targets, *, steps, seconds, cfg
 def paper_rule(
     model, binder, z, y, negative, targets, *, steps, seconds, cfg=2.5, lr=0.1, prompt_lr=0.0, first=0, moves=1
 ):
-    """Algorithm 1 with eq. 11 to 13 and 17: at each step from `first` on, z_t and y move `moves` times by a plain gradient
-    step through the network; the scheduler's step is taken with a prediction for the moved z_t and y."""
+    """Algorithm 1 with eq. 11 to 13 and 17: at each step from `first` on, z_t and y go `moves` times down the gradient
+    through the network; the scheduler's step is taken with a new prediction for the moved z_t and y."""
     scheduler = DDIMScheduler.from_config(model.scheduler_config)
     scheduler.set_timesteps(steps)
     for i, t in enumerate(scheduler.timesteps):

@@ -11,7 +11,9 @@ from aligner.guidance.approximate_decoding import gradient_cosine
 
 
 def _frames(decode_approximately, seeded):
-    return LatentFrames(torch.randn(2, 4, 3, 8, 8, generator=seeded), Fraction(8), lambda latents: latents, decode_approximately)
+    return LatentFrames(
+        torch.randn(2, 4, 3, 8, 8, generator=seeded), Fraction(8), lambda latents: latents, decode_approximately
+    )
 
 
 def _loss(frames):

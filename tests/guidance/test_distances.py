@@ -1,3 +1,5 @@
+"""Distances between embeddings, against cases whose answer is known."""
+
 import torch
 
 from aligner.binders.base import Embedding
@@ -5,7 +7,7 @@ from aligner.guidance.distances import cosine_distance, mean_distance, per_clip_
 
 
 def _embedding(clips, spans=None, modality="audio"):
-    return Embedding(torch.tensor(clips, dtype=torch.float32)[None], spans, modality)
+    return Embedding(torch.tensor(clips, dtype=torch.float32)[None], spans, modality, "binder")
 
 
 EAST, NORTH, WEST = [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]

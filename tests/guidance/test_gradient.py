@@ -103,8 +103,8 @@ def test_paper_equals_its_reference(exact_audioldm, exact_binder, exact_conditio
     assert (y - prompts["audio"]).abs().max() > 1e-6 or prompt_rate == 0
 
 
-def test_paper_steps_from_what_it_moved(exact_audioldm, exact_binder, exact_conditions):
-    """The estimate that a step reports is that of the moved latent: what the last step makes of it is the result."""
+def test_paper_predicts_anew_for_the_moved_latent(exact_audioldm, exact_binder, exact_conditions):
+    """Every step predicts twice: for the latent, and anew for the moved latent."""
     denoiser, seen = exact_audioldm.denoiser(seconds=0.5, steps=3), []
     predict = denoiser.predict
 

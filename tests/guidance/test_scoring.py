@@ -11,19 +11,55 @@ from aligner.guidance.scoring import score
 from aligner.timing.intervals import Interval
 
 
-def condition(width: int = 4, spans=None, **settings) -> Condition:
-    clips = torch.ones(1, len(spans) if spans else 1, width)
-    return Condition(Embedding(clips, spans, "audio" if spans else "text"), **settings)
+def condition(binder: str = "one", spans=None, **settings) -> Condition:
+    clips = torch.ones(1, len(spans) if spans else 1, 4)
+    return Condition(Embedding(clips, spans, "audio" if spans else "text", binder), **settings)
 
 
-@pytest.mark.parametrize("scored, targets", [([4], [8]), ([4], [4, 8]), ([4, 8], [4])])
-def test_what_different_imagebinds_encoded_cannot_be_compared(scored, targets):
-    with pytest.raises(AlignerError, match="encoded with another ImageBind than what is scored"):
+def vector(values: list[float], modality: str, weight: float = 1.0) -> Condition:
+    return Condition(Embedding(torch.tensor([[values]]), None, modality, "one"), weight)
+
+
+def test_the_score_is_the_weighted_mean_of_cosines():
+    sound = [vector([1.0, 0.0], "audio")]
+    targets = [vector([1.0, 0.0], "video"), vector([-1.0, 0.0], "text", -0.5), vector([0.0, 1.0], "text", 0)]
+    cosines, overall = score(sound, targets)
+    assert cosines == pytest.approx({"audio ~ video": 1.0, "audio ~ text": -1.0})
+    assert overall == pytest.approx((1.0 + 0.5) / 1.5)
+
+
+def test_nothing_to_score_is_an_error():
+    with pytest.raises(AlignerError, match="something to score"):
+        score([], [vector([1.0, 0.0], "text")])
+
+
+@pytest.mark.parametrize(
+    "scored, targets", [(["one"], ["other"]), (["one"], ["one", "other"]), (["one", "other"], ["one"])]
+)
+def test_what_different_binders_encoded_cannot_be_compared(scored, targets):
+    """Their embeddings are equally wide."""
+    with pytest.raises(AlignerError, match="encoded with another binder than what is scored"):
         score(map(condition, scored), map(condition, targets))
 
 
-def test_what_another_imagebind_encoded_does_not_matter_without_weight():
-    assert score([condition()], [condition(), condition(8, weight=0.0)])[1] == pytest.approx(1)
+def test_what_another_binder_encoded_does_not_matter_without_weight():
+    assert score([condition()], [condition(), condition("other", weight=0.0)])[1] == pytest.approx(1)
+
+
+def test_clips_are_compared_at_their_time_by_default():
+    spans = ((0.0, 1.0), (1.0, 2.0))
+    there, back = (
+        Condition(Embedding(clips[None], spans, "audio", "one")) for clips in (torch.eye(2), torch.eye(2).flip(0))
+    )
+    assert score([there], [back])[1] == pytest.approx(0) and score([there], [back], "mean")[1] == pytest.approx(1)
+
+
+def test_each_side_is_compared_by_its_head_towards_the_other():
+    east, north = torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[0.0, 1.0]]])
+    sound = Condition(Embedding(east, None, "audio", "one", {"text": north}))
+    text = Condition(Embedding(east, None, "text", "one", {"audio": north, "video": east}))
+    image = Condition(Embedding(north, None, "image", "one"))
+    assert score([sound], [text, image])[0] == pytest.approx({"audio ~ text": 1.0, "audio ~ image": 0.0})
 
 
 def test_a_target_between_the_clips_is_an_error():

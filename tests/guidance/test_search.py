@@ -1,24 +1,25 @@
-"""Several noises are tried, and of every sample the one that aligns best goes on."""
+"""Search follows several noises and goes on with the one that aligns best, sample by sample."""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
-from aligner.binders.imagebind.encode import embed_text
-from aligner.conditions.condition import Condition
 from aligner.conditions.encoding import text_condition
 from aligner.errors import AlignerError
-from aligner.generation import generate, objective_of
+from aligner.generation import generate
 from aligner.generators.joint import JointDenoiser
 from aligner.generators.signals import Sound
-from aligner.guidance.objective import Objective
-from aligner.guidance.rule import Guidance
-from aligner.guidance.search import _lowest
+from aligner.guidance.gradient import Released
+from aligner.guidance.objective import Comparison, Objective
+from aligner.guidance.rule import Run, Unguided
+from aligner.guidance.search import Search, _lowest
+from aligner.plan import make_plan
 from aligner.sampling import sample
 from aligner.timing.clips import CLIP_SAMPLINGS
 
 STEPS, TRIED = 5, 4
+UPSTREAM = Comparison(clips="upstream")
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def denoiser(audioldm):
 
 @pytest.fixture
 def conditions(binder):
-    return [Condition(embed_text(binder, ["a dog barks"]))]
+    return [text_condition(binder, "a dog barks")]
 
 
 def _run(denoiser, binder, conditions, batch=1, seed=3, on_step=lambda step: None, **settings):
@@ -39,9 +40,14 @@ def _run(denoiser, binder, conditions, batch=1, seed=3, on_step=lambda step: Non
         batch=batch,
         binder=binder,
         conditions=conditions,
-        guidance=Guidance(**settings),
+        rule=Search(**settings),
         on_step=on_step,
     )
+
+
+def _run_rule(denoiser, binder, conditions, rule):
+    prompts = denoiser.prompts(["a dog"])
+    return generate(denoiser, prompts, seed=3, binder=binder, conditions=conditions, rule=rule)
 
 
 def _noises(denoiser, seed):
@@ -60,7 +66,7 @@ def _followed(denoiser, noise, steps):
 
 
 def test_the_best_candidate_goes_on_and_nothing_else_is_changed(denoiser, binder, conditions):
-    result = _run(denoiser, binder, conditions, candidates={"audio": TRIED}, chosen_at=0.6)
+    result = _run(denoiser, binder, conditions, candidates={"audio": TRIED}, at=0.6)
     noises, scores = _noises(denoiser, seed=3), []
     for noise in noises:
         clean, _ = _followed(denoiser, noise, steps=3)
@@ -91,22 +97,29 @@ def test_streams_are_chosen_for_each_other(audioldm, animatediff, binder):
         ]
     )
     assert couple.coupled_streams == (("video",), ("audio",))
-    guidance = Guidance(candidates={"video": 3, "audio": 3}, chosen_at=0.9)  # all but one of the steps
-    objective, prompts = objective_of(couple, binder, [], guidance=guidance), couple.prompts(["a dog", "a dog"])
+    rule, prompts = Search(candidates={"video": 3, "audio": 3}, at=0.9), couple.prompts(["a dog", "a dog"])
+    scope = make_plan(rule, couple, binder).scope
+    objective = scope.objective(rule)
     starts = [couple.start([torch.Generator().manual_seed(2 * k + row) for row in range(2)]) for k in range(3)]
+
+    def plainly(start, on_step=lambda step: None):
+        return sample(Unguided(), Run(scope, lambda: start, on_step, STEPS), start, prompts)
+
     estimates = []
     for start in starts:
         cleans = []
-        sample(couple, start, prompts, on_step=lambda step: cleans.append(step.clean))
-        estimates.append(cleans[guidance.choice(STEPS) - 1])
+        plainly(start, lambda step: cleans.append(step.clean))
+        estimates.append(cleans[rule.choice(STEPS) - 1])
     with torch.no_grad():
         losses = {
             (a, b): objective(couple.render({"video": estimates[a]["video"], "audio": estimates[b]["audio"]})).loss
             for a in range(3)
             for b in range(3)
         }
-    chosen, _ = sample(couple, starts[0], prompts, guidance, objective, others=starts[1:])
-    finals = [sample(couple, start, prompts)[0] for start in starts]
+    others = iter(starts[1:])
+    run = Run(scope, lambda: next(others), lambda step: None, rule.passes(scope))
+    chosen = sample(rule, run, starts[0], prompts).latents
+    finals = [plainly(start).latents for start in starts]
     pairs = [min(losses, key=lambda pair: losses[pair][row].item()) for row in range(2)]
     for row, pair in enumerate(pairs):
         for name, candidate in zip(("video", "audio"), pair):
@@ -114,24 +127,40 @@ def test_streams_are_chosen_for_each_other(audioldm, animatediff, binder):
     assert any(a != b for a, b in pairs), "other noises should have shown that streams are chosen apart"
 
 
-def test_one_candidate_is_the_plain_run(denoiser, binder, conditions):
-    guided = generate(
-        denoiser,
-        denoiser.prompts(["a dog"]),
-        seed=3,
-        binder=binder,
-        conditions=conditions,
-        guidance=Guidance(rule="released", candidates={"audio": 1}),
+def test_one_candidate_is_the_rule_that_follows(denoiser, binder, conditions):
+    searched, alone = (
+        generate(denoiser, denoiser.prompts(["a dog"]), seed=3, binder=binder, conditions=conditions, rule=rule)
+        for rule in (Search(candidates={"audio": 1}, then=Released()), Released())
     )
-    default = generate(
-        denoiser,
-        denoiser.prompts(["a dog"]),
-        seed=3,
-        binder=binder,
-        conditions=conditions,
-        guidance=Guidance(rule="released"),
-    )
-    assert torch.equal(guided.latents["audio"], default.latents["audio"])
+    assert torch.equal(searched.latents["audio"], alone.latents["audio"])
+
+
+@pytest.mark.parametrize("rates", [{"audio": 0.1}, {"audio": 0.05}])
+def test_what_follows_is_the_other_rule_from_the_chosen_latents(denoiser, binder, conditions, rates):
+    """Search until the choice, then Released by its own comparison: the two runs one after the other, to the bit."""
+    search, released = Search(candidates={"audio": TRIED}, at=0.4), Released(rates=rates, start=0.0)
+    rule = replace(search, then=released)
+    assert rule.comparison != released.comparison
+    together = _run_rule(denoiser, binder, conditions, rule)
+    scope, drawn = make_plan(rule, denoiser, binder, conditions).scope, iter(_noises(denoiser, seed=3))
+    run = Run(scope, lambda: {"audio": next(drawn)}, lambda step: None, rule.passes(scope))
+    state = search.begin(run, run.draw(), denoiser.prompts(["a dog"]))
+    for index in range(STEPS):
+        state = (search if index < 2 else released).step(run, state, index)
+    assert torch.equal(together.latents["audio"], state.latents["audio"])
+
+
+def test_each_phase_compares_by_its_own_comparison(denoiser, binder, conditions, monkeypatch):
+    used, alignment = [], Objective.alignment
+
+    def recording(self, *arguments, **settings):
+        used.append(self.compare)
+        return alignment(self, *arguments, **settings)
+
+    monkeypatch.setattr(Objective, "alignment", recording)
+    _run_rule(denoiser, binder, conditions, Search(candidates={"audio": 2}, at=0.4, then=Released(start=0.0)))
+    # Two candidates at the choice, three guided steps, and the score of the result, which is the search's.
+    assert used == ["per_clip"] * 2 + ["mean"] * 3 + ["per_clip"]
 
 
 def test_every_candidate_takes_its_steps_before_the_choice(denoiser, binder, conditions):
@@ -142,7 +171,7 @@ def test_every_candidate_takes_its_steps_before_the_choice(denoiser, binder, con
             binder,
             conditions,
             candidates={"audio": candidates},
-            chosen_at=0.9,
+            at=0.9,
             on_step=lambda step: seen.append(step),
         )
         return len([step for step in seen if not step.tried])
@@ -158,7 +187,7 @@ def test_progress_counts_the_steps_of_all_candidates(denoiser, binder, condition
         seed=3,
         binder=binder,
         conditions=conditions,
-        guidance=Guidance(rule="released", candidates={"audio": 3}, chosen_at=0.4),
+        rule=Search(candidates={"audio": 3}, at=0.4, then=Released()),
         on_step=lambda step: passed.append(step.passed),
     )
     # Three times two steps, the choice, which is no step, and the last three steps.
@@ -170,14 +199,6 @@ def test_it_is_the_same_every_time(denoiser, binder, conditions):
     assert torch.equal(one, two)
 
 
-@pytest.mark.parametrize(
-    "settings", [{"candidates": {"audio": 0}}, {"candidates": {"audio": 1.5}}, {"chosen_at": 0.0}, {"chosen_at": 1.0}]
-)
-def test_settings_that_cannot_work_are_refused(settings):
-    with pytest.raises(AlignerError, match=next(iter(settings)).replace("chosen_at", "candidate")):
-        Guidance(**settings)
-
-
 def test_only_what_is_tried_more_often_is_followed_more_often(audioldm, animatediff, binder):
     """Five sounds and two clips: ten pairs, of which the best is taken."""
     couple = JointDenoiser(
@@ -186,14 +207,14 @@ def test_only_what_is_tried_more_often_is_followed_more_often(audioldm, animated
             audioldm.denoiser(seconds=0.5, steps=STEPS),
         ]
     )
-    guidance, seen = Guidance(candidates={"video": 2, "audio": 5}, chosen_at=0.4), []
+    seen = []
     result = generate(
         couple,
         couple.prompts(["a dog"]),
         seed=1,
         binder=binder,
-        guidance=guidance,
-        on_step=lambda step: seen.append(step),
+        rule=Search(candidates={"video": 2, "audio": 5}, at=0.4),
+        on_step=seen.append,
     )
     (choice,) = [step for step in seen if step.tried]
     assert len(choice.tried) == 10 and len(seen) == 5 * 2 + 1 + 3
@@ -216,9 +237,9 @@ def test_the_same_sounds_are_tried_whatever_else_is(audioldm, animatediff, binde
             couple.prompts(["a dog"]),
             seed=1,
             binder=binder,
-            between=0.0,
+            pair_weight=0.0,
             conditions=target,
-            guidance=Guidance(candidates={"audio": 4, "video": number}),
+            rule=Search(candidates={"audio": 4, "video": number}),
         ).latents["audio"]
         for number in (1, 6)
     ]
@@ -251,9 +272,9 @@ def test_what_nothing_compares_is_not_tried_twice(audioldm, animatediff, binder)
         couple.prompts(["a dog"]),
         seed=1,
         binder=binder,
-        between=0.0,
+        pair_weight=0.0,
         conditions=target,
-        guidance=Guidance(candidates={"audio": 2, "video": 6}),
+        rule=Search(candidates={"audio": 2, "video": 6}),
         on_step=seen.append,
     )
     assert [len(step.tried) for step in seen if step.tried] == [2]
@@ -264,23 +285,23 @@ def test_a_choice_that_nothing_compares_is_an_error(audioldm, animatediff, binde
         [animatediff.denoiser(frames=1, height=64, width=64, fps=2, steps=2), audioldm.denoiser(seconds=0.5, steps=2)]
     )
     target = [replace(text_condition(binder, "a dog barks"), streams=("audio",))]
-    with pytest.raises(AlignerError, match="would move video, but compares only audio"):
+    with pytest.raises(AlignerError, match="tries several noises for video, but compares only audio"):
         generate(
             couple,
             couple.prompts(["a dog"]),
             seed=1,
             binder=binder,
-            between=0.0,
+            pair_weight=0.0,
             conditions=target,
-            guidance=Guidance(candidates={"video": 6}),
+            rule=Search(candidates={"video": 6}),
         )
 
 
 def test_what_would_move_only_before_the_choice_is_an_error(denoiser, binder, conditions):
-    settings = {"rule": "released", "candidates": {"audio": 2}, "start": 0.0, "end": 0.4}
-    with pytest.raises(AlignerError, match="after the choice are taken only by none"):
-        _run(denoiser, binder, conditions, chosen_at=0.4, **settings)
-    _run(denoiser, binder, conditions, chosen_at=0.2, **settings)
+    then = Released(start=0.0, end=0.4)
+    with pytest.raises(AlignerError, match="within its window after the choice only none takes steps"):
+        _run(denoiser, binder, conditions, candidates={"audio": 2}, at=0.4, then=then)
+    _run(denoiser, binder, conditions, candidates={"audio": 2}, at=0.2, then=then)
 
 
 def test_a_candidate_that_is_not_finite_is_an_error_and_no_winner(denoiser, binder, conditions, monkeypatch):
@@ -313,7 +334,7 @@ def test_a_silent_sound_loses_in_every_pair(animatediff, audioldm, binder, monke
         seed=0,
         binder=binder,
         on_step=seen.append,
-        guidance=Guidance(candidates={"video": 2, "audio": 3}),
+        rule=Search(candidates={"video": 2, "audio": 3}),
     )
     (choice,) = [step for step in seen if step.tried]
     losses = torch.cat([alignment.loss for alignment in choice.tried]).reshape(2, 3)
@@ -336,12 +357,12 @@ def test_what_is_silent_is_passed_over(denoiser, binder, conditions, monkeypatch
     assert chosen(silent=range(TRIED)) == (order, best), "where nothing is heard at all, the best of it goes on"
 
 
-def test_of_a_long_sound_every_piece_is_chosen_by_itself(audioldm, binder, conditions):
+def test_every_segment_of_a_long_sound_is_chosen_by_itself(audioldm, binder, conditions):
     """Spliced of several noises, each for a segment of the time, and at least as near as any of them."""
-    denoiser = audioldm.denoiser(seconds=6, steps=STEPS, window=2.0)
+    denoiser = audioldm.denoiser(seconds=6, steps=STEPS, window_seconds=2.0)
     assert len(denoiser.segments) > 2
     seen = []
-    _run(denoiser, binder, conditions, candidates={"audio": TRIED}, chosen_at=0.2, on_step=seen.append)
+    _run(denoiser, binder, conditions, candidates={"audio": TRIED}, at=0.2, on_step=seen.append)
     (choice,) = [step for step in seen if step.tried]
     followed = [step.clean["audio"] for step in seen if step.index == 0 and not step.tried][:TRIED]
     second, picked = followed[0].shape[2] / float(denoiser.seconds), []
@@ -350,7 +371,9 @@ def test_of_a_long_sound_every_piece_is_chosen_by_itself(audioldm, binder, condi
         start, end = part.start * second, min(part.until, 6) * second
         segment = slice(round((2 * start + end) / 3), round((start + 2 * end) / 3))
         same = [
-            k for k, each in enumerate(followed) if torch.equal(each[:, :, segment], choice.clean["audio"][:, :, segment])
+            k
+            for k, each in enumerate(followed)
+            if torch.equal(each[:, :, segment], choice.clean["audio"][:, :, segment])
         ]
         assert len(same) == 1
         picked += same
@@ -358,25 +381,32 @@ def test_of_a_long_sound_every_piece_is_chosen_by_itself(audioldm, binder, condi
     assert len(choice.tried) == TRIED
 
 
-def test_pieces_between_the_clips_are_an_error(audioldm, binder, conditions):
+def test_segments_between_the_clips_are_an_error(audioldm, binder, conditions):
     """All candidates would be alike there, and the first would win."""
-    denoiser, seen = audioldm.denoiser(seconds=20, steps=STEPS, window=2.0), []
-    with pytest.raises(AlignerError, match="segment by segment, but at .* clips upstream leave gaps.* short or released"):
-        _run(denoiser, binder, conditions, candidates={"audio": 2}, clips="upstream", on_step=seen.append)
+    denoiser, seen = audioldm.denoiser(seconds=20, steps=STEPS, window_seconds=2.0), []
+    with pytest.raises(
+        AlignerError, match="segment by segment, but at .* clips upstream leave gaps.* short or released"
+    ):
+        _run(denoiser, binder, conditions, candidates={"audio": 2}, comparison=UPSTREAM, on_step=seen.append)
     assert not seen
     _run(
-        audioldm.denoiser(seconds=3, steps=STEPS, window=2.0),
+        audioldm.denoiser(seconds=3, steps=STEPS, window_seconds=2.0),
         binder,
         conditions,
         candidates={"audio": 2},
-        clips="upstream",
+        comparison=UPSTREAM,
     )
 
 
 def test_a_short_sound_in_windows_is_as_in_one_piece(audioldm, binder, conditions):
     whole, windowed = (
-        _run(audioldm.denoiser(seconds=1.5, steps=STEPS, window=window), binder, conditions, candidates={"audio": 2})
-        for window in (None, 2.0)
+        _run(
+            audioldm.denoiser(seconds=1.5, steps=STEPS, window_seconds=window),
+            binder,
+            conditions,
+            candidates={"audio": 2},
+        )
+        for window in (0.0, 2.0)
     )
     assert torch.equal(whole.signals["audio"].waveform, windowed.signals["audio"].waveform)
     assert torch.equal(whole.score, windowed.score)

@@ -1,23 +1,24 @@
-"""Latents of which every segment comes from another candidate."""
+"""Splicing takes each segment of the latents from another candidate."""
 
 import pytest
 import torch
 
 from aligner.generators.inpainting import Inpainting
 from aligner.generators.joint import JointDenoiser
-from aligner.guidance.splicing import Estimate, spliced
+from aligner.guidance.rule import State
+from aligner.guidance.splicing import spliced
 
 STEPS, TAKEN, SAMPLES = 10, 4, 64
 
 
 @pytest.fixture
 def denoiser(audioldm):
-    return audioldm.denoiser(seconds=6, steps=STEPS, window=2.0)
+    return audioldm.denoiser(seconds=6, steps=STEPS, window_seconds=2.0)
 
 
 def _candidates(denoiser, cleans, noises):
     return [
-        Estimate(denoiser.noised({"audio": clean}, {"audio": noise}, TAKEN), {"audio": clean})
+        State(denoiser.noised({"audio": clean}, {"audio": noise}, TAKEN), {}, {"audio": clean})
         for clean, noise in zip(cleans, noises)
     ]
 
@@ -50,27 +51,28 @@ def test_what_candidates_share_is_not_louder_where_they_meet(denoiser, random, t
     """As where denoise below 1 keeps a part of a latent."""
     shared, *noises = random
     candidates = _candidates(denoiser, [shared, shared], noises)
-    latents, clean = _spliced(candidates, turns, denoiser)
-    torch.testing.assert_close(clean["audio"], shared)
+    state = _spliced(candidates, turns, denoiser)
+    torch.testing.assert_close(state.clean["audio"], shared)
     signal = denoiser.noised({"audio": shared}, {"audio": torch.zeros_like(shared)}, TAKEN)["audio"]
-    noise = latents["audio"] - signal
+    noise = state.latents["audio"] - signal
     assert (noise.std(dim=(0, 1, 3)) / noise.std() - 1).abs().max() < 0.1
     assert (noise * shared).mean().abs() < 0.01
 
 
 def test_where_one_candidate_goes_on_nothing_changes(denoiser, random, turns):
     candidates = _candidates(denoiser, random[:2], random[2:])
-    latents, clean = _spliced(candidates, [1 for _ in turns], denoiser)
-    assert torch.equal(latents["audio"], candidates[1].latents["audio"])
-    assert torch.equal(clean["audio"], candidates[1].clean["audio"])
+    state = _spliced(candidates, [1 for _ in turns], denoiser)
+    assert torch.equal(state.latents["audio"], candidates[1].latents["audio"])
+    assert torch.equal(state.clean["audio"], candidates[1].clean["audio"])
 
 
 def test_what_a_mask_keeps_stays_to_the_bit(denoiser, random, turns):
     kept, *noises = random
     mask = torch.zeros(1, 1, *denoiser.shape[1:])
     mask[:, :, : mask.shape[2] // 2] = 1
-    candidates = [Estimate({"audio": torch.lerp(kept, noise, mask)}, {"audio": kept}) for noise in noises[:2]]
-    latents = _spliced(candidates, turns, Inpainting(denoiser, {"audio": mask})).latents["audio"]
+    candidates = [State({"audio": torch.lerp(kept, noise, mask)}, {}, {"audio": kept}) for noise in noises[:2]]
+    inpainting = Inpainting(denoiser, {"audio": mask}, {"audio": kept}, {"audio": noises[2]})
+    latents = _spliced(candidates, turns, inpainting).latents["audio"]
     assert torch.equal(latents[:, :, mask.shape[2] // 2 :], kept[:, :, mask.shape[2] // 2 :])
 
 

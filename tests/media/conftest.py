@@ -1,4 +1,4 @@
-"""Small media files, made on the spot, in which every frame and every channel can be told from the others."""
+"""Small generated media files in which each frame and each channel is distinct."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REAL_CLIPS = Path(__file__).resolve().parents[3] / "shared" / "media"
 
 @pytest.fixture
 def real_clip():
-    """The path of one of the project's real clips; skips the test where they are not at hand."""
+    """The path of one of the project's real clips; skips the test if it is missing."""
 
     def find(name: str) -> Path:
         path = REAL_CLIPS / name
@@ -34,7 +34,7 @@ def grey_of(index: int) -> int:
 
 @pytest.fixture
 def index_of():
-    """Which of the frames that `make_video` drew a decoded frame is."""
+    """The number that `make_video` gave to a decoded frame."""
     return lambda frame: round((float(frame.float().mean()) - 30) / 12)
 
 
@@ -55,7 +55,7 @@ def _make_video(
 ) -> Path:
     """A video of grey frames, each a little brighter than the one before; `sound`: (sample rate, samples).
 
-    `ticks` of `time_base` say when frames are shown; `rate` is what the file announces.
+    `ticks`: presentation times in units of `time_base`. `rate`: the frame rate that the file states.
     """
     pixel_format = "yuv444p" if size[0] % 2 or size[1] % 2 else "yuv420p"
     with av.open(str(path), "w") as output:

@@ -1,4 +1,4 @@
-"""The frame that stands best for a video."""
+"""Selection of a key frame."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from aligner.errors import AlignerError
 from aligner.media import probe_video, read_frames
 from aligner.media.key_frame import LOOKED_AT, SIDE, key_frame, looked_at, shrunk
 
-#: Large areas with fine detail upon them.
+#: Large areas with fine detail.
 AREAS = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(0))
 SCENE = (AREAS.repeat_interleave(16, 1).repeat_interleave(16, 2) + 0.2 * torch.eye(2).repeat(32, 32)) / 1.2
 
@@ -56,7 +56,7 @@ def test_shrinking_one_by_one_and_twice_is_shrinking_once(height, width):
 
 
 def test_everything_is_computed_where_the_frames_are():
-    """Whatever the default device is; there is none but the CPU to compute on here."""
+    """The default device has no effect: "meta" could not compute anything."""
     with torch.device("meta"):
         assert key_frame(SCENE[None]) == 0
 

@@ -39,7 +39,7 @@ def test_success_replaces_the_older_file(tmp_path):
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("encoded_anew", [False, True])
 def test_interrupted_video_leaves_the_older_one(tmp_path, make_video, monkeypatch, interruption, encoded_anew):
-    """The interruption comes from within the muxing of packets, with a part of the file on disk."""
+    """The interruption occurs during the muxing of packets, when a part of the file is on disk."""
     source = make_video(tmp_path / "clip.mkv", codec="ffv1" if encoded_anew else "libx264")
     path, original = tmp_path / "out.mp4", mp4.sound_packets
     path.write_bytes(b"an older result")
@@ -115,7 +115,7 @@ def test_an_error_about_another_file_is_not_blamed_on_the_target(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
 def test_a_file_is_as_readable_as_any_other(tmp_path):
-    """safetensors lets nobody but the owner read what it writes."""
+    """safetensors writes files that only their owner can read."""
     (tmp_path / "usual").touch()
     with written_whole(tmp_path / "private") as temporary:
         os.close(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600))

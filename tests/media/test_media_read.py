@@ -95,7 +95,7 @@ def test_rotation_is_applied(tmp_path, turn, degrees):
 
 
 def test_frames_that_an_edit_list_hides_are_not_counted(tmp_path, make_video, index_of):
-    """A trimmed MP4 keeps the frames before the cut, marked as not to be shown, for decoding the rest."""
+    """A trimmed MP4 keeps the frames before the cut, marked as hidden, to decode the rest."""
     whole, cut = make_video(tmp_path / "whole.mp4", bf="0"), tmp_path / "cut.mp4"
     with av.open(str(whole)) as source, av.open(str(cut), "w") as output:
         template = source.streams.video[0]
@@ -114,7 +114,7 @@ def test_frames_that_an_edit_list_hides_are_not_counted(tmp_path, make_video, in
 def test_a_stream_cut_in_the_middle_begins_where_it_can_be_decoded(
     tmp_path, make_video, index_of, first_packet, first_frame
 ):
-    """Packets before the first key frame, and pictures that refer to what came before it, are never shown."""
+    """Packets before the first key frame, and pictures that refer to them, are never shown."""
     groups = {"x264-params": "keyint=8:min-keyint=8:open-gop=1:bframes=3:b-adapt=0:scenecut=0"}
     whole, cut = make_video(tmp_path / "whole.ts", range(18), **groups), tmp_path / "cut.ts"
     with av.open(str(whole)) as source, av.open(str(cut), "w") as output:
@@ -173,7 +173,7 @@ def test_animations_are_videos_and_pictures_are_videos_of_one_frame(tmp_path):
 
 @pytest.fixture
 def conversions(monkeypatch):
-    """Grows by one entry whenever a decoded frame becomes RGB pixels."""
+    """A list with one entry per decoded frame that was converted to RGB."""
     from aligner.media import frames
 
     counted, original = [], frames.upright

@@ -1,4 +1,4 @@
-"""Sound in and out: every format, channel count and rate, exact to the sample."""
+"""Reading and writing sound: all formats, channel counts and rates, exact to the sample."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_encoder_padding_is_cut_off(tmp_path, make_sound, name, codec, rate):
     sample_format = "s16" if codec == "libopus" else "fltp"
     path, tones = make_sound(tmp_path / name, codec, 2, "stereo", rate, rate // 2 + 17, sample_format)
     waveform, _ = read_audio(path)
-    # MP4 states lengths in milliseconds unless told otherwise.
+    # MP4 states lengths in milliseconds by default.
     assert abs(waveform.shape[1] - tones.shape[1]) <= (rate // 1000 if codec == "aac" else 0)
     middle = slice(4000, 16000)
     assert (waveform[:, middle] - tones[:, middle]).abs().max() < 0.1

@@ -109,7 +109,7 @@ def test_mel_picture_shows_what_a_vocoder_would_hear():
 
 @pytest.mark.parametrize("seconds, columns", [(1, 512), (10, 512), (60, 1875)])
 def test_a_preview_computes_about_as_many_columns_as_it_shows(monkeypatch, seconds, columns):
-    """What makes it quick; long sounds are cut into windows that just overlap, so that no moment is lost."""
+    """This keeps it fast. The windows of long sounds overlap a little, so that they cover every sample."""
     seen, original = [], torch.stft
     monkeypatch.setattr(torch, "stft", lambda *args, **kwargs: seen.append(original(*args, **kwargs)) or seen[0])
     spectrogram(torch.zeros(16000 * seconds), 16000, width=512)

@@ -1,4 +1,4 @@
-"""Onsets of sounds by formula, against what librosa hears in them."""
+"""Onsets of synthetic sounds, compared with librosa's."""
 
 import pytest
 import torch
@@ -6,12 +6,12 @@ import torch
 from aligner.errors import AlignerError
 from aligner.metrics import audio_onsets
 
-#: When a tone begins, in seconds, and its pitch in Hz.
+#: (start in seconds, pitch in Hz) of each tone.
 TONES = [(0.4, 440), (0.9, 1200), (1.0, 300), (1.75, 2500), (2.3, 700), (2.36, 1900)]
 
 
 def tones(rate: int) -> torch.Tensor:
-    """3 s of dying tones over a hum."""
+    """3 s of decaying tones over a hum."""
     time = torch.arange(3 * rate, dtype=torch.float64) / rate
     sound = 0.01 * torch.sin(2 * torch.pi * 100 * time)
     for number, (begin, hertz) in enumerate(TONES):

@@ -1,4 +1,4 @@
-"""AV-Align: its arithmetic on given moments, and clips whose moments are known."""
+"""AV-Align of given peaks, and of clips whose peaks are known."""
 
 import math
 
@@ -20,11 +20,11 @@ def scores(audio, video, fps=10.0) -> tuple[float, float]:
         ([1.0, 2.0], [1.0, 2.0], 1.0, 1.0),
         ([1.0, 2.0], [1.05, 3.0], 1 / 3, 1 / 3),
         ([1.0], [2.0], 0.0, 0.0),
-        # Three onsets near one movement: one pair of three moments in all; published 3 / (3 + 1 - 3).
+        # Three onsets near one video peak: one pair, 1 / (3 + 1 - 1); published code gives 3 / (3 + 1 - 3).
         ([1.0, 1.02, 1.04], [1.0], 1 / 3, 3.0),
-        # One onset near three movements counts once either way.
+        # One onset near three video peaks counts once in both scores.
         ([1.0], [0.95, 1.0, 1.05], 1 / 3, 1 / 3),
-        # The first onset has to leave the second movement to the second one.
+        # The second onset has to be paired with the second video peak, although the first is near it too.
         ([1.0, 1.12], [0.95, 1.05], 1.0, 1.0),
         ([], [1.0], 0.0, 0.0),
         ([1.0], [], 0.0, 0.0),
@@ -56,7 +56,7 @@ def test_no_pairing_beats_the_greedy_one(seeded):
 
 
 def most_pairs(near: list[list[int]]) -> int:
-    """The largest matching, by augmenting paths: near[i] are the partners that i may have."""
+    """The size of a maximum matching, by augmenting paths. near[i]: the possible partners of i."""
     partner: dict[int, int] = {}
 
     def placed(one: int, tried: set[int]) -> bool:
@@ -92,7 +92,7 @@ def test_a_clip_that_clicks_when_it_moves_and_one_that_clicks_elsewhere(seeded):
 
 
 def jumping_square(moments, fps: int) -> torch.Tensor:
-    """3 s of a textured square that jumps aside by 4 pixels at these moments: (F, 3, 48, 64) uint8."""
+    """3 s of a textured square that jumps sideways by 4 pixels at given times: (F, 3, 48, 64) uint8."""
     texture = (255 * torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(5))).to(torch.uint8)
     frames = torch.full((3 * fps, 3, 48, 64), 90, dtype=torch.uint8)
     for number, frame in enumerate(frames):

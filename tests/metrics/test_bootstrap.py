@@ -18,7 +18,7 @@ def test_as_wide_as_the_standard_error_says(seeded):
 
 
 def test_every_resample_of_two_samples():
-    # Of (0, 0), (0, 1), (1, 0) and (1, 1) a quarter has the mean 0 and a quarter the mean 1.
+    # Among (0, 0), (0, 1), (1, 0) and (1, 1) a quarter has the mean 0 and a quarter the mean 1.
     assert bootstrap_interval(torch.tensor([0.0, 1.0]), level=0.4) == pytest.approx((0.5, 0.5))
     assert bootstrap_interval(torch.tensor([False, True]), level=0.6) == pytest.approx((0, 1))
 

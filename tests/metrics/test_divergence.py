@@ -1,4 +1,4 @@
-"""KL between the classes of results and of references."""
+"""KL divergence between class predictions for results and references."""
 
 import math
 

@@ -32,7 +32,7 @@ def test_two_known_gaussians():
 def test_covariances_that_do_not_commute():
     a = rows_with([0.0, 0.0], [[2.0, 1.0], [1.0, 1.0]])
     b = rows_with([0.0, 0.0], [[1.0, 0.0], [0.0, 4.0]])
-    # C_a C_b = [[2, 4], [1, 4]] has the trace 6 and the determinant 4, so that its root has the trace sqrt(6 + 2 * 2).
+    # C_a C_b = [[2, 4], [1, 4]] has trace 6 and determinant 4, so its root has trace sqrt(6 + 2 * 2).
     assert frechet_distance(a, b) == pytest.approx(3 + 5 - 2 * 10**0.5)
 
 

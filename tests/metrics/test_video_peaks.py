@@ -17,7 +17,7 @@ from aligner.metrics import (
 
 
 def waves(count: int = 8) -> torch.Tensor:
-    """Grey frames (count, 72, 96) of waves that sway, in whole numbers."""
+    """Grey frames (count, 72, 96) of moving waves, rounded to integers."""
     y, x = torch.meshgrid(torch.arange(72, dtype=torch.float64), torch.arange(96, dtype=torch.float64), indexing="ij")
     frames = []
     for number in range(count):

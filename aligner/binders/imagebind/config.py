@@ -46,8 +46,9 @@ class ImageBindConfig:
         """Inverse of `to_json`. Raises AlignerError for anything else."""
         try:
             fields = json.loads(text)
-            towers = {name: TowerConfig(**fields.pop(name)) for name in ("vision", "text", "audio")}
-            return cls(**towers, **fields)
+            for name in ("vision", "text", "audio"):
+                fields[name] = TowerConfig(**fields[name])
+            return cls(**fields)
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise AlignerError(f"This does not describe ImageBind's towers: {text[:200]}") from error
 

@@ -27,7 +27,9 @@ def embed_text(model: Towers, texts: Sequence[str]) -> Embedding:
     if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
         raise AlignerError("Texts to embed must be a list of at least one string.")
     with torch.inference_mode(False), torch.no_grad():
-        return Embedding(model.text(tokenize(texts).to(model.text.device)).unsqueeze(1), None, "text", model.fingerprint)
+        return Embedding(
+            model.text(tokenize(texts).to(model.text.device)).unsqueeze(1), None, "text", model.fingerprint
+        )
 
 
 def embed_image(model: Towers, pixels: torch.Tensor) -> Embedding:
@@ -125,9 +127,7 @@ def _graph_only_for(x: torch.Tensor) -> Iterator[None]:
             yield
 
 
-def _embedded_clips(
-    model: Towers, frames: torch.Tensor, indices: torch.Tensor, sampling: ClipSampling
-) -> torch.Tensor:
+def _embedded_clips(model: Towers, frames: torch.Tensor, indices: torch.Tensor, sampling: ClipSampling) -> torch.Tensor:
     """(S, T) indices -> (S, D), each clip the mean over its crops."""
     # Clip by clip, so that only 224 x 224 pixels of each are ever held in float32 together.
     inputs = torch.cat([_clip_input(model, frames[chosen], sampling) for chosen in indices.to(frames.device)])

@@ -20,11 +20,8 @@ class Attention(nn.Module):
         self.causal = causal
         self.in_proj = nn.Linear(width, 3 * width)
         self.out_proj = nn.Linear(width, width)
-        if bias_token:
-            self.bias_key = nn.Parameter(torch.empty(1, 1, width))
-            self.bias_value = nn.Parameter(torch.empty(1, 1, width))
-        else:
-            self.bias_key = self.bias_value = None
+        self.bias_key = nn.Parameter(torch.empty(1, 1, width)) if bias_token else None
+        self.bias_value = nn.Parameter(torch.empty(1, 1, width)) if bias_token else None
 
     def forward(self, x: torch.Tensor, rows: int | None = None) -> torch.Tensor:
         """(N, L, width) -> (N, rows, width): what the first `rows` tokens (None: all) gather from all L."""
@@ -35,7 +32,7 @@ class Attention(nn.Module):
         query_bias, key_value_bias = self.in_proj.bias.split([width, 2 * width])
         query = F.linear(x[:, :rows], query_weight, query_bias)
         key_value = F.linear(x, key_value_weight, key_value_bias)
-        if self.bias_key is not None:
+        if self.bias_key is not None and self.bias_value is not None:
             bias_token = torch.cat([self.bias_key, self.bias_value], dim=-1)
             key_value = torch.cat([key_value, bias_token.expand(len(x), -1, -1)], dim=1)
         query, key, value = (self._split_heads(part) for part in (query, *key_value.chunk(2, dim=-1)))

@@ -1,4 +1,4 @@
-"""What a2v, a2i and joint share: making AnimateDiff ready, and where it starts from."""
+"""What a2v, a2i and joint share: making the generator of frames ready, and where it starts from."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from argparse import Namespace
 import torch
 
 from ...errors import AlignerError
-from ...generators.animatediff import STREAM, AnimateDiffDenoiser
-from ...generators.base import Streams
+from ...generators.animatediff import STREAM
+from ...generators.base import Generator, Streams, VideoModel
 from ..inputs import VideoShape, first_frames, video_cfg
-from ..models import Models
+from ..models import IMAGE_ENCODER, LoadedModels, part_of
 
 
 def needed_to_look(options: Namespace) -> list[str]:
-    """The kinds of models that ImageBind's look at the frames needs besides the VAE.
+    """The kinds of models that a binder's look at the frames needs besides the VAE.
 
     Raises AlignerError for one that would not be used.
     """
@@ -28,25 +28,30 @@ def read_init(options: Namespace, shape: VideoShape) -> torch.Tensor | None:
     return first_frames(options.init, shape) if options.init else None
 
 
-def encoded(models: Models, frames: torch.Tensor | None) -> Streams | None:
-    """These frames as clean latents."""
+def encoded(models: LoadedModels, frames: torch.Tensor | None) -> Streams | None:
+    """These frames as clean latents. Raises AlignerError for a generator that encodes none."""
     if frames is None:
         return None
-    with models.on_device(models.animatediff.vae):
-        return {STREAM: models.animatediff.encode(frames)}
+    generator = models.generators[STREAM]
+    encode = getattr(generator, "encode", None)
+    if encode is None:
+        raise AlignerError("--init needs a generator that encodes frames, which this one does not: leave --init out.")
+    with models.on_device(part_of(generator, IMAGE_ENCODER)):
+        return {STREAM: encode(frames)}
 
 
-def video_denoiser(options: Namespace, models: Models, shape: VideoShape) -> AnimateDiffDenoiser:
-    """AnimateDiff made ready; its text encoder should be on the device. Raises AlignerError."""
-    return models.animatediff.denoiser(
+def video_denoiser(options: Namespace, models: LoadedModels, shape: VideoShape) -> Generator:
+    """The generator of frames made ready; its text encoder should be on the device. Raises AlignerError."""
+    model: VideoModel = models.generators[STREAM]
+    return model.denoiser(
         frames=shape.frames,
         height=shape.height,
         width=shape.width,
         fps=shape.fps,
         steps=options.steps,
         cfg=video_cfg(options, built_in=models.built_in),
-        denoise=options.denoise,
         negative_prompt=options.negative_prompt,
+        denoise=options.denoise,
         decoding=options.decoding,
-        window=options.frames_at_once,
+        window_frames=options.window_frames,
     )

@@ -1,34 +1,24 @@
-"""joint: AnimateDiff and AudioLDM follow words, and each other."""
+"""joint: a generator of frames and one of sound follow words, and each other."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 
+from ... import settings
 from ...generators import animatediff, audioldm
-from ...generators.ddim import require_strength
+from ...generators.base import AudioModel
 from ...generators.joint import JointDenoiser
-from ...guidance.rule import Guidance
+from ...guidance.rule import Rule
 from ...media import eight_bit, write_video
-from ..checks import (
-    check_outputs,
-    check_request,
-    guidance_of,
-    require_steps,
-    steps_taken,
-)
+from ..checks import check_outputs, check_request, check_window, steps_taken
 from ..decoding import report_decoding
 from ..inputs import VideoShape, video_shape
 from ..model_files import ModelFiles, find_models
 from ..models import load_models
 from ..report import report
-from ..steering import (
-    Run,
-    prompt_weights,
-    read_tuned_prompt,
-    starting_prompts,
-    steered,
-    text_conditions,
-)
+from ..rules import rule_of
+from ..steering import Outcome, read_tuned_prompt, starting_prompts, steered, text_conditions
 from .frames import encoded, needed_to_look, read_init, video_denoiser
 
 VIDEO, AUDIO = animatediff.STREAM, audioldm.STREAM
@@ -36,56 +26,54 @@ VIDEO, AUDIO = animatediff.STREAM, audioldm.STREAM
 
 def joint(options: Namespace) -> None:
     """joint: video and sound of the same length."""
-    texts = {VIDEO: options.prompt, AUDIO: options.prompt if options.audio_prompt is None else options.audio_prompt}
-    guidance = _checked_guidance(options, texts)
+    texts = {VIDEO: options.prompt, AUDIO: options.audio_prompt if options.audio_prompt.strip() else options.prompt}
+    rule = _checked_rule(options, texts)
     files = find_models(options, "imagebind", "base", "motion", "audioldm", *needed_to_look(options))
     shape = video_shape(options, built_in=files.built_in)
-    run = _video_and_sound(options, files, shape, texts, guidance)
-    frames, sound = eight_bit(run.result.signals[VIDEO].pixels[0]).permute(0, 2, 3, 1), run.result.signals[AUDIO]
+    outcome = _video_and_sound(options, files, shape, texts, rule)
+    video, sound = outcome.result.signals[VIDEO], outcome.result.signals[AUDIO]
+    frames = eight_bit(video.pixels[0]).permute(0, 2, 3, 1)
     write_video(options.output, frames, shape.fps, sound.waveform.cpu(), sound.sample_rate)
-    report(options, run, texts)
-    report_decoding(options, run)
+    report(options, outcome, texts)
+    report_decoding(options, outcome)
 
 
-def _checked_guidance(options: Namespace, texts: dict[str, str]) -> Guidance:
-    guidance = guidance_of(
-        options,
-        rates={VIDEO: options.rate, AUDIO: options.audio_rate},
-        prompt_rates={VIDEO: options.prompt_rate, AUDIO: options.audio_prompt_rate},
-        candidates={VIDEO: options.candidates, AUDIO: options.audio_candidates},
-    )
-    require_strength(options.audio_cfg)
-    audioldm.require_window(options.seconds_at_once)
-    check_request(
-        options,
-        guidance,
-        steps=max(steps_taken(options), require_steps(_audio_steps(options))),
-        weights=[options.between, *prompt_weights(options, texts)],
-    )
-    check_outputs(options, (".mp4",), guidance)
-    return guidance
+def _checked_rule(options: Namespace, texts: Mapping[str, str]) -> Rule:
+    streams = tuple(texts)
+    rule = rule_of(options, streams)
+    steps = max(steps_taken(options), options.audio_steps)
+    check_request(options, rule, texts, steps=steps, weights=[options.pair_weight])
+    check_window(options)
+    check_outputs(options, (".mp4",), rule, streams)
+    return rule
 
 
 def _video_and_sound(
-    options: Namespace, files: ModelFiles, shape: VideoShape, texts: dict[str, str], guidance: Guidance
-) -> Run:
+    options: Namespace, files: ModelFiles, shape: VideoShape, texts: Mapping[str, str], rule: Rule
+) -> Outcome:
     init, tuned = read_init(options, shape), read_tuned_prompt(options, VIDEO, AUDIO)
     models = load_models(options, files)
     with models.on_device(*models.text_encoders):
-        sound = models.audioldm.denoiser(
+        model: AudioModel = models.generators[AUDIO]
+        sound = model.denoiser(
             seconds=shape.seconds,
-            steps=_audio_steps(options),
+            steps=options.audio_steps,
             cfg=options.audio_cfg,
             negative_prompt=options.audio_negative_prompt,
-            window=options.seconds_at_once,
+            denoise=settings.DENOISE.default,
+            window_seconds=options.window_seconds,
         )
         denoiser = JointDenoiser([video_denoiser(options, models, shape), sound])
-        prompts = starting_prompts(denoiser.prompts({stream: [text] for stream, text in texts.items()}), tuned)
+        prompts = denoiser.prompts({stream: [text] for stream, text in texts.items()})
+        prompts = starting_prompts(prompts, tuned)
         conditions = text_conditions(options, models.binder, texts)
     return steered(
-        options, models, denoiser, prompts, conditions, guidance, between=options.between, latents=encoded(models, init)
+        options,
+        models,
+        denoiser,
+        prompts,
+        conditions,
+        rule,
+        pair_weight=options.pair_weight,
+        latents=encoded(models, init),
     )
-
-
-def _audio_steps(options: Namespace) -> int:
-    return options.steps if options.audio_steps is None else options.audio_steps

@@ -1,4 +1,4 @@
-"""score: a folder of results is measured, by itself and against a folder of references."""
+"""score: measures of a folder of results, by itself and against a folder of references."""
 
 from __future__ import annotations
 
@@ -8,32 +8,23 @@ from collections.abc import Mapping, Sequence
 
 from ...errors import AlignerError
 from ...files.atomic import written_whole
-from ...generation import require_seeds
 from ..checks import check_output
-from ..measures import (
-    Measure,
-    bind_measures,
-    caveats,
-    paired_measures,
-    set_measures,
-    timing_measures,
-)
+from ..measures import Measure, bind_measures, caveats, paired_measures, set_measures, timing_measures
 from ..model_files import find_models
 from ..models import load_models
 from ..observations import embedded, embedded_captions, timing
 from ..result_folder import Result, read_captions, read_results, require_names
 
 TIMING = "when things happen"
-BINDING = "by ImageBind, which guidance optimises: compare with unguided results"
+BINDING = "by {}, which guidance optimises: compare with unguided results"
 
 
 def score(options: Namespace) -> None:
     """score: a table on the screen, and as JSON where asked for.
 
-    KL and Inception scores need the logits of a classifier, FAD and FVD the features of networks that are not at hand
-    here: `aligner.metrics` computes them from tables of those.
+    KL and Inception scores need a classifier's logits. FAD and FVD need the features of networks that are not part of
+    this package. `aligner.metrics` computes them from tables of such logits and features.
     """
-    require_seeds(options.seed)
     if options.json:
         check_output(options.json, (".json",))
     results = read_results(options.folder)
@@ -48,10 +39,10 @@ def score(options: Namespace) -> None:
     ours = embedded(models, results, options.clips, "results")
     texts = embedded_captions(models, captions) if captions else {}
     theirs = embedded(models, reference, options.clips, "reference")
-    distances = set_measures(ours, theirs)
+    distances = set_measures(ours, theirs, models.binder.identity)
     groups = {
         TIMING: timing_measures(timing(results), options.seed),
-        BINDING: [
+        BINDING.format(models.binder.identity): [
             *bind_measures({**ours, **texts}, options.seed),
             *paired_measures(ours, theirs, options.seed),
             *distances,
@@ -84,12 +75,12 @@ def _print_table(groups: Mapping[str, Sequence[Measure]], notes: Sequence[str]) 
 
 
 def _write_json(options: Namespace, groups: Mapping[str, Sequence[Measure]], notes: Sequence[str]) -> None:
-    """Everything that the table shows, and the figure of each file."""
+    """Write all that the table shows, and the figures of each file."""
     document = {
         "results": options.folder,
         "reference": options.reference,
         "captions": options.captions,
-        "imagebind": options.imagebind or options.models,
+        "binder": options.binder.path if options.binder else options.imagebind or options.models,
         "clips": options.clips,
         "seed": options.seed,
         "measures": [

@@ -1,4 +1,4 @@
-"""v2a and i2a: AudioLDM follows a clip or a picture."""
+"""v2a and i2a: AudioLDM, or another generator of sound, follows a clip or a picture."""
 
 from __future__ import annotations
 
@@ -7,95 +7,82 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-from ...binders.imagebind import ImageBind
+from ... import settings
+from ...binders.base import Binder
 from ...conditions.condition import Condition
 from ...conditions.encoding import image_condition, video_condition
-from ...generators.audioldm import STREAM, require_samples, require_window
-from ...guidance.rule import Guidance
+from ...generators.audioldm import STREAM
+from ...generators.base import AudioModel
+from ...guidance.rule import Rule
 from ...media import add_sound, probe_video, read_image, write_audio
-from ..checks import check_outputs, check_request, guidance_of
+from ..checks import check_outputs, check_request, check_window
 from ..model_files import find_models
 from ..models import load_models
 from ..report import report
-from ..steering import (
-    Run,
-    prompt_weights,
-    read_tuned_prompt,
-    starting_prompts,
-    steered,
-    text_conditions,
-)
+from ..rules import rule_of
+from ..steering import Outcome, read_tuned_prompt, starting_prompts, steered, text_conditions
 
 SOUND = (".wav", ".flac")
 
 
 def video_to_audio(options: Namespace) -> None:
     """v2a: a sound for a clip, exactly as long as the clip."""
-    guidance = _checked_guidance(options, (".mp4", *SOUND))
+    rule = _checked_rule(options, (".mp4", *SOUND))
     info = probe_video(options.clip)
 
-    def condition(binder: ImageBind) -> Condition:
-        return video_condition(binder, options.clip, options.condition_weight, clips=guidance.clips, info=info)
+    def condition(binder: Binder) -> Condition:
+        return video_condition(binder, options.clip, options.weight, clips=rule.comparison.clips, info=info)
 
-    _write(options, _sound_for(options, condition, info.duration, guidance))
+    _write(options, _sound_for(options, condition, info.duration, rule))
 
 
 def image_to_audio(options: Namespace) -> None:
     """i2a: a sound for a picture."""
-    guidance = _checked_guidance(options, SOUND)
-    require_samples(options.seconds)
+    rule = _checked_rule(options, SOUND)
     pixels = read_image(options.picture)
 
-    def condition(binder: ImageBind) -> Condition:
-        return image_condition(binder, pixels, options.condition_weight)
+    def condition(binder: Binder) -> Condition:
+        return image_condition(binder, pixels, options.weight)
 
-    _write(options, _sound_for(options, condition, options.seconds, guidance))
+    _write(options, _sound_for(options, condition, options.seconds, rule))
 
 
-def _checked_guidance(options: Namespace, suffixes: tuple[str, ...]) -> Guidance:
-    guidance = guidance_of(
-        options,
-        rates={STREAM: options.rate},
-        prompt_rates={STREAM: options.prompt_rate},
-        candidates={STREAM: options.candidates},
-    )
-    check_request(
-        options,
-        guidance,
-        steps=options.steps,
-        weights=[options.condition_weight, *prompt_weights(options, {STREAM: options.prompt})],
-    )
-    require_window(options.seconds_at_once)
-    check_outputs(options, suffixes, guidance)
-    return guidance
+def _checked_rule(options: Namespace, suffixes: tuple[str, ...]) -> Rule:
+    rule = rule_of(options, [STREAM])
+    check_request(options, rule, {STREAM: options.prompt}, steps=options.steps, weights=[options.weight])
+    check_window(options)
+    check_outputs(options, suffixes, rule, [STREAM])
+    return rule
 
 
 def _sound_for(
-    options: Namespace, condition: Callable[[ImageBind], Condition], seconds: Fraction | float, guidance: Guidance
-) -> Run:
+    options: Namespace, condition: Callable[[Binder], Condition], seconds: Fraction | float, rule: Rule
+) -> Outcome:
     tuned = read_tuned_prompt(options, STREAM)
     models = load_models(options, find_models(options, "imagebind", "audioldm"))
-    with models.on_device(models.binder.vision):
+    with models.on_device(*models.binder_parts("image", "video")):
         conditions = [condition(models.binder)]
     with models.on_device(*models.text_encoders):
-        denoiser = models.audioldm.denoiser(
+        model: AudioModel = models.generators[STREAM]
+        denoiser = model.denoiser(
             seconds=seconds,
             steps=options.steps,
             cfg=options.cfg,
             negative_prompt=options.negative_prompt,
-            window=options.seconds_at_once,
+            denoise=settings.DENOISE.default,
+            window_seconds=options.window_seconds,
         )
         prompts = starting_prompts(denoiser.prompts([options.prompt]), tuned)
         conditions += text_conditions(options, models.binder, {STREAM: options.prompt})
-    return steered(options, models, denoiser, prompts, conditions, guidance)
+    return steered(options, models, denoiser, prompts, conditions, rule)
 
 
-def _write(options: Namespace, run: Run) -> None:
+def _write(options: Namespace, outcome: Outcome) -> None:
     """The sound first: should the curve fail, it is not lost."""
-    sound = run.result.signals[STREAM]
+    sound = outcome.result.signals[STREAM]
     waveform = sound.waveform.cpu()
     if Path(options.output).suffix.lower() == ".mp4":
         add_sound(options.clip, options.output, waveform, sound.sample_rate)
     else:
         write_audio(options.output, waveform, sound.sample_rate)
-    report(options, run, {STREAM: options.prompt})
+    report(options, outcome, {STREAM: options.prompt})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import nn
 from ... import settings
 from ...errors import AlignerError
 from ...tensors.precision import dtype_of, full_precision
-from ..base import NO_GRADIENT, BackwardPass, Footprint, Streams
+from ..base import NO_GRADIENT, BackwardPass, Footprint, Network, Streams
 from ..ddim import DDIMDenoiser, predicted
 from ..signals import LatentFrames
 from ..windows import Windows
@@ -56,12 +57,12 @@ class AnimateDiff(nn.Module):
 
     def __init__(
         self,
-        unet: nn.Module,
-        vae: nn.Module,
-        text_encoder: nn.Module,
+        unet: Network,
+        vae: Network,
+        text_encoder: Network,
         tokenizer,
         scheduler_config: dict,
-        taesd: nn.Module | None = None,
+        taesd: Network = None,
     ):
         super().__init__()
         self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
@@ -162,7 +163,7 @@ class AnimateDiff(nn.Module):
         )
 
 
-class AnimateDiffDenoiser(DDIMDenoiser):
+class AnimateDiffDenoiser(DDIMDenoiser[AnimateDiff]):
     """AnimateDiff ready to sample the stream "video".
 
     frames: 1 makes a picture. height, width: in pixels. fps: frames per second; sound and frames are matched by it.
@@ -228,7 +229,19 @@ class AnimateDiffDenoiser(DDIMDenoiser):
         return {STREAM: LatentFrames(clean[STREAM], self.fps, self.model.decode, approximations[self.decoding])}
 
     def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:
-        return footprint(self, batch, backward.get(STREAM))
+        picture = math.prod(self.shape[-2:]) * self.model.compression**2
+        # Windows come and go one after the other.
+        at_once = min(self.frames, self.windows.length) if self.windows else self.frames
+        counted = footprint(
+            video=at_once * picture,
+            batch=batch,
+            picture=picture,
+            # TAESD takes less still than the VAE at half the size.
+            decoded=picture if self.decoding == "exact" else picture / 4,
+            halves=1 if self.negative is None else 2,
+            backward=backward.get(STREAM),
+        )
+        return counted.scaled(dtype_of(self.model.unet).itemsize / 4)
 
     def checkpointable(self) -> list[nn.Module]:
         """Single layers, motion modules included, which diffusers' own checkpointing leaves out."""

@@ -6,14 +6,9 @@ kernels make it vary.
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from ...tensors.precision import dtype_of
 from ..base import BackwardPass, Footprint
-
-if TYPE_CHECKING:
-    from .generator import AnimateDiffDenoiser
 
 #: float32 activations that come and go, in bytes. Per pixel of a video: a plain step of the U-Net. Per pixel of a
 #: picture: the plain decoder, and what flash attention allocates in its backward pass through the motion modules. It
@@ -36,25 +31,20 @@ class _Keeping(NamedTuple):
 _KEEPING = {False: _Keeping(network=10300, decoder=23300), True: _Keeping(network=890, decoder=9930)}
 
 
-def footprint(denoiser: AnimateDiffDenoiser, batch: int, backward: BackwardPass | None) -> Footprint:
-    """The activations of one step of so many videos, and of decoding the result."""
-    picture = math.prod(denoiser.shape[-2:]) * denoiser.model.compression**2
-    # Windows come and go one after the other.
-    at_once = min(denoiser.frames, denoiser.windows.length) if denoiser.windows else denoiser.frames
-    video, scale = batch * at_once * picture, dtype_of(denoiser.model.unet).itemsize / 4
-    kept, passing = 0.0, [video * _STEP_BYTES, picture * _DECODER_BYTES]
-    if backward:
-        keeping, halves = _KEEPING[backward.checkpointing], _differentiated_halves(denoiser, backward)
-        kept = halves * video * keeping.network
-        # TAESD takes less still than the VAE at half the size.
-        passing.append((picture if denoiser.decoding == "exact" else picture / 4) * keeping.decoder)
-        if halves:
-            passing.append(video * _STEP_BYTES + batch * picture * _ATTENTION_BYTES)
-    return Footprint(kept * scale, max(passing) * scale)
+def footprint(
+    *, video: int, batch: int, picture: int, decoded: float, halves: int, backward: BackwardPass | None
+) -> Footprint:
+    """float32 activations of one step of so many videos, and of decoding the result.
 
-
-def _differentiated_halves(denoiser: AnimateDiffDenoiser, backward: BackwardPass) -> int:
-    """How many of the unconditional and the conditional prediction keep what their gradients need."""
-    if backward.to_latents:
-        return 1 if denoiser.negative is None else 2
-    return 1 if backward.to_prompt else 0
+    video: pixels of all frames of a video that the network takes at once. picture: pixels of a frame. decoded: pixels
+    that guidance decodes of it. halves: 2 with classifier-free guidance, else 1.
+    """
+    plain = [float(batch * video * _STEP_BYTES), float(picture * _DECODER_BYTES)]
+    if backward is None:
+        return Footprint(0, max(plain))
+    keeping = _KEEPING[backward.checkpointing]
+    differentiated = halves if backward.to_latents else int(backward.to_prompt)
+    passing = [*plain, decoded * keeping.decoder]
+    if differentiated:
+        passing.append(batch * (video * _STEP_BYTES + picture * _ATTENTION_BYTES))
+    return Footprint(differentiated * batch * video * keeping.network, max(passing))

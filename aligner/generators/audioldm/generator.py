@@ -20,7 +20,7 @@ from ...files.diffusers_folders import (
     require_vocabulary,
 )
 from ...tensors.precision import dtype_of, full_precision
-from ..base import NO_GRADIENT, BackwardPass, Footprint, Streams
+from ..base import NO_GRADIENT, BackwardPass, Footprint, Network, Streams
 from ..ddim import DDIMDenoiser, predicted
 from ..signals import Sound
 from ..windows import Windows
@@ -54,10 +54,10 @@ class AudioLDM(nn.Module):
 
     def __init__(
         self,
-        unet: nn.Module,
-        vae: nn.Module,
-        vocoder: nn.Module,
-        text_encoder: nn.Module,
+        unet: Network,
+        vae: Network,
+        vocoder: Network,
+        text_encoder: Network,
         tokenizer,
         scheduler_config: dict,
         mel_floor: float = FLOOR,
@@ -157,7 +157,7 @@ class AudioLDM(nn.Module):
         )
 
 
-class AudioLDMDenoiser(DDIMDenoiser):
+class AudioLDMDenoiser(DDIMDenoiser[AudioLDM]):
     """AudioLDM ready to sample the stream "audio".
 
     seconds: length of the sound, at most an hour; it is rendered to the sample. cfg: the released code uses 2.5.
@@ -185,7 +185,7 @@ class AudioLDMDenoiser(DDIMDenoiser):
             cfg=cfg,
             negative_prompt=negative_prompt,
             denoise=denoise,
-            windows=_windows(model, window_seconds),
+            windows=_windows(model, window_seconds) if require_window(window_seconds) else None,
         )
 
     @property
@@ -271,7 +271,9 @@ def load_audioldm(
         "vocoder": SpeechT5HifiGan,
         "text_encoder": ClapTextModelWithProjection,
     }
-    components = {name: load_component(cls, folder, name, dtype, device) for name, cls in classes.items()}
+    components: dict[str, Network] = {
+        name: load_component(cls, folder, name, dtype, device) for name, cls in classes.items()
+    }
     scheduler = load_part(DDIMScheduler, folder, "scheduler")
     tokenizer = load_part(RobertaTokenizerFast, folder, "tokenizer")
     require_vocabulary(tokenizer, components["text_encoder"].config.vocab_size, folder / "tokenizer")
@@ -287,10 +289,8 @@ def require_window(seconds: float) -> float:
     return seconds
 
 
-def _windows(model: AudioLDM, seconds: float) -> Windows | None:
+def _windows(model: AudioLDM, seconds: float) -> Windows:
     """Windows of so many seconds that overlap by a quarter."""
-    if require_window(seconds) == 0:
-        return None
     length = round(seconds * model.sample_rate / (model.hop * model.compression))
     return Windows(length, length // 4)
 

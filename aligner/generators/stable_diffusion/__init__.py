@@ -1,4 +1,4 @@
-"""Stable Diffusion 1.5 and AnimateDiff's motion modules from the files that artists own: strictly, and offline."""
+"""Loading of Stable Diffusion 1.5, AnimateDiff's motion modules and LoRA from local files: strict and offline."""
 
 from .base import StableDiffusion, load_stable_diffusion
 from .lora import Lora

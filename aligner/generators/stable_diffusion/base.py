@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from .folder import open_folder
+from .folder import Folder, open_folder
 from .lora import Lora, open_lora
 from .motion import open_motion, with_motion
 from .networks import COMPONENTS, empty_network, network_class
-from .single_file import open_single_file
+from .single_file import SingleFile, open_single_file
 
 
 @dataclass(frozen=True)
@@ -22,17 +23,17 @@ class StableDiffusion:
     """The components of a base model, frozen and in eval mode.
 
     unet: UNet2DConditionModel, or UNetMotionModel if there is a motion module. vae: AutoencoderKL. text_encoder:
-    CLIPTextModel. tokenizer: CLIPTokenizer of model_max_length 77. scheduler_config: the base model's own.
+    CLIPTextModel. tokenizer: CLIPTokenizer with a model_max_length of 77. scheduler_config: of the base model.
     """
 
     unet: nn.Module
     vae: nn.Module
     text_encoder: nn.Module
-    tokenizer: object
+    tokenizer: Any
     scheduler_config: dict
 
 
-@torch.inference_mode(False)  # weights made in inference mode could never take part in a backward pass
+@torch.inference_mode(False)  # weights created in inference mode cannot be used in a backward pass
 def load_stable_diffusion(
     base: str | Path,
     motion: str | Path | None = None,
@@ -41,19 +42,28 @@ def load_stable_diffusion(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> StableDiffusion:
-    """Load Stable Diffusion 1.5, or what was trained from it, without asking any server.
+    """Load Stable Diffusion 1.5, or a model trained from it, without network access.
 
-    base: a folder in the diffusers layout, or a single file with the original names. motion: a folder that holds a
+    Configs, and the names and shapes in single files, are checked before any weight is read. Each tensor is cast and
+    moved on its own, so that memory never holds a second copy of a single file's model.
+
+    base: a folder in the diffusers layout, or a single file with the original names. motion: a folder with a
     MotionAdapter, or a file with AnimateDiff's names (mm_sd_v15, mm_sd_v15_v2, v3_sd15_mm). loras: merged into the
-    weights, in that order. Everything is compared before the first weight is read, as far as configs and single files
-    tell, and each tensor is cast and moved by itself: there is never a second copy of a single file's model in memory.
+    weights, in this order. dtype, device: of the loaded weights.
 
-    Raises CheckpointError, which says what a file is and what to choose instead, for missing, damaged and unsafe files,
-    for another model, and for missing, unexpected or misshapen weights.
+    Raises CheckpointError for missing, damaged and unsafe files, for other models, and for missing, unexpected or
+    misshapen weights. The message says what a file is and what to choose instead.
+
+    Example:
+        model = load_stable_diffusion("v1-5-pruned-emaonly.safetensors", "mm_sd_v15_v2.ckpt")
     """
     base = Path(base)
+    source: Folder | SingleFile
     with ExitStack() as files:
-        source = files.enter_context(open_folder(base) if base.is_dir() else open_single_file(base))
+        if base.is_dir():
+            source = files.enter_context(open_folder(base))
+        else:
+            source = files.enter_context(open_single_file(base))
         networks = {name: empty_network(network_class(name), source.configs[name], source.path) for name in COMPONENTS}
         modules = files.enter_context(open_motion(Path(motion))) if motion is not None else None
         if modules:
@@ -62,9 +72,9 @@ def load_stable_diffusion(
         source.require(networks)
         changes = [files.enter_context(open_lora(lora, networks)) for lora in loras]
         tokenizer = source.tokenizer()
-        # A folder whose tokenizer does not name its limit would mean 1e30 tokens.
-        positions = networks["text_encoder"].config.max_position_embeddings
-        tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
+        # transformers sets a limit of 1e30 tokens if the tokenizer's folder does not state one.
+        text_config: Any = networks["text_encoder"].config
+        tokenizer.model_max_length = min(tokenizer.model_max_length, text_config.max_position_embeddings)
 
         for name, network in networks.items():
             source.fill(name, network, dtype=dtype, device=device)

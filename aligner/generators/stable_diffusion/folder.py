@@ -1,4 +1,4 @@
-"""Stable Diffusion 1.5 in a folder in the diffusers layout."""
+"""Stable Diffusion 1.5 from a folder in the diffusers layout."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PIPELINE = "StableDiffusionPipeline"
 
 
 class Folder:
-    """An open model folder: what its configs describe, before its weights are read."""
+    """A model folder whose configs have been read and checked, but not its weights."""
 
     def __init__(self, folder: Path):
         _refuse_motion_module(folder)
@@ -35,6 +35,7 @@ class Folder:
         _refuse_other_models(folder, self.configs["unet"])
 
     def tokenizer(self):
+        """The folder's CLIPTokenizer. Raises CheckpointError if its vocabulary does not fit the text encoder."""
         from transformers import CLIPTokenizer
 
         tokenizer = load_part(CLIPTokenizer, self.path, "tokenizer")
@@ -43,10 +44,10 @@ class Folder:
         return tokenizer
 
     def require(self, networks: Mapping[str, nn.Module]) -> None:
-        """The weights are compared with the configs while they are read, by `load_component`."""
+        """Does nothing: `fill` checks the weights, because `load_component` compares them with the configs."""
 
     def fill(self, name: str, network: nn.Module, *, dtype: torch.dtype, device: torch.device | str) -> None:
-        """Read the weights of one component into its empty network. Raises CheckpointError as `load_component` does."""
+        """Load the weights of one component into its empty network. Raises CheckpointError as `load_component` does."""
         state = load_component(network_class(name), self.path, name, dtype, "cpu").state_dict()
         fill(network, {key: key for key in state}, held_weights(self.path / name, state), dtype=dtype, device=device)
         settle(network)
@@ -54,7 +55,7 @@ class Folder:
 
 @contextmanager
 def open_folder(folder: Path) -> Iterator[Folder]:
-    """Raises CheckpointError for an incomplete folder and for one that holds another model."""
+    """Open a model folder. Raises CheckpointError if it is incomplete or holds another model."""
     yield Folder(folder)
 
 
@@ -71,8 +72,8 @@ def _refuse_other_models(folder: Path, unet: Mapping) -> None:
     channels = unet.get("in_channels", 4)
     if channels != 4:
         raise CheckpointError(
-            f"{folder} takes {channels} channels instead of a latent's 4: an inpainting model or one "
-            "that edits pictures. Choose Stable Diffusion 1.5 itself."
+            f"{folder} takes {channels} channels instead of the 4 of a latent: it is a model for inpainting or for "
+            "editing pictures. Choose Stable Diffusion 1.5 itself."
         )
     if unet.get("use_linear_projection"):
         raise CheckpointError(f"{folder} is a Stable Diffusion 2 model. Choose one of Stable Diffusion 1.5.")

@@ -1,4 +1,4 @@
-"""What a weight file is, told from the names of its tensors, so that a mistaken choice is called by its name."""
+"""The kind of a weight file, recognised by the names of its tensors, so that messages can name a wrong choice."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _INSTEAD = {
     LORA: "Choose a LoRA for Stable Diffusion 1.5, or a motion LoRA.",
 }
 
-#: The first pattern that some tensor's name begins with decides.
-_SIGNS = {
+#: {kind: pattern}. The kind of a file is the first whose pattern matches the start of some tensor's name.
+_PATTERNS = {
     "an SDXL checkpoint": r"conditioner\.embedders\.|model\.diffusion_model\.label_emb\.",
     "a Stable Diffusion 2 checkpoint": r"cond_stage_model\.model\.",
     BASE: r"model\.diffusion_model\.|first_stage_model\.|cond_stage_model\.",
@@ -29,20 +29,20 @@ _SIGNS = {
 
 _FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
 
-#: By the number of channels that the U-Net takes: the latent's 4, and for some models those of a given picture.
-_CHANNELS = {9: "an inpainting checkpoint", 8: "an InstructPix2Pix checkpoint"}
+#: {input channels of the U-Net: kind}. More than the 4 channels of a latent are those of a given picture.
+_CHANNELS: dict[int | None, str] = {9: "an inpainting checkpoint", 8: "an InstructPix2Pix checkpoint"}
 
 
 def kind_of(weights: WeightFile) -> str | None:
-    """In words, with article; None if nothing is recognised."""
-    for kind, sign in _SIGNS.items():
-        if any(re.match(sign, name) for name in weights.shapes):
+    """The kind of a file in words, with an article; None if it is not recognised."""
+    for kind, pattern in _PATTERNS.items():
+        if any(re.match(pattern, name) for name in weights.shapes):
             return _CHANNELS.get(_channels(weights), BASE) if kind == BASE else kind
     return None
 
 
 def require_kind(weights: WeightFile, wanted: str) -> None:
-    """Raises CheckpointError if a file is recognised as something else than wanted."""
+    """Raise CheckpointError if a file is of another known kind. A motion LoRA counts as a LoRA."""
     kind = kind_of(weights)
     accepted = (wanted, None, "a motion LoRA") if wanted == LORA else (wanted, None)
     if kind not in accepted:
@@ -50,5 +50,6 @@ def require_kind(weights: WeightFile, wanted: str) -> None:
 
 
 def _channels(weights: WeightFile) -> int | None:
+    """The number of input channels of the U-Net; None if its first layer is missing."""
     shape = weights.shapes.get(_FIRST_LAYER, ())
     return shape[1] if len(shape) == 4 else None

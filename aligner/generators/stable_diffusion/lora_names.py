@@ -1,4 +1,4 @@
-"""The many ways of naming the matrices of a LoRA, and the weights that they belong to."""
+"""Naming schemes of LoRA files: the role of each tensor, and the weight that it changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from torch import nn
 
 from .original_names import library_motion_name
 
-#: How names end: kohya's scripts, peft, diffusers with layers (two versions) and with processors, as AnimateDiff.
+#: {end of a tensor's name: role}: kohya's scripts, peft, diffusers with layers (two versions), and diffusers with
+#: attention processors, as in AnimateDiff's files.
 _ENDINGS = {
     ".lora_down.weight": "down",
     ".lora_up.weight": "up",
@@ -31,7 +32,7 @@ _UNSUPPORTED = {
     "lora_magnitude_vector": "DoRA",
     "oft_": "OFT",
     "boft_": "BOFT",
-    "base_model.model.": "LoRA in peft's own layout, whose scale stands in another file",
+    "base_model.model.": "LoRA in peft's own layout, whose scale is in another file",
 }
 
 _SDXL = (
@@ -45,7 +46,10 @@ _SDXL = (
 
 
 def split(name: str) -> tuple[str, str] | None:
-    """(address, role) of one tensor, the role being down, up, mid or alpha; None for what is no part of a LoRA."""
+    """(address, role) of a tensor; None if it is no part of a LoRA.
+
+    The address names the changed layer, see `addresses`. The role is "down", "up", "mid" or "alpha".
+    """
     for ending, role in _ENDINGS.items():
         if name.endswith(ending):
             return _address(name.removesuffix(ending)), role
@@ -53,16 +57,16 @@ def split(name: str) -> tuple[str, str] | None:
 
 
 def addresses(networks: Mapping[str, nn.Module]) -> dict[str, tuple[str, str]]:
-    """{address: (component, name of the weight)} of all matrices and kernels that a LoRA may change.
+    """{address: (component, name of the weight)} for all matrices and kernels that a LoRA can change.
 
-    Each has an address with dots, as diffusers spells it, and one with kohya's underscores.
+    Each weight has an address with dots, as in diffusers, and one with underscores, as in kohya's scripts.
     """
     found = {}
     for name in _matrices(networks["unet"]):
         layer = name.removesuffix(".weight")
         found[f"unet.{layer}"] = found["lora_unet_" + layer.replace(".", "_")] = "unet", name
     for name in _matrices(networks["text_encoder"]):
-        # Versions of transformers differ in whether there is a level called text_model.
+        # The level text_model exists only in some versions of transformers.
         short = name.removesuffix(".weight").removeprefix("text_model.")
         for layer in (short, f"text_model.{short}"):
             found[f"text_encoder.{layer}"] = found["lora_te_" + layer.replace(".", "_")] = "text_encoder", name
@@ -70,11 +74,12 @@ def addresses(networks: Mapping[str, nn.Module]) -> dict[str, tuple[str, str]]:
 
 
 def unsupported_kind(names: list[str]) -> str | None:
-    """What a file holds that is similar to LoRA, in words; None if nothing of that sort."""
+    """The name of a variant of LoRA that is not supported; None if the file holds none."""
     return next((kind for part, kind in _UNSUPPORTED.items() if any(part in name for name in names)), None)
 
 
 def is_for_sdxl(names: list[str]) -> bool:
+    """Whether some tensor belongs to a LoRA for SDXL."""
     return any(name.startswith(_SDXL) for name in names)
 
 
@@ -84,10 +89,12 @@ def is_motion(name: str) -> bool:
 
 
 def _matrices(network: nn.Module) -> list[str]:
+    """The names of the weights with at least two axes."""
     return [name for name, tensor in network.named_parameters() if name.endswith(".weight") and tensor.ndim >= 2]
 
 
 def _address(layer: str) -> str:
+    """The address of a layer as `addresses` spells it."""
     if layer.startswith("lora_"):
         return layer
     layer = library_motion_name(layer.removeprefix("module.")).replace(".processor.", ".")
@@ -99,7 +106,7 @@ def _address(layer: str) -> str:
 
 
 def _text_address(layer: str) -> str:
-    """Early versions of diffusers named CLIP's projections like those of the U-Net."""
+    """The address of a layer of the text encoder. Early versions of diffusers used the U-Net's projection names."""
     for ours, theirs in {".q_proj": ".to_q", ".k_proj": ".to_k", ".v_proj": ".to_v", ".out_proj": ".to_out.0"}.items():
         if layer.endswith(theirs):
             return layer.removesuffix(theirs) + ours

@@ -1,4 +1,4 @@
-"""AnimateDiff's motion modules, from an original file or a folder of diffusers, and into a U-Net."""
+"""AnimateDiff's motion modules: loaded from an original file or a diffusers folder into a U-Net, and saved."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -29,13 +30,14 @@ class MotionFile:
 
     def __init__(self, weights: WeightFile):
         require_kind(weights, MOTION)
-        # Saved from a model that was trained on several GPUs, all names begin with "module.".
+        # Files from training on several GPUs have names that begin with "module.".
         self.path, self.weights = weights.path, weights.renamed(lambda name: name.removeprefix("module."))
         self.config = _config(self.weights)
 
     def require(self, unet: nn.Module) -> None:
-        """Check that the file holds exactly the motion modules of a UNetMotionModel. Raises CheckpointError."""
-        state, wanted = unet.state_dict(), {}
+        """Check that the file holds exactly the motion modules of a UNetMotionModel. Raises CheckpointError if not."""
+        state: dict[str, torch.Tensor] = unet.state_dict()
+        wanted: dict[str, tuple[int, ...]] = {}
         for name, original in original_motion_names(unet).items():
             wanted[original] = tuple(state[name].shape)
             if copy := same_positions(original):
@@ -43,20 +45,23 @@ class MotionFile:
         require_same(self.weights, wanted, kind=MOTION, parts="motion modules")
 
     def fill(self, unet: nn.Module, *, dtype: torch.dtype, device: torch.device | str) -> None:
-        """Read the motion modules into an empty UNetMotionModel."""
+        """Load the motion modules into an empty UNetMotionModel.
+
+        Raises CheckpointError if the two copies of a table of positions differ, which diffusers cannot represent.
+        """
         names = original_motion_names(unet)
         fill(unet, names, self.weights, dtype=dtype, device=device)
         for name, original in names.items():
             copy = same_positions(original)
             if copy and not torch.equal(self.weights.take(copy).to(device, dtype), unet.get_buffer(name)):
                 raise CheckpointError(
-                    f"{self.path}: {copy} differs from {original}. Such a motion module cannot be "
-                    "used; choose another one."
+                    f"{self.path}: {copy} differs from {original}, which is not supported. "
+                    "Choose another motion module."
                 )
 
 
 class MotionFolder:
-    """A folder that holds a MotionAdapter of diffusers."""
+    """A folder with a MotionAdapter of diffusers, whose config has been read but not its weights."""
 
     def __init__(self, folder: Path):
         if (folder / "model_index.json").is_file():
@@ -72,10 +77,10 @@ class MotionFolder:
             raise CheckpointError(f"{folder} holds a {found}, not a MotionAdapter. Choose another folder.")
 
     def require(self, unet: nn.Module) -> None:
-        """The weights are compared with the config while they are read, by `load_component`."""
+        """Does nothing: `fill` checks the weights, because `load_component` compares them with the config."""
 
     def fill(self, unet: nn.Module, *, dtype: torch.dtype, device: torch.device | str) -> None:
-        """Read the motion modules into an empty UNetMotionModel. Raises CheckpointError as `load_component` does."""
+        """Load the motion modules into an empty UNetMotionModel. Raises CheckpointError as `load_component` does."""
         from diffusers import MotionAdapter
 
         state = load_component(MotionAdapter, self.path.parent, self.path.name, dtype, "cpu").state_dict()
@@ -84,7 +89,7 @@ class MotionFolder:
 
 @contextmanager
 def open_motion(path: Path) -> Iterator[MotionFile | MotionFolder]:
-    """Raises CheckpointError for missing, damaged or unsafe files and for what is no motion module."""
+    """Open a motion module. Raises CheckpointError if it is missing, damaged, unsafe or something else."""
     if path.is_dir():
         yield MotionFolder(path)
     else:
@@ -92,28 +97,29 @@ def open_motion(path: Path) -> Iterator[MotionFile | MotionFolder]:
             yield MotionFile(weights)
 
 
-def with_motion(unet: nn.Module, motion: MotionFile | MotionFolder) -> nn.Module:
-    """An empty UNetMotionModel for an empty UNet2DConditionModel.
+def with_motion(unet: Any, motion: MotionFile | MotionFolder) -> nn.Module:
+    """The empty UNetMotionModel of an empty UNet2DConditionModel and motion modules.
 
-    Raises CheckpointError if the motion modules were made for a U-Net of other sizes.
+    Raises CheckpointError if the motion modules are made for a U-Net of other sizes.
     """
     from diffusers import MotionAdapter, UNetMotionModel
 
-    # An original file does not tell the group size of its norms: they are those of the U-Net.
+    # Original files do not state the number of groups of the norms. It is that of the U-Net.
     config = {"motion_norm_num_groups": unet.config["norm_num_groups"], **motion.config}
-    adapter = empty_network(MotionAdapter, config, motion.path)
+    adapter: Any = empty_network(MotionAdapter, config, motion.path)
     _require_fit(motion.path, adapter.config, unet.config)
     with torch.device("meta"):
         return UNetMotionModel.from_unet2d(unet, adapter, load_weights=False)
 
 
 def save_motion_module(path: str | os.PathLike, motion: nn.Module) -> None:
-    """Write the motion modules of a MotionAdapter as one file with AnimateDiff's names.
+    """Write the motion modules of a MotionAdapter to one file with AnimateDiff's names.
 
-    As .safetensors it carries their sizes in its metadata; under any other suffix it is torch.save's, and the number
-    of attention heads is taken to be the published modules' 8.
+    A .safetensors file stores their sizes in its metadata. A file with any other suffix is written by torch.save
+    without sizes; loading it assumes 8 attention heads, as in the published modules.
     """
-    tensors, state = motion.state_dict(), {}
+    tensors: dict[str, torch.Tensor] = motion.state_dict()
+    state: dict[str, torch.Tensor] = {}
     for name, original in original_motion_names(motion).items():
         state[original] = tensors[name]
         if copy := same_positions(original):
@@ -122,17 +128,21 @@ def save_motion_module(path: str | os.PathLike, motion: nn.Module) -> None:
 
 
 def _config(weights: WeightFile) -> dict:
-    """A MotionAdapter's config, from the metadata or else from the names and shapes of the weights."""
+    """The config of the MotionAdapter in a file, from its metadata or else from the names and shapes of its weights.
+
+    Raises CheckpointError if the metadata is damaged or the weights are no motion module.
+    """
     if CONFIG_METADATA in weights.metadata:
         try:
             config = dict(json.loads(weights.metadata[CONFIG_METADATA]))
-            config["block_out_channels"]  # without it the library would assume another model's sizes
+            config["block_out_channels"]  # without it diffusers would use its default sizes
             return config
         except (ValueError, TypeError, KeyError) as error:
             raise CheckpointError(
                 f"{weights.path}: its metadata are damaged ({error!r}). Download it again."
             ) from error
-    shapes, widths = weights.shapes, []
+    shapes = weights.shapes
+    widths: list[int] = []
     while (name := _WIDTH.format(len(widths))) in shapes:
         widths.append(shapes[name][0])
     positions = [shape[1] for name, shape in shapes.items() if name.endswith(".pos_encoder.pe") and len(shape) == 3]
@@ -150,6 +160,7 @@ def _config(weights: WeightFile) -> dict:
 
 
 def _require_fit(path: Path, motion: Mapping, unet: Mapping) -> None:
+    """Raise CheckpointError unless the configs of motion modules and U-Net have the same sizes."""
     if motion["conv_in_channels"]:
         raise CheckpointError(f"{path} is made for PIA, which animates a given picture. Choose another motion module.")
     wanted, found = list(unet["block_out_channels"]), list(motion["block_out_channels"])

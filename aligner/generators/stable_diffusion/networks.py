@@ -1,10 +1,11 @@
-"""The networks of Stable Diffusion 1.5, without weights, and the sizes that describe them."""
+"""The networks of Stable Diffusion 1.5 without weights, and their configs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,7 +14,7 @@ from ...errors import CheckpointError
 
 COMPONENTS = ("unet", "vae", "text_encoder")
 
-#: What of a CLIPTextConfig decides what the network computes; the rest differs between versions of transformers.
+#: The settings of a CLIPTextConfig that change the results; others differ between versions of transformers.
 _TEXT_SETTINGS = (
     "vocab_size",
     "hidden_size",
@@ -31,29 +32,31 @@ _TEXT_SETTINGS = (
 
 
 def published_config(name: str) -> dict:
-    """Stable Diffusion 1.5's config of "unet", "vae", "text_encoder" or "scheduler" as it was published."""
+    """The published config of Stable Diffusion 1.5's "unet", "vae", "text_encoder" or "scheduler"."""
     return json.loads((Path(__file__).parent / "configs" / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def network_class(name: str) -> type[nn.Module]:
-    """The library's class of a component."""
+def network_class(name: str) -> Any:
+    """The class of a component, of diffusers or transformers. name: one of COMPONENTS."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel
 
-    return {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}[name]
+    classes: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel}
+    return classes[name]
 
 
-def empty_network(cls: type[nn.Module], config: Mapping, source: Path) -> nn.Module:
-    """A network of the config's sizes whose weights take no memory: they are on the meta device.
+def empty_network(cls: Any, config: Mapping, source: Path) -> nn.Module:
+    """A network on the meta device, so that its weights take no memory.
 
-    Raises CheckpointError that names the source of a config which describes no such network.
+    cls: a model class of diffusers or transformers. source: of the config, for messages.
+    Raises CheckpointError if the config does not describe such a network.
     """
     try:
         with torch.device("meta"):
             if hasattr(cls, "from_config"):  # of diffusers
                 return cls.from_config(dict(config))
             return cls(cls.config_class(**config))
-    except Exception as error:  # a damaged config makes the libraries fail in every way there is
+    except Exception as error:  # with a damaged config the libraries can raise any exception
         raise CheckpointError(
             f"{source} describes its {cls.__name__} by a config that cannot be used "
             f"({type(error).__name__}: {error}). Download it again."
@@ -61,16 +64,16 @@ def empty_network(cls: type[nn.Module], config: Mapping, source: Path) -> nn.Mod
 
 
 def config_of(network: nn.Module) -> dict:
-    """The sizes of a network as `empty_network` takes them, fit for JSON."""
-    config = network.config
+    """The config of a network for `empty_network`, as a dict that JSON can store."""
+    config: Any = network.config
     if hasattr(config, "to_dict"):  # of transformers
         return {name: getattr(config, name) for name in _TEXT_SETTINGS}
     return {name: value for name, value in config.items() if not name.startswith("_")}
 
 
 def settle(network: nn.Module) -> None:
-    """Compute what is no weight and so is in no file, on the device of the weights."""
+    """Compute the position ids, a buffer that is in no file, on the device of the weights."""
     for module in network.modules():
         if "position_ids" in dict(module.named_buffers(recurse=False)):
-            table = module.position_embedding.weight
-            module.position_ids = torch.arange(len(table), device=table.device)[None]
+            embedding: Any = module.position_embedding
+            module.position_ids = torch.arange(len(embedding.weight), device=embedding.weight.device)[None]

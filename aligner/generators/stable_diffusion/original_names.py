@@ -1,8 +1,9 @@
-"""How the original files of Stable Diffusion 1 and AnimateDiff name the weights that diffusers' models hold."""
+"""The names of weights in the original files of Stable Diffusion 1 and AnimateDiff, and their names in diffusers."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from torch import nn
 
@@ -47,7 +48,7 @@ _MOTION_LAYERS = {
     "norm3": "ff_norm",
     "attn1": "attention_blocks.0",
     "attn2": "attention_blocks.1",
-    # Each attention has its own copy of the same table; diffusers keeps one for both.
+    # The original has one copy of the table of positions per attention; diffusers has one for both.
     "pos_embed": "attention_blocks.0.pos_encoder",
 }
 
@@ -55,7 +56,10 @@ _POSITIONS, _SAME_POSITIONS = ".attention_blocks.0.pos_encoder.pe", ".attention_
 
 
 def original_unet_names(unet: nn.Module) -> dict[str, str]:
-    """{name: original name} of the weights of a UNet2DConditionModel, or of a UNetMotionModel's other than motion."""
+    """{name: original name} of the weights of a UNet2DConditionModel, or of a UNetMotionModel except motion modules.
+
+    Raises AlignerError for weights that the original layout does not have.
+    """
     layers = _unet_layers(unet)
     names = {}
     for name in unet.state_dict():
@@ -69,7 +73,7 @@ def original_unet_names(unet: nn.Module) -> dict[str, str]:
 
 
 def original_vae_names(vae: nn.Module) -> dict[str, str]:
-    """{name: original name} of the weights of an AutoencoderKL."""
+    """{name: original name} of the weights of an AutoencoderKL. Raises AlignerError as `original_unet_names` does."""
     layers = _vae_layers(vae)
     names = {}
     for name in vae.state_dict():
@@ -83,8 +87,10 @@ def original_vae_names(vae: nn.Module) -> dict[str, str]:
 
 
 def original_text_names(text_encoder: nn.Module) -> dict[str, str]:
-    """{name: original name} of the weights of a CLIPTextModel, which only old versions of transformers wrap once more
-    as text_model."""
+    """{name: original name} of the weights of a CLIPTextModel.
+
+    The level text_model exists only in old versions of transformers.
+    """
     return {name: TEXT_PREFIX + name.removeprefix("text_model.") for name in text_encoder.state_dict()}
 
 
@@ -94,31 +100,40 @@ def original_motion_names(model: nn.Module) -> dict[str, str]:
 
 
 def original_motion_name(name: str) -> str:
-    """The original name of one weight of a motion module."""
-    place, inner = re.fullmatch(r"(.*\.motion_modules\.\d+)\.(.*)", name).groups()
-    return f"{place}.temporal_transformer." + ".".join(_MOTION_LAYERS.get(part, part) for part in inner.split("."))
+    """The original name of one weight of a motion module. Raises AlignerError for other weights."""
+    found = re.fullmatch(r"(.*\.motion_modules\.\d+)\.(.*)", name)
+    if found is None:
+        raise AlignerError(f"{name} is no weight of a motion module.")
+    module, inner = found.groups()
+    return f"{module}.temporal_transformer." + ".".join(_MOTION_LAYERS.get(part, part) for part in inner.split("."))
 
 
 def library_motion_name(original: str) -> str:
-    """The other way round, for names of which only some parts have an original form; positions excepted."""
+    """The name in diffusers of a weight of a motion module; parts without an original form stay unchanged.
+
+    Not for tables of positions.
+    """
     for ours, theirs in _MOTION_LAYERS.items():
         original = original.replace(f".{theirs}.", f".{ours}.")
     return original.replace(".temporal_transformer.", ".")
 
 
 def same_positions(original: str) -> str | None:
-    """The original name of the second copy of a table of positions, given the first's; None for other weights."""
+    """The original name of the second copy of a table of positions, from that of the first; None for other weights."""
     return original.replace(_POSITIONS, _SAME_POSITIONS) if original.endswith(_POSITIONS) else None
 
 
 def original_shape(original: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A weight's shape in an original file: there the VAE's attention is made of 1 x 1 convolutions."""
+    """The shape of a weight in an original file, where the VAE's attention consists of 1 x 1 convolutions.
+
+    shape: in diffusers.
+    """
     is_projection = re.search(r"\.mid\.attn_1\.(q|k|v|proj_out)\.weight$", original)
     return (*shape, 1, 1) if is_projection else tuple(shape)
 
 
-def _unet_layers(unet: nn.Module) -> dict[str, str]:
-    """Where the original's flat lists of blocks have diffusers' nested ones."""
+def _unet_layers(unet: Any) -> dict[str, str]:
+    """{layer: original layer} of a U-Net. The original numbers all blocks in one list; diffusers nests them."""
     layers, place = dict(_UNET_LAYERS), 1
     for b, block in enumerate(unet.down_blocks):
         for k in range(len(block.resnets)):
@@ -143,7 +158,8 @@ def _unet_layers(unet: nn.Module) -> dict[str, str]:
     return layers
 
 
-def _vae_layers(vae: nn.Module) -> dict[str, str]:
+def _vae_layers(vae: Any) -> dict[str, str]:
+    """{layer: original layer} of a VAE."""
     layers = {"quant_conv": "quant_conv", "post_quant_conv": "post_quant_conv"}
     for half in ("encoder", "decoder"):
         layers |= {f"{half}.{name}": f"{half}.{original}" for name, original in _VAE_LAYERS.items()}
@@ -154,7 +170,7 @@ def _vae_layers(vae: nn.Module) -> dict[str, str]:
             f"encoder.down_blocks.{b}.resnets.{k}": f"encoder.down.{b}.block.{k}" for k in range(len(block.resnets))
         }
     for b, block in enumerate(vae.decoder.up_blocks):
-        level = len(vae.decoder.up_blocks) - 1 - b  # counted from the finest one
+        level = len(vae.decoder.up_blocks) - 1 - b  # counted from the finest level
         layers[f"decoder.up_blocks.{b}.upsamplers.0.conv"] = f"decoder.up.{level}.upsample.conv"
         layers |= {
             f"decoder.up_blocks.{b}.resnets.{k}": f"decoder.up.{level}.block.{k}" for k in range(len(block.resnets))
@@ -163,7 +179,7 @@ def _vae_layers(vae: nn.Module) -> dict[str, str]:
 
 
 def _split(name: str, layers: dict[str, str]) -> tuple[str, str, str]:
-    """(layer, its original name, the rest of the name)."""
+    """(layer, its original name, the rest of the name). Raises AlignerError if `layers` has no such layer."""
     parts = name.split(".")
     for length in range(len(parts) - 1, 0, -1):
         layer = ".".join(parts[:length])

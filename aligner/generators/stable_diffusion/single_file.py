@@ -1,4 +1,4 @@
-"""Stable Diffusion 1.5 in one file with the original names: the checkpoints that artists share."""
+"""Stable Diffusion 1.5 from a single file with the original names, the usual form of shared checkpoints."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ CONFIG_METADATA = "stable_diffusion_config"
 _NAMES = {"unet": original_unet_names, "vae": original_vae_names, "text_encoder": original_text_names}
 _PARTS = {UNET_PREFIX: "U-Net", VAE_PREFIX: "VAE", TEXT_PREFIX: "text encoder"}
 
-#: Tensors that checkpoints carry and no network reads: the training's own noise schedule and averaged copy, position
-#: numbers, and CLIP's two weights for comparing text with pictures, as merging tools and ComfyUI save them.
+#: Tensors of checkpoints that the networks do not use: the noise schedule and the averaged copy of training, position
+#: ids, and CLIP's logit scale and text projection, which merging tools and ComfyUI save.
 _UNREAD = re.compile(
     r"(betas|alphas_cumprod(_prev)?|(sqrt|sqrt_one_minus|log_one_minus|sqrt_recip|sqrt_recipm1)_alphas_cumprod"
     r"|posterior_variance|posterior_log_variance_clipped|posterior_mean_coef[12]"
@@ -43,12 +43,12 @@ _UNREAD = re.compile(
     r"|cond_stage_model\.(logit_scale|text_projection(\.weight)?|transformer\.text_projection(\.weight)?))"
 )
 
-#: Some checkpoints (NovelAI's and what was merged with it) leave one level of the text encoder's names out.
+#: Some checkpoints (NovelAI's and models merged with it) omit the level text_model in the text encoder's names.
 _SHORT_TEXT_NAME = re.compile(r"cond_stage_model\.transformer\.(?!text_model\.)")
 
 
 class SingleFile:
-    """An open checkpoint: what it describes, before its weights are read."""
+    """An open checkpoint whose names, shapes and metadata have been read, but not its weights."""
 
     def __init__(self, weights: WeightFile):
         require_kind(weights, BASE)
@@ -57,17 +57,21 @@ class SingleFile:
         self.scheduler_config = published_config("scheduler")
 
     def tokenizer(self):
+        """CLIP's tokenizer; checkpoints contain none."""
         return clip_tokenizer()
 
     def require(self, networks: Mapping[str, nn.Module]) -> None:
-        """Check that the file holds exactly these networks, motion modules aside. Raises CheckpointError."""
+        """Check that the file holds exactly the weights of these networks, except motion modules.
+
+        Raises CheckpointError if not.
+        """
         for prefix, part in _PARTS.items():
             if not any(name.startswith(prefix) for name in self.weights.shapes):
                 raise CheckpointError(
                     f"{self.path} holds no {part}. Choose a full checkpoint of Stable Diffusion 1.5, "
                     "with U-Net, VAE and text encoder."
                 )
-        wanted = {}
+        wanted: dict[str, tuple[int, ...]] = {}
         for name, network in networks.items():
             shapes = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
             wanted |= {
@@ -78,27 +82,29 @@ class SingleFile:
         )
 
     def fill(self, name: str, network: nn.Module, *, dtype: torch.dtype, device: torch.device | str) -> None:
-        """Read the weights of one component into its empty network."""
+        """Load the weights of one component into its empty network."""
         fill(network, _NAMES[name](network), self.weights, dtype=dtype, device=device)
         settle(network)
 
 
 @contextmanager
 def open_single_file(path: Path) -> Iterator[SingleFile]:
-    """Raises CheckpointError for a missing, damaged or unsafe file and for one that holds another model."""
+    """Open a checkpoint. Raises CheckpointError if it is missing, damaged, unsafe or another model."""
     with open_weights(path) as weights:
         yield SingleFile(weights)
 
 
 def save_single_file(path: str | os.PathLike, unet: nn.Module, vae: nn.Module, text_encoder: nn.Module) -> None:
-    """Write one file with the original names; as .safetensors it carries the networks' sizes in its metadata.
+    """Write the networks to one file with the original names.
 
-    unet: a UNet2DConditionModel, or a UNetMotionModel, whose motion modules are left out. Under any other suffix the
-    file is torch.save's, and only Stable Diffusion 1.5's own sizes can be loaded from it.
+    A .safetensors file stores the networks' sizes in its metadata. A file with any other suffix is written by
+    torch.save without sizes and can be loaded only if the networks have Stable Diffusion 1.5's sizes.
+
+    unet: a UNet2DConditionModel, or a UNetMotionModel, whose motion modules are left out.
     """
     networks = dict(zip(COMPONENTS, (unet, vae, text_encoder)))
     configs = {name: config_of(network) for name, network in networks.items()}
-    state = {}
+    state: dict[str, torch.Tensor] = {}
     for name, network in networks.items():
         tensors = network.state_dict()
         state |= {
@@ -109,11 +115,12 @@ def save_single_file(path: str | os.PathLike, unet: nn.Module, vae: nn.Module, t
 
 
 def _usual_name(name: str) -> str | None:
+    """The usual original name of a tensor; None for tensors that no network uses."""
     return None if _UNREAD.fullmatch(name) else _SHORT_TEXT_NAME.sub(TEXT_PREFIX, name)
 
 
 def _configs(weights: WeightFile) -> dict[str, dict]:
-    """The sizes in the file's metadata, or else Stable Diffusion 1.5's."""
+    """The configs in the file's metadata, or else Stable Diffusion 1.5's. Raises CheckpointError if damaged."""
     if CONFIG_METADATA not in weights.metadata:
         return {name: published_config(name) for name in COMPONENTS}
     try:

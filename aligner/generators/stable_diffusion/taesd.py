@@ -1,9 +1,10 @@
-"""TAESD, a tiny decoder for latents of Stable Diffusion 1: an approximation of its VAE at a fraction of the cost."""
+"""TAESD, a tiny decoder for latents of Stable Diffusion 1 that approximates its VAE at a fraction of the cost."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,11 +22,11 @@ KIND = "TAESD's decoder"
 def load_taesd(
     path: str | Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> nn.Module:
-    """A network that turns latents as the U-Net knows them, (n, 4, h, w), into pictures in -1..1.
+    """Load TAESD's decoder: it maps latents (n, 4, h, w), scaled as for the U-Net, to pictures in -1..1.
 
     path: taesd_decoder.safetensors or .pth, or a folder of diffusers with an AutoencoderTiny. TAESD for SDXL has the
-    same names and shapes and cannot be told from it; its pictures are wrong.
-    Raises CheckpointError for a file that holds anything else.
+    same names and shapes, so that it is not detected; its pictures are wrong.
+    Raises CheckpointError if the file is missing, damaged, unsafe or something else.
     """
     path = Path(path)
     if path.is_dir():
@@ -42,7 +43,7 @@ def load_taesd(
 
 
 def save_taesd(path: str | os.PathLike, decoder: nn.Module) -> None:
-    """Write a decoder with the original names, as .safetensors or, under any other suffix, as torch.save does."""
+    """Write a decoder with the original names, as .safetensors or, with any other suffix, with torch.save."""
     save_weights(path, {_original_name(name): tensor for name, tensor in decoder.state_dict().items()}, {})
 
 
@@ -56,16 +57,18 @@ def _from_folder(folder: Path, dtype: torch.dtype, device: torch.device | str) -
             "as madebyollin/taesd."
         )
     folder = folder.absolute()
-    return load_component(AutoencoderTiny, folder.parent, folder.name, dtype, device).decoder
+    autoencoder: Any = load_component(AutoencoderTiny, folder.parent, folder.name, dtype, device)
+    return autoencoder.decoder
 
 
 def _empty_decoder(path: Path) -> nn.Module:
     from diffusers import AutoencoderTiny
 
-    return empty_network(AutoencoderTiny, {}, path).decoder
+    autoencoder: Any = empty_network(AutoencoderTiny, {}, path)
+    return autoencoder.decoder
 
 
 def _original_name(name: str) -> str:
-    """layers.0.weight -> 1.weight: the original counts the clamp, which has no weights, as its first layer."""
+    """layers.0.weight -> 1.weight: in the original the clamp, which has no weights, is layer 0."""
     _, layer, rest = name.split(".", 2)
     return f"{int(layer) + 1}.{rest}"

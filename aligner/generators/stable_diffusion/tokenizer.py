@@ -1,4 +1,4 @@
-"""CLIP's tokenizer as Stable Diffusion uses it: ids of openai/clip-vit-large-patch14, padded to 77 with the end."""
+"""The tokenizer of Stable Diffusion: that of openai/clip-vit-large-patch14, which pads to 77 with the end token."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def clip_tokenizer():
 
 
 def write_tokenizer(folder: str | os.PathLike) -> None:
-    """Write vocab.json, merges.txt and tokenizer_config.json, from which CLIPTokenizer.from_pretrained loads.
+    """Write vocab.json, merges.txt and tokenizer_config.json for CLIPTokenizer.from_pretrained.
 
-    The vocabulary is the one that open_clip brings with it; it only calls the two special tokens by other names.
+    The vocabulary comes from open_clip, where only the two special tokens have other names.
     """
     from open_clip.tokenizer import SimpleTokenizer
 
