@@ -90,7 +90,7 @@ class Captioner(nn.Module):
         return self._answer("audio", sound, instruction, longest, on_token, audio=sound, sampling_rate=rate)
 
     def _answer(self, kind: str, what, instruction: str, longest: int, on_token: Callable[[], None], **given) -> str:
-        """The generated text. kind: "image" or "audio" in chat templates. what: the input. given: for the processor."""
+        """The generated text. kind: "image" or "audio". what: the input. given: arguments of the processor."""
         if getattr(self.processor, "chat_template", None):
             asked = [{"role": "user", "content": [{"type": kind, kind: what}, {"type": "text", "text": instruction}]}]
             given["text"] = self.processor.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)

@@ -38,6 +38,19 @@ class Setting:
         return replace(self, **changes)
 
 
+# Loading
+
+LORA_STRENGTH = Setting(
+    "lora_strength",
+    1.0,
+    "Strength of the LoRA. 1 is the strength that it was trained for. 0 leaves it out. Below 0 its effect is reversed.",
+    low=-10.0,
+    high=10.0,
+    step=0.05,
+)
+MOTION_LORA_STRENGTH = LORA_STRENGTH.having(name="motion_lora_strength")
+ADDED_LORA_STRENGTH = LORA_STRENGTH.having(name="strength")
+
 # Sampling
 
 PROMPT = Setting("prompt", "", "The text that the generator follows.", lines=True)
@@ -64,6 +77,13 @@ VIDEO_CFG = AUDIO_CFG.having(
     default=7.5,
     description="Scale of classifier-free guidance: how closely the frames follow their prompt. 7.5 is usual. At 1 or "
     "less the negative prompt has no effect and a step takes half the time.",
+)
+LENGTH = Setting(
+    "length",
+    "same as video",
+    "same as video: the sound is exactly as long as the video among the conditions. seconds: the sound is as long as the "
+    "setting seconds says. A connected latent keeps its own length.",
+    choices=("same as video", "seconds"),
 )
 SECONDS = Setting("seconds", 5.0, "Length of the sound.", low=0.01, high=3600.0, step=0.01, unit="seconds")
 VARIATIONS = Setting(
@@ -153,6 +173,36 @@ PAIR_WEIGHT = Setting(
     high=10.0,
     step=0.05,
 )
+GUIDED = Setting(
+    "guided",
+    True,
+    "On: conditions steer the result. Off: the result is sampled without guidance and only scored, to compare runs of the "
+    "same seed.",
+)
+
+# Inpainting: which seconds of a latent are made anew
+
+MASK_START = Setting(
+    "start", 0.0, "Start of the part that is made anew.", low=0.0, high=3600.0, step=0.01, unit="seconds"
+)
+MASK_END = MASK_START.having(name="end", default=1.0, description="End of the part that is made anew.")
+FADE = MASK_START.having(
+    name="fade", default=0.1, description="Length of the blend of old and new on either side.", high=60.0
+)
+LATENT_FPS = FPS.having(
+    description="Frames per second of a video's latent, as in its sampler. The latent of a sound holds its own rate."
+)
+MASK = (MASK_START, MASK_END, FADE, LATENT_FPS)
+
+# Captions
+
+INSTRUCTION = Setting(
+    "instruction",
+    "Describe what can be seen and heard here in one short sentence.",
+    "The request to models that follow instructions. Other models ignore it.",
+    lines=True,
+)
+LONGEST = Setting("longest", 40, "The most tokens of the caption.", low=1, high=1000, step=1, unit="tokens")
 
 # Conditions
 
@@ -167,6 +217,50 @@ WEIGHT = Setting(
 CONDITION_FPS = FPS.having(
     default=24.0, description="Frames per second of a batch of images. Get Video Components reports it."
 )
+STREAMS = Setting(
+    "streams",
+    "all",
+    "Which generated streams the condition steers: all, or only the video or the audio of a joint run.",
+    choices=("all", "video", "audio"),
+)
+
+# Conditions: when they count
+
+SOURCE_START = Setting(
+    "source_start",
+    0.0,
+    "Start of the part of the recording that steers.",
+    low=0.0,
+    high=3600.0,
+    step=0.01,
+    unit="seconds",
+)
+SOURCE_END = SOURCE_START.having(
+    name="source_end", description="End of the part of the recording that steers. 0 is the end of the recording."
+)
+TARGET_START = SOURCE_START.having(name="start", description="Start of the part of the result that is steered.")
+TARGET_END = SOURCE_START.having(
+    name="end", description="End of the part of the result that is steered. 0 is the end of the result."
+)
+STRENGTH = Setting(
+    "strength",
+    "",
+    "A curve over the seconds of the result that multiplies the weight. It is written as points such as 0: 1, 2: 0.5. "
+    "Straight lines join them. Empty: 1 everywhere.",
+    lines=True,
+)
+SCHEDULE = Setting(
+    "schedule",
+    "",
+    "A curve over denoising that multiplies the weight. 0 is the beginning of denoising and 1 its end: 0: 1, 1: 0 fades "
+    "out. The search reads it at the moment of its choice. Empty: 1 throughout.",
+    lines=True,
+)
+TIMELINE = (SOURCE_START, SOURCE_END, TARGET_START, TARGET_END, STRENGTH, SCHEDULE)
+
+# Scoring
+
+SCORED_FPS = FPS.having(description="Frames per second of the videos.")
 
 # Guidance: what is compared
 
@@ -180,8 +274,8 @@ COMPARE = Setting(
 CLIPS = Setting(
     "clips",
     "short",
-    "How recordings are cut into clips. short: every half second, which tells moments apart. released: every second, as "
-    "in the authors' code. upstream: 5 clips of video and 3 of sound, 2 s each, as in ImageBind's code.",
+    "How recordings are cut into clips. short: every half second, which tells moments apart. released: every second, "
+    "as in the authors' code. upstream: 5 clips of video and 3 of sound, 2 s each, as in ImageBind's code.",
     choices=("short", "released", "upstream"),
 )
 TEXT_WEIGHT = Setting(
@@ -255,8 +349,8 @@ AUDIO_PROMPT_RATE = Setting(
 VIDEO_PROMPT_RATE = AUDIO_PROMPT_RATE.having(
     name="video_prompt_rate",
     default=0.01,
-    description="Learning rate of the prompt embedding of a video or picture (guided prompt tuning). The paper gives no "
-    "figure. 0 is off, which is faster and needs less memory.",
+    description="Learning rate of the prompt embedding of a video or picture (guided prompt tuning). The paper gives "
+    "no figure. 0 is off, which is faster and needs less memory.",
 )
 INNER_STEPS = Setting(
     "inner_steps", 1, "Updates per denoising step. More follow the conditions closer and take longer.", 1, 20, 1

@@ -70,7 +70,7 @@ def _video_to_audio(seed: int, binder: Binder, judge: Judge, output: Path, curve
     heard = [names(judge, result.signals["audio"])[0] for result in (unguided, guided)]
     print(
         f"   ImageBind's cosine with the clip: {before:+.2f} unguided, {after:+.2f} guided. "
-        f" A judge that guidance never sees hears: {heard[0]} unguided, {heard[1]} guided.\n"
+        f"A judge that guidance never sees hears: {heard[0]} unguided, {heard[1]} guided.\n"
         f"   Wrote {output} and {curve}.\n"
     )
 

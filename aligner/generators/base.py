@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ..timing.intervals import Interval
-from .signals import Signal
+from .signals import Frames, LatentFrames, Signal, Sound
 
 #: A network of diffusers or transformers, whose configs and calls have no types.
 Network = Any
@@ -60,14 +60,23 @@ class Denoiser(Protocol):
     denoising step, 0 to steps - 1. At a step that is not a stream's own, `predict`, `x0` and `step` leave that stream
     out; every stream takes part in step 0. Latents may be given without one of the groups of coupled streams: then
     that group is left out as well. The third dimension of every latent is time.
-
-    coupled_streams: the streams, grouped by dependence: those of a group influence each other.
     """
 
-    streams: tuple[str, ...]
-    coupled_streams: tuple[tuple[str, ...], ...]
-    steps: int
-    device: torch.device
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The names of the streams that it owns."""
+
+    @property
+    def coupled_streams(self) -> tuple[tuple[str, ...], ...]:
+        """The streams, grouped by dependence: those of a group influence each other."""
+
+    @property
+    def steps(self) -> int:
+        """How many denoising steps are taken."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where latents and prompts are."""
 
     def active_streams(self, index: int) -> tuple[str, ...]:
         """The streams that take a step at an index."""
@@ -98,16 +107,17 @@ class Denoiser(Protocol):
 
 
 class Renderer(Protocol):
-    """What looks at results: how long they last, how they are divided, and what they look and sound like.
+    """What looks at results: how long they last, how they are divided, and what they look and sound like."""
 
-    segments: the intervals that are far enough from each other to be chosen one by one, in order; one for a short
-    result.
-    """
+    @property
+    def seconds(self) -> Fraction:
+        """Length of the result."""
 
-    seconds: Fraction
-    segments: tuple[Interval, ...]
+    @property
+    def segments(self) -> tuple[Interval, ...]:
+        """The intervals that are far enough apart to be chosen one by one, in order; one for a short result."""
 
-    def render(self, clean: Streams) -> dict[str, Signal]:
+    def render(self, clean: Streams) -> Mapping[str, Signal]:
         """Clean latents as sound and frames, differentiable."""
 
 
@@ -136,12 +146,18 @@ class AudioGenerator(Generator, Protocol):
 
     samples: int
 
+    def render(self, clean: Streams) -> Mapping[str, Sound]:
+        """A clean latent as sound."""
+
 
 class VideoGenerator(Generator, Protocol):
     """A generator of the stream "video". frames, fps: those asked for."""
 
     frames: int
     fps: Fraction
+
+    def render(self, clean: Streams) -> Mapping[str, Frames | LatentFrames]:
+        """A clean latent as frames."""
 
 
 class AudioModel(Protocol):

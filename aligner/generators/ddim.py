@@ -109,7 +109,7 @@ class DDIMDenoiser(ABC, Generic[Model]):
         return {self.stream: self.model.encode_prompts(prompts)}
 
     def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
-        """Gaussian noise, or where denoise is below 1 the noisy clean latent (eq. 2). Raises AlignerError without one."""
+        """Gaussian noise; with denoise below 1 the noisy clean latent (eq. 2). Raises AlignerError without one."""
         noise = torch.stack(
             [torch.randn(self.shape, generator=generator, device=generator.device) for generator in generators]
         )

@@ -1,4 +1,4 @@
-"""Prompt embeddings from and to files: what guided prompt tuning found, to be used again."""
+"""Tuned prompts: the embeddings that guided prompt tuning found, to and from files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TEXT_METADATA = "text:"
 
 @dataclass(frozen=True)
 class TunedPrompt:
-    """Prompt embeddings by stream, (1, ...) each in the space of the generator they were tuned for, and their texts."""
+    """Prompt embeddings by stream, (1, ...) in the space of their generator, and the texts that they started from."""
 
     embeddings: Streams
     texts: Mapping[str, str]
 
     def require_streams(self, streams: tuple[str, ...]) -> TunedPrompt:
-        """The same; raises AlignerError if it was tuned for none of these streams."""
+        """Return it. Raises AlignerError if it was tuned for none of these streams."""
         if not set(self.embeddings) & set(streams):
             raise AlignerError(
                 f"This tuned prompt is for {' and '.join(self.embeddings)}, but "
@@ -34,9 +34,9 @@ class TunedPrompt:
         return self
 
     def for_streams(self, streams: tuple[str, ...], like: Streams) -> Streams:
-        """The embeddings of these streams; prompts of `like` where none was tuned.
+        """The embeddings of these streams, and those of `like` where none was tuned.
 
-        Raises AlignerError if no stream fits, or one was tuned for a generator with another prompt space.
+        Raises AlignerError if no stream fits, or where the generator has another prompt space.
         """
         self.require_streams(streams)
         fitting = {name: tensor for name, tensor in self.embeddings.items() if name in streams}

@@ -1,4 +1,4 @@
-"""Long recordings in overlapping windows (MultiDiffusion, arXiv 2302.08113): memory that does not grow with length."""
+"""Overlapping windows (MultiDiffusion, arXiv 2302.08113): long results in memory that does not grow with their length."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..tensors.checkpointing import recomputed
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of `length` frames, of which neighbours share `overlap` or more. Raises AlignerError if they cannot."""
+    """Windows of `length` frames that overlap by at least `overlap`. Raises AlignerError if they cannot."""
 
     length: int
     overlap: int
@@ -24,11 +24,11 @@ class Windows:
             raise AlignerError(f"Windows of {self.length} frames cannot overlap by {self.overlap}. Make them longer.")
 
     def scaled(self, factor: int) -> Windows:
-        """The same windows over `factor` frames for each of these."""
+        """The same windows where each frame becomes `factor` frames."""
         return Windows(self.length * factor, self.overlap * factor)
 
     def spans(self, count: int) -> list[tuple[int, int]]:
-        """Start and end of the windows over `count` frames, evenly spread; one where they all fit into it."""
+        """Start and end of the windows over `count` frames, evenly spread; one window where all frames fit into it."""
         if count <= self.length:
             return [(0, count)]
         gaps = math.ceil((count - self.length) / (self.length - self.overlap))
@@ -36,7 +36,7 @@ class Windows:
         return [(start, start + self.length) for start in starts]
 
     def segments(self, count: int) -> list[tuple[int, int]]:
-        """The same frames without overlap: neighbours part in the middle of what they share."""
+        """The windows without overlap: neighbours are divided in the middle of what they share."""
         spans = self.spans(count)
         edges = [0, *((start + end) // 2 for (_, end), (start, _) in zip(spans, spans[1:])), count]
         return list(zip(edges, edges[1:]))
@@ -50,10 +50,10 @@ class Windows:
         result_axis: int | None = None,
         scale: int = 1,
     ) -> torch.Tensor:
-        """function of every window, faded into each other where they overlap.
+        """Apply a function to every window and fade the results into each other where windows overlap.
 
-        axis, result_axis: of time in what the function takes and gives. scale: how many frames it gives for one; of
-        more than that the end is cut. In a backward pass one window at a time is there.
+        axis, result_axis: the axes of time in its argument and result. scale: result frames per frame; a longer result
+        is cut at its end. The backward pass recomputes one window at a time.
         """
         result_axis, count = axis if result_axis is None else result_axis, whole.shape[axis]
         spans = self.spans(count)
@@ -72,11 +72,11 @@ class Windows:
         return total
 
     def _shares(self, count: int, scale: int) -> list[torch.Tensor]:
-        """What each window contributes to its frames; all windows together contribute 1 to every frame."""
+        """The share of each window in its frames; the shares of a frame sum to 1."""
         ramps = []
         for start, end in self.spans(count):
             rising = torch.arange(1, (end - start) * scale + 1) / (self.overlap * scale)
-            # The ends of the whole are nobody else's.
+            # At the ends of the whole there is no neighbour to fade into.
             fading = torch.minimum(rising if start else torch.ones(1), rising.flip(0) if end < count else torch.ones(1))
             ramps.append(fading.clamp(max=1).expand((end - start) * scale))
         total = torch.zeros(count * scale)

@@ -18,8 +18,8 @@ def mean_distance(
 ) -> torch.Tensor:
     """Distance of the means over clips: (B, S, D) and (B or 1, S', D) -> (B,). The paper's comparison.
 
-    strengths, other_strengths: (S,) and (S',), the weights of the clips of x and y on their device, not all 0. None: all
-    alike.
+    strengths, other_strengths: (S,) and (S',), the weights of the clips of x and y on their device, not all 0. None:
+    all alike.
     """
     return cosine_distance(x.mean(strengths), y.mean(other_strengths))
 

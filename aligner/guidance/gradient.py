@@ -124,7 +124,7 @@ class Gradient(Rule):
                 "there, or widen the window."
             )
 
-    def _look(self, run: Run, clean: Streams, index: int) -> tuple[dict[str, Signal], Alignment]:
+    def _look(self, run: Run, clean: Streams, index: int) -> tuple[Mapping[str, Signal], Alignment]:
         """Render a clean estimate and compare it: the loss of eq. 14 to 16."""
         rendered = run.render(clean)
         return rendered, run.objective(self)(rendered, index / run.denoiser.steps)

@@ -67,8 +67,8 @@ class Alignment:
 class Objective:
     """Sum over pairs of weight * F(e_x, e_y): eq. 14 to 16 of the paper, and any other set of pairs.
 
-    embed: from a rendered stream, such as a Signal, to its embedding. conditions: embeddings by label, made once before sampling. spans: by
-    stream the times of the clips that will be compared, in seconds, as far as they are known before.
+    embed: from a rendered stream, such as a Signal, to its embedding. conditions: embeddings by label, made once before
+    sampling. spans: by stream the times of the clips that will be compared, in seconds, as far as they are known.
     """
 
     embed: Callable[[Any], Embedding]

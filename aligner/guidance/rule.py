@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 
@@ -45,7 +46,7 @@ class Step:
     index: int
     passed: float
     clean: Streams
-    rendered: dict[str, Signal] | None = None
+    rendered: Mapping[str, Any] | None = None
     alignment: Alignment | None = None
     tried: Sequence[Alignment] = ()
 
@@ -131,7 +132,7 @@ class Run:
         """What a rule compares."""
         return self.scope.objective(rule)
 
-    def render(self, clean: Streams) -> dict[str, Signal]:
+    def render(self, clean: Streams) -> Mapping[str, Signal]:
         """Clean latents as sound and frames, differentiable."""
         return self.scope.denoiser.render(clean)
 
@@ -152,7 +153,7 @@ class Run:
         self,
         index: int,
         clean: Streams,
-        rendered: dict[str, Signal] | None = None,
+        rendered: Mapping[str, Any] | None = None,
         alignment: Alignment | None = None,
     ) -> None:
         """Report a step. Whatever the callback raises ends the run."""

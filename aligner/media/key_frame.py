@@ -6,12 +6,13 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import AlignerError
+from ..tensors.pixels import unit_range
 
 #: At most this many frames, spread over the video, are compared, with at most this many pixels a side.
 LOOKED_AT, SIDE = 64, 256
 #: A mean squared distance below this, a difference of 5 % of the range, never makes a frame untypical.
 _ALIKE = 0.0025
-_LUMA = (0.299, 0.587, 0.114)
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 
 
@@ -27,7 +28,7 @@ def looked_at(count: int) -> list[int]:
 
 def shrunk(frames: torch.Tensor) -> torch.Tensor:
     """Scale frames (N, 3, H, W), uint8 or floats in 0..1, down to at most SIDE pixels a side; float32 in 0..1."""
-    frames = frames.float() / 255 if frames.dtype == torch.uint8 else frames.float()
+    frames = unit_range(frames).float()
     height, width = frames.shape[-2:]
     scale = min(1.0, SIDE / max(height, width))
     return F.interpolate(frames, size=(max(1, round(height * scale)), max(1, round(width * scale))), mode="area")

@@ -1,4 +1,4 @@
-"""How a recording is cut into clips: arithmetic on times, without pixels or samples."""
+"""Clips: how a recording is cut, as arithmetic on times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import AlignerError
 #: Start and end of a clip in seconds, exact, so that int(start * sample_rate) is the same sample as upstream.
 Span = tuple[Fraction, Fraction]
 
-#: Times this near are the same: rounding in a time stamp must not add a clip or move a frame to another one.
+#: Times closer than this are equal: rounding in a time stamp must not add a clip or move a frame to another clip.
 _SAME_TIME = 1e-6
 
 
@@ -37,11 +37,11 @@ class Cut:
 
 @dataclass(frozen=True)
 class ClipSampling:
-    """How video and sound become clips for ImageBind.
+    """How a binder cuts video and sound into clips.
 
-    frames_per_clip: how many frames the vision tower sees of each clip, from its first to its last. crops:
-    whether frames are squashed to a square, or cut into three squares (left, centre, right, or top, centre,
-    bottom) whose embeddings are averaged.
+    frames_per_clip: frames of each clip that are embedded, evenly spaced from its first to its last. crops: "squash"
+    shrinks frames to a square; "three" cuts three squares (left, centre, right, or top, centre, bottom) and averages
+    their embeddings.
     """
 
     video: Cut
@@ -55,7 +55,7 @@ CLIP_SAMPLINGS = {
     "released": ClipSampling(video=Cut(1.0, None), audio=Cut(1.0, None), frames_per_clip=2, crops="squash"),
     # ImageBind's own data.py.
     "upstream": ClipSampling(video=Cut(2.0, 5), audio=Cut(2.0, 3), frames_per_clip=2, crops="three"),
-    # About as long as an event, so that it is heard in the clip in which it is seen, and not in the next.
+    # About as long as an event: what is seen in a clip is heard in the same clip.
     "short": ClipSampling(video=Cut(0.5, None), audio=Cut(0.5, None), frames_per_clip=2, crops="squash"),
 }
 
@@ -63,8 +63,7 @@ CLIP_SAMPLINGS = {
 def clip_spans(duration: float, clip_seconds: float, count: int) -> list[Span]:
     """`count` clips whose starts lie evenly from 0 to duration - clip_seconds.
 
-    Clips overlap where they must. All start at 0 and reach beyond the end where the recording is shorter than
-    one clip. Raises AlignerError if a number is not positive and finite.
+    Clips overlap where they must. In a recording shorter than one clip all start at 0 and reach beyond its end. Raises AlignerError if a number is not positive and finite.
     """
     for name, value in (("recording", duration), ("clip", clip_seconds)):
         if not (math.isfinite(value) and value > 0):
@@ -75,12 +74,14 @@ def clip_spans(duration: float, clip_seconds: float, count: int) -> list[Span]:
     return [(k * step, k * step + Fraction(clip_seconds)) for k in range(count)]
 
 
-def frame_indices(frame_times: Sequence[float] | torch.Tensor, spans: Sequence[Span], frames_per_clip: int) -> torch.Tensor:
-    """Which frames of a video stand for each clip: (S, frames_per_clip) int64.
+def frame_indices(
+    frame_times: Sequence[float] | torch.Tensor, spans: Sequence[Span], frames_per_clip: int
+) -> torch.Tensor:
+    """The frames of a video that represent each clip: (S, frames_per_clip) int64.
 
-    frame_times: ascending times in seconds at which the frames appear. Of the frames with start <= time < end
-    the first, the last and evenly spaced ones between are taken, repeated where there are too few. A clip in
-    which no frame appears shows the frame that is still on screen.
+    frame_times: ascending times in seconds at which the frames appear. Frames with start <= time < end are taken, evenly
+    spaced from the first to the last and repeated where there are too few. A clip in which no frame appears takes the
+    frame that is still on screen.
 
     Raises AlignerError if there is no frame or the times do not ascend.
     """

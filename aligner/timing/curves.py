@@ -1,4 +1,4 @@
-"""Curves drawn through points: how strong something is, over time or over denoising."""
+"""Curves through points: a strength over time or over denoising."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import AlignerError
 
 @dataclass(frozen=True)
 class Curve:
-    """Straight lines between points (position, strength); level before the first and after the last.
+    """Straight lines between points (position, strength), constant before the first and after the last.
 
     Two points at one position are a jump. Raises AlignerError unless there are points, positions ascend, and every
     number is finite and strengths are 0 or more.
@@ -31,7 +31,7 @@ class Curve:
                 )
 
     def at(self, position: float) -> float:
-        """The strength at a position; at a jump the one that follows."""
+        """The strength at a position; at a jump the strength after it."""
         after = bisect_right(self.points, position, key=lambda point: point[0])
         if after == 0 or after == len(self.points):
             return self.points[max(after - 1, 0)][1]
@@ -41,7 +41,7 @@ class Curve:
     def mean(self, start: float, end: float) -> float:
         """The mean strength between two positions, exactly."""
         edges = [start, *(position for position, _ in self.points if start < position < end), end]
-        # Between two points it is a straight line, whose mean is that of its middle.
+        # Between two points the curve is a straight line, and its mean is its value in the middle.
         area = sum((right - left) * self.at((left + right) / 2) for left, right in zip(edges, edges[1:]))
         return area / (end - start)
 
@@ -56,7 +56,7 @@ ALWAYS = Curve(((0.0, 1.0),))
 
 
 def parse_curve(text: str) -> Curve:
-    """A curve from points "position: strength", separated by commas or lines; from nothing, ALWAYS.
+    """Parse points "position: strength", separated by commas or lines; an empty text is ALWAYS.
 
     Raises AlignerError that names the point that cannot be read.
     """
@@ -71,4 +71,4 @@ def _parsed(point: str) -> tuple[float, float]:
             return float(position), float(strength)
     except ValueError:
         pass
-    raise AlignerError(f"{point.strip()!r} is no point of a curve. Write position: strength, such as 0: 1, 2: 0.5.")
+    raise AlignerError(f"{point.strip()!r} is not a point of a curve. Write position: strength, such as 0: 1, 2: 0.5.")

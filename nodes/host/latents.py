@@ -59,8 +59,7 @@ def mask_of(latent: dict) -> torch.Tensor | None:
 
 def stream_mask(latent: dict | None) -> torch.Tensor | None:
     """The mask of a LATENT in the shape of its stream, (B, 1, T, ...), 1 where it is made anew; None without one."""
-    mask = None if latent is None else mask_of(latent)
-    if mask is None:
+    if latent is None or (mask := mask_of(latent)) is None:
         return None
     if not mask.any():
         raise AlignerError(

@@ -36,7 +36,7 @@ class ManagedModel:
     @classmethod
     def of(cls, model: "ManagedModel | nn.Module") -> "ManagedModel":
         """A managed model as it is; a bare one, such as another pack's node gives, under management."""
-        return model if isinstance(model, cls) else cls(model)
+        return model if isinstance(model, ManagedModel) else cls(model)
 
     @property
     def patcher(self) -> ModelPatcher:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ...aligner.generators.animatediff import STREAM as VIDEO
 from ...aligner.generators.audioldm import STREAM as AUDIO
-from ...aligner.generators.base import Generator
+from ...aligner.generators.base import AudioGenerator, VideoGenerator
 from ...aligner.guidance.rule import Step
 from ...aligner.media import eight_bit
 from ...aligner.pictures import spectrogram
@@ -37,7 +37,7 @@ class Progress:
         self.bar.update_absolute(round(step.passed * self.steps), self.steps, preview)
 
 
-def sound_picture(denoiser: Generator) -> Callable[[Step], Image.Image]:
+def sound_picture(denoiser: AudioGenerator) -> Callable[[Step], Image.Image]:
     """The spectrogram of the first sample's estimate."""
 
     @torch.no_grad()
@@ -48,7 +48,7 @@ def sound_picture(denoiser: Generator) -> Callable[[Step], Image.Image]:
     return picture
 
 
-def middle_frame(denoiser: Generator) -> Callable[[Step], Image.Image]:
+def middle_frame(denoiser: VideoGenerator) -> Callable[[Step], Image.Image]:
     """The middle frame of the estimate. No other frame is decoded for it."""
 
     def picture(step: Step) -> Image.Image:

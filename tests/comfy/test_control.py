@@ -69,7 +69,7 @@ def test_a_timeline_changes_what_a_condition_asks_for(comfyui: Server) -> None:
     [
         ({"start": 1.5}, "steers 1.5 s to the end, but the result lasts 1 s"),
         ({"start": 0.5, "end": 0.2}, "does not"),
-        ({"strength": "0: loud"}, "'0: loud' is no point of a curve"),
+        ({"strength": "0: loud"}, "'0: loud' is not a point of a curve"),
         ({"schedule": "0: 0"}, "0 everywhere"),
     ],
 )

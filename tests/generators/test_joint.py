@@ -1,22 +1,19 @@
 """Generators stepped side by side: joint video and sound, and what else follows from one loop for all."""
 
-import ast
-import inspect
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 import torch
 
-from aligner import sampling
 from aligner.conditions.condition import Condition
 from aligner.conditions.encoding import text_condition
 from aligner.errors import AlignerError
 from aligner.generation import generate
 from aligner.generators.joint import JointDenoiser
-from aligner.guidance.rule import Guidance
-
-from .reference import joint_released_rule
+from aligner.guidance.gradient import Paper, Released
+from aligner.guidance.rule import Unguided
+from tests.guidance.reference import joint_released_rule
 
 SIDE, FRAMES, FPS = 64, 8, 4
 PAIRS = ["video ~ generated audio", "video ~ text", "audio ~ text"]
@@ -37,30 +34,27 @@ def prompts(denoiser):
     return denoiser.prompts(["a dog barks"])
 
 
-def _guided(denoiser, binder, conditions, seed=0, batch=1, between=1.0, prompts=None, **settings):
-    return generate(
-        denoiser,
-        prompts or denoiser.prompts(["a dog barks"]),
-        seed=seed,
-        batch=batch,
-        binder=binder,
-        conditions=conditions,
-        between=between,
-        guidance=Guidance(**{"rule": "released"} | settings),
-    )
+def _generated(denoiser, binder, conditions, rule, seed=0, prompts=None, **arguments):
+    prompts = prompts or denoiser.prompts(["a dog barks"])
+    return generate(denoiser, prompts, seed=seed, binder=binder, conditions=conditions, rule=rule, **arguments)
 
 
-# --- active_streams -------------------------------------------------------------------------------------------------------
+def _released(**settings):
+    """Without prompt tuning, unless a test asks for it."""
+    return Released(**{"prompt_rates": {}} | settings)
+
+
+# --- side by side ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("video_steps, audio_steps", [(4, 4), (3, 7), (7, 3), (1, 5), (5, 6)])
 def test_unguided_streams_are_what_each_generator_makes_alone(animatediff, audioldm, video_steps, audio_steps):
     together = _together(animatediff, audioldm, video_steps, audio_steps)
     prompts = together.prompts({"video": ["a dog"], "audio": ["a cat, in a very long sentence " * 30]})
-    joint = generate(together, prompts, seed=7)
+    joint = generate(together, prompts, seed=7, rule=Unguided())
     for denoiser in together.denoisers:
         (stream,) = denoiser.streams
-        alone = generate(denoiser, {stream: prompts[stream]}, seed=7)
+        alone = generate(denoiser, {stream: prompts[stream]}, seed=7, rule=Unguided())
         assert torch.equal(joint.latents[stream], alone.latents[stream])
     assert joint.signals["audio"].seconds == joint.signals["video"].seconds == 2
 
@@ -69,24 +63,17 @@ def test_unguided_streams_are_what_each_generator_makes_alone(animatediff, audio
 def test_every_step_of_every_stream_is_taken_once_and_in_order(animatediff, audioldm, steps):
     together, taken = _together(animatediff, audioldm, *steps), {"video": [], "audio": []}
     for index in range(together.steps):
-        active_streams = list(together._turns(index))
-        assert active_streams
-        for denoiser, own in active_streams:
+        turns = list(together._turns(index))
+        assert turns and together.active_streams(index) == tuple(denoiser.streams[0] for denoiser, _ in turns)
+        for denoiser, own in turns:
             taken[denoiser.streams[0]].append(own)
     assert taken == {"video": list(range(steps[0])), "audio": list(range(steps[1]))}
 
 
 def test_a_resting_stream_keeps_its_latent_and_its_estimate(animatediff, audioldm, binder, text_condition):
     together, steps = _together(animatediff, audioldm, video_steps=2, audio_steps=6), []
-    result = generate(
-        together,
-        together.prompts(["a dog"]),
-        seed=0,
-        binder=binder,
-        conditions=[text_condition],
-        guidance=Guidance("released", start=0.0),
-        on_step=steps.append,
-    )
+    rule = _released(start=0.0)
+    result = _generated(together, binder, [text_condition], rule, on_step=steps.append)
     estimates = [step.clean["video"] for step in steps]
     same = [torch.equal(before, after) for before, after in zip(estimates, estimates[1:])]
     assert same == [True, True, False, True, True]
@@ -119,7 +106,7 @@ def test_the_loop_equals_algorithm_1_written_out(exact_animatediff, exact_audiol
     """At 224 pixels a side, where the reference need not squash."""
     together = _together(exact_animatediff, exact_audioldm, 5, 5, side=224, frames=4, fps=2)
     prompts, condition = together.prompts(["a dog barks"]), text_condition(exact_binder, "a dog barks")
-    settings = {"rates": {"video": 0.02, "audio": 0.1}, "prompt_rates": {"video": 0.02}, "start": 0.4}
+    rule = Released(rates={"video": 0.02, "audio": 0.1}, prompt_rates={"video": 0.02}, start=0.4)
     start = together.start([torch.Generator().manual_seed(5)])
     z, y = joint_released_rule(
         exact_animatediff,
@@ -132,11 +119,11 @@ def test_the_loop_equals_algorithm_1_written_out(exact_animatediff, exact_audiol
         steps=5,
         seconds=2,
         shown=[(0, 1), (2, 3)],
-        lr=settings["rates"],
+        lr=rule.rates,
         prompt_lr=0.02,
         first=3,
     )
-    result = _guided(together, exact_binder, [condition], seed=5, prompts=prompts, **settings)
+    result = _generated(together, exact_binder, [condition], rule, seed=5, prompts=prompts)
     for stream in ("video", "audio"):
         torch.testing.assert_close(result.latents[stream], z[stream], atol=1e-6, rtol=0)
     torch.testing.assert_close(result.prompts["video"], y["video"], atol=1e-6, rtol=0)
@@ -147,18 +134,8 @@ def test_the_loop_equals_algorithm_1_written_out(exact_animatediff, exact_audiol
 @pytest.mark.parametrize("steps", [(6, 6), (5, 8)])
 def test_joint_guidance_raises_every_pair_of_the_triangle(animatediff, audioldm, binder, text_condition, steps):
     together = _together(animatediff, audioldm, *steps)
-    settings = {"rates": {"video": 0.05, "audio": 0.1}, "prompt_rates": {"video": 0.02}}
-    unguided = generate(
-        together,
-        together.prompts(["a dog barks"]),
-        seed=0,
-        batch=8,
-        binder=binder,
-        conditions=[text_condition],
-        guidance=Guidance(**{"rule": "released"} | settings),
-        steer=False,
-    )
-    guided = _guided(together, binder, [text_condition], batch=8, **settings)
+    rule = Released(rates={"video": 0.05, "audio": 0.1}, prompt_rates={"video": 0.02})
+    unguided, guided = (_generated(together, binder, [text_condition], each, batch=8) for each in (Unguided(), rule))
     assert list(guided.scores) == PAIRS
     for pair in PAIRS:
         assert (guided.scores[pair] > unguided.scores[pair]).all(), pair
@@ -169,21 +146,22 @@ def test_one_text_per_stream(denoiser, binder):
         replace(text_condition(binder, text), streams=(stream,))
         for text, stream in (("a dog", "video"), ("rain on a roof", "audio"))
     ]
-    assert list(_guided(denoiser, binder, texts).scores) == [PAIRS[0], "video ~ text", "audio ~ text 2"]
+    assert list(_generated(denoiser, binder, texts, _released()).scores) == [PAIRS[0], "video ~ text", "audio ~ text 2"]
 
 
 def test_a_condition_for_a_stream_that_is_not_generated_is_an_error(audioldm, binder, text_condition):
     denoiser = audioldm.denoiser(seconds=1, steps=2)
     with pytest.raises(AlignerError, match="'text' steers video, but audio is generated"):
-        _guided(denoiser, binder, [replace(text_condition, streams=("video",))])
+        _generated(denoiser, binder, [replace(text_condition, streams=("video",))], _released())
 
 
 def test_without_text_the_streams_follow_each_other(denoiser, binder, text_condition):
-    assert list(_guided(denoiser, binder, []).scores) == PAIRS[:1]
-    assert list(_guided(denoiser, binder, [Condition(text_condition.embedding, 0.0)]).scores) == PAIRS[:1]
+    off = Condition(text_condition.embedding, 0.0)
+    for conditions in ([], [off]):
+        assert list(_generated(denoiser, binder, conditions, _released()).scores) == PAIRS[:1]
 
 
-@pytest.mark.parametrize("rule, rate", [("released", 0.05), ("paper", 30.0)])
+@pytest.mark.parametrize("rule, rate", [(Released, 0.05), (Paper, 30.0)])
 @pytest.mark.parametrize("steps", [(2, 3), (3, 2)])
 def test_without_the_pair_of_streams_each_is_steered_as_it_would_be_alone(
     exact_animatediff, exact_audioldm, exact_binder, rule, rate, steps
@@ -191,99 +169,73 @@ def test_without_the_pair_of_streams_each_is_steered_as_it_would_be_alone(
     """A sum of losses has each one's gradient, and a resting stream does not move, whatever the other does."""
     together = _together(exact_animatediff, exact_audioldm, *steps, side=32, frames=2, fps=4)
     condition = text_condition(exact_binder, "a dog")
-    settings = {
-        "rule": rule,
-        "rates": {"video": rate, "audio": rate},
-        "inner_steps": 2,
-        "start": 0.0,
-        "prompt_rates": {"video": 0.02, "audio": 0.01},
-    }
-    joint = _guided(together, exact_binder, [condition], batch=2, between=0.0, **settings)
+    rule = rule(
+        rates={"video": rate, "audio": rate},
+        prompt_rates={"video": 0.02, "audio": 0.01},
+        inner_steps=2,
+        start=0.0,
+    )
+    joint = _generated(together, exact_binder, [condition], rule, batch=2, pair_weight=0.0)
     assert list(joint.scores) == PAIRS[1:]
     for part in together.denoisers:
         (stream,) = part.streams
-        alone = _guided(part, exact_binder, [condition], batch=2, prompts=part.prompts(["a dog barks"]), **settings)
+        alone = _generated(part, exact_binder, [condition], rule, batch=2)
         torch.testing.assert_close(joint.latents[stream], alone.latents[stream], atol=1e-9, rtol=0)
         torch.testing.assert_close(joint.prompts[stream], alone.prompts[stream], atol=1e-9, rtol=0)
 
 
 def test_guiding_only_what_nothing_compares_is_an_error(denoiser, binder, text_condition):
     seen = replace(text_condition, streams=("video",))
-    with pytest.raises(AlignerError, match="would move audio, but compares only video"):
-        _guided(denoiser, binder, [seen], between=0.0, rates={"audio": 0.1})
+    with pytest.raises(AlignerError, match="it moves audio, but compares only video"):
+        _generated(denoiser, binder, [seen], _released(rates={"audio": 0.1}), pair_weight=0.0)
 
 
 def test_guiding_only_what_rests_in_the_window_is_an_error(animatediff, audioldm, binder, text_condition):
     together = _together(animatediff, audioldm, 1, 6)
-    with pytest.raises(AlignerError, match="would move video.* within its window are taken only by audio"):
-        _guided(together, binder, [text_condition], rates={"video": 0.1})
+    with pytest.raises(AlignerError, match="it moves video.* within its window only audio takes steps"):
+        _generated(together, binder, [text_condition], _released(rates={"video": 0.1}))
 
 
 def test_nothing_to_compare_is_an_error(denoiser, binder):
     with pytest.raises(AlignerError, match="nothing to follow"):
-        _guided(denoiser, binder, [], between=0.0)
+        _generated(denoiser, binder, [], _released(), pair_weight=0.0)
 
 
 @pytest.mark.parametrize("still, moving", [("video", "audio"), ("audio", "video")])
 @pytest.mark.parametrize("steps", [(4, 6), (6, 4)])
 def test_a_stream_with_rate_zero_is_left_alone(animatediff, audioldm, binder, text_condition, still, moving, steps):
     together = _together(animatediff, audioldm, *steps)
-    guided = _guided(together, binder, [text_condition], rates={moving: 0.1, still: 0.0}, start=0.0)
-    plain = generate(together, together.prompts(["a dog barks"]), seed=0)
+    rule = _released(rates={moving: 0.1, still: 0.0}, start=0.0)
+    guided, plain = (_generated(together, binder, [text_condition], each) for each in (rule, Unguided()))
     assert torch.equal(guided.latents[still], plain.latents[still])
     assert not torch.equal(guided.latents[moving], plain.latents[moving])
 
 
 def test_each_prompt_has_its_own_rate(denoiser, prompts, binder, text_condition):
-    result = _guided(denoiser, binder, [text_condition], prompt_rates={"video": 0.05}, inner_steps=2)
+    rule = Released(prompt_rates={"video": 0.05}, inner_steps=2)
+    result = _generated(denoiser, binder, [text_condition], rule)
     assert torch.equal(result.prompts["audio"], prompts["audio"])
     assert not torch.equal(result.prompts["video"], prompts["video"])
 
 
 def test_an_unguided_run_scores_the_pair_of_streams(denoiser, prompts, binder):
-    assert list(generate(denoiser, prompts, seed=0, binder=binder).scores) == PAIRS[:1]
-    assert generate(denoiser, prompts, seed=0).score is None
+    assert list(generate(denoiser, prompts, seed=0, rule=Unguided(), binder=binder).scores) == PAIRS[:1]
+    assert generate(denoiser, prompts, seed=0, rule=Unguided()).score is None
 
 
 def test_video_to_video_with_a_new_sound(animatediff, audioldm, binder, text_condition, seeded):
     video = animatediff.denoiser(frames=FRAMES, fps=FPS, height=SIDE, width=SIDE, steps=10, denoise=0.3)
     together = JointDenoiser([video, audioldm.denoiser(seconds=video.seconds, steps=10)])
     clean = torch.randn(1, *video.shape, generator=seeded)
-    result = generate(
-        together,
-        together.prompts(["a dog"]),
-        seed=0,
-        binder=binder,
-        conditions=[text_condition],
-        guidance=Guidance("released"),
-        latents={"video": clean},
-    )
+    result = _generated(together, binder, [text_condition], _released(), latents={"video": clean})
     assert together.steps == 10 and video.steps == 3
-    fresh = generate(together.denoisers[1], {"audio": together.prompts(["a dog"])["audio"]}, seed=0)
+    fresh = _generated(together.denoisers[1], None, [], Unguided())
     assert result.latents["audio"].shape == fresh.latents["audio"].shape
     assert (result.latents["video"] - clean).norm() < clean.norm()
 
 
 def test_same_seed_same_bits(denoiser, binder, text_condition):
-    first, second = (
-        _guided(denoiser, binder, [text_condition], seed=3, prompt_rates={"video": 0.02}) for _ in range(2)
-    )
+    rule = Released(prompt_rates={"video": 0.02})
+    first, second = (_generated(denoiser, binder, [text_condition], rule, seed=3) for _ in range(2))
     assert first.curves == second.curves
     assert all(torch.equal(first.latents[stream], second.latents[stream]) for stream in denoiser.streams)
-
-
-def test_the_loop_names_no_task_no_stream_and_no_model():
-    source = inspect.getsource(sampling)
-    words = {
-        node.value
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value
-    }
-    names = {name.id for name in ast.walk(ast.parse(source)) if isinstance(name, ast.Name)}
-    forbidden = ("audio", "video", "image", "joint", "ldm", "diff", "motion")
-    assert not [name for name in words | names if any(word in name.lower() for word in forbidden)]
-    assert (
-        len(inspect.getsource(sampling.sample).splitlines())
-        + len(inspect.getsource(sampling._guided_step).splitlines())
-        < 60
-    )

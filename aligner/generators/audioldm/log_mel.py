@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 BINS, FFT, HOP, SAMPLE_RATE = 64, 1024, 160, 16000
 
-#: Magnitudes below it all count as silence, as AudioLDM's were when it was trained.
+#: Magnitudes below it count as silence, as in AudioLDM's training.
 FLOOR = 1e-5
 
 
@@ -17,7 +17,7 @@ def log_mel(waveform: torch.Tensor, floor: float = FLOOR) -> torch.Tensor:
     """(B, n) in -1..1, n a multiple of 160 -> (B, n / 160, 64), from log(floor) to about 2. Differentiable.
 
     Magnitudes of 1024 samples every 160, on Slaney's mel scale from 0 to 8 kHz (HiFi-GAN, arXiv 2010.05646). The sound
-    is continued by its mirror image at both ends.
+    is padded with its mirror image at both ends.
     """
     window, filters = _constants(waveform.device)
     padded = F.pad(waveform.unsqueeze(1), ((FFT - HOP) // 2,) * 2, mode="reflect").squeeze(1)
