@@ -10,13 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from . import settings
 from .errors import AlignerError, CheckpointError
 from .files.diffusers_folders import load_component, load_part, read_json
 from .tensors.precision import dtype_of
 from .tensors.resampling import resampled
 
-#: The default prompt for models that follow instructions.
-INSTRUCTION = "Describe what can be seen and heard here in one short sentence."
 #: The most tokens at the start of a decoder without a prompt: Whisper has start, language, task and no timestamps.
 _OPENING = 4
 
@@ -51,8 +50,8 @@ class Captioner(nn.Module):
         self,
         pixels: torch.Tensor,
         *,
-        instruction: str = INSTRUCTION,
-        longest: int = 40,
+        instruction: str = settings.INSTRUCTION.default,
+        longest: int = settings.LONGEST.default,
         on_token: Callable[[], None] = lambda: None,
     ) -> str:
         """Caption a picture (3, H, W), floats in 0..1. Decoding is greedy: the same picture gets the same caption.
@@ -75,8 +74,8 @@ class Captioner(nn.Module):
         waveform: torch.Tensor,
         sample_rate: int,
         *,
-        instruction: str = INSTRUCTION,
-        longest: int = 40,
+        instruction: str = settings.INSTRUCTION.default,
+        longest: int = settings.LONGEST.default,
         on_token: Callable[[], None] = lambda: None,
     ) -> str:
         """Caption a mono sound (n,), floats nominally in -1..1, at `sample_rate` Hz; see `of_picture`.

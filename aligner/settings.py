@@ -81,8 +81,8 @@ VIDEO_CFG = AUDIO_CFG.having(
 LENGTH = Setting(
     "length",
     "same as video",
-    "same as video: the sound is exactly as long as the video among the conditions. seconds: the sound is as long as the "
-    "setting seconds says. A connected latent keeps its own length.",
+    "same as video: the sound is exactly as long as the video among the conditions. seconds: the sound is as long as "
+    "the setting seconds says. A connected latent keeps its own length.",
     choices=("same as video", "seconds"),
 )
 SECONDS = Setting("seconds", 5.0, "Length of the sound.", low=0.01, high=3600.0, step=0.01, unit="seconds")
@@ -176,8 +176,8 @@ PAIR_WEIGHT = Setting(
 GUIDED = Setting(
     "guided",
     True,
-    "On: conditions steer the result. Off: the result is sampled without guidance and only scored, to compare runs of the "
-    "same seed.",
+    "On: conditions steer the result. Off: the result is sampled without guidance and only scored, to compare runs of "
+    "the same seed.",
 )
 
 # Inpainting: which seconds of a latent are made anew
@@ -252,8 +252,8 @@ STRENGTH = Setting(
 SCHEDULE = Setting(
     "schedule",
     "",
-    "A curve over denoising that multiplies the weight. 0 is the beginning of denoising and 1 its end: 0: 1, 1: 0 fades "
-    "out. The search reads it at the moment of its choice. Empty: 1 throughout.",
+    "A curve over denoising that multiplies the weight. 0 is the beginning of denoising and 1 its end: 0: 1, 1: 0 "
+    "fades out. The search reads it at the moment of its choice. Empty: 1 throughout.",
     lines=True,
 )
 TIMELINE = (SOURCE_START, SOURCE_END, TARGET_START, TARGET_END, STRENGTH, SCHEDULE)
@@ -321,7 +321,7 @@ RULE = Setting(
     "rule",
     "released",
     "released: Adam on the latent after the scheduler's step, as in the authors' code. paper: a plain gradient step "
-    "before it, through the denoising network, as in the paper; it takes longer and wants rates of 10 to 100.",
+    "before it, through the denoising network, as in the paper; it takes longer and wants higher rates, 1 to 10.",
     choices=("released", "paper"),
 )
 AUDIO_RATE = Setting(

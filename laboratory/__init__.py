@@ -1,1 +1,1 @@
-"""Where the demo models come from and how guidance is measured: a package beside `aligner`, for its makers."""
+"""Training of the demo models and measurement of guidance: a package beside `aligner`, for developers."""

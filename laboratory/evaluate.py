@@ -1,6 +1,6 @@
-"""Measures the demo models, then guidance: `python -m laboratory.evaluate`. Hours on two cores; it can be stopped.
+"""Measures guidance on the demo models: `python -m laboratory.evaluate`. Takes hours on two cores and can be stopped.
 
-What it measures is what guidance did not optimise. Figures that were optimised stand last and say so.
+The table holds quantities that guidance does not optimise, and last the one that it optimises.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from aligner.files.atomic import written_whole
 from .evaluation.cells import CAPTIONS, METHODS, TASKS, Cell, cells
 from .evaluation.gates import failures, gates
 from .evaluation.instruments import sound_of, video_of
-from .evaluation.runs import Models, demo_models, rows_of, settings_of
+from .evaluation.runs import DemoModels, demo_models, rows_of, settings_of
 from .evaluation.sheets import generation_sheet, results_sheet
 from .evaluation.table import gain, markdown, summary
 from .training.cards import write_cards
 from .world import clip, scene
 
-#: Numbers of the real clips that the Frechet distance compares results with: as many as there are results, because
-#: it grows as samples get fewer.
+#: The number of the first real clip that the Fréchet distance compares results with. There are as many real clips as
+#: results, because the distance grows as samples get fewer.
 REAL_FROM = 10_000
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the table, the gates, or draw the contact sheets, as the arguments say."""
     options = _parser().parse_args(arguments)
     models, output = demo_models(), options.output / options.split
     if options.gates:
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _tabulate(models, options, output)
 
 
-def _gates(models: Models, options: argparse.Namespace) -> dict:
+def _gates(models: DemoModels, options: argparse.Namespace) -> dict:
     figures = gates(models, options.split, options.samples)
     print(json.dumps(figures, indent=2))
     for failure in failures(figures):
@@ -52,7 +53,7 @@ def _gates(models: Models, options: argparse.Namespace) -> dict:
     return figures
 
 
-def _draw_sheets(models: Models, split: str, output: Path) -> None:
+def _draw_sheets(models: DemoModels, split: str, output: Path) -> None:
     sheets = {f"generated_{stream}.png": generation_sheet(models, stream, split) for stream in ("audio", "video")}
     sheets |= {f"results_{task}.png": results_sheet(models, task, split) for task in TASKS}
     for name, sheet in sheets.items():
@@ -61,8 +62,8 @@ def _draw_sheets(models: Models, split: str, output: Path) -> None:
         print(f"Wrote {output / name}")
 
 
-def _tabulate(models: Models, options: argparse.Namespace, output: Path) -> None:
-    """Measure the cells asked for; the table keeps those that were measured before."""
+def _tabulate(models: DemoModels, options: argparse.Namespace, output: Path) -> None:
+    """Measure the selected cells. The table keeps the cells that were measured before and are still true."""
     path = output / "table.json"
     table = _still_true(json.loads(path.read_text(encoding="utf-8")), models, options) if path.exists() else {}
     for cell in cells(options.tasks, options.methods, options.captions):
@@ -75,8 +76,8 @@ def _tabulate(models: Models, options: argparse.Namespace, output: Path) -> None
     print(text)
 
 
-def _still_true(table: dict, models: Models, options: argparse.Namespace) -> dict:
-    """The cells that these models, settings and as many samples would give again."""
+def _still_true(table: dict, models: DemoModels, options: argparse.Namespace) -> dict:
+    """The cells that were measured with these models, these settings and this number of samples."""
     wanted = {cell.name: settings_of(cell, models) for cell in cells()}
     return {
         name: figures
@@ -85,7 +86,7 @@ def _still_true(table: dict, models: Models, options: argparse.Namespace) -> dic
     }
 
 
-def _measured(cell: Cell, models: Models, options: argparse.Namespace) -> dict:
+def _measured(cell: Cell, models: DemoModels, options: argparse.Namespace) -> dict:
     def rows(method: str) -> list[dict]:
         return rows_of(Cell(cell.task, method, cell.caption), models, options.split, options.samples, options.work)
 
@@ -101,8 +102,8 @@ def _measured(cell: Cell, models: Models, options: argparse.Namespace) -> dict:
 
 
 @cache
-def _real_features(models: Models, stream: str, split: str, count: int) -> torch.Tensor:
-    """(count, 64): the judge's features of real clips of a split, other ones than results are made for."""
+def _real_features(models: DemoModels, stream: str, split: str, count: int) -> torch.Tensor:
+    """The judge's features of real clips of a split, (count, 64). None of these clips steers a result."""
     clips = [clip(scene(split, REAL_FROM + number)) for number in range(count)]
     signal = (
         sound_of(torch.stack([each.waveform for each in clips]))
@@ -119,13 +120,13 @@ def _write(path: Path, figures: dict) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m laboratory.evaluate", description=__doc__)
-    parser.add_argument("--gates", action="store_true", help="measure the models, not guidance")
-    parser.add_argument(
-        "--cards", action="store_true", help="with --gates: write what was measured into the models' cards"
-    )
-    parser.add_argument("--sheets", action="store_true", help="draw contact sheets instead")
+    parser.add_argument("--gates", action="store_true", help="measure the models instead of guidance")
+    parser.add_argument("--cards", action="store_true", help="with --gates: write the figures into the models' cards")
+    parser.add_argument("--sheets", action="store_true", help="draw contact sheets instead of measuring")
     parser.add_argument("--split", default="test", choices=("development", "test"), help="(default: %(default)s)")
-    parser.add_argument("--samples", type=_samples, default=64, metavar="N", help="of each cell (default: %(default)s)")
+    parser.add_argument(
+        "--samples", type=_samples, default=64, metavar="N", help="samples per cell (default: %(default)s)"
+    )
     for name, choices in (("tasks", TASKS), ("methods", METHODS), ("captions", CAPTIONS)):
         parser.add_argument(
             f"--{name}", nargs="+", choices=choices, default=tuple(choices), help="(default: all of them)"
@@ -135,21 +136,21 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("out/evaluation"),
         metavar="DIR",
-        help="where single samples are kept; a run goes on from what it finds (default: %(default)s)",
+        help="folder of measured samples; a run resumes from what it finds there (default: %(default)s)",
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("out/evaluation"),
         metavar="DIR",
-        help="where the table is written (default: %(default)s)",
+        help="folder to write results into (default: %(default)s)",
     )
     return parser
 
 
 def _samples(text: str) -> int:
     if not text.isdigit() or int(text) < 8:
-        raise argparse.ArgumentTypeError("a cell needs a whole number of samples, at least 8, one of each event")
+        raise argparse.ArgumentTypeError("give a whole number of samples, at least 8, so that every event has one")
     return int(text)
 
 

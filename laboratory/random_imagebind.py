@@ -1,4 +1,4 @@
-"""ImageBind with random weights: for tests, and for demonstrations without the published file."""
+"""ImageBind with random weights, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from aligner.binders.imagebind.config import ImageBindConfig
 
 @torch.inference_mode(False)
 def random_imagebind(config: ImageBindConfig, seed: int) -> ImageBind:
-    """The three towers with float32 weights drawn from `seed` on the CPU; the same seed, the same weights.
+    """The three towers with float32 weights, drawn on the CPU. The same seed gives the same weights.
 
-    Activations keep their size through the blocks and different inputs get different embeddings, but those
-    mean nothing: no tower knows what another one sees.
+    Activations keep their scale through the blocks, and different inputs get different embeddings. Embeddings of
+    different towers are unrelated.
     """
     with torch.device("meta"):
         model = ImageBind(config)

@@ -1,6 +1,6 @@
-"""Small models with random weights, in exactly the classes and folder layouts of the real ones.
+"""Small models with random weights, in the classes and folder layouts of the real ones.
 
-They prove that everything runs, and make noise: nothing has been trained. Same seed, same weights.
+They show that everything runs, and generate noise. The same seed gives the same weights.
 """
 
 from __future__ import annotations
@@ -137,14 +137,14 @@ SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 def load_random_imagebind(
     seed: int = 0, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> ImageBind:
-    """A binder of 0.6 M parameters (and a word list of 3 M)."""
+    """A binder of 0.6 M parameters and token embeddings of 3 M."""
     return random_imagebind(IMAGEBIND_CONFIG, seed).to(device, dtype)
 
 
 def load_random_audioldm(
     seed: int = 0, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> AudioLDM:
-    """Write a folder as AudioLDM is published and load it the way real ones are loaded."""
+    """Write a folder in the layout of AudioLDM and load it by the loader of the real ones."""
     with TemporaryDirectory() as folder:
         return load_audioldm(write_random_audioldm(Path(folder), seed), dtype=dtype, device=device)
 
@@ -152,7 +152,7 @@ def load_random_audioldm(
 def load_random_animatediff(
     seed: int = 0, *, motion: bool = True, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> AnimateDiff:
-    """Write folders as Stable Diffusion and a motion adapter are published and load them as real ones are loaded."""
+    """Write folders in the layout of Stable Diffusion and a motion adapter and load them by the real loader."""
     with TemporaryDirectory() as folder:
         base, adapter = write_random_animatediff(Path(folder), seed)
         return load_animatediff(base, adapter if motion else None, dtype=dtype, device=device)
@@ -160,7 +160,7 @@ def load_random_animatediff(
 
 @torch.inference_mode(False)
 def write_random_animatediff(folder: Path, seed: int = 0) -> tuple[Path, Path]:
-    """Fill folder / "base" with a small Stable Diffusion and folder / "motion" with a motion adapter for it.
+    """Write a small Stable Diffusion to folder / "base" and a motion adapter for it to folder / "motion".
 
     Returns the two folders.
     """
@@ -203,7 +203,7 @@ def random_stable_diffusion(seed: int = 0) -> tuple[dict[str, nn.Module], nn.Mod
 
 @torch.inference_mode(False)
 def write_random_audioldm(folder: Path, seed: int = 0, *, safe_serialization: bool = True) -> Path:
-    """Fill a folder with the six components of an AudioLDM pipeline, all small. Returns the folder."""
+    """Write the six components of a small AudioLDM pipeline to a folder. Returns the folder."""
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
     from transformers import (
         ClapTextConfig,
@@ -214,7 +214,8 @@ def write_random_audioldm(folder: Path, seed: int = 0, *, safe_serialization: bo
 
     vocabulary = _byte_vocabulary()
     generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):  # the libraries initialise from the global generator, which is the host's
+    # Libraries initialise from the global generator, which belongs to the host.
+    with torch.random.fork_rng(devices=[]):
         models = {
             "unet": UNet2DConditionModel(**UNET),
             "vae": AutoencoderKL(**VAE),
@@ -232,12 +233,12 @@ def write_random_audioldm(folder: Path, seed: int = 0, *, safe_serialization: bo
 
 @torch.no_grad()
 def randomise(model: nn.Module, generator: torch.Generator) -> None:
-    """Variance-preserving weights from our own generator: libraries initialise from a global one."""
+    """Fill a network with weights that keep the variance of activations, drawn from a generator."""
     for name, parameter in model.named_parameters():
         if parameter.ndim < 2:
             parameter.fill_(1.0 if name.endswith("weight") else 0.0)
         else:
-            # Prompt embeddings have length 1, all other features about the square root of their width.
+            # Prompt embeddings have length 1. The length of other features is about the square root of their width.
             fan_in = 1 if name == "class_embedding.weight" else parameter[0].numel()
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * fan_in**-0.5)
 
@@ -256,7 +257,7 @@ def _write_index(folder: Path, pipeline: str, origins: dict[str, list[str]]) -> 
 def _byte_vocabulary() -> dict[str, int]:
     """RoBERTa's special tokens and the 256 symbols of byte-level BPE, without merges."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    # Byte-level BPE writes bytes that cannot be printed as the characters from 256 on, in order.
+    # Byte-level BPE writes unprintable bytes as the characters from 256 on, in order.
     characters = [chr(byte) for byte in printable] + [chr(256 + k) for k in range(256 - len(printable))]
     return {token: index for index, token in enumerate((*SPECIAL_TOKENS[:4], *characters, SPECIAL_TOKENS[4]))}
 

@@ -1,4 +1,4 @@
-"""Weights that only the laboratory needs, and a fingerprint of all that a measurement depends on."""
+"""The weights that only the laboratory needs, and a fingerprint of all weights that measurements depend on."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import hashlib
 from pathlib import Path
 
 from aligner.binders.imagebind import ImageBind, load_imagebind
-from aligner.demo.family import WEIGHTS
+from aligner.demo import family
 
-#: A binder that only ever judges: no generation is steered by it.
+#: The second binder. It measures results. Guidance never uses it.
 SECOND_IMAGEBIND = Path(__file__).parent / "models" / "second-imagebind.safetensors"
 
 
 def load_second_imagebind() -> ImageBind:
-    """A binder of another size, seed and clips, to measure results that the first one steered."""
+    """A binder of another size, trained from another seed on other clips than the one that guides."""
     return load_imagebind(SECOND_IMAGEBIND)
 
 
 def fingerprint() -> str:
-    """A digest of the demo's weights and of the second binder's, by which recorded measurements know their models."""
-    files = {path.relative_to(WEIGHTS).as_posix(): path for path in WEIGHTS.rglob("*.safetensors")}
+    """A digest of the demo models' weights and of the second binder's: 16 hexadecimal digits.
+
+    Recorded measurements hold it, so that those of other weights are recognised.
+    """
+    files = {path.relative_to(family.WEIGHTS).as_posix(): path for path in family.WEIGHTS.rglob("*.safetensors")}
     files[SECOND_IMAGEBIND.name] = SECOND_IMAGEBIND
     digest = hashlib.sha256()
     for name in sorted(files, key=Path):

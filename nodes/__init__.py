@@ -1,4 +1,4 @@
-"""ComfyUI nodes: one class per job, each of which only converts, resolves and reports. The work is in `aligner`."""
+"""ComfyUI nodes, one class for each task. Nodes convert, resolve and report; `aligner` does the work."""
 
 from comfy_api.latest import ComfyExtension
 
@@ -31,7 +31,7 @@ from .scoring.rank_variations import RankVariations
 
 
 class SeeingAndHearing(ComfyExtension):
-    """What ComfyUI asks for the list of nodes."""
+    """The list of nodes, as ComfyUI asks for it."""
 
     async def get_node_list(self):
         return [

@@ -20,8 +20,11 @@ VideoGeneratorType = io.Custom("SEEING_HEARING_VIDEO_GENERATOR")
 ConditionsType = io.Custom("SEEING_HEARING_CONDITIONS")
 #: A rule: any object that meets the protocol of `aligner.guidance.rule.Rule`.
 GuidanceType = io.Custom("SEEING_HEARING_GUIDANCE")
+#: A list of `aligner.generators.stable_diffusion.Lora`.
 LorasType = io.Custom("SEEING_HEARING_LORAS")
+#: A ManagedModel of a captioner, see `aligner.captioning.Captioner`.
 CaptionerType = io.Custom("SEEING_HEARING_CAPTIONER")
+#: An `aligner.generators.tuned_prompts.TunedPrompt`.
 TunedPromptType = io.Custom("SEEING_HEARING_TUNED_PROMPT")
 
 
@@ -49,27 +52,70 @@ def widgets(*chosen: Setting) -> list[io.Input]:
 
 
 def seed_input() -> io.Int.Input:
-    """The seed, with ComfyUI's control of what happens to it after a run."""
+    """The seed, with ComfyUI's control of the seed of the next run."""
     return widget(settings.SEED, control_after_generate=True)
 
 
 def precision_input() -> io.Combo.Input:
-    """The precision of loaders."""
+    """The precision in which a loader holds weights."""
     return io.Combo.Input(
         "precision",
         options=["auto", *DTYPES],
         default="auto",
-        tooltip="auto follows ComfyUI's own choice: fp16 or bf16 on most GPUs, fp32 on the CPU.",
+        tooltip="Precision of the weights. auto is ComfyUI's own choice: fp16 or bf16 on most GPUs, fp32 on the CPU.",
+    )
+
+
+def filename_prefix_input(kind: str) -> io.String.Input:
+    """The beginning of the name of a saved file.
+
+    kind: the folder of output that holds such files.
+    """
+    return io.String.Input(
+        "filename_prefix",
+        default=kind,
+        tooltip=f"The beginning of the file's name in output/{kind}. A number follows it.",
+    )
+
+
+def kept_conditions_socket(name: str = "conditions") -> io.Input:
+    """Conditions of another node that a node passes on beside its own."""
+    return ConditionsType.Input(
+        name, optional=True, tooltip="Conditions of another node. They are passed on as they are, beside the new ones."
+    )
+
+
+def conditions_output() -> io.Output:
+    """Conditions for a sampler, or for one more node of conditions."""
+    return ConditionsType.Output(
+        display_name="conditions", tooltip="For a guided sampler, or for one more node of conditions."
+    )
+
+
+def score_output() -> io.Output:
+    """The score of a sampler's result."""
+    return io.Float.Output(
+        display_name="score",
+        tooltip="Mean cosine similarity of all pairs, -1 to 1, weighted as in guidance. NaN where nothing is compared.",
+    )
+
+
+def report_output() -> io.Output:
+    """Every pair with its score, as text."""
+    return io.String.Output(
+        display_name="report", tooltip="Every pair with its cosine similarity. Preview Any shows it."
     )
 
 
 def guiding_sockets() -> list[io.Input]:
-    """What steers a sampler: binder, conditions and the rule."""
+    """The sockets of guidance: binder, conditions and rule."""
     return [
         BinderType.Input(
-            "binder", optional=True, tooltip="From Load ImageBind. Needed to compare results with conditions."
+            "binder", optional=True, tooltip="From Load ImageBind. It compares the result with the conditions."
         ),
-        ConditionsType.Input("conditions", optional=True, tooltip="What the result follows, from Encode Condition."),
+        ConditionsType.Input(
+            "conditions", optional=True, tooltip="From Encode Condition. The result follows or avoids them."
+        ),
         GuidanceType.Input(
             "guidance",
             optional=True,
@@ -78,37 +124,28 @@ def guiding_sockets() -> list[io.Input]:
     ]
 
 
-def guided_input() -> io.Boolean.Input:
-    """Guidance on or off, to compare."""
-    return io.Boolean.Input(
-        "guided",
-        default=True,
-        tooltip="Off samples without guidance and only scores the result, to compare with the same seed.",
-    )
-
-
 def tuned_prompt_socket() -> io.Input:
     """A prompt embedding to start from."""
     return TunedPromptType.Input(
         "tuned_prompt",
         optional=True,
-        tooltip="A prompt embedding to start from instead of the prompt's own, from another run or Load Tuned Prompt.",
+        tooltip="A prompt embedding from another run or Load Tuned Prompt. It replaces the embedding of the prompt.",
     )
 
 
 def starting_sockets() -> list[io.Input]:
-    """What a video starts from: a latent or frames."""
+    """The start of a video: a latent or frames."""
     return [
         io.Latent.Input(
             "latent",
             optional=True,
-            tooltip="A latent to refine or change, from this node or VAE Encode: set denoise below 1, or give it a "
-            "mask of what is made anew. Its frames and size replace the widgets.",
+            tooltip="A latent to change, from this node or VAE Encode. Set denoise below 1, or give the latent a mask "
+            "of the part that is made anew. Its frames and size replace the widgets.",
         ),
         io.Image.Input(
             "init_frames",
             optional=True,
-            tooltip="Frames to change, instead of a latent: set denoise below 1. Their number and size replace the "
+            tooltip="Frames to change, in place of a latent. Set denoise below 1. Their number and size replace the "
             "widgets.",
         ),
     ]

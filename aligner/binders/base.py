@@ -106,7 +106,7 @@ class Binder(Protocol):
         """The modules whose activations can be recomputed instead of kept."""
 
     def activation_bytes(self, modality: str, clips: int, sampling: ClipSampling, *, checkpointing: bool) -> int:
-        """Bytes of float32 activations that a backward pass through the embedding of so many clips keeps."""
+        """Bytes of activations that a backward pass through the embedding of so many clips keeps."""
 
 
 def part_for(binder: Binder, modality: str) -> nn.Module:

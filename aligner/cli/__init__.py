@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..errors import AlignerError
 from .arguments import parser
 
-#: How PyTorch says so, on the GPU and on the CPU.
+#: Parts of PyTorch's messages when memory runs out, on the GPU and on the CPU.
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 

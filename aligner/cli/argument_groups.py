@@ -17,8 +17,8 @@ MODEL_OPTIONS = {
     "motion": ("PATH", "This AnimateDiff motion module, a file or a folder,"),
     "taesd": ("PATH", "This TAESD, taesd_decoder.safetensors or a folder, for --decoding taesd,"),
 }
-#: How the help states a default that the built-in models have of their own.
-OR_BUILT_IN = "{}, or with the built-in models what they were trained for"
+#: A default in words, where the built-in models have another one.
+OR_BUILT_IN = "{}; the built-in models have their own"
 
 
 def add_output(command: ArgumentParser, kinds: str) -> None:

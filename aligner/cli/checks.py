@@ -1,4 +1,4 @@
-"""What can be found out before models are loaded: whether the request makes sense and its results can be written."""
+"""Checks before models are loaded: the request makes sense, and its results can be written."""
 
 from __future__ import annotations
 
@@ -89,8 +89,10 @@ def check_outputs(options: Namespace, suffixes: tuple[str, ...], rule: Rule, str
 
 
 def _require_inputs_kept(options: Namespace) -> None:
-    """No recording, picture or model that is read is overwritten. v2a may write into its own clip, whose pictures it
-    keeps, and a tuned prompt may be refined in place."""
+    """Raise AlignerError if a result would overwrite a recording, picture or model that is read.
+
+    v2a may replace its own clip, whose frames it keeps. A tuned prompt may be refined in place.
+    """
     given = {name: getattr(options, name, None) for name in INPUTS}
     paths = {name: value.path if isinstance(value, NamedPath) else value for name, value in given.items()}
     read = {name: path for name, path in paths.items() if path and os.path.exists(path)}

@@ -13,9 +13,8 @@ from ..errors import AlignerError, listed
 RULES = "aligner.rules"
 #: A callable (path: str, *, dtype: torch.dtype) that returns a Binder.
 BINDERS = "aligner.binders"
-#: A callable (path: str, *, dtype: torch.dtype) that returns a model. Its method `denoiser` takes the sampling settings
-#: of its stream as keywords and returns a Generator. Its child modules `text_encoder` and `vae`, where it has them, are
-#: on the device only while they are needed.
+#: A callable (path: str, *, dtype: torch.dtype) that returns an AudioModel or a VideoModel of `generators.base`. The
+#: command line calls its `denoiser` with the sampling settings of its stream and, for --init, its `encode`.
 GENERATORS = "aligner.generators"
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from ..guidance.rule import Step
 
-#: How many steps there are is known when the first has been taken: candidates take some of their own.
+#: The bar counts per cent of the run: candidates take steps of their own.
 FORMAT = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}, {remaining} left{postfix}"
 
 

@@ -1,4 +1,4 @@
-"""A folder of results: which of its files belong together, by their names, and the captions that describe them."""
+"""A folder of results: files that belong together by their names, and captions that describe them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import AlignerError, MediaError, listed
 from ..media import VideoInfo, probe_video
 
-#: What kind of file a suffix stands for. Whatever else lies in a folder is left aside.
+#: Suffixes by kind of file. Other files in a folder are ignored.
 SUFFIXES = {
     "video": (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".gif"),
     "sound": (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif"),
@@ -21,7 +21,7 @@ _KINDS = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suff
 
 @dataclass(frozen=True)
 class Result:
-    """The files of one name. sound: the file that holds it, a video's own if it has one; info: of the video."""
+    """The files of one name. sound: the file with the sound, which may be the video. info: describes the video."""
 
     name: str
     video: Path | None = None
@@ -31,13 +31,13 @@ class Result:
 
 
 def read_results(folder: str | Path, names: Iterable[str] | None = None) -> dict[str, Result]:
-    """What can be scored in a folder, not in those below it, by name without suffix, sorted; or only what has `names`.
+    """The results in a folder, by name without suffix, sorted. Folders below it are not searched.
 
-    A sound beside a video of the same name takes the place of the video's own. A picture beside a video or a sound of
-    its name is no result but its curve or spectrogram, and is left aside.
+    names: read only the results of these names. A sound beside a video of the same name replaces the video's own. A
+    picture beside a video or a sound of the same name is its curve or spectrogram, and is ignored.
 
-    Raises AlignerError if the folder is missing or holds nothing, lacks one of the names, holds two files of one kind
-    under one of them, or one cannot be read.
+    Raises AlignerError if the folder is missing or empty, lacks one of the names, holds two files of one kind and
+    name, or holds a file that cannot be read.
     """
     files = _files_by_name(folder)
     if names is not None:

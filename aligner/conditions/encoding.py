@@ -24,7 +24,7 @@ CLIPS = settings.CLIPS.default
 
 @torch.no_grad()
 def text_condition(binder: Binder, text: str, weight: float = 1.0) -> Condition:
-    """Embed a text. ImageBind cuts it after 77 tokens, as upstream. Raises AlignerError if it is empty."""
+    """Embed a text. ImageBind cuts it to 77 tokens, the last one its end token. Raises AlignerError if it is empty."""
     if not text.strip():
         raise AlignerError("The text of a condition is empty. Write something, or leave the condition out.")
     return Condition(binder.embed_text([text]), weight)

@@ -1,4 +1,4 @@
-"""The demo's captioner: says which event of the small world a picture or a sound is most like."""
+"""The demo's captioner: picks the event of the small world that a picture or a sound is nearest to."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..binders.base import Embedding
-from ..binders.imagebind import ImageBind, embed_audio, embed_image, embed_text
-from ..timing.clips import CLIP_SAMPLINGS
+from ..binders.base import Embedding, sampling_of
+from ..binders.imagebind import ImageBind
 from .events import EVENTS
 
 
 class DemoCaptioner(nn.Module):
-    """Takes the place of `aligner.captioning.Captioner`, with the demo's ImageBind inside.
+    """Stands in for `aligner.captioning.Captioner`, with the demo's ImageBind inside.
 
-    It writes nothing of its own: of each event's first caption it takes the one whose embedding is nearest.
+    It generates no text. It returns the first caption of the event whose embedding is nearest.
     """
 
     sees = hears = True
@@ -34,9 +33,11 @@ class DemoCaptioner(nn.Module):
         longest: int = 40,
         on_token: Callable[[], None] = lambda: None,
     ) -> str:
-        """The caption of a picture (3, H, W) in 0..1, of at most `longest` words. There is nothing to instruct, and
-        nothing that takes long enough to be ended by on_token."""
-        return self._nearest(embed_image(self.model, pixels[None]), longest)
+        """The caption of a picture (3, H, W) in 0..1, at most `longest` words.
+
+        instruction and on_token have no effect: nothing is generated token by token.
+        """
+        return self._nearest(self.model.embed_image(pixels[None]), longest)
 
     def of_sound(
         self,
@@ -47,11 +48,12 @@ class DemoCaptioner(nn.Module):
         longest: int = 40,
         on_token: Callable[[], None] = lambda: None,
     ) -> str:
-        """The caption of a mono sound (n,), as of a picture."""
-        return self._nearest(embed_audio(self.model, waveform[None], sample_rate, CLIP_SAMPLINGS["released"]), longest)
+        """The caption of a mono sound (n,); see `of_picture`."""
+        sampling = sampling_of(self.model, "released")
+        return self._nearest(self.model.embed_audio(waveform[None], sample_rate, sampling), longest)
 
     @torch.no_grad()
     def _nearest(self, embedding: Embedding, longest: int) -> str:
         captions = [event.captions[0] for event in EVENTS]
-        cosines = F.cosine_similarity(embedding.mean(), embed_text(self.model, captions).mean())
+        cosines = F.cosine_similarity(embedding.mean(), self.model.embed_text(captions).mean())
         return " ".join(captions[int(cosines.argmax())].split()[:longest])

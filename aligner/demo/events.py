@@ -1,4 +1,4 @@
-"""The eight kinds of events."""
+"""The eight kinds of events that the demo models know."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Event:
-    """name: of its class. seconds: how long one lasts. captions: ways to say it, all of them right. words: of what is
-    seen and heard, each enough by itself."""
+    """A kind of event.
+
+    name: of the kind. seconds: how long one event lasts. captions: sentences that describe it. words: names of what is
+    seen or heard; each identifies the event by itself.
+    """
 
     name: str
     seconds: float

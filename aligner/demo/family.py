@@ -1,6 +1,6 @@
-"""The demo models: small, really trained, in the files and folders that the real ones come in.
+"""The demo models: small trained models in the file formats and folder layouts of the real ones.
 
-They know the eight events of `laboratory.world` and nothing else. `python -m laboratory.train` made them.
+They know the eight events of `aligner.demo.events` and nothing else. `python -m laboratory.train` trains them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from .judge import Judge, load_judge
 WEIGHTS = Path(__file__).with_name("weights")
 IMAGEBIND, AUDIOLDM = WEIGHTS / "imagebind.safetensors", WEIGHTS / "audioldm"
 STABLE_DIFFUSION, MOTION = WEIGHTS / "stable-diffusion", WEIGHTS / "motion-adapter"
-#: They only ever judge: no generation is steered by them.
-JUDGE, SECOND_IMAGEBIND = WEIGHTS / "judge.safetensors", WEIGHTS / "second-imagebind.safetensors"
+#: It measures results. Guidance never uses it.
+JUDGE = WEIGHTS / "judge.safetensors"
 
-#: Below it magnitudes are silence to the demo's AudioLDM: 50 dB under a full tone. Without so high a floor a quarter of
-#: what its small VAE has to tell would be the room's hiss.
+#: The floor of the spectrogram's magnitudes, 50 dB below a full tone. With a lower floor, the small VAE would spend a
+#: quarter of its capacity on the hiss of the room.
 MEL_FLOOR = 0.01
-#: What suits the video model: it was trained on few words and needs less emphasis on them than Stable Diffusion.
+#: The scale of classifier-free guidance for the video model. It was trained on few words, and a lower scale than that
+#: of Stable Diffusion suits it.
 VIDEO_CFG = 3.0
 
 
@@ -41,15 +42,15 @@ def load_demo_audioldm(*, dtype: torch.dtype = torch.float32, device: torch.devi
 def load_demo_animatediff(
     *, motion: bool = True, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> AnimateDiff:
-    """The generator of video, or without motion of pictures."""
+    """The generator of video; without motion, of pictures."""
     return load_animatediff(STABLE_DIFFUSION, MOTION if motion else None, dtype=dtype, device=device)
 
 
 def load_demo_captioner(*, dtype: torch.dtype = torch.float32) -> DemoCaptioner:
-    """What stands in for a captioner."""
+    """The captioner, which picks one of eight captions."""
     return DemoCaptioner(load_demo_imagebind(dtype=dtype))
 
 
 def load_demo_judge() -> Judge:
-    """Tells events apart; see `aligner.demo.judge`."""
+    """The classifier of events; see `aligner.demo.judge`."""
     return load_judge(JUDGE)

@@ -1,4 +1,4 @@
-"""The judge: networks of their own that say which event a sound or a video is, and that guidance never sees."""
+"""The judge: two networks that classify sounds and videos into events. Guidance never uses them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from ..files.strict_loading import fill, require_same
 from ..files.weights import open_weights, save_weights
-from ..generators.signals import Signal, Sound
+from ..generators.signals import Frames, Sound
 from .events import EVENTS
 from .shape import FRAMES
 
@@ -22,7 +22,10 @@ _FFT, _HOP, _BANDS = 512, 160, 64
 
 @dataclass(frozen=True)
 class Verdict:
-    """features: (B, 64) float32, before they are brought to length 1. logits: (B, 8), in the order of EVENTS."""
+    """The classification of a batch.
+
+    features: (B, 64) float32, not normalised. logits: (B, 8), in the order of EVENTS.
+    """
 
     features: torch.Tensor
     logits: torch.Tensor
@@ -39,7 +42,7 @@ class Verdict:
 
 
 class Judge(nn.Module):
-    """Two small convolutional networks whose features meet in one space: a direction for each event."""
+    """Two small convolutional networks with features in one space, which has a direction for each event."""
 
     def __init__(self):
         super().__init__()
@@ -56,11 +59,14 @@ class Judge(nn.Module):
         self.directions = nn.Parameter(torch.empty(len(EVENTS), FEATURES))
 
     def hear(self, waveforms: torch.Tensor) -> Verdict:
-        """(B, n) in -1..1 at 16 kHz, best 2 s."""
+        """Classify sounds (B, n) in -1..1 at 16 kHz. The networks were trained on 2 s."""
         return self._verdict(self.heard(_mean_and_peak(self.sound(_bands(waveforms).unsqueeze(1)))))
 
     def watch(self, frames: torch.Tensor) -> Verdict:
-        """(B, F, 3, H, W) in 0..1, best 16 frames at 8 per second; a picture is 16 frames that are the same."""
+        """Classify videos (B, F, 3, H, W) in 0..1. The networks were trained on 16 frames at 8 per second.
+
+        A picture is passed as 16 equal frames.
+        """
         pixels = F.interpolate(frames.flatten(0, 1), size=(32, 32), mode="area").unflatten(0, frames.shape[:2])
         return self._verdict(self.seen(_mean_and_peak(self.video(pixels.transpose(1, 2) * 2 - 1))))
 
@@ -69,7 +75,7 @@ class Judge(nn.Module):
 
 
 class _Layer(nn.Module):
-    """Convolution, norm, rectifier; half the size by default."""
+    """Convolution, norm and rectifier. The default stride halves the size."""
 
     def __init__(self, convolution: type[nn.Module], inputs: int, outputs: int, stride: int | tuple[int, ...] = 2):
         super().__init__()
@@ -81,29 +87,29 @@ class _Layer(nn.Module):
 
 
 @torch.no_grad()
-def verdict(judge: Judge, signal: Signal) -> Verdict:
-    """What a judge says of a finished sound, video or picture."""
+def verdict(judge: Judge, signal: Sound | Frames) -> Verdict:
+    """Classify a finished sound, video or picture."""
     if isinstance(signal, Sound):
         return judge.hear(signal.waveform)
     pixels = signal.pixels
     return judge.watch(pixels.expand(-1, FRAMES, -1, -1, -1) if pixels.shape[1] == 1 else pixels)
 
 
-def names(judge: Judge, signal: Signal) -> list[str]:
-    """What a stranger is told of each sample of a finished signal: the event that a judge names, or silence."""
+def names(judge: Judge, signal: Sound | Frames) -> list[str]:
+    """The name of each sample's likeliest event in a finished signal; "silence" for a silent sound."""
     named = verdict(judge, signal).names
     silent = signal.silent.tolist() if isinstance(signal, Sound) else [False] * len(named)
-    return ["silence" if unheard else name for name, unheard in zip(named, silent)]
+    return ["silence" if is_silent else name for name, is_silent in zip(named, silent)]
 
 
 def save_judge(judge: Judge, path: Path) -> None:
-    """Write a judge as a safetensors file, which appears when it is complete."""
+    """Write a judge as a safetensors file. The file appears when it is complete."""
     save_weights(path, judge.state_dict(), {})
 
 
 @torch.inference_mode(False)
 def load_judge(path: Path) -> Judge:
-    """Read a judge, frozen, float32. Raises CheckpointError for anything else."""
+    """Read a judge, frozen and in float32. Raises CheckpointError for any other file."""
     with torch.device("meta"):
         judge = Judge()
     shapes = {name: tuple(weight.shape) for name, weight in judge.state_dict().items()}
@@ -114,7 +120,7 @@ def load_judge(path: Path) -> Judge:
 
 
 def _bands(waveforms: torch.Tensor) -> torch.Tensor:
-    """(B, n) -> log energies (B, 64, frames) in bands of equal width: not the scale that any generator works on."""
+    """(B, n) -> log energies (B, 64, frames) in bands of equal width. No generator works on this scale."""
     window = torch.hann_window(_FFT, device=waveforms.device)
     spectrum = torch.stft(waveforms, _FFT, _HOP, window=window, return_complex=True)
     energy = spectrum.real.square() + spectrum.imag.square()

@@ -1,8 +1,11 @@
-"""What kinds of models there are, and where they lie in a models folder such as ComfyUI's."""
+"""The models that exist: their kinds, where they lie in a models folder such as ComfyUI's, and where to get them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .downloads import RemoteFile, hub_files
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Kind:
     folder: str
 
 
-#: By the name of the kind, which is its option on the command line.
+#: By the name of the kind. The command line has an option of this name where a command takes such a model.
 KINDS = {
     "imagebind": Kind(
         ("imagebind/*.safetensors", "imagebind/*.pth"), "ImageBind checkpoint such as imagebind_huge.pth", "imagebind"
@@ -44,7 +47,100 @@ KINDS = {
         "TAESD decoder such as taesd_decoder.safetensors",
         "vae_approx",
     ),
+    "captioner": Kind(("captioners/*/config.json",), "captioner such as blip-image-captioning-base", "captioners"),
 }
 
 #: The files that mark a folder as a model: of a pipeline, and of a single network.
 INDEX_FILES = ("model_index.json", "config.json")
+_PIPELINE, _NETWORK = INDEX_FILES
+
+#: What belongs to a model that is a folder: no weights in other formats, no pictures and no notes.
+_FOLDER = ("*.json", "*.txt", "*.bin", "*.safetensors")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model that can be downloaded.
+
+    kind: a key of KINDS. name: the name of its file or folder. size, licence: in words. source: a repository of the
+    model hub, "owner/name", or one file. index: the index file of a model that is a whole folder; "" for a file.
+    """
+
+    kind: str
+    name: str
+    size: str
+    licence: str
+    source: str | RemoteFile
+    index: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The folder below a models folder where it goes."""
+        return KINDS[self.kind].folder
+
+    def files(self, place: Path) -> list[RemoteFile]:
+        """The files of the model, with paths below `folder`. Asks the model hub where the source is a repository.
+
+        place: where users can put the model themselves, for messages. The index file of a folder comes last, so that a
+        model is found only when it is complete. Raises AlignerError where the hub does not answer or lacks the files.
+        """
+        if isinstance(self.source, RemoteFile):
+            return [self.source]
+        if not self.index:
+            return hub_files(self.source, place, (self.name,))
+        found = sorted(hub_files(self.source, place, _FOLDER), key=lambda file: file.path == self.index)
+        return [replace(file, path=f"{self.name}/{file.path}") for file in found]
+
+
+_NON_COMMERCIAL = "CC BY-NC-SA 4.0: for non-commercial use only"
+_RAIL = "CreativeML Open RAIL-M"
+
+#: By what people call the model.
+OFFERS = {
+    "ImageBind": Offer(
+        "imagebind",
+        "imagebind_huge.pth",
+        "4.8 GB",
+        _NON_COMMERCIAL,
+        RemoteFile(
+            "https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth",
+            "imagebind_huge.pth",
+            4803584173,
+            "d6f6c22bedcc90708448d5d2fbb7b2db9c73f505dc89bd0b2e09b23af1b62157",
+        ),
+    ),
+    "AudioLDM, medium (the paper's)": Offer(
+        "audioldm", "audioldm-m-full", "2.7 GB", _NON_COMMERCIAL, "cvssp/audioldm-m-full", _PIPELINE
+    ),
+    "AudioLDM, small": Offer(
+        "audioldm", "audioldm-s-full-v2", "1.7 GB", _NON_COMMERCIAL, "cvssp/audioldm-s-full-v2", _PIPELINE
+    ),
+    "AudioLDM, large": Offer(
+        "audioldm", "audioldm-l-full", "3.9 GB", _NON_COMMERCIAL, "cvssp/audioldm-l-full", _PIPELINE
+    ),
+    "Stable Diffusion 1.5": Offer(
+        "base",
+        "v1-5-pruned-emaonly.safetensors",
+        "4.3 GB",
+        _RAIL,
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    ),
+    "AnimateDiff motion module, version 2": Offer(
+        "motion", "mm_sd_v15_v2.ckpt", "1.8 GB", "Apache 2.0", "guoyww/animatediff"
+    ),
+    "AnimateDiff motion module, version 3": Offer(
+        "motion", "v3_sd15_mm.ckpt", "1.7 GB", "Apache 2.0", "guoyww/animatediff"
+    ),
+    "TAESD decoder": Offer("taesd", "taesd_decoder.safetensors", "5 MB", "MIT", "madebyollin/taesd"),
+    "BLIP, captions for pictures": Offer(
+        "captioner",
+        "blip-image-captioning-base",
+        "1 GB",
+        "BSD 3-Clause",
+        "Salesforce/blip-image-captioning-base",
+        _NETWORK,
+    ),
+    "Qwen2-Audio, captions for sounds": Offer(
+        "captioner", "Qwen2-Audio-7B-Instruct", "17 GB", "Apache 2.0", "Qwen/Qwen2-Audio-7B-Instruct", _NETWORK
+    ),
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Generic, Protocol, TypeVar
 
@@ -104,9 +104,9 @@ class DDIMDenoiser(ABC, Generic[Model]):
     def network(self, latents: torch.Tensor, timestep: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
         """One prediction for noisy latents (B, *shape) and prompt embeddings (B, ...), float32 in and out."""
 
-    def prompts(self, prompts: Sequence[str]) -> Streams:
-        """The prompt embeddings of a batch."""
-        return {self.stream: self.model.encode_prompts(prompts)}
+    def prompts(self, prompts: Mapping[str, Sequence[str]] | Sequence[str]) -> Streams:
+        texts = prompts[self.stream] if isinstance(prompts, Mapping) else prompts
+        return {self.stream: self.model.encode_prompts(texts)}
 
     def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
         """Gaussian noise; with denoise below 1 the noisy clean latent (eq. 2). Raises AlignerError without one."""

@@ -54,11 +54,7 @@ class JointDenoiser:
         return tuple(stream for denoiser, own in self._turns(index) for stream in denoiser.active_streams(own))
 
     def prompts(self, prompts: Mapping[str, Sequence[str]] | Sequence[str]) -> Streams:
-        """The prompt embeddings: of the same texts for all streams, or of texts by stream."""
-        return _merged(
-            denoiser.prompts(prompts[denoiser.streams[0]] if isinstance(prompts, Mapping) else prompts)
-            for denoiser in self.denoisers
-        )
+        return _merged(denoiser.prompts(prompts) for denoiser in self.denoisers)
 
     def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
         """Every stream starts from the same state of the generators, and so as it would alone with that seed.

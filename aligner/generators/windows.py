@@ -1,4 +1,4 @@
-"""Overlapping windows (MultiDiffusion, arXiv 2302.08113): long results in memory that does not grow with their length."""
+"""Overlapping windows (MultiDiffusion, arXiv 2302.08113): the memory of long results does not grow with length."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ class Gradient(Rule):
 
     rates: learning rate of each stream's latent (lambda_1), 0 or more; a stream that is not named stays. The paper's,
     section 4.1: 0.1 for AudioLDM, 0.01 for AnimateDiff. prompt_rates: learning rate of each stream's prompt embedding
-    (lambda_2, guided prompt tuning, eq. 17). The paper tunes prompts for video (section 3.2.4) and gives no rate;
-    Adam at 0.01 moves an embedding, whose entries are about 1, by some tenths in 20 steps. inner_steps: updates per
+    (lambda_2, guided prompt tuning, eq. 17). The paper tunes prompts for video (section 3.2.4) and gives no rate; 0.01
+    with the Adam of `Released` moves an embedding, whose entries are about 1, by some tenths in 20 steps. inner_steps: updates per
     denoising step (N of algorithm 1), at least 1. start, end: the part of the denoising steps that is guided, see
     `window`. checkpointing: recompute activations in the backward pass: less memory, more time, the same result.
 
@@ -214,7 +214,8 @@ class Paper(Gradient):
         optimiser = torch.optim.SGD(self._groups(z, y))
         for _ in range(self.inner_steps):
             output = denoiser.predict(z, y, index, unconditional)
-            rendered, alignment = self._look(run, state.clean | denoiser.x0(z, output, index), index)
+            estimate = state.clean | denoiser.x0(z, output, index)
+            rendered, alignment = self._look(run, estimate, index)
             _descend(optimiser, alignment.loss, index)
         # 2. Predict anew, for the moved latents and prompts, and take the scheduler's step.
         moved = State(_copies(z), _copies(y))
@@ -222,7 +223,7 @@ class Paper(Gradient):
             output = denoiser.predict(moved.latents, moved.prompts, index)
             clean = state.clean | denoiser.x0(moved.latents, output, index)
             latents = moved.latents | denoiser.step(moved.latents, output, index)
-        run.report(index, clean, _detached(rendered), alignment.detached())
+        run.report(index, _copies(estimate), _detached(rendered), alignment.detached())
         return State(latents, moved.prompts, clean)
 
 

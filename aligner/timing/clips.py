@@ -63,7 +63,8 @@ CLIP_SAMPLINGS = {
 def clip_spans(duration: float, clip_seconds: float, count: int) -> list[Span]:
     """`count` clips whose starts lie evenly from 0 to duration - clip_seconds.
 
-    Clips overlap where they must. In a recording shorter than one clip all start at 0 and reach beyond its end. Raises AlignerError if a number is not positive and finite.
+    Clips overlap where they must. In a recording shorter than one clip all start at 0 and reach beyond its end.
+    Raises AlignerError if a number is not positive and finite.
     """
     for name, value in (("recording", duration), ("clip", clip_seconds)):
         if not (math.isfinite(value) and value > 0):
@@ -79,9 +80,9 @@ def frame_indices(
 ) -> torch.Tensor:
     """The frames of a video that represent each clip: (S, frames_per_clip) int64.
 
-    frame_times: ascending times in seconds at which the frames appear. Frames with start <= time < end are taken, evenly
-    spaced from the first to the last and repeated where there are too few. A clip in which no frame appears takes the
-    frame that is still on screen.
+    frame_times: ascending times in seconds at which the frames appear. Frames with start <= time < end are taken,
+    evenly spaced from the first to the last and repeated where there are too few. A clip in which no frame appears
+    takes the frame that is still on screen.
 
     Raises AlignerError if there is no frame or the times do not ascend.
     """

@@ -1,1 +1,1 @@
-"""What a guided step costs, measured."""
+"""Time and memory of guided steps."""

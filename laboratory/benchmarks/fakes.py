@@ -1,4 +1,4 @@
-"""Tensors without memory: what a run would take, counted on a machine that could not hold it."""
+"""Tensors without memory, to count the memory of a run on a machine that could not hold it."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ from .measure import LiveBytes
 
 _ATEN = torch.ops.aten
 
-#: Code that looks at values, to refuse what is not finite or not in 0..1, is told that all is well.
+#: What operations return that read values, so that checks for finite values and for 0..1 pass.
 _ANSWERS = {_ATEN.all.default: True, _ATEN.max.default: 1.0}
 
-#: Flash attention pads rows and head widths to multiples of these and takes no wider head; its deterministic backward
-#: pass keeps apart what each group of multiprocessors adds up, of which a large consumer card has as many as this.
+#: Flash attention pads rows and head widths to multiples of the first two and takes no head wider than the third. Its
+#: deterministic backward pass keeps partial sums for groups of multiprocessors; the fourth is how many of them a large
+#: consumer card has.
 _FLASH_ROWS, _FLASH_WIDTH, _FLASH_WIDEST, _MULTIPROCESSORS = 128, 32, 256, 128
 
 
 class Fakes:
     """Makes fakes: tensors with a shape and a dtype, but without values.
 
-    Operations on one give fakes, also together with real tensors; those among real tensors only stay real, so that code
-    goes on computing with its times and indices. They pass for tensors on the CPU, where attention is never the kernel
-    that spells out every pair of tokens.
+    An operation with a fake among its inputs returns fakes. Operations on real tensors alone stay real, so that code
+    can compute with its times and indices. Fakes claim to be on the CPU, where attention never uses the kernel that
+    holds a value for every pair of tokens.
     """
 
     def __init__(self):
         self._mode = FakeTensorMode(allow_non_fake_inputs=True)
 
     def empty(self, *shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        """A fake of this shape."""
         with self._mode:
             return torch.empty(shape, dtype=dtype)
 
     def network(self, network: nn.Module, dtype: torch.dtype) -> nn.Module:
-        """Turn a network, which may be on the meta device, into fakes of that dtype, where it is made of floats."""
+        """Replace the tensors of a network by fakes; floating ones get the dtype. It may be on the meta device."""
         for module in network.modules():
             for name, parameter in list(module.named_parameters(recurse=False)):
                 setattr(module, name, nn.Parameter(self._like(parameter, dtype), requires_grad=False))
@@ -49,11 +51,11 @@ class Fakes:
 
 
 class FakeBytes(LiveBytes):
-    """Counts the bytes that fakes would take, from the weights up.
+    """Counts the bytes that fakes would take, without the weights.
 
-    A GPU's flash attention takes memory for itself while it runs backwards, which is more than what goes in and out
-    where sequences are as short as a motion module's: it is counted as well. What other kernels take is not, nor what
-    an allocator holds back.
+    The count includes the workspace of a GPU's flash attention in the backward pass, which exceeds inputs and outputs
+    where sequences are as short as those of a motion module. It excludes the workspace of other kernels and the
+    reserve of an allocator.
     """
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -66,9 +68,9 @@ class FakeBytes(LiveBytes):
 
 
 def flash_bytes(query: Sequence[int]) -> int:
-    """What flash attention's backward pass keeps for itself, for queries (B, heads, L, width).
+    """Bytes of workspace of flash attention's backward pass, for queries (B, heads, L, width).
 
-    The gradient of the queries and one figure per row, in float32 and padded: mha_bwd in PyTorch's
+    It holds the gradient of the queries and one value per row, in float32 and padded: mha_bwd in PyTorch's
     ATen/native/transformers/cuda/flash_attn/flash_api.cpp.
     """
     batch, heads, length, width = query
@@ -80,5 +82,5 @@ def flash_bytes(query: Sequence[int]) -> int:
 
 
 def _rounded(number: int, multiple: int) -> int:
-    """Rounded up."""
+    """Round up to a multiple."""
     return -(-number // multiple) * multiple

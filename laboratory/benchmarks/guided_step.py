@@ -1,4 +1,4 @@
-"""One guided step as the authors' released code takes it against ours: same weights, same latent, one run."""
+"""One guided step of the authors' released code beside the same step of this project, on the same weights."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from aligner.binders.imagebind.tokenizer import tokenize
 from aligner.binders.imagebind.towers import CLIP_FRAMES, MEL_BINS, MEL_FRAMES
 from aligner.binders.imagebind.vision import clip_input
 from aligner.conditions.encoding import frames_condition, text_condition
-from aligner.guidance.objective import Objective
-from aligner.guidance.pairs import pairs
-from aligner.guidance.rule import Guidance
+from aligner.guidance.gradient import Released
+from aligner.guidance.objective import PUBLISHED
+from aligner.guidance.rule import Run
+from aligner.plan import make_plan
 from aligner.sampling import sample
 from aligner.tensors.determinism import repeatable
 from aligner.timing.clips import CLIP_SAMPLINGS
@@ -30,56 +31,50 @@ from .measure import interleaved_seconds, peak_bytes, ratio, seconds_of
 from .scene import PROMPT, SIZES, Scene, make_scene
 
 RATE = 0.1
-CLIPS = CLIP_SAMPLINGS["released"]
+RULE = Released(rates={"audio": RATE}, prompt_rates={}, start=0.0, checkpointing=False)
+CLIPS = CLIP_SAMPLINGS[PUBLISHED.clips]
 
-#: How far apart float32 may bring two correct gradients, relative to their largest entry. Random networks
-#: magnify rounding: either gradient is 0.3 % from what float64 gives, where the two agree to 12 digits.
+#: How much two correct gradients may differ in float32, relative to their largest entry. Random networks magnify
+#: rounding: each gradient is 0.3 % from its value in float64, where the two agree to 12 digits.
 TOLERANCE = 0.02
 
 COLUMNS = {
-    "size": "small: the demonstration's models; s, m, l: AudioLDM of that size with ImageBind-huge",
-    "sound": "how long the generated sound is",
-    "released": "a step as the released code takes it: median time",
-    "ours": "a step of this project: median time",
+    "size": "small: small random models; s, m, l: AudioLDM of that size with ImageBind-huge",
+    "sound": "length of the generated sound",
+    "released": "median time of a step of the released code",
+    "ours": "median time of a step of this project",
     "time ratio": "released / ours: median (smallest to largest) of the repetitions",
-    "released peak": "most bytes of tensors alive at once during a step, the weights not counted",
-    "our peak": "the same of ours",
+    "released peak": "most bytes of tensors alive at once during a step, without the weights",
+    "our peak": "the same for a step of this project",
     "memory ratio": "released peak / our peak",
-    "parts": "what no such step can do without, timed alone: the U-Net with classifier-free guidance; VAE\n"
-    "decoder, vocoder, spectrogram and audio tower, and back from there to the latent",
+    "parts": "median time of the parts that no such step can omit: the U-Net with classifier-free\n"
+    "guidance; VAE decoder, vocoder, spectrogram and audio tower, forwards and back to the latent",
     "ours / parts": "median (smallest to largest); 1 would be perfect",
-    "conditions": "what ours spends once, before the first step, on encoding the video and the text",
+    "conditions": "time to encode the video and the text, which ours does once, before the first step",
 }
 
 
 class OurStep:
-    """The project's own loop. The conditions are encoded when it is made, as before every generation."""
+    """A step of this project's loop. Its conditions are encoded once, when it is made."""
 
     def __init__(self, scene: Scene):
-        self.scene = scene
-        video = frames_condition(scene.binder, scene.clips.flatten(0, 1), Fraction(CLIP_FRAMES))
-        conditions = label_conditions([video, text_condition(scene.binder, PROMPT)])
-        self.objective = Objective(
-            lambda signal: signal.embed(scene.binder, CLIPS),
-            {name: condition.embedding for name, condition in conditions.items()},
-            pairs(scene.denoiser.streams, conditions),
-        )
-        self.guidance = Guidance(rule="released", rates={"audio": RATE}, start=0.0)
+        self.latents, self.prompts = {"audio": scene.latent}, {"audio": scene.prompt}
+        frames = scene.clips.flatten(0, 1)
+        video = frames_condition(scene.binder, frames, Fraction(CLIP_FRAMES), clips=PUBLISHED.clips)
+        self.plan = make_plan(RULE, scene.denoiser, scene.binder, [video, text_condition(scene.binder, PROMPT)])
 
     def __call__(self) -> torch.Tensor:
-        scene = self.scene
-        latents, _ = sample(
-            scene.denoiser, {"audio": scene.latent}, {"audio": scene.prompt}, self.guidance, self.objective
-        )
-        return latents["audio"]
+        """Take the step; returns the latent after it."""
+        run = Run(self.plan.scope, lambda: self.latents, lambda step: None, self.plan.total)
+        return sample(RULE, run, self.latents, self.prompts).latents["audio"]
 
 
 class ReleasedStep:
-    """The same arithmetic with what the released code does around it.
+    """The same arithmetic, with the other work of the released code.
 
-    Video and text are encoded in every step, VAE and vocoder compute gradients of their weights, and anomaly
-    detection is on. ImageBind is frozen there too, so that video and text leave no graph behind. Left out, in
-    its favour: it also reads the tokenizer's vocabulary from disk in every step.
+    The released code encodes video and text in every step, computes gradients of the weights of VAE and vocoder, and
+    has anomaly detection on. Its ImageBind is frozen, so that video and text leave no graph. It also reads the
+    vocabulary of the tokenizer from disk in every step, which is omitted here in its favour.
     """
 
     def __init__(self, scene: Scene):
@@ -89,6 +84,7 @@ class ReleasedStep:
         self.video = clip_input(scene.clips.transpose(1, 2), CLIPS.crops).flatten(0, 1)
 
     def __call__(self) -> torch.Tensor:
+        """Take the step; returns the latent after it."""
         scheduler, binder = self.scene.denoiser.scheduler, self.scene.binder
         timestep, noise = self.scene.denoiser.timesteps[0], predicted_noise(self.scene)
         latent = scheduler.step(noise, timestep, self.scene.latent).prev_sample.requires_grad_()
@@ -107,13 +103,13 @@ class ReleasedStep:
 
 
 def _trainable(network: nn.Module) -> nn.Module:
-    """A twin of a frozen network that also computes gradients of its weights, which stay where they are."""
-    twins = {id(weight): nn.Parameter(weight.detach()) for weight in network.parameters()}
-    return copy.deepcopy(network, twins)
+    """A copy of a frozen network that computes gradients of its weights and shares their memory."""
+    copies = {id(weight): nn.Parameter(weight.detach()) for weight in network.parameters()}
+    return copy.deepcopy(network, copies)
 
 
 def _clip_by_clip(waveform: torch.Tensor, count: int) -> torch.Tensor:
-    """A waveform (1, n) as ImageBind's input (count, 1, 128, 204), each clip's spectrogram by itself."""
+    """A waveform (1, n) as ImageBind's input (count, 1, 128, 204), one spectrogram per clip."""
     from torchaudio.compliance.kaldi import fbank
 
     mels = []
@@ -134,7 +130,7 @@ def _clip_by_clip(waveform: torch.Tensor, count: int) -> torch.Tensor:
 
 @torch.no_grad()
 def predicted_noise(scene: Scene) -> torch.Tensor:
-    """The first unavoidable part: the U-Net, with and without prompt."""
+    """The first unavoidable part: the U-Net with classifier-free guidance."""
     denoiser = scene.denoiser
     prompts = torch.cat([denoiser.negative, scene.prompt])
     both = denoiser.model.unet(
@@ -145,7 +141,7 @@ def predicted_noise(scene: Scene) -> torch.Tensor:
 
 
 def latent_gradient(scene: Scene) -> torch.Tensor:
-    """The second unavoidable part: from the latent to the sound's embedding, and back to the latent alone."""
+    """The second unavoidable part: from the latent to the sound's embedding, and back to the latent."""
     model, latent = scene.denoiser.model, scene.latent.clone().requires_grad_()
     waveform = model.vocoder(model.vae.decode(latent / model.vae.config.scaling_factor).sample.squeeze(1))
     spans = CLIPS.audio.spans(waveform.shape[1] / SAMPLE_RATE, len(scene.clips))
@@ -155,7 +151,7 @@ def latent_gradient(scene: Scene) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Update:
-    """What a step did: the latent before the optimiser moved it, its gradient, and the latent afterwards."""
+    """The effect of a step: the latent before the optimiser's update, its gradient, and the latent after it."""
 
     before: torch.Tensor
     gradient: torch.Tensor
@@ -163,14 +159,14 @@ class Update:
 
 
 def observed(step: Callable[[], torch.Tensor]) -> Update:
-    """Take a step and listen to its optimiser."""
+    """Take a step and record the update of its optimiser."""
     seen = []
 
-    def listen(optimiser, *_):
+    def record(optimiser, *_):
         (latent,) = optimiser.param_groups[0]["params"]
         seen.append((latent.detach().clone(), latent.grad.clone()))
 
-    hook = register_optimizer_step_pre_hook(listen)
+    hook = register_optimizer_step_pre_hook(record)
     try:
         after = step()
     finally:
@@ -180,10 +176,10 @@ def observed(step: Callable[[], torch.Tensor]) -> Update:
 
 
 def require_same(ours: Update, released: Update, tolerance: float = TOLERANCE) -> None:
-    """Raise AssertionError unless both versions computed the same update, and one that is not nothing."""
+    """Raise AssertionError unless both versions computed the same update and its gradient is not zero."""
     largest = released.gradient.abs().max()
     assert largest > 0, "The gradient is zero everywhere: there is nothing to compare."
-    # Adam's first step is the rate times the gradient's sign, and the sign of next to nothing is chance.
+    # Adam's first step is the rate times the gradient's sign. Where the gradient is tiny, rounding decides its sign.
     clear = released.gradient.abs() > TOLERANCE * largest
     for what, scale, x, y in (
         ("latents before the update", RATE, ours.before, released.before),
@@ -200,13 +196,13 @@ def require_same(ours: Update, released: Update, tolerance: float = TOLERANCE) -
 
 
 def compare(size: str, seconds: float, repetitions: int, seed: int, device: torch.device) -> list[str]:
-    """Build, check, measure: one row of the table. Checking and counting memory also warm everything up."""
+    """One row of the table: build, check and measure. Checking and counting memory also warm everything up."""
     scene = make_scene(size, seconds, seed, device)
     ours = OurStep(scene)
     require_same(observed(ours), observed(ReleasedStep(scene)))
-    # Made afresh, without gradients. From here on its weights keep theirs from step to step, as released.
+    # A new copy, whose weights have no gradients yet. From here on they keep theirs from step to step, as released.
     released = ReleasedStep(scene)
-    # Two steps, because what weights keep from the first is still there in the second.
+    # Two steps, because the gradients of the weights stay in memory from the first step to the second.
     our_peak, released_peak = (peak_bytes(lambda: (step(), step()), device, scene.weights) for step in (ours, released))
     works = {
         "released": released,
@@ -249,10 +245,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m laboratory.benchmarks.guided_step",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=f"{__doc__}\n\n"
-        "The weights are random: they cost what trained ones cost. Before anything is\n"
+        "The weights are random and cost as much as trained ones. Before anything is\n"
         "measured, both versions must compute the same gradient and the same latent.\n"
-        "Versions take turns, so that a busy moment of the machine hits all of them; still,\n"
-        "measure on an idle one.",
+        "Versions take turns, so that a busy moment of the machine affects all of them.\n"
+        "Still, measure on an idle machine.",
         epilog=f"columns:\n{columns}",
     )
     parser.add_argument(
@@ -261,22 +257,23 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=SIZES,
         default=["small", "m"],
         metavar="SIZE",
-        help="any of small, s, m, l; the last three hold 6 to 8 GB of weights (default: small m)",
+        help="any of small, s, m, l; the last three have 6 to 8 GB of weights (default: small m)",
     )
     parser.add_argument("--seconds", type=float, default=2.0, help="length of the sound (default: %(default)s)")
     parser.add_argument(
-        "--repetitions", type=int, default=5, metavar="N", help="how often each version is timed (default: %(default)s)"
+        "--repetitions", type=int, default=5, metavar="N", help="timings of each version (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of weights, latent and video (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of weights, latent and video (default: %(default)s)")
     parser.add_argument(
         "--device",
         default="cuda" if torch.cuda.is_available() else "cpu",
-        help="cpu, cuda, cuda:1, ... (default: the GPU if there is one)",
+        help="cpu, cuda, cuda:1, ... (default: the GPU, where there is one)",
     )
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a table with a row for each size."""
     options = _options(arguments)
     device = torch.device(options.device)
     cuda = device.type == "cuda"

@@ -1,4 +1,4 @@
-"""Time and memory of a piece of work, on any device."""
+"""Time and memory of a function, on any device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Work = Callable[[], object]
 
 
 def interleaved_seconds(works: Mapping[str, Work], repetitions: int, device: torch.device) -> dict[str, list[float]]:
-    """Seconds that each work takes per repetition. They take turns, so that a busy moment hits all alike."""
+    """The seconds of every work in every repetition. Works take turns, so that a busy moment affects all alike."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repetitions):
         for name, work in works.items():
@@ -24,7 +24,7 @@ def interleaved_seconds(works: Mapping[str, Work], repetitions: int, device: tor
 
 
 def seconds_of(work: Work, device: torch.device) -> float:
-    """Wall-clock seconds until everything that the work has started on the device is done."""
+    """Wall-clock seconds of a work, until the device has finished it."""
     _synchronise(device)
     start = time.perf_counter()
     work()
@@ -33,7 +33,7 @@ def seconds_of(work: Work, device: torch.device) -> float:
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> str:
-    """Of two works that took turns: median (smallest to largest) of the repetitions' ratios."""
+    """The ratios of two works that took turns, repetition by repetition: median (smallest to largest)."""
     ratios = [numerator / denominator for numerator, denominator in zip(numerators, denominators)]
     return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
@@ -46,7 +46,7 @@ def _synchronise(device: torch.device) -> None:
 
 
 def peak_bytes(work: Work, device: torch.device, weights: Iterable[torch.Tensor]) -> int:
-    """The most bytes of tensors alive at once while the work runs, the weights not counted."""
+    """The most bytes of tensors alive at once while the work runs, without the weights."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
@@ -58,17 +58,17 @@ def peak_bytes(work: Work, device: torch.device, weights: Iterable[torch.Tensor]
 
 
 class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of every storage that an operation returns, from then until it is freed.
+    """Counts the bytes of every storage that an operation returns, until the storage is freed.
 
-    The CPU's allocator keeps no statistics, and resident memory also shows what it merely holds back.
-    torch.profiler sees what kernels allocate for themselves too, but tells it only in private fields of its
-    result; on a guided step it differs from this count by less than 1 %.
+    The CPU's allocator keeps no statistics, and resident memory includes its reserve. torch.profiler also sees the
+    workspace of kernels, but only private fields of its result hold it. On a guided step it differs from this count by
+    less than 1 %.
     """
 
     def __init__(self, ignored: Iterable[torch.Tensor]):
         super().__init__()
         self.live = self.peak = 0
-        # Storages are recognised by id: kept here so that no id is given to another one.
+        # Storages are known by id. They are kept alive here, so that no other storage gets the same id.
         self._ignored = [tensor.untyped_storage() for tensor in ignored]
         self._known = {id(storage) for storage in self._ignored}
 

@@ -1,6 +1,6 @@
-"""What every version of a guided step is given: networks with random weights, a latent, a prompt, a video.
+"""The inputs of a guided step of video-to-audio: networks with random weights, a latent, a prompt and a video.
 
-What a step costs depends on the shapes of the weights, not on their values.
+The cost of a step depends on the shapes of the weights, not on their values.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ PROMPT = "a dog barks"
 #: Channels of AudioLDM's U-Net as published: cvssp/audioldm-s-full-v2, -m-full and -l-full.
 PUBLISHED_CHANNELS = {"s": (128, 256, 384, 640), "m": (192, 384, 576, 960), "l": (256, 512, 768, 1280)}
 
-#: "small": the demonstration's models. The others: AudioLDM of that size with ImageBind-huge.
+#: "small": small random models. The others: AudioLDM of that size with ImageBind-huge.
 SIZES = ("small", *PUBLISHED_CHANNELS)
 
-#: Where a schedule of a single step lands with this offset: a noise level at which guidance is at work.
+#: The timestep of a schedule of one step, set by its offset: a noise level at which guidance has an effect.
 _TIMESTEP = 200
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One guided step's networks and inputs.
+    """The networks and inputs of one guided step.
 
-    latent, prompt: as AudioLDMDenoiser takes them, for a batch of one. clips: (S, 2, 3, 224, 224) in 0..1,
-    random pixels, a clip for every second begun.
+    latent, prompt: as AudioLDMDenoiser takes them, for a batch of one. clips: (S, 2, 3, 224, 224) in 0..1, random
+    pixels, one clip for every second or part of a second.
     """
 
     denoiser: AudioLDMDenoiser
@@ -46,7 +46,7 @@ class Scene:
 
     @property
     def weights(self) -> list[torch.Tensor]:
-        """Everything that the networks hold."""
+        """All parameters and buffers of the networks."""
         return [
             tensor
             for network in (self.denoiser.model, self.binder)
@@ -55,7 +55,7 @@ class Scene:
 
 
 def make_scene(size: str, seconds: float, seed: int, device: torch.device, dtype: torch.dtype = torch.float32) -> Scene:
-    """A scene of one of the SIZES for so many seconds of sound; same seed, same scene."""
+    """A scene of one of the SIZES for so many seconds of sound. The same seed gives the same scene."""
     model, binder = (network.to(device, dtype) for network in _random_networks(size, seed))
     denoiser = model.denoiser(seconds=seconds, steps=1)
     generator = torch.Generator().manual_seed(seed)
@@ -71,7 +71,7 @@ def make_scene(size: str, seconds: float, seed: int, device: torch.device, dtype
 
 def _random_networks(size: str, seed: int) -> tuple[AudioLDM, ImageBind]:
     """Both in float32, AudioLDM scheduled for one step at _TIMESTEP."""
-    # The text encoder has done its work before the first step: a small one serves all sizes.
+    # The text encoder works before the first step only, so that a small one serves all sizes.
     small = load_random_audioldm(seed)
     parts = {"unet": small.unet, "vae": small.vae, "vocoder": small.vocoder}
     if size in PUBLISHED_CHANNELS:

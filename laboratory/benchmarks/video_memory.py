@@ -1,20 +1,20 @@
-"""The memory of one guided step of audio-to-video, counted without a GPU and without weights."""
+"""Counts the memory of one guided step of audio-to-video, without a GPU and without weights."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
+from aligner.generation import saving_memory
 from aligner.generators.animatediff import STREAM
 from aligner.generators.signals import Frames
-from aligner.guidance.rule import Guidance
-from aligner.sampling import GRADIENT_SCALE, sample
-from aligner.tensors.checkpointing import checkpointed
+from aligner.guidance.gradient import GRADIENT_SCALE, Paper, Released
+from aligner.guidance.rule import Rule, Run, Scope, Unguided
+from aligner.sampling import sample
 from aligner.tensors.determinism import repeatable
 from aligner.tensors.precision import DTYPES
 
@@ -27,34 +27,36 @@ RATES, PROMPT_RATES = {STREAM: 0.01}, {STREAM: 0.01}
 
 @dataclass(frozen=True)
 class OurStep:
-    """The project's own loop, over one step."""
+    """A step of this project's loop by a rule. decoding: how guidance decodes frames."""
 
     name: str
-    guidance: Guidance | None
+    rule: Rule
     decoding: str = "exact"
 
     def __call__(self, scene: VideoScene) -> None:
-        denoiser = scene.denoiser(self.decoding)
-        with self._memory(scene, denoiser):
-            sample(denoiser, {STREAM: scene.latent}, {STREAM: scene.prompt}, self.guidance, scene.objective)
-
-    def _memory(self, scene: VideoScene, denoiser) -> AbstractContextManager:
-        if self.guidance and self.guidance.checkpointing:
-            return checkpointed([*denoiser.checkpointable(), *scene.binder.blocks()])
-        return nullcontext()
+        """Take the step."""
+        denoiser, latents, prompts = scene.denoiser(self.decoding), {STREAM: scene.latent}, {STREAM: scene.prompt}
+        scope = Scope(denoiser, {self.rule.comparison: scene.objective})
+        run = Run(scope, lambda: latents, lambda step: None, self.rule.passes(scope))
+        with saving_memory(self.rule, denoiser, scene.binder):
+            sample(self.rule, run, latents, prompts)
 
     def on_device(self, scene: VideoScene) -> list[nn.Module]:
-        """The networks whose weights are there while the step runs."""
+        """The networks whose weights are on the device while the step runs."""
         return scene.working
 
 
 class NaiveStep:
-    """The same update as its equations read: both halves of the guidance in one batch, every frame decoded together,
-    one graph from the prompt to the loss; all networks are kept on the device."""
+    """The same update, written as its equations read.
+
+    Both halves of classifier-free guidance are one batch, all frames are decoded together, one graph reaches from the
+    prompt to the loss, and all networks stay on the device.
+    """
 
     name = "naive, prompt tuning"
 
     def __call__(self, scene: VideoScene) -> None:
+        """Take the step."""
         denoiser = scene.denoiser()
         latent, prompt = {STREAM: scene.latent}, scene.prompt.clone().requires_grad_()
         both = denoiser.network(
@@ -77,47 +79,49 @@ class NaiveStep:
         optimiser.step()
 
     def on_device(self, scene: VideoScene) -> list[nn.Module]:
+        """The networks whose weights are on the device while the step runs."""
         return scene.networks
 
 
-def _guided(**settings) -> Guidance:
-    return Guidance(**{"rule": "released", "rates": RATES, "prompt_rates": {}, "start": 0.0} | settings)
-
+_LATENT = Released(rates=RATES, prompt_rates={}, start=0.0, checkpointing=False)
+_LATENT_AND_PROMPT = replace(_LATENT, prompt_rates=PROMPT_RATES)
+_PAPER = Paper(rates=RATES, prompt_rates={}, start=0.0, checkpointing=False)
 
 STEPS = (
     NaiveStep(),
-    OurStep("not guided", None),
-    OurStep("latent", _guided()),
-    OurStep("latent, checkpointing", _guided(checkpointing=True)),
-    OurStep("latent, checkpointing, half decoding", _guided(checkpointing=True), "half"),
-    OurStep("latent and prompt", _guided(prompt_rates=PROMPT_RATES)),
-    OurStep("latent and prompt, checkpointing", _guided(prompt_rates=PROMPT_RATES, checkpointing=True)),
-    OurStep("paper's rule", _guided(rule="paper")),
-    OurStep("paper's rule, checkpointing", _guided(rule="paper", checkpointing=True)),
+    OurStep("not guided", Unguided()),
+    OurStep("latent", _LATENT),
+    OurStep("latent, checkpointing", _LATENT.frugal()),
+    OurStep("latent, checkpointing, half decoding", _LATENT.frugal(), "half"),
+    OurStep("latent and prompt", _LATENT_AND_PROMPT),
+    OurStep("latent and prompt, checkpointing", _LATENT_AND_PROMPT.frugal()),
+    OurStep("paper's rule", _PAPER),
+    OurStep("paper's rule, checkpointing", _PAPER.frugal()),
 )
 
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes on the device: of weights, and of whatever else is alive when most is."""
+    """Bytes on the device: of weights, and of all other tensors at the moment when most are alive."""
 
     weights: int
     activations: int
 
     @property
     def together(self) -> int:
+        """Weights and activations."""
         return self.weights + self.activations
 
 
 def counted(step: OurStep | NaiveStep, scene: VideoScene) -> Need:
-    """What a step takes, counted on a scene of fakes."""
+    """Count the memory of a step on a scene of fakes."""
     with FakeBytes(_tensors(scene.networks)) as live:
         step(scene)
     return Need(sum(tensor.nbytes for tensor in _tensors(step.on_device(scene))), live.peak)
 
 
 def measured(step: OurStep | NaiveStep, scene: VideoScene, device: torch.device) -> int | None:
-    """The activations' bytes as the GPU's allocator counts them; None where they do not fit."""
+    """The bytes of activations by the count of the GPU's allocator; None where they do not fit."""
     try:
         with repeatable(device):
             return peak_bytes(lambda: step(scene), device, _tensors(scene.networks))
@@ -141,23 +145,28 @@ def _line(cells: Iterable[str]) -> str:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m laboratory.benchmarks.video_memory",
-        description=f"{__doc__} Where there is a GPU, every step also runs there, with random weights.",
+        description=f"{__doc__} Where there is a GPU, every step also runs on it, with random weights.",
     )
     parser.add_argument(
         "--size",
         choices=SIZES,
         default="full",
-        help="small: the demonstration's models; full: Stable Diffusion 1.5, AnimateDiff v2 and "
-        "ImageBind-huge (default: %(default)s)",
+        help="small: small random models; full: Stable Diffusion 1.5, AnimateDiff v2 and ImageBind-huge "
+        "(default: %(default)s)",
     )
-    parser.add_argument("--frames", type=int, default=16, help="default: %(default)s, at 8 frames per second")
-    parser.add_argument("--height", type=int, default=512, help="in pixels (default: %(default)s)")
-    parser.add_argument("--width", type=int, default=512, help="in pixels (default: %(default)s)")
-    parser.add_argument("--dtype", choices=DTYPES, default="fp16", help="of the networks (default: %(default)s)")
+    parser.add_argument(
+        "--frames", type=int, default=16, help="frames of the video, at 8 per second (default: %(default)s)"
+    )
+    parser.add_argument("--height", type=int, default=512, help="height in pixels (default: %(default)s)")
+    parser.add_argument("--width", type=int, default=512, help="width in pixels (default: %(default)s)")
+    parser.add_argument(
+        "--dtype", choices=DTYPES, default="fp16", help="precision of the networks (default: %(default)s)"
+    )
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a table with a row for each step."""
     options = _options(arguments)
     shape = options.size, options.frames, options.height, options.width, DTYPES[options.dtype]
     device = torch.device("cuda") if torch.cuda.is_available() else None

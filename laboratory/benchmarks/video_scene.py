@@ -1,4 +1,4 @@
-"""What a guided step of audio-to-video is given: networks, a latent, a prompt and two conditions."""
+"""The inputs of a guided step of audio-to-video: networks, a latent, a prompt and two conditions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-from aligner.binders.base import Embedding
+from aligner.binders.base import Embedding, sampling_of
 from aligner.binders.imagebind import HUGE, ImageBind, ImageBindConfig
 from aligner.generators.animatediff import STREAM, AnimateDiff, AnimateDiffDenoiser
 from aligner.generators.stable_diffusion.networks import (
@@ -19,9 +19,8 @@ from aligner.generators.stable_diffusion.networks import (
     published_config,
     settle,
 )
-from aligner.guidance.objective import Objective
+from aligner.guidance.objective import PUBLISHED, Objective
 from aligner.guidance.pairs import Pair
-from aligner.timing.clips import CLIP_SAMPLINGS
 
 from ..random_imagebind import random_imagebind
 from ..random_models import (
@@ -35,17 +34,17 @@ from ..random_models import (
 )
 from .fakes import Fakes
 
-#: "small": the demonstration's models. "full": Stable Diffusion 1.5, AnimateDiff v2, ImageBind-huge.
+#: "small": small random models. "full": Stable Diffusion 1.5, AnimateDiff v2, ImageBind-huge.
 SIZES = ("small", "full")
 
-#: What a motion module of the second version is made of (mm_sd_v15_v2.ckpt).
+#: The config of a motion module of the second version (mm_sd_v15_v2.ckpt).
 _MOTION_V2 = {"use_motion_mid_block": True, "motion_max_seq_length": 32}
 
 _PROMPT_LENGTH = 77
 
 
-class _SilentTokenizer:
-    """Reads nothing into any text: what a step costs does not depend on it."""
+class _ConstantTokenizer:
+    """Returns the same tokens for every text, because the cost of a step does not depend on them."""
 
     model_max_length = _PROMPT_LENGTH
 
@@ -55,7 +54,7 @@ class _SilentTokenizer:
 
 @dataclass(frozen=True)
 class VideoScene:
-    """Networks, and the tensors of a step as AnimateDiffDenoiser takes them, for a batch of one."""
+    """Networks, and the inputs of a step as AnimateDiffDenoiser takes them, for a batch of one."""
 
     model: AnimateDiff
     binder: ImageBind
@@ -64,33 +63,35 @@ class VideoScene:
     conditions: dict[str, Embedding]
 
     def denoiser(self, decoding: str = "exact") -> AnimateDiffDenoiser:
-        """One step of a schedule, 8 frames per second, cfg 7.5."""
+        """AnimateDiff ready to take one step, at 8 frames per second and cfg 7.5."""
         frames, height, width = self.latent.shape[2:]
         side = self.model.compression
         return self.model.denoiser(frames=frames, height=height * side, width=width * side, steps=1, decoding=decoding)
 
     @property
     def objective(self) -> Objective:
-        """The paper's loss for audio-to-video, F(v, a) + F(v, p)."""
-        sampling = CLIP_SAMPLINGS["released"]
+        """The paper's loss of audio-to-video, F(v, a) + F(v, p), eq. 14."""
+        sampling = sampling_of(self.binder, PUBLISHED.clips)
         return Objective(
             lambda signal: signal.embed(self.binder, sampling),
             self.conditions,
-            [Pair(STREAM, name) for name in self.conditions],
+            [Pair(STREAM, label) for label in self.conditions],
+            PUBLISHED.compare,
         )
 
     @property
     def working(self) -> list[nn.Module]:
-        """What a step needs; the other networks have done their work before it."""
+        """The networks that a step needs. The others work before the first step."""
         return [self.model.unet, self.model.vae, self.binder.vision]
 
     @property
     def networks(self) -> list[nn.Module]:
+        """All networks."""
         return [self.model, self.binder]
 
 
 def fake_video_scene(size: str, frames: int, height: int, width: int, dtype: torch.dtype) -> VideoScene:
-    """A scene of one of the SIZES that takes no memory."""
+    """A scene of one of the SIZES, made of fakes, which takes no memory."""
     fakes = Fakes()
     parts = {name: fakes.network(part, dtype) for name, part in _empty_parts(size).items()}
     return _scene(parts, fakes.network(_empty_imagebind(size), dtype), frames, height, width, fakes.empty)
@@ -99,9 +100,9 @@ def fake_video_scene(size: str, frames: int, height: int, width: int, dtype: tor
 def random_video_scene(
     size: str, frames: int, height: int, width: int, dtype: torch.dtype, device: torch.device, seed: int = 0
 ) -> VideoScene:
-    """The same for real, with random weights: what a step needs is on the device, the rest on the host."""
+    """The same scene with random weights. The networks that a step needs are on the device, the others on the CPU."""
     generator = torch.Generator().manual_seed(seed)
-    # By torch's own method: that of diffusers warns, because it would rather cast while it loads.
+    # torch's own method: that of diffusers warns, because it recommends to cast while loading.
     parts = {name: nn.Module.to(_filled(part, generator), dtype) for name, part in _empty_parts(size).items()}
     binder = random_imagebind(_imagebind_config(size), seed).to(dtype)
     for part in (parts["unet"], parts["vae"], binder.vision):
@@ -121,13 +122,13 @@ def _scene(
     width: int,
     tensor: Callable[..., torch.Tensor],
 ) -> VideoScene:
-    """tensor: shape -> a float32 tensor of it."""
-    model = AnimateDiff(**parts, tokenizer=_SilentTokenizer(), scheduler_config=SD_SCHEDULER)
+    """tensor: makes a float32 tensor of a shape."""
+    model = AnimateDiff(**parts, tokenizer=_ConstantTokenizer(), scheduler_config=SD_SCHEDULER)
     latent = tensor(1, model.unet.config.in_channels, frames, height // model.compression, width // model.compression)
     prompt = tensor(1, _PROMPT_LENGTH, model.unet.config.cross_attention_dim)
     conditions = {
-        name: Embedding(tensor(1, clips, binder.config.embed_dim), None, name)
-        for name, clips in (("audio", 2), ("text", 1))
+        modality: Embedding(tensor(1, clips, binder.config.embed_dim), None, modality, binder.fingerprint)
+        for modality, clips in (("audio", 2), ("text", 1))
     }
     return VideoScene(model, binder, latent, prompt, conditions)
 
@@ -157,7 +158,7 @@ def _imagebind_config(size: str) -> ImageBindConfig:
 
 
 def _filled(network: nn.Module, generator: torch.Generator) -> nn.Module:
-    """Random weights; positions, which are buffers, are zero: they cost what others cost."""
+    """Fill a network with random weights. Buffers, which hold positions, become zero; the cost is the same."""
     network.to_empty(device="cpu")
     for buffer in network.buffers():
         buffer.zero_()

@@ -1,1 +1,1 @@
-"""Whether guidance does what it claims, judged by what it did not optimise."""
+"""Measurement of guidance by quantities that it does not optimise."""

@@ -1,4 +1,4 @@
-"""What the table is made of: tasks, ways to steer, and captions."""
+"""The cells of the table: combinations of a task, a rule of guidance and a kind of caption."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from ..world import Scene, right_caption, vague_caption, wrong_caption
 
 @dataclass(frozen=True)
 class EvaluatedTask:
-    """generates: streams. given: what of a test clip the result is made for, "video", "image" or "audio"; "" if only
-    a caption is given."""
+    """A task of the table.
+
+    generates: the generated streams. given: the part of a test clip that steers, "video", "image" or "audio"; "" where
+    only a caption is given.
+    """
 
     generates: tuple[str, ...]
     given: str
@@ -29,7 +32,7 @@ TASKS = {
     "joint": EvaluatedTask(("video", "audio"), ""),
 }
 
-#: How a result is steered.
+#: The rules that are compared.
 METHODS: dict[str, Rule] = {
     "unguided": Unguided(),
     "paper": Paper(checkpointing=False),
@@ -38,6 +41,7 @@ METHODS: dict[str, Rule] = {
     "default": Search(),
 }
 
+#: By kind of caption, the function that returns the caption of a scene and of the number of its clip.
 CAPTIONS: dict[str, Callable[[Scene, int], str]] = {
     "right": right_caption,
     "vague": lambda scene, number: vague_caption(number),
@@ -47,7 +51,7 @@ CAPTIONS: dict[str, Callable[[Scene, int], str]] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the table. Raises AlignerError for a name that is none."""
+    """One cell of the table. Raises AlignerError for an unknown name."""
 
     task: str
     method: str
@@ -56,7 +60,7 @@ class Cell:
     def __post_init__(self):
         for name, choices in ((self.task, TASKS), (self.method, METHODS), (self.caption, CAPTIONS)):
             if name not in choices:
-                raise AlignerError(f"There is no {name!r} to evaluate. Choose of: {', '.join(choices)}.")
+                raise AlignerError(f"There is no {name!r} to evaluate. Choose one of: {', '.join(choices)}.")
 
     @property
     def name(self) -> str:

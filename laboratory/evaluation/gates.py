@@ -1,4 +1,4 @@
-"""What must hold before guidance is worth measuring: models that recognise, reconstruct and generate."""
+"""The gates: the quality that the models need before guidance is worth measuring."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from statistics import fmean
 import torch
 import torch.nn.functional as F
 
-from aligner.binders.imagebind import embed_text
+from aligner.binders.base import sampling_of
 from aligner.demo.events import EVENTS
 from aligner.generators.signals import Signal
+from aligner.guidance.rule import Unguided
 from aligner.metrics import audio_onsets, av_align, video_peaks
-from aligner.timing.clips import CLIP_SAMPLINGS
 
 from ..world import FPS, SAMPLE_RATE, clip, right_caption, scene
 from .instruments import sound_of, video_of
-from .runs import BATCH, Models, generated
+from .runs import BATCH, DemoModels, generated
 
+#: The least shares that pass, and the largest difference of levels in decibels.
 LEAST = {"zero-shot": 0.95, "reconstruction": 0.95, "generation": 0.85}
 MOST_DECIBEL = 3.0
 
 
-def gates(models: Models, split: str, samples: int) -> dict:
-    """All gates on the first `samples` clips of a split: figures by gate, by event where it is asked in every class."""
+def gates(models: DemoModels, split: str, samples: int) -> dict:
+    """The figures of all gates on the first `samples` clips of a split: by gate, then by direction, stream or event."""
     clips = [clip(scene(split, index)) for index in range(samples)]
     frames = torch.stack([each.frames for each in clips])
     sounds = torch.stack([each.waveform for each in clips])
@@ -53,7 +54,7 @@ def gates(models: Models, split: str, samples: int) -> dict:
 
 
 def failures(figures: dict) -> list[str]:
-    """The gates that do not hold, in words."""
+    """A sentence for every gate that does not hold."""
     checks = [(f"zero-shot {way}", value, LEAST["zero-shot"]) for way, value in figures["zero-shot"].items()]
     checks += [
         (f"reconstruction of {stream}, {event}", value, LEAST["reconstruction"])
@@ -64,22 +65,24 @@ def failures(figures: dict) -> list[str]:
         (f"generation of {stream}", by_event["all"], LEAST["generation"])
         for stream, by_event in figures["generation"].items()
     ]
-    failed = [f"{name}: {value:.3f}, asked {least}" for name, value, least in checks if not value >= least]
+    failed = [f"{name}: {value:.3f}, at least {least} is needed" for name, value, least in checks if not value >= least]
     return failed + [
-        f"level of {event}: {value:.1f} dB apart"
+        f"level of {event}: {value:.1f} dB apart, at most {MOST_DECIBEL:g} is allowed"
         for event, value in figures["decibel"].items()
         if not value <= MOST_DECIBEL
     ]
 
 
 @torch.no_grad()
-def zero_shot(models: Models, sounds: torch.Tensor, frames: torch.Tensor, events: torch.Tensor) -> dict[str, float]:
-    """How often a clip's event is the nearest: of captions to sounds and to videos, of videos to sounds, and back.
+def zero_shot(models: DemoModels, sounds: torch.Tensor, frames: torch.Tensor, events: torch.Tensor) -> dict[str, float]:
+    """The share of clips whose event is the nearest in the binder's space, by direction.
 
-    Between sounds and videos the nearest event is the one whose clips have the nearest mean.
+    sounds: (N, n). frames: (N, F, 3, H, W). events: (N,). Sounds and videos are compared with the captions of the
+    events, and with the mean of each event's clips in the other modality.
     """
-    binder, sampling = models.instruments.binder, CLIP_SAMPLINGS["upstream"]
-    texts = F.normalize(embed_text(binder, [event.captions[0] for event in EVENTS]).mean(), dim=1)
+    binder = models.instruments.binder
+    sampling = sampling_of(binder, "upstream")
+    texts = F.normalize(binder.embed_text([event.captions[0] for event in EVENTS]).mean(), dim=1)
 
     def embedded(signal: Callable[[torch.Tensor], Signal], values: torch.Tensor) -> torch.Tensor:
         return _in_batches(lambda part: F.normalize(signal(part).embed(binder, sampling).mean(), dim=1), values)
@@ -99,7 +102,7 @@ def zero_shot(models: Models, sounds: torch.Tensor, frames: torch.Tensor, events
 
 
 def timing(sounds: torch.Tensor, frames: torch.Tensor) -> dict[str, float]:
-    """AV-Align of real clips, and of their sounds with every other clip's video, which is chance for such pairs."""
+    """AV-Align of real clips, and of each sound with the videos of all other clips, which is chance level."""
     heard = [audio_onsets(sound, SAMPLE_RATE) for sound in sounds]
     seen = [video_peaks(video, FPS) for video in frames]
     pairs = {"real": [], "shuffled": []}
@@ -110,26 +113,26 @@ def timing(sounds: torch.Tensor, frames: torch.Tensor) -> dict[str, float]:
 
 
 @torch.no_grad()
-def revocoded(models: Models, sounds: torch.Tensor) -> torch.Tensor:
-    """Sounds through the VAE and the vocoder, without noise."""
+def revocoded(models: DemoModels, sounds: torch.Tensor) -> torch.Tensor:
+    """Encode sounds (N, n) by the VAE, decode them and vocode them."""
     model = models.audioldm
     return model.vocode(model.decode(model.encode(sounds)))[:, : sounds.shape[1]]
 
 
 @torch.no_grad()
-def redrawn(models: Models, frames: torch.Tensor) -> torch.Tensor:
-    """Frames through the image VAE."""
+def redrawn(models: DemoModels, frames: torch.Tensor) -> torch.Tensor:
+    """Encode frames (N, F, 3, H, W) by the image VAE and decode them."""
     model = models.animatediff
     latents = torch.cat([model.encode(each) for each in frames])
     return torch.stack([model.decode(each.transpose(0, 1)) for each in latents])
 
 
-def _generated_events(models: Models, stream: str, split: str, samples: int) -> torch.Tensor:
+def _generated_events(models: DemoModels, stream: str, split: str, samples: int) -> torch.Tensor:
     scenes = [scene(split, index) for index in range(samples)]
     found = []
     for first in range(0, samples, BATCH):
         captions = [right_caption(each, first + k) for k, each in enumerate(scenes[first : first + BATCH])]
-        made = generated(models, (stream,), captions, None, None, seed=first)
+        made = generated(models, (stream,), captions, None, Unguided(), seed=first)
         found.append(models.instruments.verdict(made.signals[stream]).events)
     return torch.cat(found)
 
@@ -142,7 +145,7 @@ def _by_event(found: torch.Tensor, events: torch.Tensor) -> dict[str, float]:
 
 
 def _decibel_by_event(made: torch.Tensor, real: torch.Tensor, events: torch.Tensor) -> dict[str, float]:
-    """How far apart in level the made sounds and the real ones are, on average."""
+    """The mean absolute difference of the levels of reconstructed and real sounds, in decibels, by event."""
     levels = [10 * sounds.square().mean(dim=1).log10() for sounds in (made, real)]
     return {event.name: (levels[0] - levels[1])[events == k].abs().mean().item() for k, event in enumerate(EVENTS)}
 

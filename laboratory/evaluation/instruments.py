@@ -1,4 +1,4 @@
-"""What measures: the judge, a second binder, moments of sound and motion; and, set apart, the binder that steered."""
+"""The instruments: the judge, a second binder, AV-Align, and, for comparison, the binder that guided."""
 
 from __future__ import annotations
 
@@ -8,34 +8,36 @@ from fractions import Fraction
 import torch
 import torch.nn.functional as F
 
-from aligner.binders.imagebind import ImageBind
+from aligner.binders.base import Binder, sampling_of
 from aligner.demo.judge import Judge, Verdict, verdict
 from aligner.generators.signals import Frames, Signal, Sound, silences
 from aligner.metrics import av_align_of_clip
-from aligner.timing.clips import CLIP_SAMPLINGS
 
 from ..world import FPS, SAMPLE_RATE
 
 
 @dataclass(frozen=True)
 class Instruments:
-    """judge, second: see `aligner.demo.family`. binder: the one that steers."""
+    """The models that measure.
+
+    judge: classifies events. second: a binder that guidance never uses. binder: the one that guides.
+    """
 
     judge: Judge
-    second: ImageBind
-    binder: ImageBind
+    second: Binder
+    binder: Binder
 
     def measured(self, result: dict[str, Signal], wanted: list[str], given: Signal | None = None) -> list[dict]:
         """One row of figures for each sample of a batch.
 
-        result: one generated stream and what it was made for, or two generated streams. wanted: each sample's event.
-        given: the clips that the result was made for.
+        result: one generated stream, or two. wanted: each sample's event. given: the part of the clips that steered;
+        None where two streams were generated.
 
-        judged: the event that the judge names, of the first generated stream. silent: whether a generated sound cannot
-        be heard; the judge, who knows nothing but events, gives it a name all the same. right: whether that is the
-        wanted one, or, of two generated streams, whether both are the same; never if silent. cosine: of the judge's
-        features. second: of the second binder's embeddings. matched: AV-Align; None where there is no pair of sound and
-        video. optimised: as second, by the binder that steered, over clips as in the released code.
+        Each row holds: judged, the event of the first generated stream by the judge. silent, whether a generated sound
+        is silent; the judge knows only events and names one all the same. right, whether judged is the wanted event,
+        or, of two generated streams, whether the judge names the same event for both; False for a silent sample.
+        cosine, of the judge's features. second, of the second binder's embeddings. matched, AV-Align; None without a
+        pair of sound and video. optimised, as second by the binder that guided, over the clips of the released code.
         """
         mine, other = self._sides(result, given)
         verdicts = self.verdict(mine), self.verdict(other)
@@ -64,14 +66,14 @@ class Instruments:
         first, *rest = result.values()
         return first, rest[0] if given is None else given
 
-    def verdict(self, signal: Signal) -> Verdict:
-        """What the judge says of a finished sound, video or picture."""
+    def verdict(self, signal: Sound | Frames) -> Verdict:
+        """The judge's classification of a finished sound, video or picture."""
         return verdict(self.judge, signal)
 
     @staticmethod
     @torch.no_grad()
-    def _cosine(binder: ImageBind, one: Signal, other: Signal) -> torch.Tensor:
-        sampling = CLIP_SAMPLINGS["released"]
+    def _cosine(binder: Binder, one: Signal, other: Signal) -> torch.Tensor:
+        sampling = sampling_of(binder, "released")
         return F.cosine_similarity(one.embed(binder, sampling).mean(), other.embed(binder, sampling).mean())
 
     @staticmethod
@@ -83,10 +85,10 @@ class Instruments:
 
 
 def sound_of(waveforms: torch.Tensor) -> Sound:
-    """Clips' sounds (B, n) as they would be rendered."""
+    """Sounds of clips (B, n) as a signal."""
     return Sound(waveforms, SAMPLE_RATE, waveforms.shape[1])
 
 
 def video_of(frames: torch.Tensor) -> Frames:
-    """Clips' frames (B, F, 3, H, W) as they would be rendered."""
+    """Frames of clips (B, F, 3, H, W) as a signal."""
     return Frames(frames, Fraction(FPS))

@@ -1,4 +1,4 @@
-"""A cell of the table generated and measured, batch by batch; what has been measured is kept."""
+"""Generate and measure the samples of a cell, batch by batch. Measured rows are kept in a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .cells import CAPTIONS, METHODS, TASKS, Cell
 from .instruments import Instruments, sound_of, video_of
 
 BATCH = 8
-#: Fewer than the paper's 30 and 25, for all ways alike: the demo models need no more.
+#: Fewer than the paper's 30 and 25, for all rules: the demo models need no more.
 STEPS = 20
 AUDIO_CFG = 2.5
 #: Increase when code changes results or measures in a way no setting records; cached rows are then discarded.
@@ -36,8 +36,8 @@ EDITION = 2
 
 
 @dataclass(frozen=True)
-class Models:
-    """What generates and what measures. fingerprint: of all their weights."""
+class DemoModels:
+    """The generators and the instruments. fingerprint: of all their weights."""
 
     audioldm: AudioLDM
     animatediff: AnimateDiff
@@ -45,6 +45,7 @@ class Models:
     fingerprint: str
 
     def denoiser(self, streams: Sequence[str], steps: int = STEPS) -> Generator:
+        """The generator of these streams, ready to make clips of the demo's shape."""
         made = {
             "audio": lambda: self.audioldm.denoiser(seconds=SECONDS, steps=steps, cfg=AUDIO_CFG),
             "video": lambda: self.animatediff.denoiser(
@@ -55,9 +56,9 @@ class Models:
         return denoisers[0] if len(denoisers) == 1 else JointDenoiser(denoisers)
 
 
-def demo_models() -> Models:
-    """The built-in family and its instruments."""
-    return Models(
+def demo_models() -> DemoModels:
+    """The built-in generators and their instruments."""
+    return DemoModels(
         family.load_demo_audioldm(),
         family.load_demo_animatediff(),
         Instruments(family.load_demo_judge(), load_second_imagebind(), family.load_demo_imagebind()),
@@ -65,10 +66,11 @@ def demo_models() -> Models:
     )
 
 
-def rows_of(cell: Cell, models: Models, split: str, samples: int, work: Path | None = None) -> list[dict]:
-    """The measured samples of a cell, the first `samples` clips of a split.
+def rows_of(cell: Cell, models: DemoModels, split: str, samples: int, work: Path | None = None) -> list[dict]:
+    """Generate and measure a cell for the first `samples` clips of a split: one row of figures for each.
 
-    work: folder where rows are kept, so that a run can be stopped. Those of other models or settings are not used.
+    work: folder where rows are kept, so that a stopped run can go on; None: rows are not kept. Rows of other models or
+    settings are discarded.
     """
     rule, made_by = METHODS[cell.method], settings_of(cell, models)
     path = work / split / f"{cell.name}.json" if work else None
@@ -81,8 +83,8 @@ def rows_of(cell: Cell, models: Models, split: str, samples: int, work: Path | N
     return rows[:samples]
 
 
-def settings_of(cell: Cell, models: Models) -> str:
-    """All that the rows of a cell depend on, in words that differ where it does."""
+def settings_of(cell: Cell, models: DemoModels) -> str:
+    """A text that differs for every model and setting that the rows of a cell depend on."""
     rule = METHODS[cell.method]
     return f"{models.fingerprint} {rule} {STEPS} {AUDIO_CFG} {family.VIDEO_CFG} edition {EDITION}"
 
@@ -94,7 +96,7 @@ def _kept_rows(path: Path | None, made_by: str) -> list[dict]:
     return found["rows"] if found["made_by"] == made_by else []
 
 
-def _batch(cell: Cell, models: Models, split: str, first: int, count: int, rule: Rule) -> list[dict]:
+def _batch(cell: Cell, models: DemoModels, split: str, first: int, count: int, rule: Rule) -> list[dict]:
     task, indices = TASKS[cell.task], range(first, first + count)
     clips = [clip(scene(split, index)) for index in indices]
     captions = [CAPTIONS[cell.caption](each.scene, index) for each, index in zip(clips, indices)]
@@ -107,7 +109,7 @@ def _batch(cell: Cell, models: Models, split: str, first: int, count: int, rule:
 
 
 def generated(
-    models: Models,
+    models: DemoModels,
     streams: Sequence[str],
     captions: Sequence[str],
     given: Signal | None,
@@ -116,7 +118,11 @@ def generated(
     seed: int,
     steps: int = STEPS,
 ) -> Generation:
-    """A batch of results, each with its own caption and its own condition; sample k is drawn from seed + k."""
+    """Generate a batch. Each sample has its own caption and condition, and sample k draws its noise from seed + k.
+
+    given: the clips' part that steers, one sample for each caption; None: nothing. A rule that does not guide gets no
+    conditions, so that its result is not scored.
+    """
     denoiser, binder = models.denoiser(streams, steps), models.instruments.binder
     conditions = []
     if rule.guides:
@@ -137,7 +143,10 @@ def generated(
 
 
 def given_signal(given: str, clips: Sequence[Clip]) -> Signal | None:
-    """The clips' part that a result is made for; the picture is taken from the middle of the first event."""
+    """The part of the clips that steers: their sounds, their frames, or the frame in the middle of the first event.
+
+    given: "audio", "video" or "image"; "" gives None.
+    """
     if not given:
         return None
     if given == "audio":
@@ -150,5 +159,5 @@ def given_signal(given: str, clips: Sequence[Clip]) -> Signal | None:
 
 
 def key_frame(each: Clip) -> int:
-    """Number of the frame that shows the middle of the first event."""
+    """The number of the frame that shows the middle of the first event."""
     return int((each.scene.times[0] + each.scene.event.seconds / 2) * FPS)

@@ -1,4 +1,4 @@
-"""Contact sheets: what was made beside what it was made for, and what the judge calls it. A stranger should agree."""
+"""Contact sheets: results beside the clips that steered them, with the events that the judge names."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from aligner.demo.events import EVENTS
 from aligner.demo.judge import names
 from aligner.generators.signals import Frames, Sound
+from aligner.guidance.rule import Unguided
 from aligner.media.image import eight_bit
 from aligner.pictures.spectrogram import spectrogram
 
@@ -17,19 +18,20 @@ from ..world import SAMPLE_RATE, clip, right_caption, scene, vague_caption
 from .cells import METHODS, TASKS
 from .gates import redrawn, revocoded
 from .instruments import sound_of, video_of
-from .runs import Models, generated, given_signal
+from .runs import DemoModels, generated, given_signal
 
+#: In pixels: the height of a picture, the height of a line of text, and the gap between pictures.
 _CELL, _TEXT, _GAP = 64, 16, 6
-#: Frames of a strip: every second one.
+#: A strip shows every second frame.
 _EVERY = 2
 
 
 def results_sheet(
-    models: Models, task: str, split: str, *, method: str = "default", count: int = 8, seed: int = 0
+    models: DemoModels, task: str, split: str, *, method: str = "default", count: int = 8, seed: int = 0
 ) -> Image.Image:
-    """`count` clips of a split, drawn at random, and what was made for each with a vague caption.
+    """A row for each of `count` random clips of a split: the part that steers, and the result of a vague caption.
 
-    For joint generation nothing is given, and captions are right: both generated streams are shown.
+    Joint generation is steered by a right caption alone, and its rows show both generated streams.
     """
     kind = TASKS[task]
     numbers = torch.randperm(256, generator=torch.Generator().manual_seed(seed))[:count].tolist()
@@ -48,17 +50,17 @@ def results_sheet(
         rows.append(
             (
                 [_drawn(signal, k) for signal in shown],
-                f'{each.scene.event.name}, "{caption}" -> {named}, says the judge',
+                f'{each.scene.event.name}, "{caption}" -> the judge names {named}',
             )
         )
     return _sheet(rows)
 
 
-def generation_sheet(models: Models, stream: str, split: str) -> Image.Image:
-    """For every event: a real clip, the same through the decoders, and one generated from its caption alone."""
+def generation_sheet(models: DemoModels, stream: str, split: str) -> Image.Image:
+    """A row for every event: a real clip, its reconstruction by the decoders, and one generated from its caption."""
     clips = [clip(scene(split, number)) for number in range(len(EVENTS))]
     captions = [right_caption(each.scene) for each in clips]
-    made = generated(models, (stream,), captions, None, None, seed=0).signals[stream]
+    made = generated(models, (stream,), captions, None, Unguided(), seed=0).signals[stream]
     if stream == "audio":
         real = torch.stack([each.waveform for each in clips])
         shown = [sound_of(real), sound_of(revocoded(models, real)), made]
@@ -70,7 +72,7 @@ def generation_sheet(models: Models, stream: str, split: str) -> Image.Image:
         [
             (
                 [_drawn(signal, k) for signal in shown],
-                f"{caption}: real, reconstructed, generated; the judge: {judged[k]}",
+                f"{caption}: real, reconstructed, generated; the judge names {judged[k]}",
             )
             for k, caption in enumerate(captions)
         ]
@@ -85,7 +87,7 @@ def _drawn(signal: Sound | Frames, row: int) -> Image.Image:
 
 
 def _sheet(rows: Sequence[tuple[Sequence[Image.Image], str]]) -> Image.Image:
-    """Rows of pictures, each with a line of text above."""
+    """Rows of pictures, each below its line of text."""
     width = max(sum(picture.width + _GAP for picture in pictures) for pictures, _ in rows) + _GAP
     height = _TEXT + _CELL + _GAP
     sheet = Image.new("RGB", (width, height * len(rows)), "white")

@@ -1,4 +1,4 @@
-"""Rows to figures with their confidence intervals, and figures to the table that README shows."""
+"""Rows to figures with their confidence intervals, and figures to a table in Markdown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aligner.metrics import bootstrap_interval, frechet_distance
 
 from .cells import Cell
 
-#: Figures that guidance did not optimise, then the one that it did.
+#: The figures that guidance does not optimise, then the one that it does.
 FIGURES = ("right", "silent", "cosine", "second", "matched", "optimised")
 HEADINGS = {
     "right": "judge: right",
@@ -25,7 +25,10 @@ HEADINGS = {
 
 
 def summary(rows: Sequence[Mapping], real: torch.Tensor) -> dict:
-    """Means with 95 % intervals, the Fréchet distance to real features (N, 64), and the seconds of a sample."""
+    """The figures of a cell: means with 95 % intervals, the Fréchet distance, and the seconds that a sample takes.
+
+    real: (N, 64), the judge's features of real clips.
+    """
     figures: dict = {"samples": len(rows), "seconds": fmean(row["seconds"] for row in rows)}
     for name in FIGURES:
         values = [float(row[name]) for row in rows if row[name] is not None]
@@ -37,7 +40,7 @@ def summary(rows: Sequence[Mapping], real: torch.Tensor) -> dict:
 
 
 def gain(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str = "right") -> dict:
-    """How much a figure differs from the baseline's on the same samples, with the interval of the difference."""
+    """The mean difference of a figure from the baseline on the same samples, with its 95 % interval."""
     differences = torch.tensor(
         [float(row[name]) - float(other[name]) for row, other in zip(rows, baseline, strict=True)]
     )
@@ -46,7 +49,7 @@ def gain(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str = "righ
 
 
 def markdown(summaries: Iterable[tuple[Cell, Mapping]]) -> str:
-    """One table for each task; shares and their intervals in per cent."""
+    """One table for each task, with shares and their intervals in per cent."""
     lines: list[str] = []
     task = None
     for cell, figures in summaries:

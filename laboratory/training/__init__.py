@@ -1,1 +1,1 @@
-"""How the demo models were trained, part by part."""
+"""Training of the demo models, part by part."""

@@ -1,4 +1,4 @@
-"""From trained parts to the files and folders that the loaders of the real models read, as fp16 safetensors."""
+"""Writes trained networks as fp16 safetensors, in the files and folders that the loaders of the real models read."""
 
 from __future__ import annotations
 
@@ -13,28 +13,25 @@ import torch
 from torch import nn
 
 from aligner.binders.imagebind import ImageBind, save_imagebind
-from aligner.demo import family
 from aligner.demo.judge import Judge, save_judge
 from aligner.files.diffusers_folders import quiet
 from aligner.generators.audioldm.generator import PIPELINE
 
-from ..weights import SECOND_IMAGEBIND
 from .sizes import AUDIO_SCHEDULE, IMAGE_SCHEDULE, MOTION
 
 
 @torch.no_grad()
-def write_binders(binder: ImageBind, second: ImageBind, output: Path) -> None:
-    """The binder that guides and the one that measures."""
-    output.mkdir(parents=True, exist_ok=True)
-    save_imagebind(binder.half(), output / family.IMAGEBIND.name)
-    save_imagebind(second.half(), output / SECOND_IMAGEBIND.name)
+def write_binder(binder: ImageBind, file: Path) -> None:
+    """Write a binder."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_imagebind(binder.half(), file)
 
 
 @torch.no_grad()
-def write_judge(judge: Judge, output: Path) -> None:
-    """The judge's networks."""
-    output.mkdir(parents=True, exist_ok=True)
-    save_judge(judge.half(), output / family.JUDGE.name)
+def write_judge(judge: Judge, file: Path) -> None:
+    """Write the judge."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_judge(judge.half(), file)
 
 
 @torch.no_grad()
@@ -45,47 +42,37 @@ def write_audioldm(
     text_encoder: nn.Module,
     tokenizer: Path,
     factor: float,
-    output: Path,
+    folder: Path,
 ) -> None:
-    """factor: what the VAE's latents are multiplied by."""
+    """Write an AudioLDM pipeline. tokenizer: its folder. factor: the scaling factor of the VAE's latents."""
     vae.register_to_config(scaling_factor=factor)
     networks = {"unet": unet, "vae": vae, "vocoder": vocoder, "text_encoder": text_encoder}
-    _write_pipeline(
-        output / family.AUDIOLDM.name, PIPELINE, networks, tokenizer, "RobertaTokenizerFast", AUDIO_SCHEDULE
-    )
+    _write_pipeline(folder, PIPELINE, networks, tokenizer, "RobertaTokenizerFast", AUDIO_SCHEDULE)
 
 
 @torch.no_grad()
-def write_animatediff(
-    pictures: nn.Module,
-    videos: nn.Module,
-    vae: nn.Module,
-    text_encoder: nn.Module,
-    tokenizer: Path,
-    factor: float,
-    output: Path,
+def write_stable_diffusion(
+    unet: nn.Module, vae: nn.Module, text_encoder: nn.Module, tokenizer: Path, factor: float, folder: Path
 ) -> None:
-    """videos: the U-Net with motion modules, which become an adapter of their own."""
+    """Write a Stable Diffusion pipeline. tokenizer: its folder. factor: the scaling factor of the VAE's latents."""
+    vae.register_to_config(scaling_factor=factor)
+    networks = {"unet": unet, "vae": vae, "text_encoder": text_encoder}
+    _write_pipeline(folder, "StableDiffusionPipeline", networks, tokenizer, "CLIPTokenizer", IMAGE_SCHEDULE)
+
+
+@torch.no_grad()
+def write_motion_adapter(unet: nn.Module, folder: Path) -> None:
+    """Write the motion modules of a U-Net as a motion adapter."""
     from diffusers import MotionAdapter
 
-    vae.register_to_config(scaling_factor=factor)
-    networks = {"unet": pictures, "vae": vae, "text_encoder": text_encoder}
-    _write_pipeline(
-        output / family.STABLE_DIFFUSION.name,
-        "StableDiffusionPipeline",
-        networks,
-        tokenizer,
-        "CLIPTokenizer",
-        IMAGE_SCHEDULE,
-    )
     adapter = MotionAdapter(**MOTION)
-    adapter.load_state_dict({name: weight for name, weight in videos.state_dict().items() if "motion_modules" in name})
-    with _replacing(output / family.MOTION.name) as folder, quiet():
-        adapter.half().save_pretrained(folder, safe_serialization=True)
+    adapter.load_state_dict({name: weight for name, weight in unet.state_dict().items() if "motion_modules" in name})
+    with _replacing(folder) as new, quiet():
+        adapter.half().save_pretrained(new, safe_serialization=True)
 
 
 def _write_pipeline(
-    place: Path, pipeline: str, networks: dict[str, nn.Module], tokenizer: Path, tokenizer_class: str, schedule: dict
+    folder: Path, pipeline: str, networks: dict[str, nn.Module], tokenizer: Path, tokenizer_class: str, schedule: dict
 ) -> None:
     from diffusers import DDIMScheduler
 
@@ -98,30 +85,31 @@ def _write_pipeline(
         "scheduler": ["diffusers", "DDIMScheduler"],
         "tokenizer": ["transformers", tokenizer_class],
     }
-    with _replacing(place) as folder, quiet():
+    with _replacing(folder) as new, quiet():
         for name, network in networks.items():
-            network.half().save_pretrained(folder / name, safe_serialization=True)
-        shutil.copytree(tokenizer, folder / "tokenizer")
-        DDIMScheduler(**schedule).save_pretrained(folder / "scheduler")
-        (folder / "model_index.json").write_bytes(json.dumps(index, indent=2).encode("utf-8"))
+            network.half().save_pretrained(new / name, safe_serialization=True)
+        shutil.copytree(tokenizer, new / "tokenizer")
+        DDIMScheduler(**schedule).save_pretrained(new / "scheduler")
+        (new / "model_index.json").write_bytes(json.dumps(index, indent=2).encode("utf-8"))
 
 
 @contextmanager
-def _replacing(place: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of another one when it is complete, and vanishes if it is not."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=place.parent) as temporary:
-        folder = Path(temporary) / "new"
-        folder.mkdir()
-        yield folder
-        for file in folder.rglob("*.safetensors"):
-            file.chmod(folder.stat().st_mode & 0o666)  # some libraries let nobody but the owner read what they write
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder. Afterwards it replaces `folder`; if writing fails, it is removed and `folder` stays."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent) as temporary:
+        new = Path(temporary) / "new"
+        new.mkdir()
+        yield new
+        for file in new.rglob("*.safetensors"):
+            # Some libraries write files that only their owner can read.
+            file.chmod(new.stat().st_mode & 0o666)
         old = Path(temporary) / "old"
-        if place.exists():
-            place.rename(old)
+        if folder.exists():
+            folder.rename(old)
         try:
-            folder.rename(place)
+            new.rename(folder)
         except BaseException:
             if old.exists():
-                old.rename(place)
+                old.rename(folder)
             raise

@@ -1,4 +1,4 @@
-"""The U-Net of the demo's AudioLDM."""
+"""Training of the U-Net of the demo's AudioLDM."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ SCHEDULE = Schedule(steps=3200, rate=1e-3, average=0.999)
 
 
 def trained_audio_unet(vae: nn.Module, texts: torch.Tensor, work: Path, device: str = "cpu") -> tuple[nn.Module, float]:
-    """texts: embeddings of TEXTS. Returns the U-Net and the factor that latents are scaled by."""
+    """Train the U-Net, or load it from `work`.
+
+    vae: the trained VAE of spectrograms. texts: the embeddings of TEXTS. Returns the U-Net and the scaling factor of
+    the latents.
+    """
     from diffusers import UNet2DConditionModel
 
     data = clips("train", CLIPS, work)

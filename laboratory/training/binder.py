@@ -1,7 +1,7 @@
-"""The binders: ImageBind's towers, small, taught that sights, sounds and words of one event belong together.
+"""Training of the binders: small ImageBind towers that bring frames, sounds and texts of one event together.
 
-Spans of several lengths are shown, short ones too, because whether something happens right now can only be told from
-them; and parts of the patches only, which is faster and makes what is learnt less brittle (arXiv 2212.00794).
+Batches hold spans of several lengths, because only short spans show whether something happens at a given moment. A
+tower sees a part of the patches, which is faster and makes embeddings more robust (arXiv 2212.00794).
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ from .sizes import BINDER, SECOND_BINDER
 from .texts import event_texts
 
 BATCH = 40
-#: Seconds of the spans that are bound, and their shares.
+#: Lengths of the spans in seconds, and their shares.
 _SPANS, _SHARES = (2.0, 1.0, 0.5), (0.35, 0.35, 0.3)
+#: The share of spans shown as a picture, the share of patches that a tower sees, and the temperature of the softmax.
 _STILL, _KEPT, _TEMPERATURE = 0.3, 0.4, 0.1
+#: The label of a span in which nothing happens.
 _QUIET = len(EVENTS)
 
 
 def trained_binder(work: Path, device: str = "cpu") -> ImageBind:
-    """The binder that guides."""
+    """Train the binder that guides, or load it from `work`."""
     return _trained(
         "binder",
         BINDER,
@@ -49,7 +51,7 @@ def trained_binder(work: Path, device: str = "cpu") -> ImageBind:
 
 
 def trained_second_binder(work: Path, device: str = "cpu") -> ImageBind:
-    """One of another size, seed and clips, that guidance never sees."""
+    """Train the binder that measures, of another size, seed and split, or load it from `work`."""
     return _trained(
         "second_binder",
         SECOND_BINDER,
@@ -83,19 +85,24 @@ def _trained(
         heard = _unit(model.audio(batch.mels(draw).to(device), keep=_patches(228, BATCH, draw).to(device)))
         said = _unit(model.text(tokenize(_one_each(texts, draw)).to(device)))
         bound = _bound(seen @ heard.T / _TEMPERATURE, batch.same.to(device))
-        named = F.cross_entropy(seen @ said.T / _TEMPERATURE, batch.events.to(device)) + _where(
+        named = F.cross_entropy(seen @ said.T / _TEMPERATURE, batch.events.to(device)) + _masked_mean(
             F.cross_entropy(heard @ said.T / _TEMPERATURE, batch.events.to(device), reduction="none"),
             batch.active.to(device),
         )
         right = ((heard @ said.T).argmax(dim=1) == batch.events.to(device)).float()
-        return {"loss": bound + named, "bound": bound, "named": named, "heard": _where(right, batch.active.to(device))}
+        return {
+            "loss": bound + named,
+            "bound": bound,
+            "named": named,
+            "heard": _masked_mean(right, batch.active.to(device)),
+        }
 
     train(name, model, losses, schedule, work)
     return model
 
 
 class _Batch:
-    """Spans of one length, all modalities of each."""
+    """A batch of spans of one length, in all modalities."""
 
     def __init__(self, data: Clips, draw: torch.Generator):
         self.data, self.rows = data, torch.randint(len(data), (BATCH,), generator=draw)
@@ -104,12 +111,12 @@ class _Batch:
         self.starts = torch.randint(latest + 1, (BATCH,), generator=draw) / FPS
         self.active = data.happening(self.rows, self.starts, self.seconds)
         self.events = data.events[self.rows]
-        # Where nothing happens nothing is heard, whatever may be seen waiting.
+        # Spans in which nothing happens sound alike, whatever their frames show.
         label = torch.where(self.active, self.events, _QUIET)
         self.same = label[:, None] == label[None, :]
 
     def pixels(self, draw: torch.Generator) -> torch.Tensor:
-        """(B, 3, 2, 224, 224): the first and the last frame of each span, or one frame of it that stands still."""
+        """The vision tower's input (B, 3, 2, 224, 224): the first and last frame of a span, or one frame twice."""
         frames = self.data.pixels(self.rows)
         times = [k / FPS for k in range(frames.shape[1])]
         spans = [(start, start + self.seconds) for start in self.starts.tolist()]
@@ -121,7 +128,7 @@ class _Batch:
         return clip_input(roughened_frames(pairs, draw).transpose(1, 2), "squash")[:, 0]
 
     def mels(self, draw: torch.Generator) -> torch.Tensor:
-        """(B, 1, 128, 204)"""
+        """The audio tower's input, (B, 1, 128, 204)."""
         sounds = roughened_sounds(self.data.sounds(self.rows), draw)
         firsts = (self.starts * SAMPLE_RATE).long().tolist()
         length = round(self.seconds * SAMPLE_RATE)
@@ -130,7 +137,11 @@ class _Batch:
 
 
 def _bound(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
-    """Contrast both ways; half of what is wanted goes to the very partner, half to all that show the same."""
+    """The contrastive loss of similarities (B, B) in both directions.
+
+    same: (B, B), which spans have the same label. Half of each row's target goes to its own partner and half to all
+    partners of the same label.
+    """
     partner = torch.eye(len(similarity), device=similarity.device)
     wanted = 0.5 * partner + 0.5 * same / same.sum(dim=1, keepdim=True)
     return -0.5 * (
@@ -140,17 +151,20 @@ def _bound(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
 
 
 def _patches(count: int, batch: int, draw: torch.Generator) -> torch.Tensor:
-    """(batch, 0.4 * count): which patches are kept."""
+    """The numbers of the patches that each row keeps, (batch, 0.4 * count)."""
     return torch.rand(batch, count, generator=draw).argsort(dim=1)[:, : round(_KEPT * count)]
 
 
 def _one_each(texts: list[list[str]], draw: torch.Generator) -> list[str]:
+    """A random text of each event."""
     return [choices[int(torch.randint(len(choices), (1,), generator=draw))] for choices in texts]
 
 
 def _unit(embedding: torch.Tensor) -> torch.Tensor:
+    """Normalise embeddings to length 1."""
     return F.normalize(embedding, dim=-1)
 
 
-def _where(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def _masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The mean of the values under a mask; 0 where the mask is empty."""
     return (values * mask).sum() / mask.sum().clamp(min=1)

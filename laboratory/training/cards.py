@@ -1,4 +1,4 @@
-"""A card for every demo model: what it learnt from, how long, how large it is, and how good."""
+"""A card for every demo model: what it is, what it was trained on, how long, its size and its measured quality."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from ..weights import SECOND_IMAGEBIND
 
 @dataclass(frozen=True)
 class Card:
-    """title, text: what it is. parts: names of the logs of its training. files: what belongs to it. gates: which
-    measurements are its own."""
+    """What a card says.
+
+    title, text: what the model is. parts: names of the logs of its training. files: its files and folders. gates: the
+    measurements that belong to it.
+    """
 
     title: str
     text: str
@@ -25,7 +28,7 @@ class Card:
 
 
 _WORLD = (
-    "It knows the eight events of the synthetic world in `aligner/demo/world`, 2 s long, and nothing else: a toy "
+    "It knows the eight events of the synthetic world in `laboratory/world`, 2 s long, and nothing else: a toy "
     "for trying things out, for tests, and for measuring guidance."
 )
 
@@ -54,7 +57,7 @@ CARDS = {
         (family.MOTION,),
         ("video",),
     ),
-    family.WEIGHTS / "imagebind.md": Card(
+    family.IMAGEBIND.with_suffix(".md"): Card(
         "Demo ImageBind",
         "Vision, audio and text in one space of 96 dimensions, in the classes of ImageBind. This is "
         "the binder that guides.",
@@ -64,14 +67,14 @@ CARDS = {
     ),
     SECOND_IMAGEBIND.with_suffix(".md"): Card(
         "Second demo ImageBind",
-        "Another size, another seed, other clips. It only measures: no generation is steered by it.",
+        "A binder of another size, trained from another seed on other clips. It only measures: guidance never uses it.",
         ("second_binder",),
         (SECOND_IMAGEBIND,),
     ),
-    family.WEIGHTS / "judge.md": Card(
+    family.JUDGE.with_suffix(".md"): Card(
         "Demo judge",
-        "Two small convolutional networks that name the event of a sound or a video, from clips that no "
-        "other model has seen. It only measures.",
+        "Two small convolutional networks that classify the event of a sound or a video, trained on clips that no "
+        "other model was trained on. It only measures: guidance never uses it.",
         ("judge",),
         (family.JUDGE,),
         ("real",),
@@ -91,7 +94,7 @@ def keep_logs(work: Path, place: Path) -> None:
 
 
 def write_cards(gates: dict) -> None:
-    """gates: what `laboratory.evaluate --gates` measured."""
+    """Write the card of every model. gates: the figures of `laboratory.evaluate --gates`."""
     for path, card in CARDS.items():
         path.write_bytes(_written(card, LOGS, gates).encode("utf-8"))
 
@@ -108,12 +111,12 @@ def _written(card: Card, logs: Path, gates: dict) -> str:
     training = "\n".join(
         f"| {name} | {last['step']} | {last['seconds'] / 60:.0f} |"
         for part in card.parts
-        for name in _trained(part, logs)
+        for name in _logs_of(part, logs)
         for last in [_last_line(logs / f"{name}.jsonl")]
     )
     return (
         f"# {card.title}\n\n{card.text}\n\n{_WORLD}\n\n"
-        f"- Data: clips of `laboratory.world`, drawn and played by formula; no recording of anything.\n"
+        f"- Data: clips of `laboratory.world`, drawn and played by formula; no recordings.\n"
         f"- Size: {size:.1f} MB, fp16.\n- Licence: that of this project.\n"
         f"- Made by: `python -m laboratory.train`.\n\n"
         f"| part | steps | minutes on one core of a busy machine |\n|---|---|---|\n{training}\n"
@@ -121,32 +124,31 @@ def _written(card: Card, logs: Path, gates: dict) -> str:
     )
 
 
-def _trained(part: str, logs: Path) -> list[str]:
-    """The logs of a part: its own and, where it was trained on when the world had changed, a second one."""
+def _logs_of(part: str, logs: Path) -> list[str]:
+    """The names of a part's logs: its own and, where its training was continued on a changed world, a second one."""
     return [part] + [name for name in [f"{part}_tuned"] if (logs / f"{name}.jsonl").exists()]
 
 
 def _measured(card: Card, gates: dict) -> str:
-    """Measured quality, as far as the gates measured it."""
+    """The measured quality, where the gates measure the model; otherwise nothing."""
     lines = []
     if "zero-shot" in card.gates:
         lines += [f"| zero-shot, {way} | {_percent(share)} |" for way, share in gates["zero-shot"].items()]
     if "real" in card.gates:
         lines += [
-            f"| real {kind}, named rightly | {_percent(shares['all'])} |" for kind, shares in gates["real"].items()
+            f"| real {kind}, classified correctly | {_percent(shares['all'])} |"
+            for kind, shares in gates["real"].items()
         ]
     for kind in ("sound", "video"):
         if kind in card.gates:
-            lines.append(f"| reconstructed {kind}, named rightly | {_percent(gates['reconstruction'][kind]['all'])} |")
-            stream = {"sound": "audio"}.get(kind, kind)
-            lines.append(
-                f"| {kind} generated from right captions, named rightly | "
-                f"{_percent(gates['generation'][stream]['all'])} |"
-            )
+            reconstructed = gates["reconstruction"][kind]["all"]
+            generated = gates["generation"][{"sound": "audio"}.get(kind, kind)]["all"]
+            lines.append(f"| reconstructed {kind}, classified correctly | {_percent(reconstructed)} |")
+            lines.append(f"| {kind} generated from right captions, classified correctly | {_percent(generated)} |")
     if not lines:
         return ""
     return (
-        f"\nOn {gates['samples']} clips of the {gates['split']} split; what is named, the demo judge names:\n\n"
+        f"\nOn {gates['samples']} clips of the {gates['split']} split, classified by the demo judge:\n\n"
         "| | |\n|---|---|\n" + "\n".join(lines) + "\n"
     )
 

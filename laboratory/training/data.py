@@ -15,7 +15,10 @@ from .keeping import Tensors, kept
 
 @dataclass(frozen=True)
 class Clips:
-    """frames: (N, 16, 3, 64, 64) uint8. waveforms: (N, 32000) int16. scenes: what they show."""
+    """Clips of a split.
+
+    frames: (N, 16, 3, 64, 64) uint8. waveforms: (N, 32000) int16. scenes: N descriptions.
+    """
 
     frames: torch.Tensor
     waveforms: torch.Tensor
@@ -26,19 +29,19 @@ class Clips:
 
     @property
     def events(self) -> torch.Tensor:
-        """(N,) int64: the number of each clip's event."""
+        """The number of each clip's event, (N,) int64."""
         return torch.tensor([EVENTS.index(each.event) for each in self.scenes])
 
     def pixels(self, rows: torch.Tensor) -> torch.Tensor:
-        """(len(rows), 16, 3, 64, 64) float32 in 0..1."""
+        """The frames of some rows, (len(rows), 16, 3, 64, 64) float32 in 0..1."""
         return self.frames[rows].float() / 255
 
     def sounds(self, rows: torch.Tensor) -> torch.Tensor:
-        """(len(rows), 32000) float32 in -1..1."""
+        """The sounds of some rows, (len(rows), 32000) float32 in -1..1."""
         return self.waveforms[rows].float() / 32767
 
     def happening(self, rows: torch.Tensor, starts: torch.Tensor, seconds: float) -> torch.Tensor:
-        """(len(rows),) bool: whether 0.1 s of an event, or more, lies within `seconds` from each start."""
+        """Whether at least 0.1 s of an event lies within `seconds` from each start, (len(rows),) bool."""
         return torch.tensor(
             [
                 any(
@@ -51,7 +54,7 @@ class Clips:
 
 
 def clips(split: str, count: int, work: Path) -> Clips:
-    """The first `count` clips of a split. work: folder for the file that they are kept in."""
+    """The first `count` clips of a split. work: folder of the file that keeps them."""
     scenes = [scene(split, index) for index in range(count)]
 
     def drawn(rows: torch.Tensor) -> Tensors:

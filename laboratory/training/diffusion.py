@@ -1,5 +1,8 @@
-"""Noise and what to predict of it, as U-Nets are trained: v (arXiv 2202.00512), because at high noise it asks for the
-clean latent, where predicting the noise itself would hide how bad that still is."""
+"""The diffusion loss of U-Nets with v-prediction (arXiv 2202.00512).
+
+At high noise v is close to the clean latent, so that the loss shows the error of the clean estimate. The error of
+predicted noise would hide it.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,11 @@ class Noising:
         self.scheduler, self.device = DDIMScheduler(**settings), device
 
     def loss(self, predict, clean: torch.Tensor, draw: torch.Generator, *, upward: bool = False) -> dict:
-        """predict: (noisy, timesteps) -> v. clean: (B, ...). upward: the more noise, the more often, because what
-        frames have in common is decided there. "early": the error at high noise."""
+        """The mean squared error of v for clean latents (B, ...) at random timesteps.
+
+        predict: (noisy latents, timesteps) -> v. upward: draw timesteps of high noise more often, at which the content
+        that all frames share is decided. Returns "loss", and as "early" the error at high noise.
+        """
         share = torch.rand(len(clean), generator=draw)
         share = share.sqrt() if upward else share
         timesteps = (share * self.scheduler.config.num_train_timesteps).long()
@@ -32,7 +38,7 @@ class Noising:
 
 
 def share_weights(whole: nn.Module, part: nn.Module) -> None:
-    """Let `whole` use the very parameters of `part` wherever their names are the same."""
+    """Make `whole` use the parameters of `part` wherever their names agree."""
     for name, parameter in part.named_parameters():
         path, _, leaf = name.rpartition(".")
         setattr(whole.get_submodule(path), leaf, parameter)

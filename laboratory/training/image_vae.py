@@ -1,4 +1,4 @@
-"""The image VAE of the demo's Stable Diffusion: pictures of 64 x 64 to 4 x 8 x 8 and back."""
+"""Training of the image VAE of the demo's Stable Diffusion: pictures of 64 x 64 to latents of 4 x 8 x 8 and back."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from .sizes import IMAGE_VAE
 
 CLIPS, BATCH, SEED = 4096, 24, 1
 SCHEDULE = Schedule(steps=3000, rate=2e-3, average=0.998, weight_decay=0.0)
-#: Nats count little beside pixels: just enough that latents have no holes between them.
+#: The weight of the KL divergence, just large enough to leave no gaps between latents.
 _KL_WEIGHT = 2e-5
 
 
 def trained_image_vae(work: Path, device: str = "cpu", bf16: bool = False) -> nn.Module:
+    """Train the VAE, or load it from `work`."""
     from diffusers import AutoencoderKL
 
     vae = initialised(lambda: AutoencoderKL(**IMAGE_VAE), SEED).to(device)
@@ -45,7 +46,7 @@ def trained_image_vae(work: Path, device: str = "cpu", bf16: bool = False) -> nn
 
 
 def start_certain(vae: nn.Module) -> None:
-    """Let posteriors begin narrow: wide ones drown small things before they are learnt."""
+    """Initialise narrow posteriors. Wide ones would drown small objects before the VAE has learnt them."""
     half = vae.config.latent_channels
     with torch.no_grad():
         vae.quant_conv.bias[half:] = -6.0
@@ -53,6 +54,9 @@ def start_certain(vae: nn.Module) -> None:
 
 
 def _foreground(pictures: torch.Tensor) -> torch.Tensor:
-    """(B, 3, H, W) -> (B, 1, H, W): 1 where a row shows its background, up to 9 elsewhere, or small things are lost."""
+    """The weight of each pixel of (B, 3, H, W), as (B, 1, H, W): 1 on the background of a row, up to 9 elsewhere.
+
+    With equal weights, small objects would be lost.
+    """
     background = pictures.median(dim=3, keepdim=True).values
     return 1 + 8 * (2 * (pictures - background).abs().mean(dim=1, keepdim=True)).clamp(max=1)

@@ -1,4 +1,4 @@
-"""Networks whose first weights depend on a seed and on nothing else."""
+"""Networks whose initial weights depend on a seed alone."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def initialised(build: Callable[[], Model], seed: int) -> Model:
-    """What `build` makes, with the libraries' own first weights drawn from `seed`.
+    """Build a network. The initial weights of libraries are drawn from `seed`.
 
-    A parameter that its class leaves empty, which is what custom ones do, is drawn from a normal distribution.
+    Parameters of the network itself, which its class leaves empty, are drawn from a normal distribution.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # of the CPU alone: other devices' are not put back
+        # Only the CPU's generator: fork_rng does not restore those of other devices here.
+        torch.default_generator.manual_seed(seed)
         model = build()
         for parameter in model.parameters(recurse=False):
             nn.init.normal_(parameter)

@@ -1,4 +1,4 @@
-"""The judge: what it hears and sees, each told apart into events, from clips that no generator and no binder saw."""
+"""Training of the judge, on clips that no generator and no binder is trained on."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ SCHEDULE = Schedule(steps=600, rate=2e-3, average=0.99)
 
 
 def trained_judge(work: Path, device: str = "cpu") -> Judge:
+    """Train the judge, or load it from `work`."""
     judge = initialised(Judge, SEED).to(device)
     data = clips("judge", CLIPS, work)
     events = data.events
@@ -41,7 +42,7 @@ def trained_judge(work: Path, device: str = "cpu") -> Judge:
 
 
 def _some_still(frames: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
-    """One in six becomes a picture: the judge is asked about pictures too."""
+    """Replace one video in six by one of its frames, repeated, because the judge also classifies pictures."""
     still = torch.rand(len(frames), generator=draw) < 1 / 6
     moment = torch.randint(frames.shape[1], (len(frames),), generator=draw)
     pictures = frames[torch.arange(len(frames)), moment].unsqueeze(1).expand_as(frames)

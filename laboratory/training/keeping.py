@@ -1,4 +1,4 @@
-"""Tensors that take minutes to make, kept in a file, and made anew when what makes them has changed."""
+"""Tensors that take minutes to make, kept in a file and made anew when the function that makes them has changed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from aligner.files.atomic import written_whole
 
 Tensors = dict[str, torch.Tensor]
 
+#: Rows that are made together.
 _AT_ONCE = 8
-#: Half precision's own.
+#: The rounding of half precision.
 _ROUNDING = 1e-3
 
 
 @torch.no_grad()
 def kept(path: Path, count: int, make: Callable[[torch.Tensor], Tensors]) -> Tensors:
-    """What `make` gives for the rows 0..count - 1, eight at a time, row by row, mapped from a file.
+    """The tensors that `make` returns for the rows 0..count - 1, mapped from a file.
 
-    A file is used if it has as many rows and its first ones are what `make` gives for them now, but for rounding.
+    make: row numbers -> tensors with one row each. It is called for eight rows at a time. An existing file is used if
+    it has as many rows and its first eight equal what `make` returns now, up to rounding.
     """
     batches = torch.arange(count).split(_AT_ONCE)
     if not (path.exists() and _still_right(path, count, make(batches[0]))):
@@ -32,7 +34,7 @@ def kept(path: Path, count: int, make: Callable[[torch.Tensor], Tensors]) -> Ten
 
 
 def _still_right(path: Path, count: int, first: Tensors) -> bool:
-    # A function of its own, because Windows does not let a file be replaced as long as it is mapped.
+    # A separate function, so that the mapping ends with it: Windows cannot replace a file that is mapped.
     found = torch.load(path, mmap=True, weights_only=True)
     return found.keys() == first.keys() and all(
         found[name].shape == (count, *tensor.shape[1:])

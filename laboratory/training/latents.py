@@ -1,4 +1,4 @@
-"""What the U-Nets learn from: every clip as its VAE sees it, at a spread of 1."""
+"""The latents that the U-Nets are trained on: every clip encoded by its VAE and scaled to a standard deviation of 1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .keeping import Tensors, kept
 
 
 def audio_latents(vae: nn.Module, data: Clips, work: Path) -> tuple[torch.Tensor, float]:
-    """((N, 8, 25, 8) float32, the scaling factor that brought them there)."""
+    """The latents of all sounds, (N, 8, 25, 8) float32, and their scaling factor. work: folder of the kept latents."""
 
     def encoded(rows: torch.Tensor) -> Tensors:
         mel = log_mel(data.sounds(rows).to(vae.device), MEL_FLOOR).unsqueeze(1)
@@ -25,7 +25,7 @@ def audio_latents(vae: nn.Module, data: Clips, work: Path) -> tuple[torch.Tensor
 
 
 def video_latents(vae: nn.Module, data: Clips, work: Path) -> tuple[torch.Tensor, float]:
-    """((N, 16, 4, 8, 8) float32, the scaling factor that brought them there)."""
+    """The latents of all frames, (N, 16, 4, 8, 8) float32, and their scaling factor. work: as for sounds."""
 
     def encoded(rows: torch.Tensor) -> Tensors:
         pixels = data.pixels(rows).to(vae.device)

@@ -1,4 +1,4 @@
-"""Training that can be stopped anywhere and goes on where it was."""
+"""Training that can be stopped at any moment and resumes from its last saved state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from aligner.files.atomic import written_whole
 
-#: Losses by name, scalars; the one called "loss" is minimised.
+#: Scalar losses by name. "loss" is minimised, and the others are logged.
 Losses = dict[str, torch.Tensor]
 
 _SAVE_EVERY_SECONDS = 120
@@ -24,8 +24,11 @@ _LOG_EVERY = 50
 
 @dataclass(frozen=True)
 class Schedule:
-    """steps: updates. rate: the highest learning rate; it rises over `warm_up` steps and falls to 0 as a cosine.
-    average: of the exponential moving average of the weights, which is what is kept; 0: the last weights."""
+    """The schedule of a training.
+
+    steps: updates. rate: the highest learning rate. It rises over `warm_up` steps and falls to 0 as a cosine. average:
+    the decay of the exponential moving average of the weights, which becomes the result; 0 keeps the last weights.
+    """
 
     steps: int
     rate: float
@@ -43,11 +46,11 @@ def train(
     *,
     bf16: bool = False,
 ) -> None:
-    """Train `model` in place, or load what an earlier run has finished.
+    """Train `model` in place, or load the result of an earlier training. It ends frozen and in eval mode.
 
-    losses: called with a generator that is the same for every run of a step, and how much of the training has passed
-    (0..1). work: folder of states (`name.state.pt`), results (`name.pt`) and logs (`name.jsonl`). bf16: multiply in
-    bfloat16, where the processor is faster at that. The model ends in eval mode and frozen.
+    losses: called with a generator, which is seeded by the number of the step, and the part of the training that has
+    passed (0..1). work: folder of states (`name.state.pt`), results (`name.pt`) and logs (`name.jsonl`). bf16: multiply
+    in bfloat16.
     """
     done = work / f"{name}.pt"
     if done.exists():
@@ -55,12 +58,14 @@ def train(
         model.eval().requires_grad_(False)
         return
     work.mkdir(parents=True, exist_ok=True)
-    _Run(name, model, losses, schedule, work, bf16).finish()
+    _Training(name, model, losses, schedule, work, bf16).finish()
     _save(model.state_dict(), done)
     (work / f"{name}.state.pt").unlink(missing_ok=True)
 
 
-class _Run:
+class _Training:
+    """A training in progress: weights, optimiser, moving average and log."""
+
     def __init__(
         self,
         name: str,
@@ -83,7 +88,7 @@ class _Run:
             self._resume()
 
     def finish(self) -> None:
-        """All remaining steps; the model then holds what is kept."""
+        """Take all remaining steps. The model then holds the average of the weights."""
         saved, sums = time.monotonic(), {}
         progress = tqdm(
             range(self.step, self.schedule.steps),
@@ -100,7 +105,7 @@ class _Run:
             if (self.step + 1) % _LOG_EVERY == 0:
                 progress.set_postfix(self._logged(sums))
                 sums = {}
-                # Only here, so that a run that goes on begins with a whole stretch of the log.
+                # States are saved at lines of the log only, so that a resumed training begins with a whole line.
                 if time.monotonic() - saved > _SAVE_EVERY_SECONDS:
                     self._save_state()
                     saved = time.monotonic()
@@ -119,7 +124,7 @@ class _Run:
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        # The average is young at first, so that it forgets how training began.
+        # A short average at first, so that it forgets the initial weights.
         keep = min(self.schedule.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for average, parameter in zip(self.averages, self.parameters):
@@ -165,7 +170,7 @@ class _Run:
         self._forget_later_lines()
 
     def _forget_later_lines(self) -> None:
-        """Of the log: what came after the state comes again."""
+        """Remove the lines of steps after the state from the log, because these steps are taken again."""
         lines = self.log.read_text(encoding="utf-8").splitlines(keepends=True) if self.log.exists() else []
         with written_whole(self.log) as partial:
             partial.write_bytes(

@@ -1,4 +1,4 @@
-"""The VAE of the demo's AudioLDM: log-mel spectrograms of 200 x 64 to 8 x 25 x 8 and back."""
+"""Training of the VAE of the demo's AudioLDM: log-mel spectrograms of 200 x 64 to latents of 8 x 25 x 8 and back."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _KL_WEIGHT = 2e-5
 
 
 def trained_mel_vae(work: Path, device: str = "cpu", bf16: bool = False) -> nn.Module:
+    """Train the VAE, or load it from `work`."""
     from diffusers import AutoencoderKL
 
     vae = initialised(lambda: AutoencoderKL(**MEL_VAE), SEED).to(device)
@@ -35,7 +36,7 @@ def trained_mel_vae(work: Path, device: str = "cpu", bf16: bool = False) -> nn.M
         heard = vae.encode(mel).latent_dist
         noise = torch.randn(heard.mean.shape, generator=draw).to(device)
         made = vae.decode(heard.mean + heard.std * noise).sample.float()
-        # Most of a clip is silence, which must not outvote the event.
+        # Most of a clip is silence, which must not outweigh the event.
         sounding = 1 + 4 * (mel > mel.new_tensor(MEL_FLOOR).log() + 0.3)
         error = (sounding * ((made - mel).abs() + 0.5 * (made - mel).square())).mean()
         level = F.l1_loss(_level(made), _level(mel))
@@ -52,5 +53,8 @@ def trained_mel_vae(work: Path, device: str = "cpu", bf16: bool = False) -> nn.M
 
 
 def _level(mel: torch.Tensor) -> torch.Tensor:
-    """(B, 1, T, 64) -> log of the mean energy in patches of 80 ms x 8 bins: noise has a level, but no exact shape."""
+    """The log of the mean energy of (B, 1, T, 64) in patches of 80 ms x 8 bins.
+
+    The level of noise can be reconstructed, but not its exact values.
+    """
     return F.avg_pool2d((2 * mel).exp(), 8).add(MEL_FLOOR**2).log() / 2

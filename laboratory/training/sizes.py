@@ -1,4 +1,4 @@
-"""How large the demo models are: in the classes of the real ones, about a thousandth of their size."""
+"""Sizes of the demo models: the classes of the real ones at about a thousandth of their size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from aligner.binders.imagebind import ImageBindConfig, TowerConfig
 BINDER = ImageBindConfig(
     vision=TowerConfig(128, 3, 4), text=TowerConfig(24, 2, 2), audio=TowerConfig(128, 3, 4), embed_dim=96
 )
-#: Another shape and another seed than the one that guides.
+#: The second binder has another shape than the one that guides.
 SECOND_BINDER = ImageBindConfig(
     vision=TowerConfig(96, 2, 3), text=TowerConfig(4, 1, 1), audio=TowerConfig(96, 2, 3), embed_dim=64
 )
@@ -106,7 +106,7 @@ MOTION = {
     "motion_max_seq_length": 32,
     "use_motion_mid_block": True,
 }
-#: Linear, as motion modules expect it, with and without them.
+#: The linear schedule of motion modules, also for pictures.
 IMAGE_SCHEDULE = {
     "beta_start": 0.00085,
     "beta_end": 0.012,

@@ -1,4 +1,4 @@
-"""The generators' text encoders, taught to tell events apart and then frozen: learning with a U-Net they collapse."""
+"""Training of the generators' text encoders as classifiers of events. Trained with a U-Net they would collapse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCHEDULE = Schedule(steps=400, rate=3e-3)
 
 
 class _Classified(nn.Module):
-    """An encoder and, for its training only, a layer that names what was meant."""
+    """An encoder and, for its training only, a layer that classifies the event of a text."""
 
     def __init__(self, encoder: nn.Module, width: int):
         super().__init__()
@@ -29,7 +29,10 @@ class _Classified(nn.Module):
 
 
 def trained_clap_text(work: Path, device: str = "cpu") -> tuple[nn.Module, Path, torch.Tensor]:
-    """CLAP's text half: encoder, folder of its tokenizer, embeddings of TEXTS (n, 128) of length 1."""
+    """Train CLAP's text half, or load it from `work`.
+
+    Returns the encoder, the folder of its tokenizer, and the embeddings of TEXTS, (n, 128) of length 1.
+    """
     from transformers import (
         ClapTextConfig,
         ClapTextModelWithProjection,
@@ -59,7 +62,10 @@ def trained_clap_text(work: Path, device: str = "cpu") -> tuple[nn.Module, Path,
 
 
 def trained_clip_text(work: Path, device: str = "cpu") -> tuple[nn.Module, Path, torch.Tensor]:
-    """CLIP's text half: encoder, folder of its tokenizer, what it makes of TEXTS, (n, 77, 32)."""
+    """Train CLIP's text half, or load it from `work`.
+
+    Returns the encoder, the folder of its tokenizer, and the embeddings of TEXTS, (n, 77, 32).
+    """
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
     folder = work / "clip-tokenizer"

@@ -1,4 +1,4 @@
-"""What the generators are told during training, and the small vocabularies that it is spelled with."""
+"""The texts that generators are trained with, and the small vocabularies of their tokenizers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from aligner.demo.events import EVENTS
 
 from ..world import VAGUE_CAPTIONS
 
-#: Shares of what a clip is called: rightly, vaguely; for the rest it goes without a word.
+#: Shares of right and of vague texts. The rest are empty.
 _RIGHT, _VAGUE = 0.7, 0.2
-#: Of right texts, the share of whole captions, which is what most people write; the rest are single words.
+#: The share of whole captions among right texts, because most people write captions. The rest are single words.
 _WHOLE = 0.8
 
+#: The most pairs that a vocabulary merges.
 _MOST_MERGES = 400
 
 
 def event_texts(number: int) -> list[str]:
-    """All that is said of an event: its captions, and its words with and without an article."""
+    """All texts of an event: its captions, and its words with and without an article."""
     event = EVENTS[number]
     return [*event.captions, *event.words, *(f"a {word}" for word in event.words)]
 
 
-#: Every text that training uses; which event it names, or how many events there are where it names none.
+#: Every text of training, and the number of the event that it names. The number is len(EVENTS) where it names none.
 TEXTS = [text for number in range(len(EVENTS)) for text in event_texts(number)] + [*VAGUE_CAPTIONS, ""]
 MEANT = torch.tensor(
     [number for number in range(len(EVENTS)) for _ in event_texts(number)] + [len(EVENTS)] * (len(VAGUE_CAPTIONS) + 1)
@@ -32,7 +33,7 @@ MEANT = torch.tensor(
 
 
 def drawn_texts(events: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
-    """For events (B,) the rows of TEXTS that they are called by: (B,) int64."""
+    """Random texts for events (B,): rows of TEXTS, (B,) int64."""
     draws = torch.rand(3, len(events), generator=draw).tolist()
     return torch.tensor([_row(*each) for each in zip(events.tolist(), *draws)])
 
@@ -50,9 +51,9 @@ def _row(event: int, kind: float, length: float, which: float) -> int:
 
 
 def merges(end_of_word: str) -> tuple[list[str], list[tuple[str, str]]]:
-    """A byte-level vocabulary's 256 symbols and the pairs that it merges, learnt from TEXTS.
+    """The 256 symbols of a byte-level vocabulary and the pairs that it merges, learnt from TEXTS.
 
-    end_of_word: what marks the last symbol of a word, "" if spaces belong to the words that follow.
+    end_of_word: the mark of the last symbol of a word; "" where a space belongs to the word that follows.
     """
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
@@ -62,8 +63,8 @@ def merges(end_of_word: str) -> tuple[list[str], list[tuple[str, str]]]:
     spaces = pre_tokenizers.ByteLevel(add_prefix_space=False)
     splits = [pre_tokenizers.WhitespaceSplit(), spaces] if end_of_word else [spaces]
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(splits)
-    # Numbered beforehand: the trainer would number them as it meets them, which differs from run to run, and it breaks
-    # ties between pairs by these numbers.
+    # The symbols are numbered here. The trainer would number them in an order that differs from run to run, and it
+    # breaks ties between pairs by these numbers.
     last = [symbol + end_of_word for symbol in alphabet] if end_of_word else []
     trainer = trainers.BpeTrainer(
         vocab_size=256 + len(last) + _MOST_MERGES,

@@ -1,4 +1,4 @@
-"""Tokenizer folders as CLAP and CLIP have them, with a few hundred words instead of tens of thousands."""
+"""Tokenizer folders of CLAP and CLIP, with a few hundred tokens instead of tens of thousands."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from .texts import merges
 
 _CLAP_FIRST, _CLAP_LAST = ("<s>", "<pad>", "</s>", "<unk>"), ("<mask>",)
 _CLIP_LAST = ("<|startoftext|>", "<|endoftext|>")
+#: Tokens of a text for CLIP.
 CLIP_LENGTH = 77
 
 
 def write_clap_tokenizer(folder: Path, longest: int) -> int:
-    """RoBERTa's files; longest: tokens of a text. Returns the number of words."""
+    """Write the files of RoBERTa's tokenizer. longest: tokens of a text. Returns the size of the vocabulary."""
     symbols, pairs = merges("")
     words = [*_CLAP_FIRST, *symbols, *("".join(pair) for pair in pairs), *_CLAP_LAST]
     settings = {
@@ -31,7 +32,7 @@ def write_clap_tokenizer(folder: Path, longest: int) -> int:
 
 
 def write_clip_tokenizer(folder: Path) -> int:
-    """CLIP's files. Returns the number of words."""
+    """Write the files of CLIP's tokenizer. Returns the size of the vocabulary."""
     symbols, pairs = merges("</w>")
     words = [*symbols, *(f"{symbol}</w>" for symbol in symbols), *("".join(pair) for pair in pairs), *_CLIP_LAST]
     start, end = _CLIP_LAST

@@ -1,4 +1,4 @@
-"""The U-Net of the demo's Stable Diffusion, and the motion modules of its AnimateDiff."""
+"""Training of the U-Net of the demo's Stable Diffusion together with the motion modules of its AnimateDiff."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ IMAGE_STEPS = Schedule(steps=3000, rate=1e-3, average=0.999)
 VIDEO_STEPS = Schedule(steps=5500, rate=8e-4, average=0.999)
 
 
-class Moving(nn.Module):
-    """A picture model and the same with motion modules, sharing what they have in common, so that both stay good."""
+class SharedUNets(nn.Module):
+    """A U-Net for pictures and one with motion modules. All other weights are shared, so that both stay good."""
 
     def __init__(self):
         super().__init__()
@@ -32,11 +32,17 @@ class Moving(nn.Module):
         share_weights(self.videos, self.pictures)
 
 
-def trained_video_unet(vae: nn.Module, texts: torch.Tensor, work: Path, device: str = "cpu") -> tuple[Moving, float]:
-    """texts: what the text encoder makes of TEXTS. Returns both models and the factor that latents are scaled by."""
+def trained_video_unet(
+    vae: nn.Module, texts: torch.Tensor, work: Path, device: str = "cpu"
+) -> tuple[SharedUNets, float]:
+    """Train both U-Nets, or load them from `work`.
+
+    vae: the trained image VAE. texts: the embeddings of TEXTS. Returns the U-Nets and the scaling factor of the
+    latents.
+    """
     data = clips("train", CLIPS, work)
     latents, factor = video_latents(vae, data, work)
-    model = initialised(Moving, SEED).to(device)
+    model = initialised(SharedUNets, SEED).to(device)
     noising, events = Noising(IMAGE_SCHEDULE, device), data.events
 
     def picture_losses(draw: torch.Generator, passed: float, count: int = PICTURES) -> Losses:

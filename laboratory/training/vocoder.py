@@ -1,4 +1,4 @@
-"""The vocoder of the demo's AudioLDM: log-mel spectrograms to sound."""
+"""Training of the vocoder of the demo's AudioLDM: log-mel spectrograms to sound."""
 
 from __future__ import annotations
 
@@ -21,18 +21,23 @@ from .sizes import VOCODER
 
 CLIPS, BATCH, SEED = 4096, 16, 3
 SCHEDULE = Schedule(steps=4000, rate=2e-3, average=0.998, weight_decay=0.0)
-_CROP = 48  # mel frames
-#: What sounds like noise has no waveform that could be foretold.
+#: Mel frames of a crop.
+_CROP = 48
+#: Events that sound like noise. The waveform of noise cannot be predicted.
 _NOISES = tuple(number for number, event in enumerate(EVENTS) if event.name in ("rain", "fire"))
-#: Every scale compares magnitudes above a floor: below it errors are not heard, and logarithms would hear nothing else.
+#: Size and floor of each scale of the spectral loss. Below the floor, errors are inaudible and dominate logarithms.
 _SCALES = ((256, 0.02), (512, 0.04), (1024, 0.08))
 
 
 def trained_vocoder(vae: nn.Module, work: Path, device: str = "cpu", bf16: bool = False) -> nn.Module:
-    """vae: half of the spectrograms pass through it first, because the vocoder will be given what it decodes."""
+    """Train the vocoder, or load it from `work`.
+
+    vae: about half of the spectrograms pass through it first, because the vocoder is used on spectrograms that it
+    decodes.
+    """
     from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
-    # The library's own spread, 0.01, is too small to begin with.
+    # The initial standard deviation of the library, 0.01, is too small.
     config = SpeechT5HifiGanConfig(**VOCODER, initializer_range=0.05)
     vocoder = initialised(lambda: SpeechT5HifiGan(config), SEED).to(device)
     data = clips("train", CLIPS, work)
@@ -72,7 +77,7 @@ def _magnitude(sounds: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _level(sounds: torch.Tensor) -> torch.Tensor:
-    """Log of the mean energy in patches of 40 ms x 500 Hz, which is what noise has in common with itself."""
+    """The log of the mean energy in patches of 40 ms x 500 Hz, which two noises of one level share."""
     energy = F.avg_pool2d(_magnitude(sounds, 512).square()[:, None, :256], (16, 5))
     return (energy + 0.05).log()
 
@@ -83,7 +88,7 @@ def _window(size: int, device: torch.device) -> torch.Tensor:
 
 
 def _starts(data: Clips, rows: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
-    """Mel frames at which crops begin: most of them around an event."""
+    """The mel frames at which crops begin, most of them around an event."""
     last = data.waveforms.shape[1] // HOP - _CROP
     offset = torch.randint(-_CROP // 2, _CROP // 3, (len(rows),), generator=draw)
     events = torch.tensor([round(data.scenes[row].times[-1] * 100) for row in rows.tolist()])
@@ -95,7 +100,7 @@ def _cut(x: torch.Tensor, starts: torch.Tensor, length: int) -> torch.Tensor:
 
 
 def _decoded_mels(vae: nn.Module, data: Clips, work: Path) -> torch.Tensor:
-    """(N, 200, 64) float16: every clip's spectrogram through the VAE."""
+    """The spectrograms of all clips, encoded and decoded by the VAE, (N, 200, 64) float16."""
 
     def decoded(rows: torch.Tensor) -> Tensors:
         mel = log_mel(data.sounds(rows).to(vae.device), MEL_FLOOR).unsqueeze(1)

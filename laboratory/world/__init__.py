@@ -1,6 +1,6 @@
 """A small audio-visual world, made by formula: eight kinds of events, each with its look, its motion and its sound.
 
-What is seen and what is heard happen at the same moments, so that whether a sound belongs to a video has an answer.
+An event is seen and heard at the same moments, so that it is known which sound belongs to which video.
 """
 
 from aligner.demo.events import EVENTS, Event

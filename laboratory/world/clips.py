@@ -1,4 +1,4 @@
-"""A scene drawn and played."""
+"""Clips: scenes drawn and played."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from .sounds import played
 
 @dataclass(frozen=True)
 class Clip:
-    """frames: (16, 3, 64, 64) float32 in 0..1, at 8 frames per second. waveform: (32000,) float32 in -1..1, 16 kHz."""
+    """A scene with its frames and its sound.
+
+    frames: (16, 3, 64, 64) float32 in 0..1, at 8 frames per second. waveform: (32000,) float32 in -1..1, at 16 kHz.
+    """
 
     scene: Scene
     frames: torch.Tensor
@@ -23,6 +26,6 @@ class Clip:
 
 
 def clip(scene: Scene) -> Clip:
-    """Draw and play a scene: the same scene, the same clip."""
+    """Draw and play a scene. The same scene gives the same clip, bit for bit."""
     times = torch.arange(FRAMES, dtype=torch.float64) / FPS
     return Clip(scene, drawn(scene, times), played(scene, SAMPLES))

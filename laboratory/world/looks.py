@@ -1,4 +1,4 @@
-"""What the events look like: a function each, on a canvas of 64 x 64 units."""
+"""The look of each event: a function that paints it on a canvas of 64 x 64 units."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from aligner.demo.shape import SECONDS, SIDE
 from .drawing import Canvas, box, capsule, disc, polygon, ring
 from .scenes import SIREN_TURN, Scene
 
-#: Pixels of the pictures that the demo models make.
-_FRAME = 0.125  # seconds
-#: Bright things keep to these margins, so that nothing leaves the picture.
+#: Seconds that a frame is shown.
+_FRAME = 0.125
+#: The range of horizontal positions, so that no shape leaves the picture.
 _LEFT, _RIGHT = 14.0, 50.0
 
 RED, BLUE, YELLOW, GREEN = (0.92, 0.22, 0.16), (0.20, 0.45, 0.95), (0.95, 0.85, 0.20), (0.25, 0.85, 0.35)
@@ -22,14 +22,17 @@ DARK, WATER = (0.07, 0.08, 0.10), (0.55, 0.75, 1.00)
 
 
 def drawn(scene: Scene, times: torch.Tensor, side: int = SIDE) -> torch.Tensor:
-    """The scene at `times` seconds (F,) float64: (F, 3, side, side) float32 in 0..1. A larger picture is no sharper."""
+    """Draw the scene at `times` seconds (F,) float64: (F, 3, side, side) float32 in 0..1.
+
+    side: pixels. Edges are one unit wide at every size, so that larger pictures are no sharper.
+    """
     canvas = Canvas(len(times), side, scene.top, scene.bottom)
     _LOOKS[scene.event.name](canvas, scene, times)
     return canvas.pixels.float().clamp(0, 1)
 
 
 def _ball(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """Hangs, drops onto the floor, touches it when the event begins, and is slowly drawn up again."""
+    """A ball hangs, drops onto the floor, touches it when the event begins, and slowly rises again."""
     radius, floor = 6.0 + 3.0 * scene.size, 58.0
     now, lifted = times + _FRAME / 2, torch.ones_like(times)
     for begin in scene.times:
@@ -41,7 +44,7 @@ def _ball(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
 
 
 def _square(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """Dim; white when the event begins, and fading."""
+    """A dim square turns white when the event begins, and fades."""
     half = 8.0 + 4.0 * scene.size
     place = box(canvas, _across(scene), 22.0 + 20.0 * scene.y, half, half)
     canvas.paint(place, BLUE, 0.7)
@@ -49,9 +52,10 @@ def _square(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
 
 
 def _triangle(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """Stands on one side and slides to the other with every event, fast first."""
+    """A triangle stands on one side. With every event it slides to the other, fast at first."""
     slides = sum(_eased(scene, times, begin) for begin in scene.times)
-    across = 1 - (slides - 1).abs()  # there with the first event, back with the second
+    # To the other side with the first event, and back with the second.
+    across = 1 - (slides - 1).abs()
     across = across if scene.turn > 0 else 1 - across
     x = 16.0 + 32.0 * across
     radius, y = 9.0 + 3.0 * scene.size, 20.0 + 24.0 * scene.y
@@ -59,7 +63,7 @@ def _triangle(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
 
 
 def _rain(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """A cloud; thick drops fall from it when the event begins, ever fainter."""
+    """A cloud from which thick drops fall when the event begins. They fade."""
     x, y = 20.0 + 24.0 * scene.x, 12.0 + 4.0 * scene.y
     raining = _glow(scene, times, 0.35)
     draw = torch.Generator().manual_seed(scene.noise_seed)
@@ -73,7 +77,7 @@ def _rain(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
 
 
 def _star(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """Stands still, and turns with every event, fast first."""
+    """A star stands still. With every event it turns, fast at first."""
     turned = sum(_eased(scene, times, begin) for begin in scene.times)
     angle = scene.turn * turned * 2 * math.pi * 3 / 10 + scene.pitch
     canvas.paint(
@@ -85,7 +89,7 @@ def _star(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
 
 
 def _siren(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """A lamp on a stand: dark, and red and blue by turns, with a glow, while the event lasts."""
+    """A dark lamp on a stand. While the event lasts it glows, red and blue by turns."""
     x, y, radius = _across(scene), 26.0 + 10.0 * scene.y, 7.0 + 2.0 * scene.size
     lit, passed = _active(scene, times)
     red = ((passed / SIREN_TURN).floor().remainder(2) < 1).double()
@@ -98,7 +102,7 @@ def _siren(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
 
 
 def _fire(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """A small flame over wood; it flares up when the event begins and flickers as it sinks."""
+    """A small flame over wood. It flares up when the event begins, and flickers while it sinks."""
     x, burning = 20.0 + 24.0 * scene.x, _glow(scene, times, 0.3)
     draw = torch.Generator().manual_seed(scene.noise_seed)
     flicker = torch.rand(len(times), 2, generator=draw, dtype=torch.float64)
@@ -111,7 +115,7 @@ def _fire(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
 
 
 def _ring(canvas: Canvas, scene: Scene, times: torch.Tensor) -> None:
-    """Small; wide when the event begins, and shrinking."""
+    """A small ring is wide when the event begins, and shrinks."""
     wide = _glow(scene, times, 0.35)
     canvas.paint(
         ring(canvas, 22.0 + 20.0 * scene.x, 24.0 + 16.0 * scene.y, 5.0 + (11.0 + 4.0 * scene.size) * wide, width=4.5),
@@ -136,23 +140,23 @@ def _across(scene: Scene) -> float:
 
 
 def _eased(scene: Scene, times: torch.Tensor, begin: float) -> torch.Tensor:
-    """How much of a movement is done, 0..1, fast first."""
+    """The part of a movement that is done, 0..1, fast at first."""
     progress = ((times + _FRAME / 2 - begin) / scene.event.seconds).clamp(0, 1)
     return 1 - (1 - progress) ** 3
 
 
 def _fading(times: torch.Tensor, begin: float, seconds: float) -> torch.Tensor:
-    """1 when an event begins, and less and less afterwards; 0 before."""
+    """0 before an event begins, 1 when it begins, and an exponential decay afterwards."""
     return torch.where(times < begin, 0.0, (-(times - begin).clamp(min=0) / seconds).exp())
 
 
 def _glow(scene: Scene, times: torch.Tensor, seconds: float) -> torch.Tensor:
-    """The same for all events. A frame shows what happens in the middle of its time on screen."""
+    """The largest of the decays of all events. A frame shows the moment in the middle of its time on screen."""
     return torch.stack([_fading(times + _FRAME / 2, begin, seconds) for begin in scene.times]).max(dim=0).values
 
 
 def _active(scene: Scene, times: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """1 while an event lasts, otherwise 0; and the seconds since the latest one began."""
+    """Whether an event lasts, 1 or 0, and the seconds since the latest one began."""
     now = times + _FRAME / 2
     passed = torch.stack([torch.where(now >= begin, now - begin, torch.inf) for begin in scene.times]).min(dim=0).values
     return (passed < scene.event.seconds).double(), passed.clamp(max=SECONDS)

@@ -1,4 +1,4 @@
-"""Which event happens in a clip, when, where, how high and before what: drawn from a split and a number."""
+"""Scenes: the event of a clip, its times, place, pitch and background, drawn at random from a split and a number."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from aligner.demo.events import EVENTS, Event
 from aligner.demo.shape import SECONDS
 from aligner.errors import AlignerError
 
-#: The clips that models learn from, those that choices are made on, and those that are only ever reported on. The
-#: judge learns from clips of its own, and so does the second binder.
+#: Models are trained on "train". Choices are made on "development", and results are reported on "test". The judge and
+#: the second binder are trained on clips of their own, "judge" and "second".
 SPLITS = ("train", "development", "test", "judge", "second")
 
-#: Everything begins on this grid, 10 ms, which is one frame of the spectrograms.
+#: All events begin on a grid of 10 ms, one frame of the spectrograms.
 TICKS_PER_SECOND = 100
-#: Seconds of each of a siren's tones and colours.
+#: Seconds of each tone and colour of a siren.
 SIREN_TURN = 0.25
+#: In ticks: the earliest beginning, the time after the last event, and the least time between two events.
 _FIRST_TICK, _LAST_MARGIN, _REST = 12, 12, 20
+#: The share of clips with two events.
 _TWO_EVENTS = 0.35
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One clip before it is drawn and played.
+    """The description of a clip, from which it is drawn and played.
 
-    times: seconds at which the event begins, ascending, on the 10 ms grid. x, y: where its place lies within the room
-    that the event has, 0..1. size: 0..1, small to large. pitch: 0..1, low to high. turn: -1 or 1, which way things
-    go. top, bottom: the background's colours, RGB in 0..1. loudness: the peak, 0..1. noise_seed: of everything that
-    is random within the clip.
+    times: seconds at which the event begins, ascending, on the grid of 10 ms. x, y: its place within the range of the
+    event, 0..1. size: 0..1, small to large. pitch: 0..1, low to high. turn: -1 or 1, the direction of movements. top,
+    bottom: colours of the background, RGB in 0..1. loudness: the peak of the sound, 0..1. noise_seed: the seed of all
+    noise in the clip.
     """
 
     event: Event
@@ -46,15 +48,16 @@ class Scene:
 
 
 def scene(split: str, index: int) -> Scene:
-    """Clip number `index` of a split: always the same, and no two splits share one. Events take turns.
+    """The scene of clip number `index` of a split. Events take turns.
 
-    Raises AlignerError for an unknown split or a number below 0.
+    The same arguments give the same scene. No two splits share one. Raises AlignerError for an unknown split or a
+    number below 0.
     """
     return scene_of(EVENTS[index % len(EVENTS)], split, index)
 
 
 def scene_of(event: Event, split: str, index: int) -> Scene:
-    """The same with an event of choice: all else is what clip `index` of the split has."""
+    """The scene of clip number `index` of a split, with another event."""
     if split not in SPLITS:
         raise AlignerError(f"Unknown split {split!r}. Choose one of: {', '.join(SPLITS)}.")
     if index < 0:
@@ -82,7 +85,7 @@ def scene_of(event: Event, split: str, index: int) -> Scene:
 
 
 def _times(event: Event, share: float, first: float, second: float) -> tuple[float, ...]:
-    """One or two beginnings such that events neither overlap nor are cut off."""
+    """One or two beginnings, so that events neither overlap nor are cut off. The arguments are uniform in 0..1."""
     lasts = round(event.seconds * TICKS_PER_SECOND)
     latest = round(SECONDS * TICKS_PER_SECOND) - _LAST_MARGIN - lasts
     if share >= _TWO_EVENTS:
@@ -92,5 +95,5 @@ def _times(event: Event, share: float, first: float, second: float) -> tuple[flo
 
 
 def _between(low: int, high: int, number: float) -> float:
-    """A tick of low..high, in seconds."""
+    """The tick from low to high that a number in 0..1 selects, in seconds."""
     return (low + int(number * (high - low + 1))) / TICKS_PER_SECOND

@@ -1,7 +1,7 @@
-"""What the events sound like: a function each.
+"""The sound of each event, one function for each.
 
-Pitches are multiples of 100 Hz on one clock for all clips, because a vocoder with a hop of 10 ms can only learn tones
-that fit into a hop a whole number of times.
+Pitches are multiples of 100 Hz, and all clips share one clock: a vocoder with a hop of 10 ms learns only tones whose
+period fits into a hop a whole number of times.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from aligner.demo.shape import SAMPLE_RATE
 
 from .scenes import SIREN_TURN, TICKS_PER_SECOND, Scene
 
+#: Samples of a tick.
 _HOP = SAMPLE_RATE // TICKS_PER_SECOND
+#: Hz between neighbouring pitches.
 _PITCH = 100
 
 
 def played(scene: Scene, samples: int) -> torch.Tensor:
-    """The scene's sound: (samples,) float32, its peak at the scene's loudness, over a faint hiss of the room."""
+    """Play the scene: (samples,) float32, with its peak at the scene's loudness, over a faint hiss of the room."""
     draw = torch.Generator().manual_seed(scene.noise_seed)
     room = 10 ** (-4.2 + 0.6 * float(torch.rand(1, generator=draw, dtype=torch.float64)))
     sound = torch.zeros(samples, dtype=torch.float64)
@@ -33,7 +35,7 @@ def played(scene: Scene, samples: int) -> torch.Tensor:
 
 
 def _thud(scene: Scene, draw: torch.Generator) -> torch.Tensor:
-    """A low tone that dies away, begun by a click."""
+    """A low decaying tone with a click at its beginning."""
     time = _clock(scene)
     body = _tone(100 + 100 * round(scene.pitch), time) * (-time / 0.07).exp()
     click = torch.randn(len(time), generator=draw, dtype=torch.float64) * (-time / 0.006).exp()
@@ -41,11 +43,12 @@ def _thud(scene: Scene, draw: torch.Generator) -> torch.Tensor:
 
 
 def _beep(scene: Scene, draw: torch.Generator) -> torch.Tensor:
+    """A steady tone."""
     return _faded(_tone(_pitch(scene, 900, 1600), _clock(scene)))
 
 
 def _chirp(scene: Scene, draw: torch.Generator) -> torch.Tensor:
-    """Rises by 100 Hz in most hops: within a hop the tone is even, and at its end the phase is whole."""
+    """A tone that rises by 100 Hz in most hops. Within a hop the pitch is constant, and at its end the phase is 0."""
     lowest = _pitch(scene, 400, 900)
     hops = round(scene.event.seconds * TICKS_PER_SECOND)
     pitch = torch.arange(hops).mul(0.7).floor().mul(_PITCH).add(lowest).repeat_interleave(_HOP)
@@ -53,18 +56,19 @@ def _chirp(scene: Scene, draw: torch.Generator) -> torch.Tensor:
 
 
 def _hiss(scene: Scene, draw: torch.Generator) -> torch.Tensor:
+    """High noise."""
     return _swelled(_noise(scene, draw, low=2500 + 500 * scene.pitch, high=7500))
 
 
 def _bell(scene: Scene, draw: torch.Generator) -> torch.Tensor:
-    """Three partials that do not belong together, the higher the shorter."""
+    """Three inharmonic partials. Higher ones decay faster."""
     time, pitch = _clock(scene), _pitch(scene, 1800, 2400)
     partials = ((pitch, 1.0, 0.30), (round(pitch * 1.59, -2), 0.7, 0.20), (round(pitch * 2.72, -2), 0.5, 0.12))
     return _faded(sum(strength * _tone(hertz, time) * (-time / decay).exp() for hertz, strength, decay in partials))
 
 
 def _two_tones(scene: Scene, draw: torch.Generator) -> torch.Tensor:
-    """High and low by turns, with the light."""
+    """A high and a low tone by turns, in time with the lamp's colours."""
     time, low = _clock(scene), _pitch(scene, 500, 700)
     high = (time / SIREN_TURN).floor() % 2 < 1
     voices = [_harmonics(hertz, time, (1.0, 0.0, 0.5, 0.0, 0.25)) for hertz in (low + 300, low)]
@@ -72,7 +76,7 @@ def _two_tones(scene: Scene, draw: torch.Generator) -> torch.Tensor:
 
 
 def _crackle(scene: Scene, draw: torch.Generator) -> torch.Tensor:
-    """A low roar and pops."""
+    """A low roar with pops."""
     roar = _swelled(_noise(scene, draw, low=80, high=700 + 300 * scene.pitch))
     pops = torch.rand(len(roar), generator=draw, dtype=torch.float64) < 25 / SAMPLE_RATE
     decay = (-torch.arange(80, dtype=torch.float64) / 12).exp()
@@ -82,6 +86,7 @@ def _crackle(scene: Scene, draw: torch.Generator) -> torch.Tensor:
 
 
 def _horn(scene: Scene, draw: torch.Generator) -> torch.Tensor:
+    """A low tone with twelve harmonics."""
     strengths = tuple(1 / number for number in range(1, 13))
     return _faded(_harmonics(_pitch(scene, 200, 300), _clock(scene), strengths))
 
@@ -99,12 +104,12 @@ _SOUNDS = {
 
 
 def _clock(scene: Scene) -> torch.Tensor:
-    """Seconds since the event began, which is a whole number of hops after the clip began."""
+    """Seconds since the event began. It begins a whole number of hops after the clip."""
     return torch.arange(round(scene.event.seconds * SAMPLE_RATE), dtype=torch.float64) / SAMPLE_RATE
 
 
 def _pitch(scene: Scene, low: int, high: int) -> int:
-    """One of the multiples of 100 Hz from low to high."""
+    """The multiple of 100 Hz from low to high that the scene's pitch selects."""
     return low + _PITCH * min(int(scene.pitch * ((high - low) // _PITCH + 1)), (high - low) // _PITCH)
 
 
@@ -125,13 +130,13 @@ def _noise(scene: Scene, draw: torch.Generator, low: float, high: float) -> torc
 
 
 def _swelled(sound: torch.Tensor) -> torch.Tensor:
-    """Quick to rise, slow to fall."""
+    """Shape the level: a quick rise and a slow fall."""
     passed = torch.linspace(0, 1, len(sound), dtype=torch.float64)
     return sound * (passed / 0.12).clamp(max=1) * ((1 - passed) / 0.35).clamp(max=1)
 
 
 def _faded(sound: torch.Tensor, seconds: float = 0.01) -> torch.Tensor:
-    """Without clicks at its ends."""
+    """Fade both ends, so that they do not click."""
     count = round(seconds * SAMPLE_RATE)
     edge = torch.linspace(0, 1, count, dtype=torch.float64)
     return sound * torch.cat([edge, torch.ones(len(sound) - 2 * count, dtype=torch.float64), edge.flip(0)])

@@ -1,7 +1,8 @@
 from comfy_api.latest import io
 
+from ...aligner import settings
 from ...aligner.conditions.blending import blended
-from ..inputs import CATEGORY, ConditionsType
+from ..inputs import CATEGORY, ConditionsType, conditions_output, kept_conditions_socket, widget
 
 
 class BlendConditions(io.ComfyNode):
@@ -13,31 +14,14 @@ class BlendConditions(io.ComfyNode):
             node_id="SeeingHearingBlendConditions",
             display_name="Blend Conditions",
             category=f"{CATEGORY}/conditions",
-            description="Makes one condition of several: the point between them, as far towards each as its weight in "
-            "Encode Condition says, and away from those whose weight is below 0. Unblended, each pulls by "
-            "itself, and the result may follow any of them.",
+            description="Makes one condition of several: their weighted mean. A weight below 0 points away from its "
+            "condition. Without a blend each condition pulls by itself, and the result may follow any of them.",
             inputs=[
                 ConditionsType.Input("conditions", tooltip="Two or more, from chained Encode Condition nodes."),
-                io.Float.Input(
-                    "weight",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.05,
-                    tooltip="How much the blend counts. Below 0 the result is pushed away from it.",
-                ),
-                ConditionsType.Input(
-                    "others",
-                    optional=True,
-                    tooltip="Conditions from another node, to be kept beside these as they are.",
-                ),
+                widget(settings.WEIGHT),
+                kept_conditions_socket("others"),
             ],
-            outputs=[
-                ConditionsType.Output(
-                    display_name="conditions",
-                    tooltip="The blend, for a guided sampler, or one more Encode Condition node.",
-                )
-            ],
+            outputs=[conditions_output()],
         )
 
     @classmethod

@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ...aligner.conditions.saved import load_conditions
 from ..host.model_folders import condition_names, condition_path
-from ..inputs import CATEGORY, ConditionsType
+from ..inputs import CATEGORY, conditions_output, kept_conditions_socket
 
 
 class LoadConditions(io.ComfyNode):
@@ -14,28 +14,22 @@ class LoadConditions(io.ComfyNode):
             node_id="SeeingHearingLoadConditions",
             display_name="Load Conditions",
             category=f"{CATEGORY}/conditions",
-            description="Loads what Save Conditions wrote. Conditions belong to the ImageBind that encoded them: the "
-            "sampler has to be given the same.",
+            description="Loads conditions that Save Conditions has written. Connect the sampler to the binder that "
+            "encoded them.",
             inputs=[
                 io.Combo.Input(
                     "file",
                     options=condition_names(),
-                    tooltip="A file from output/conditions or models/conditions; press R to see new ones.",
+                    tooltip="A file from output/conditions or models/conditions. Press R to see new ones.",
                 ),
-                ConditionsType.Input(
-                    "conditions", optional=True, tooltip="Conditions from another node, to be kept beside these."
-                ),
+                kept_conditions_socket(),
             ],
-            outputs=[
-                ConditionsType.Output(
-                    display_name="conditions", tooltip="For a guided sampler, or one more Encode Condition node."
-                )
-            ],
+            outputs=[conditions_output()],
         )
 
     @classmethod
     def fingerprint_inputs(cls, file, conditions=()) -> int:
-        """A file may be replaced by another of the same name."""
+        """Another file may replace this one under the same name."""
         return condition_path(file).stat().st_mtime_ns
 
     @classmethod

@@ -3,7 +3,7 @@ from comfy_api.latest import io, ui
 from ...aligner.conditions.saved import save_conditions
 from ..host.model_folders import CONDITIONS
 from ..host.saving import output_file
-from ..inputs import CATEGORY, ConditionsType
+from ..inputs import CATEGORY, ConditionsType, filename_prefix_input
 
 
 class SaveConditions(io.ComfyNode):
@@ -15,17 +15,13 @@ class SaveConditions(io.ComfyNode):
             node_id="SeeingHearingSaveConditions",
             display_name="Save Conditions",
             category=f"{CATEGORY}/conditions",
-            description="Saves conditions as they are, weights and timelines included, for Load Conditions: then "
-            "neither the recordings nor the encoder are needed again.",
+            description="Saves conditions with their weights and timelines, for Load Conditions. The recordings are "
+            "not needed again.",
             inputs=[
                 ConditionsType.Input("conditions", tooltip="From Encode Condition or any node after it."),
-                io.String.Input(
-                    "filename_prefix",
-                    default="conditions",
-                    tooltip="The beginning of the file's name in output/conditions; a number follows.",
-                ),
+                filename_prefix_input(CONDITIONS),
             ],
-            outputs=[ConditionsType.Output(display_name="conditions", tooltip="The same, for a guided sampler.")],
+            outputs=[ConditionsType.Output(display_name="conditions", tooltip="The same conditions.")],
             is_output_node=True,
         )
 

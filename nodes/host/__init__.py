@@ -1,1 +1,1 @@
-"""What nodes need of ComfyUI: conversions, model management, folders, progress."""
+"""The side of the nodes that faces ComfyUI: conversions, model management, folders, progress."""

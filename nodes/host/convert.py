@@ -1,4 +1,4 @@
-"""ComfyUI's IMAGE, AUDIO, VIDEO and LATENT to what `aligner` takes, and back."""
+"""ComfyUI's IMAGE, AUDIO and VIDEO to the tensors of `aligner`, and back."""
 
 import math
 from fractions import Fraction
@@ -13,7 +13,7 @@ from ...aligner.errors import AlignerError
 
 #: Frame rates travel between nodes as floats; real ones are fractions with small denominators.
 LARGEST_DENOMINATOR = 1001
-#: How far people round the rates of broadcasting: 23.98 for 24000/1001.
+#: The largest rounding of a broadcast rate, such as 23.98 for 24000/1001.
 ROUNDED = 0.005
 
 
@@ -57,7 +57,7 @@ def exact_rate(fps: float) -> Fraction:
 
 
 def video_file(video):
-    """The file behind a VIDEO, or None where it has none or only a part of it is meant."""
+    """The file behind a VIDEO; None where it has no file, or uses only a part of it."""
     if not isinstance(video, InputImpl.VideoFromFile):
         return None
     edited = (

@@ -23,14 +23,14 @@ BINDER_BYTES = 2**30
 def encode(binder: ManagedModel, *, text: str, fps: float, weight: float, clips: str, **given) -> list[Condition]:
     """A condition for each connected image, video and audio, and for a text that is not empty.
 
-    given: the connected ones of image, video, audio and mask; the mask belongs to image and video. Raises AlignerError
-    for a mask without either, and for the AUDIO of a silent video, which is connected but None.
+    given: the connected ones of image, video, audio and mask. The mask belongs to image and video.
+    Raises AlignerError for a mask without either, and for the AUDIO of a silent video, which is connected but None.
     """
     mask = given.get("mask")
     if mask is not None and "image" not in given and "video" not in given:
         raise AlignerError(
-            "A mask belongs to an image or a video, and none is connected. Connect one, or disconnect "
-            "the mask: sounds and texts are not masked."
+            "A mask belongs to an image or a video, but neither is connected. Connect one of them, or disconnect the "
+            "mask."
         )
     return with_one_more_try(lambda: _encoded(binder, text, fps, weight, clips, mask, given))
 

@@ -1,4 +1,4 @@
-"""The clip, the picture and the sound that our workflow templates open with."""
+"""The clip, the picture and the sound of our workflow templates."""
 
 import logging
 import shutil
@@ -14,9 +14,9 @@ NAME = "seeing_and_hearing_example"
 
 
 def offer_examples() -> None:
-    """Copy them into ComfyUI's input folder, so that its loaders find them and the templates run as they open.
+    """Copy the examples into ComfyUI's input folder, where the templates load them.
 
-    A file of that name stays as it is.
+    An existing file of the same name stays as it is.
     """
     for example in (EXAMPLE_VIDEO, EXAMPLE_IMAGE, EXAMPLE_SOUND):
         target = Path(folder_paths.get_input_directory()) / f"{NAME}{example.suffix}"
@@ -26,5 +26,5 @@ def offer_examples() -> None:
             with written_whole(target) as temporary:
                 shutil.copyfile(example, temporary)
         except (MediaError, OSError) as error:
-            # An input folder that cannot be written is no reason to withhold the nodes.
-            logging.warning("Seeing & Hearing: an example for the templates could not be copied. %s", error)
+            # The nodes work without the examples.
+            logging.warning("Seeing & Hearing: an example of the templates could not be copied. %s", error)

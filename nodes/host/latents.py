@@ -8,13 +8,13 @@ from ...aligner.errors import AlignerError
 from ...aligner.generators.base import AudioModel, VideoModel
 
 MASK = "noise_mask"
-#: Latent frames per second of a sound, and the samples of sound asked for. Nodes that cut latents do not know the latter.
+#: Latent frames per second of a sound, and the samples that were asked for. Nodes that cut latents change neither.
 FRAMES_PER_SECOND, SOUND_SAMPLES = "frames_per_second", "sound_samples"
 _PICTURE_CHANNELS = 4
 
 
 def sound_latent(latent: torch.Tensor, model: AudioModel, samples: int) -> dict:
-    """(B, C, T', F') -> LATENT that holds the length asked for and the latent frames per second."""
+    """(B, C, T', F') -> LATENT with the length asked for and the latent frames per second."""
     return {
         "samples": latent.to(model_management.intermediate_device()),
         "type": "audio",
@@ -24,7 +24,7 @@ def sound_latent(latent: torch.Tensor, model: AudioModel, samples: int) -> dict:
 
 
 def video_latent(latent: torch.Tensor, model: VideoModel) -> dict:
-    """(1, C, F, h, w) -> LATENT as ComfyUI's own nodes for Stable Diffusion take it: (F, C, h, w), not scaled."""
+    """(1, C, F, h, w) -> LATENT of ComfyUI's own nodes for Stable Diffusion: (F, C, h, w), not scaled."""
     samples = latent[0].transpose(0, 1).contiguous() / model.latent_scale
     return {"samples": samples.to(model_management.intermediate_device())}
 
@@ -41,19 +41,19 @@ def samples_of(latent: dict) -> torch.Tensor:
 
 
 def is_sound(latent: dict) -> bool:
-    """Whether it is AudioLDM's. Saved and loaded again it has nothing but samples, of which a picture's have 4."""
+    """Whether a LATENT is a sound's. One that was saved and loaded holds samples alone: a picture's have 4 channels."""
     return latent.get("type") == "audio" or samples_of(latent).shape[1] != _PICTURE_CHANNELS
 
 
 def mask_of(latent: dict) -> torch.Tensor | None:
-    """The mask of a LATENT, (B, 1, height, width) of its samples, 1 where it is to be made anew; None without one."""
+    """The mask of a LATENT, (B, 1, height, width) of its samples, 1 where it is made anew; None without one."""
     mask = latent.get(MASK)
     if mask is None:
         return None
     count, _, *size = latent["samples"].shape
     mask = mask.detach().float().reshape(-1, 1, *mask.shape[-2:])
     scaled = mask if list(mask.shape[-2:]) == size else F.interpolate(mask, size=size, mode="bilinear")
-    # One for all, or repeated as ComfyUI's own samplers do.
+    # ComfyUI's own samplers repeat masks in the same way.
     return scaled.repeat(-(-count // len(scaled)), 1, 1, 1)[:count].clamp(0, 1)
 
 
@@ -63,7 +63,7 @@ def stream_mask(latent: dict | None) -> torch.Tensor | None:
         return None
     if not mask.any():
         raise AlignerError(
-            "The mask of this latent is empty: nothing would be made anew. Paint what should change, or "
-            "remove the mask."
+            "The mask of this latent is empty, so that nothing would be made anew. Paint what should change, or remove "
+            "the mask."
         )
     return mask if is_sound(latent) else mask.transpose(0, 1)[None]

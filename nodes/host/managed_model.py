@@ -1,4 +1,4 @@
-"""Our models under ComfyUI's model management: on the device while they work, handed back when others need room."""
+"""Our models under ComfyUI's model management: on the device while they work, on the host when others need room."""
 
 import sys
 from collections.abc import Callable, Hashable, Iterable
@@ -17,13 +17,17 @@ from ...aligner.tensors.precision import DTYPES
 
 
 def resolve_dtype(choice: str) -> torch.dtype:
-    """The precision that ComfyUI itself would choose for its device, or the one asked for."""
+    """The chosen precision; for "auto" the one that ComfyUI chooses for its device."""
     if choice in DTYPES:
         return DTYPES[choice]
     device = model_management.get_torch_device()
     if model_management.should_use_fp16(device=device):
         return torch.float16
     return torch.bfloat16 if model_management.should_use_bf16(device=device) else torch.float32
+
+
+#: The attribute by which a bare module of another pack keeps its ManagedModel.
+_MANAGED = "_seeing_hearing_managed"
 
 
 class ManagedModel:
@@ -35,12 +39,19 @@ class ManagedModel:
 
     @classmethod
     def of(cls, model: "ManagedModel | nn.Module") -> "ManagedModel":
-        """A managed model as it is; a bare one, such as another pack's node gives, under management."""
-        return model if isinstance(model, ManagedModel) else cls(model)
+        """A managed model as it is; a bare module, such as another pack's node returns, under management.
+
+        The module keeps its managed model, so that ComfyUI knows its parts again in the next run.
+        """
+        if isinstance(model, ManagedModel):
+            return model
+        if _MANAGED not in model.__dict__:
+            model.__dict__[_MANAGED] = cls(model)
+        return model.__dict__[_MANAGED]
 
     @property
     def patcher(self) -> ModelPatcher:
-        """By this attribute ComfyUI's cache recognises a model, which it drops first when memory is short."""
+        """The attribute by which ComfyUI's cache recognises a model. The cache drops models first."""
         return next(iter(self._patchers.values()))
 
     def patchers_of(self, *parts: str) -> list[ModelPatcher]:
@@ -60,7 +71,7 @@ class ManagedModel:
 def load_on_device(patchers: list[ModelPatcher], memory_required: int = 0) -> None:
     """Bring parts to the device together, with room for `memory_required` bytes of activations beside them.
 
-    Everything that a run needs must be named in one call: a second call may push out what the first one loaded.
+    One call must name all parts of a run: a second call may unload what the first one loaded.
     """
     model_management.load_models_gpu(patchers, memory_required=memory_required, force_full_load=True)
     for patcher in patchers:
@@ -69,23 +80,22 @@ def load_on_device(patchers: list[ModelPatcher], memory_required: int = 0) -> No
 
 
 def _load_what_was_left(patcher: ModelPatcher) -> None:
-    """With --novram ComfyUI leaves weights on the host for its own layers to fetch, which these models have none of."""
+    """Load the weights that ComfyUI leaves on the host with --novram: only its own kinds of layers fetch them."""
     if any(weight.device.type != patcher.load_device.type for weight in patcher.model.parameters()):
         patcher.load(patcher.load_device, full_load=True)
 
 
-#: What requirements.txt lists, by the names under which it is imported.
+#: The packages of requirements.txt, by the names under which they are imported.
 PACKAGES = ("diffusers", "open_clip")
 REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
 
 
 def require_packages() -> None:
-    """Raise AlignerError with the one command that mends it where an installation was left half done."""
+    """Raise AlignerError with the command that completes an incomplete installation."""
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise AlignerError(
-            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. Run this, "
-            "then "
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. Run this command, then "
             f'restart ComfyUI:  "{sys.executable}" -m pip install -r "{REQUIREMENTS}"'
         )
 
@@ -95,10 +105,10 @@ _shared: WeakValueDictionary[Hashable, ManagedModel] = WeakValueDictionary()
 
 @torch.inference_mode(False)
 def shared(load: Callable[..., nn.Module], *files: Hashable, **settings: Hashable) -> ManagedModel:
-    """load(*files, **settings) under ComfyUI's management; the instance of another loader or graph that holds the same.
+    """load(*files, **settings) under ComfyUI's management. All loaders and graphs with the same arguments share it.
 
-    A file that has been replaced since is another one. Nothing is held here: when the last graph lets go of a model, it
-    is gone. Raises AlignerError where a package is missing that ComfyUI does not bring.
+    A file that was written since is loaded anew. The model is freed when no graph holds it any more.
+    Raises AlignerError where a package is missing that ComfyUI does not bring.
     """
     require_packages()
     key = load, files, tuple(settings.items()), _written([*files, *settings.values()])
@@ -109,7 +119,7 @@ def shared(load: Callable[..., nn.Module], *files: Hashable, **settings: Hashabl
 
 
 def _written(parts: Iterable[object]) -> tuple[int, ...]:
-    """When the files, or the newest of a folder, among these and in lists of LoRA were last written."""
+    """The times of the last change of all paths among these, and of LoRAs. A folder counts by its newest file."""
     paths = [
         path
         for part in parts
@@ -122,7 +132,7 @@ def _written(parts: Iterable[object]) -> tuple[int, ...]:
 
 
 class ManagedPart(nn.Module):
-    """ComfyUI writes attributes such as `device` onto what it patches; libraries define some of them read-only."""
+    """A wrapper on which ComfyUI can set attributes such as `device`: some libraries define them read-only."""
 
     def __init__(self, part: nn.Module):
         super().__init__()
@@ -140,8 +150,8 @@ def _patcher(part: nn.Module) -> ModelPatcher:
 def _leave_inference_mode(module: nn.Module) -> None:
     """Replace inference tensors by ordinary ones on the same storage.
 
-    ComfyUI runs nodes in inference mode. A part that some other node's run moved to or from the device then holds
-    inference tensors, which fail in a backward pass even though they are frozen.
+    ComfyUI runs nodes in inference mode. A part that another node's run moved to or from the device then holds
+    inference tensors. They fail in a backward pass even though they are frozen.
     """
     for child in module.modules():
         for name, parameter in child.named_parameters(recurse=False):

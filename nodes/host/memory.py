@@ -1,4 +1,4 @@
-"""What fits onto the device, and what to do when it does not."""
+"""Whether a run fits on the device, and what to change where it does not."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from ...aligner.guidance.rule import Rule
 from ...aligner.guidance.search import Search
 
 _GIBIBYTE = 2**30
-#: For work whose memory no setting of its node changes.
+#: The advice for nodes that have no settings for memory.
 ADVICE = (
     "Load the models with precision fp16 or bf16, give this node less at a time (a shorter sound, a smaller "
     "batch or picture), or close what else uses the device."
@@ -24,10 +24,10 @@ Estimate = Callable[[Rule, int], int]
 
 
 def affordable(rule: Rule, estimate: Estimate, batch: int, parts: Sequence[ModelPatcher]) -> Rule:
-    """The rule, or where the device is too small for it the frugal one, which gives the same result."""
+    """The rule; where the device is too small for it, its frugal form, which gives the same result."""
     frugal = rule.frugal()
     needed = sum(part.model_size() for part in parts) + estimate(rule, batch)
-    # Of the device where the parts will be: most of them are still on the host.
+    # The total of the device counts: most of the parts are still on the host.
     room = model_management.get_total_memory(model_management.get_torch_device())
     if frugal == rule or needed + model_management.extra_reserved_memory() < room:
         return rule
@@ -41,9 +41,9 @@ def affordable(rule: Rule, estimate: Estimate, batch: int, parts: Sequence[Model
 def with_one_more_try(
     work: Callable[[], Result], advice: Callable[[], str] = lambda: ADVICE, again: Callable[[], Result] | None = None
 ) -> Result:
-    """work(); where memory runs out, again() or work() once more with all other models unloaded.
+    """work(). Where memory runs out, again() or else work() runs once more after all other models are unloaded.
 
-    Raises AlignerError with advice where that is not enough either.
+    Raises AlignerError with advice where memory runs out again.
     """
     results = _unless_out_of_memory(work)
     if not results:
@@ -58,7 +58,7 @@ def with_one_more_try(
 
 
 def _unless_out_of_memory(work: Callable[[], Result]) -> list[Result]:
-    """The result, or nothing where memory ran out. The error is gone by then, with all that its traceback held."""
+    """The result in a list; an empty list where memory ran out. The error is freed with all that its traceback held."""
     try:
         return [work()]
     except Exception as error:
@@ -68,13 +68,13 @@ def _unless_out_of_memory(work: Callable[[], Result]) -> list[Result]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Ask ComfyUI, whose later versions know more kinds of it."""
+    """Whether ComfyUI takes the error for lack of memory. Its later versions know more kinds of it."""
     asked = getattr(model_management, "is_oom", lambda error: isinstance(error, model_management.OOM_EXCEPTION))
     return asked(error)
 
 
 def advice(rule: Rule, estimate: Estimate, batch: int, streams: Sequence[str]) -> str:
-    """Which changes would save how much memory, the largest saving first."""
+    """The changes that save memory, with their savings, the largest first."""
     now = estimate(rule, batch)
     changes = {"a batch of one variation": (rule, 1)} | {words: (each, batch) for words, each in rule.savings().items()}
     if rule.backward(streams):

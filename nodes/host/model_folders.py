@@ -5,20 +5,23 @@ from pathlib import Path
 import folder_paths
 
 from ...aligner.errors import CheckpointError
+from ...aligner.files.catalogue import KINDS, Offer
 
-IMAGEBIND, AUDIOLDM, CAPTIONERS = "imagebind", "audioldm", "captioners"
-#: What our own nodes write.
+IMAGEBIND, AUDIOLDM, CAPTIONERS, CHECKPOINTS, MOTION_MODULES, VAE_APPROX = (
+    KINDS[kind].folder for kind in ("imagebind", "audioldm", "captioner", "base", "motion", "taesd")
+)
+#: Folders of files that our own nodes write.
 TUNED_PROMPTS, CONDITIONS = "tuned_prompts", "conditions"
-#: The names that AnimateDiff's other extensions use as well.
-MOTION_MODULES, MOTION_LORAS = "animatediff_models", "animatediff_motion_lora"
-#: ComfyUI's own.
-CHECKPOINTS, DIFFUSERS, LORAS, VAE_APPROX = "checkpoints", "diffusers", "loras", "vae_approx"
+#: Other extensions for AnimateDiff use this name as well.
+MOTION_LORAS = "animatediff_motion_lora"
+#: More of ComfyUI's own folders.
+DIFFUSERS, LORAS = "diffusers", "loras"
 
 SAFETENSORS = ".safetensors"
-#: Of files with tensors by name.
+#: The suffixes of files with tensors by name.
 WEIGHTS = {SAFETENSORS, ".ckpt", ".pth", ".pt"}
 
-#: The models that come with this extension; first in every list, so that a new graph runs before any download.
+#: The models of this extension. They are first in every list, so that a new graph runs before any download.
 DEMO = "demo (built in)"
 NONE = "none"
 
@@ -27,7 +30,7 @@ def register_model_folders() -> None:
     """Add our folders beside those that extra_model_paths.yaml and other extensions have named already."""
     for name in (IMAGEBIND, AUDIOLDM, MOTION_MODULES, MOTION_LORAS, CAPTIONERS, TUNED_PROMPTS, CONDITIONS):
         folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name))
-    # What has been saved can be loaded again, as with ComfyUI's own saved checkpoints.
+    # Saved files can be loaded again, as ComfyUI's own saved checkpoints can.
     for name in (TUNED_PROMPTS, CONDITIONS):
         folder_paths.add_model_folder_path(name, str(Path(folder_paths.get_output_directory()) / name))
 
@@ -59,7 +62,7 @@ def stable_diffusion_path(name: str) -> Path:
 
 
 def motion_module_names() -> list[str]:
-    """Files and folders; the files inside of a folder are a part of it."""
+    """Files and folders, without the files inside of such a folder."""
     folders = _motion_folders()
     files = [name for name in _files(MOTION_MODULES, WEIGHTS) if Path(name).parent.as_posix() not in folders]
     return [*files, *folders]
@@ -74,7 +77,7 @@ def lora_names() -> list[str]:
 
 
 def motion_lora_names() -> list[str]:
-    """Motion LoRA may lie in a folder of their own or among the others."""
+    """The LoRAs in the folder of motion LoRAs, and all others: people keep motion LoRAs in both places."""
     return [NONE, *dict.fromkeys([*_files(MOTION_LORAS, WEIGHTS), *_files(LORAS, WEIGHTS)])]
 
 
@@ -87,7 +90,7 @@ def motion_lora_path(name: str) -> Path:
 
 
 def taesd_names() -> list[str]:
-    """Decoders for latents of Stable Diffusion 1; the same folder holds encoders and those for other models."""
+    """Decoders for latents of Stable Diffusion 1. The same folder holds encoders, and decoders for other models."""
     return [NONE, *(name for name in _files(VAE_APPROX, WEIGHTS) if Path(name).stem == "taesd_decoder")]
 
 
@@ -120,6 +123,28 @@ def condition_path(name: str) -> Path:
     return _path(CONDITIONS, name)
 
 
+#: The names that the loaders list, by the kind of model.
+_LISTED = {
+    "imagebind": imagebind_names,
+    "audioldm": audioldm_names,
+    "captioner": captioner_names,
+    "base": stable_diffusion_names,
+    "motion": motion_module_names,
+    "taesd": taesd_names,
+}
+
+
+def listed_name(offer: Offer) -> str | None:
+    """The name under which a loader lists the model, in any place, subfolder and format; None if it does not."""
+    same = [name for name in _LISTED[offer.kind]() if Path(name).stem == Path(offer.name).stem]
+    return offer.name if offer.name in same else next(iter(same), None)
+
+
+def first_place(offer: Offer) -> Path:
+    """The folder where a new model goes: the first of its kind, as everywhere in ComfyUI."""
+    return Path(folder_paths.get_folder_paths(offer.folder)[0])
+
+
 def _files(kind: str, suffixes: set[str]) -> list[str]:
     return [name for name in folder_paths.get_filename_list(kind) if Path(name).suffix.lower() in suffixes]
 
@@ -144,9 +169,10 @@ def _motion_folders() -> dict[str, Path]:
 
 
 def _folders(kind: str, description: str, holding: str = "") -> dict[str, Path]:
-    """Folders in the diffusers layout, by name: those whose description, a file, holds a text.
+    """Folders in the diffusers layout, by name.
 
-    Of two with one name the first place wins, as everywhere in ComfyUI.
+    description: the file that every such folder has. holding: a text that it must contain.
+    Where two folders have one name, the first place counts, as everywhere in ComfyUI.
     """
     found: dict[str, Path] = {}
     for place in folder_paths.get_folder_paths(kind):

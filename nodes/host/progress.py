@@ -20,9 +20,9 @@ PREVIEWS = 8
 
 
 class Progress:
-    """The callback of a generation: cancels the run if asked to, and shows its progress with a preview.
+    """The callback of a generation: it shows progress and previews, and ends the run when the user cancels it.
 
-    pictures: for each stream a function from a step to its picture; they are shown one above the other.
+    pictures: for each stream a function from a step to its picture. The preview stacks them.
     """
 
     def __init__(self, steps: int, *pictures: Callable[[Step], Image.Image]):
@@ -49,7 +49,7 @@ def sound_picture(denoiser: AudioGenerator) -> Callable[[Step], Image.Image]:
 
 
 def middle_frame(denoiser: VideoGenerator) -> Callable[[Step], Image.Image]:
-    """The middle frame of the estimate. No other frame is decoded for it."""
+    """The middle frame of the estimate. Only this frame is decoded."""
 
     def picture(step: Step) -> Image.Image:
         pixels = denoiser.render({VIDEO: step.clean[VIDEO][:1]})[VIDEO].frame(denoiser.frames // 2)
@@ -59,7 +59,7 @@ def middle_frame(denoiser: VideoGenerator) -> Callable[[Step], Image.Image]:
 
 
 def _stacked(pictures: list[Image.Image]) -> Image.Image:
-    """One above the other, all as wide as the widest."""
+    """The pictures one above the other, all as wide as the widest."""
     width = max(picture.width for picture in pictures)
     scaled = [picture.resize((width, round(picture.height * width / picture.width))) for picture in pictures]
     canvas = Image.new("RGB", (width, sum(picture.height for picture in scaled)))

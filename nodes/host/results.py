@@ -1,4 +1,4 @@
-"""What a generation gives to other nodes."""
+"""The outputs of a generation, for other nodes."""
 
 import math
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from .convert import image_output
 
 
 def curve(result: Generation, steps: int) -> torch.Tensor:
-    """IMAGE of how every pair's alignment rose, and of candidates; of an unguided run only the place where it ended."""
+    """IMAGE of the alignment of every pair and candidate over the steps. An unguided run has one point, at its end."""
     curves = result.curves or {pair: [(steps, float(score.mean()))] for pair, score in result.scores.items()}
     return image_output(alignment_curve(curves, result.tried))
 
 
 def mean_score(result: Generation) -> float:
-    """The mean over the batch; not a number where nothing was compared."""
+    """The mean over the batch; NaN where nothing was compared."""
     return math.nan if result.score is None else float(result.score.mean())
 
 
@@ -28,5 +28,5 @@ def report(result: Generation) -> str:
 
 
 def tuned_prompt(result: Generation, texts: Mapping[str, str]) -> TunedPrompt:
-    """The prompt embeddings as they ended, the first variation's."""
+    """The final prompt embeddings of the first variation."""
     return TunedPrompt({stream: embedding[:1].cpu() for stream, embedding in result.prompts.items()}, texts)

@@ -1,4 +1,4 @@
-"""What all samplers do: encode texts, then bring everything that samples onto the device together."""
+"""The steps that all samplers share: encode texts, then bring all models of the run onto the device and sample."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,12 +12,12 @@ from .managed_model import ManagedModel, load_on_device
 from .memory import advice, affordable, with_one_more_try
 
 TEXT_ENCODER = "text_encoder"
-#: Room for the activations of a text encoder, which reads 77 tokens or few more.
+#: Room for the activations of a text encoder over 77 tokens or a few more.
 PROMPT_BYTES = 2**28
 
 
 def load_text_encoders(*models: ManagedModel) -> None:
-    """Bring the text encoders onto the device by themselves: they need not share it with what samples."""
+    """Bring the text encoders onto the device alone: the networks that sample are not needed yet."""
     encoders = [patcher for model in models for patcher in model.patchers_of(TEXT_ENCODER)]
     with_one_more_try(lambda: load_on_device(encoders, PROMPT_BYTES))
 
@@ -52,7 +52,7 @@ def sample(
     latents: Callable[[], Streams | None] = lambda: None,
     masks: Streams | None = None,
 ) -> Generation:
-    """Bring onto the device what this run needs, and sample. Without anything to compare it is plain sampling.
+    """Bring the models of this run onto the device, and sample. Without anything to compare it is plain sampling.
 
     guided: whether the rule steers, or only its comparison scores the result. latents: called when the models are on
     the device. The rest: see `aligner.generation.generate`.

@@ -11,10 +11,10 @@ LONGEST_NAME = 80
 
 
 def output_file(kind: str, filename_prefix: str) -> tuple[Path, str]:
-    """The next free .safetensors file in output/`kind`, and its name as the user is told it."""
+    """The next free .safetensors file in output/`kind`, and its name for messages."""
     if not filename_prefix.strip():
-        raise AlignerError("filename_prefix is empty. Give the beginning of a name.")
-    # A Windows path takes both kinds of slashes, and knows drives.
+        raise AlignerError("filename_prefix is empty. Give the beginning of a file name.")
+    # PureWindowsPath knows both kinds of slashes, and drives.
     parts = PureWindowsPath(filename_prefix).parts
     if PureWindowsPath(filename_prefix).anchor or ".." in parts or any(len(part) > LONGEST_NAME for part in parts):
         raise AlignerError(

@@ -1,4 +1,4 @@
-"""Where a video starts from, and its size: a LATENT, frames, or noise."""
+"""The start of a video and its size: from a LATENT, from frames, or from noise."""
 
 import torch
 
@@ -9,7 +9,7 @@ from .convert import pixels
 
 
 class StartingVideo:
-    """A LATENT or an IMAGE batch, whichever is connected.
+    """The LATENT or the IMAGE batch that is connected, or neither.
 
     Raises AlignerError for both, for a latent of another model, and for frames with denoise 1, which keeps nothing.
     """
@@ -17,11 +17,11 @@ class StartingVideo:
     def __init__(self, model: VideoModel, latent: dict | None, frames: torch.Tensor | None, denoise: float):
         if latent is not None and frames is not None:
             raise AlignerError("Both latent and init_frames are connected. Disconnect one of them.")
-        # An empty latent stands for a size in ComfyUI's graphs; with it denoise 1 means noise alone.
+        # With a latent denoise 1 is no mistake: in ComfyUI's graphs an empty latent sets the size.
         if frames is not None and denoise == 1:
             raise AlignerError(
-                "init_frames are connected, but denoise 1 keeps nothing of them. Set denoise lower, for "
-                "example to 0.6, or disconnect them."
+                "init_frames are connected, but denoise 1 keeps nothing of them. Lower denoise, for example to 0.6, or "
+                "disconnect them."
             )
         self.model, self.frames = model, frames
         self.samples = None if latent is None else _samples(model, latent)

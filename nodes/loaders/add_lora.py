@@ -1,11 +1,9 @@
 from comfy_api.latest import io
 
+from ...aligner import settings
 from ...aligner.generators.stable_diffusion import Lora
 from ..host.model_folders import NONE, motion_lora_names, motion_lora_path
-from ..inputs import CATEGORY, LorasType
-
-#: The range of a LoRA's strength.
-STRENGTH = {"default": 1.0, "min": -10.0, "max": 10.0, "step": 0.05}
+from ..inputs import CATEGORY, LorasType, widget
 
 
 class AddLora(io.ComfyNode):
@@ -17,8 +15,8 @@ class AddLora(io.ComfyNode):
             node_id="SeeingHearingLora",
             display_name="Add LoRA",
             category=f"{CATEGORY}/loaders",
-            description="One more LoRA or motion LoRA for Load AnimateDiff, which has room for one of each. Chain "
-            "several of these nodes to combine more.",
+            description="Adds a LoRA or motion LoRA to those of Load AnimateDiff, which takes one of each. Chain "
+            "several of these nodes to add more.",
             inputs=[
                 io.Combo.Input(
                     "lora",
@@ -26,15 +24,11 @@ class AddLora(io.ComfyNode):
                     tooltip="A LoRA for Stable Diffusion 1.5 or a motion LoRA, from models/loras or "
                     "models/animatediff_motion_lora.",
                 ),
-                io.Float.Input(
-                    "strength", tooltip="1 as it was trained, 0 not at all, below 0 the other way round.", **STRENGTH
-                ),
-                LorasType.Input(
-                    "loras", optional=True, tooltip="LoRA from another Add LoRA node, to be kept beside this."
-                ),
+                widget(settings.ADDED_LORA_STRENGTH),
+                LorasType.Input("loras", optional=True, tooltip="LoRAs of another Add LoRA node. This one joins them."),
             ],
             outputs=[
-                LorasType.Output(display_name="loras", tooltip="For Load AnimateDiff, or one more Add LoRA node.")
+                LorasType.Output(display_name="loras", tooltip="For Load AnimateDiff, or for one more Add LoRA node.")
             ],
         )
 

@@ -3,11 +3,12 @@ from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 
 from ...aligner.errors import AlignerError
+from ...aligner.files.catalogue import OFFERS
 from ...aligner.files.downloads import download
+from ..host.model_folders import first_place, listed_name
 from ..inputs import CATEGORY
-from .catalogue import OFFERS
 
-#: Progress is told in so many parts.
+#: The steps of the progress bar.
 PARTS = 1000
 
 
@@ -20,41 +21,40 @@ class DownloadModel(io.ComfyNode):
             node_id="SeeingHearingDownloadModel",
             display_name="Download Model",
             category=f"{CATEGORY}/loaders",
-            description="Fetches a real model into ComfyUI's models folder, once, when this node is run and accept is "
-            "on; then press R and choose it in its loader. What is there already is not fetched again. A "
-            "download that is cancelled goes on where it stopped. Nothing else here ever downloads.",
+            description="Downloads a real model into ComfyUI's models folder when the node runs with accept on. Then "
+            "press R and choose the model in its loader. A model that is there already is not downloaded again. A "
+            "cancelled download resumes. No other node of this extension downloads anything.",
             inputs=[
                 io.Combo.Input(
                     "model",
                     options=list(OFFERS),
-                    tooltip="For sound ImageBind and an AudioLDM; for video ImageBind, Stable Diffusion 1.5 "
-                    "and a motion module. Without accept the node tells how large it is.",
+                    tooltip="Sound needs ImageBind and an AudioLDM. Video needs ImageBind, Stable Diffusion 1.5 and a "
+                    "motion module. Without accept the node shows the size and the licence.",
                 ),
                 io.Boolean.Input(
                     "accept",
                     default=False,
-                    tooltip="I have read the licence of the model, which the node tells when it runs, and "
-                    "accept it. Without this nothing is downloaded.",
+                    tooltip="On: I have read the licence of the model and accept it. Off: nothing is downloaded.",
                 ),
             ],
-            outputs=[io.String.Output(display_name="name", tooltip="As its loader lists it.")],
+            outputs=[io.String.Output(display_name="name", tooltip="The name of the model in the list of its loader.")],
             is_output_node=True,
         )
 
     @classmethod
     def fingerprint_inputs(cls, model, accept) -> float:
-        """A model may have been deleted since: this always looks."""
+        """Not equal to itself, so that the node always looks: the model may have been deleted since."""
         return float("nan")
 
     @classmethod
     def execute(cls, model, accept) -> io.NodeOutput:
         offer = OFFERS[model]
-        if found := offer.found:
+        place = first_place(offer)
+        if found := listed_name(offer):
             return io.NodeOutput(found, ui=ui.PreviewText(f"{found} is there already."))
         if not accept:
             raise AlignerError(
-                f"{model} is {offer.size} large and comes under this licence: {offer.licence}. Switch "
-                "accept on to download it."
+                f"{model} is {offer.size} large and has this licence: {offer.licence}. Switch accept on to download it."
             )
         bar = ProgressBar(PARTS)
 
@@ -62,10 +62,8 @@ class DownloadModel(io.ComfyNode):
             model_management.throw_exception_if_processing_interrupted()
             bar.update_absolute(PARTS * done // total, PARTS)
 
-        came = download(offer.files(), offer.folder, on_progress)
+        new = download(offer.files(place / offer.name), place, on_progress)
         return io.NodeOutput(
             offer.name,
-            ui=ui.PreviewText(
-                f"{offer.name} is in {offer.folder} now ({len(came)} new). Press R to see it in its loader."
-            ),
+            ui=ui.PreviewText(f"{offer.name} is in {place} now ({len(new)} new). Press R to see it in its loader."),
         )

@@ -1,5 +1,6 @@
 from comfy_api.latest import io
 
+from ...aligner import settings
 from ...aligner.demo.family import load_demo_animatediff
 from ...aligner.errors import AlignerError
 from ...aligner.generators.animatediff import load_animatediff
@@ -19,8 +20,7 @@ from ..host.model_folders import (
     taesd_names,
     taesd_path,
 )
-from ..inputs import CATEGORY, LorasType, VideoGeneratorType, precision_input
-from .add_lora import STRENGTH
+from ..inputs import CATEGORY, LorasType, VideoGeneratorType, precision_input, widget
 
 NO_MOTION = "none (pictures only)"
 
@@ -34,50 +34,42 @@ class LoadAnimateDiff(io.ComfyNode):
             node_id="SeeingHearingLoadAnimateDiff",
             display_name="Load AnimateDiff",
             category=f"{CATEGORY}/loaders",
-            description="Loads Stable Diffusion 1.5, or any checkpoint trained from it, with a motion module of "
-            "AnimateDiff, which together make video. The built-in demo model is a toy: it draws eight "
-            "events, 64 x 64 pixels small.",
+            description="Loads Stable Diffusion 1.5, or a checkpoint trained from it, and a motion module of "
+            "AnimateDiff. Together they make video. The built-in demo model is a toy: it draws eight events in 64 x 64 "
+            "pixels.",
             inputs=[
                 io.Combo.Input(
                     "base",
                     options=stable_diffusion_names(),
                     tooltip="A Stable Diffusion 1.5 checkpoint from models/checkpoints, a folder from "
-                    "models/diffusers, or the toy that is built in.",
+                    "models/diffusers, or the built-in toy.",
                 ),
                 io.Combo.Input(
                     "motion",
                     options=[DEMO, NO_MOTION, *motion_module_names()],
-                    tooltip="A motion module for Stable Diffusion 1.5 from models/animatediff_models, file "
-                    "or folder. Without one the model makes single pictures. The built-in one fits "
-                    "the built-in base only.",
+                    tooltip="A motion module for Stable Diffusion 1.5, a file or folder from "
+                    "models/animatediff_models. Without one the model makes single pictures. The built-in one fits "
+                    "only the built-in base.",
                 ),
                 io.Combo.Input(
                     "lora", options=lora_names(), tooltip="A LoRA for Stable Diffusion 1.5, from models/loras."
                 ),
-                io.Float.Input(
-                    "lora_strength",
-                    tooltip="1 as it was trained, 0 not at all, below 0 the other way round.",
-                    **STRENGTH,
-                ),
+                widget(settings.LORA_STRENGTH),
                 io.Combo.Input(
                     "motion_lora",
                     options=motion_lora_names(),
-                    tooltip="A motion LoRA, such as a camera movement, from models/animatediff_motion_lora "
-                    "or models/loras. Needs a motion module.",
+                    tooltip="A motion LoRA, such as a camera movement, from models/animatediff_motion_lora or "
+                    "models/loras. It needs a motion module.",
                 ),
-                io.Float.Input(
-                    "motion_lora_strength",
-                    tooltip="1 as it was trained, 0 not at all, below 0 the other way round.",
-                    **STRENGTH,
-                ),
+                widget(settings.MOTION_LORA_STRENGTH),
                 precision_input(),
                 io.Combo.Input(
                     "taesd",
                     options=taesd_names(),
-                    tooltip="TAESD's decoder, taesd_decoder from models/vae_approx, for samplers whose "
-                    "decoding is set to taesd.",
+                    tooltip="The decoder of TAESD, taesd_decoder from models/vae_approx. Samplers with decoding taesd "
+                    "use it.",
                 ),
-                LorasType.Input("loras", optional=True, tooltip="More LoRA, from Add LoRA; they are applied first."),
+                LorasType.Input("loras", optional=True, tooltip="More LoRAs, from Add LoRA. They are applied first."),
             ],
             outputs=[
                 VideoGeneratorType.Output(
@@ -108,7 +100,7 @@ class LoadAnimateDiff(io.ComfyNode):
 
 
 def _require_demo(base: str, motion: str, loras: list[Lora], taesd: str) -> None:
-    """Raises AlignerError where built-in and real weights are mixed, whose sizes differ."""
+    """Raise AlignerError where built-in and real weights are mixed: their sizes differ."""
     if base != DEMO or motion not in (DEMO, NO_MOTION):
         raise AlignerError(
             f"The built-in demo model and real weights do not fit together: set both base and motion to "

@@ -16,15 +16,15 @@ class LoadAudioLDM(io.ComfyNode):
             node_id="SeeingHearingLoadAudioLDM",
             display_name="Load AudioLDM",
             category=f"{CATEGORY}/loaders",
-            description="Loads AudioLDM, which makes sound from words. Put a folder as published (audioldm-s-full-v2, "
-            "audioldm-m-full, audioldm-l-full) into models/audioldm. Its weights are licensed "
-            "CC BY-NC-SA 4.0: for non-commercial use only. The built-in demo model is a toy: it knows "
-            "eight sounds of a drawn world, such as a bouncing ball's.",
+            description="Loads AudioLDM, which makes sound from words. Put a published folder (audioldm-s-full-v2, "
+            "audioldm-m-full, audioldm-l-full) into models/audioldm. Its weights have the licence CC BY-NC-SA 4.0: "
+            "non-commercial use only. The built-in demo model is a toy: it knows eight sounds, such as the thud of a "
+            "ball.",
             inputs=[
                 io.Combo.Input(
                     "model",
                     options=audioldm_names(),
-                    tooltip="A folder from models/audioldm, or the toy that is built in.",
+                    tooltip="A folder from models/audioldm, or the built-in toy.",
                 ),
                 precision_input(),
             ],

@@ -16,15 +16,14 @@ class LoadCaptioner(io.ComfyNode):
             node_id="SeeingHearingLoadCaptioner",
             display_name="Load Captioner",
             category=f"{CATEGORY}/loaders",
-            description="Loads a model that describes pictures or sounds, in the layout of the model hub, from "
-            "models/captioners: one that transformers maintains, such as BLIP or Qwen-VL for pictures, "
-            "Qwen2-Audio for sounds; Download Model fetches one. The built-in one is a toy: it names eight "
-            "events of a drawn world.",
+            description="Loads a model that describes pictures or sounds from models/captioners. It may be any model "
+            "of transformers, such as BLIP for pictures or Qwen2-Audio for sounds. Download Model fetches both. The "
+            "built-in demo model is a toy: it knows eight events.",
             inputs=[
                 io.Combo.Input(
                     "model",
                     options=captioner_names(),
-                    tooltip="A folder from models/captioners, or the toy that is built in.",
+                    tooltip="A folder from models/captioners, or the built-in toy.",
                 ),
                 precision_input(),
             ],

@@ -17,14 +17,13 @@ class LoadImageBind(io.ComfyNode):
             display_name="Load ImageBind",
             category=f"{CATEGORY}/loaders",
             description="Loads ImageBind, which compares pictures, sounds and words. Put imagebind_huge.pth or "
-            ".safetensors into models/imagebind. Its weights are licensed CC BY-NC-SA 4.0: for "
-            "non-commercial use only. The built-in demo model is a toy: it knows eight events of a drawn "
-            "world.",
+            ".safetensors into models/imagebind. Its weights have the licence CC BY-NC-SA 4.0: non-commercial use "
+            "only. The built-in demo model is a toy: it knows eight events.",
             inputs=[
                 io.Combo.Input(
                     "model",
                     options=imagebind_names(),
-                    tooltip="A file from models/imagebind, or the toy that is built in.",
+                    tooltip="A file from models/imagebind, or the built-in toy.",
                 ),
                 precision_input(),
             ],

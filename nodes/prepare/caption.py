@@ -1,14 +1,15 @@
 from comfy import model_management
 from comfy_api.latest import io, ui
 
-from ...aligner.captioning import INSTRUCTION, Captioner
+from ...aligner import settings
+from ...aligner.captioning import Captioner
 from ...aligner.errors import AlignerError
 from ..host.convert import pixels, waveform
 from ..host.managed_model import load_on_device
 from ..host.memory import with_one_more_try
-from ..inputs import CATEGORY, CaptionerType
+from ..inputs import CATEGORY, CaptionerType, widget
 
-#: Room for a picture's tokens and the words that are written.
+#: Room for the activations of a picture's tokens and of the written words.
 CAPTION_BYTES = 2**30
 
 
@@ -21,25 +22,21 @@ class Caption(io.ComfyNode):
             node_id="SeeingHearingCaption",
             display_name="Caption",
             category=f"{CATEGORY}/prepare",
-            description="Describes a picture or a sound in a sentence, to be a sampler's prompt: the paper's automatic "
-            "way from a video, by Key Frame and Caption, to its sound.",
+            description="Describes a picture or a sound in a sentence, for the prompt of a sampler. Key Frame and "
+            "Caption are the paper's automatic way from a video to its sound.",
             inputs=[
                 CaptionerType.Input("captioner", tooltip="From Load Captioner."),
                 io.Image.Input(
                     "image",
                     optional=True,
-                    tooltip="A picture, such as Key Frame gives; of a batch the first. Connect this or a sound.",
+                    tooltip="A picture, for example from Key Frame. The first of a batch counts. Connect this or a "
+                    "sound.",
                 ),
-                io.Audio.Input("audio", optional=True, tooltip="A sound; of a batch the first."),
-                io.String.Input(
-                    "instruction",
-                    default=INSTRUCTION,
-                    multiline=True,
-                    tooltip="What to ask of models that follow instructions. Others just describe.",
-                ),
-                io.String.Input("before", default="", tooltip="Words to put before the caption."),
-                io.String.Input("after", default="", tooltip="Words to put after the caption."),
-                io.Int.Input("longest", default=40, min=1, max=1000, tooltip="The most tokens that are written."),
+                io.Audio.Input("audio", optional=True, tooltip="A sound. The first of a batch counts."),
+                widget(settings.INSTRUCTION),
+                io.String.Input("before", default="", tooltip="Words before the caption."),
+                io.String.Input("after", default="", tooltip="Words after the caption."),
+                widget(settings.LONGEST),
             ],
             outputs=[io.String.Output(display_name="caption", tooltip="For the prompt of a sampler.")],
             is_output_node=True,
@@ -48,9 +45,9 @@ class Caption(io.ComfyNode):
     @classmethod
     def execute(cls, captioner, instruction, before, after, longest, **given) -> io.NodeOutput:
         if len(given) != 1:
-            raise AlignerError("Connect an image or a sound to Caption: one of them.")
+            raise AlignerError("Connect either an image or a sound to Caption.")
         model: Captioner = captioner.model
-        settings = {
+        request = {
             "instruction": instruction,
             "longest": longest,
             "on_token": model_management.throw_exception_if_processing_interrupted,
@@ -59,9 +56,9 @@ class Caption(io.ComfyNode):
         def written() -> str:
             load_on_device(captioner.patchers_of("model"), memory_required=CAPTION_BYTES)
             if "image" in given:
-                return model.of_picture(pixels(given["image"])[0], **settings)
+                return model.of_picture(pixels(given["image"])[0], **request)
             sounds, rate = waveform(given["audio"])
-            return model.of_sound(sounds[0].mean(dim=0), rate, **settings)
+            return model.of_sound(sounds[0].mean(dim=0), rate, **request)
 
         text = " ".join(part for part in (before.strip(), with_one_more_try(written), after.strip()) if part)
         return io.NodeOutput(text, ui=ui.PreviewText(text))

@@ -9,7 +9,7 @@ from ..host.managed_model import ManagedModel, load_on_device
 from ..host.memory import with_one_more_try
 from ..inputs import CATEGORY, AudioGeneratorType
 
-#: Room for the encoder's activations over the seconds that it hears together.
+#: Room for the encoder's activations over the seconds that it takes together.
 ENCODER_BYTES = 2**30
 
 
@@ -22,15 +22,17 @@ class EncodeSound(io.ComfyNode):
             node_id="SeeingHearingEncodeSound",
             display_name="Encode Sound",
             category=f"{CATEGORY}/prepare",
-            description="Turns a sound that you have into a latent of AudioLDM: for the Guided Audio Sampler with "
-            "denoise below 1, which changes it, or behind Mask Seconds, which has a part of it made anew.",
+            description="Makes a latent of AudioLDM from a recording. The Guided Audio Sampler changes it with denoise "
+            "below 1, or makes a part of it anew after Mask Seconds.",
             inputs=[
-                AudioGeneratorType.Input("audio_generator", tooltip="From Load AudioLDM: the one that will sample."),
+                AudioGeneratorType.Input("audio_generator", tooltip="From Load AudioLDM. Use the one that samples."),
                 io.Audio.Input(
-                    "audio", tooltip="A sound of any rate; its channels are averaged. A batch becomes variations."
+                    "audio", tooltip="A sound of any rate. Its channels are averaged. A batch becomes variations."
                 ),
             ],
-            outputs=[io.Latent.Output(display_name="latent", tooltip="For the Guided Audio Sampler, or Mask Seconds.")],
+            outputs=[
+                io.Latent.Output(display_name="latent", tooltip="For the Guided Audio Sampler, or for Mask Seconds.")
+            ],
         )
 
     @classmethod

@@ -1,14 +1,15 @@
 import torch
 from comfy_api.latest import io
 
+from ...aligner import settings
 from ...aligner.errors import AlignerError
 from ...aligner.timing.curves import Curve
 from ..host.latents import FRAMES_PER_SECOND, MASK, is_sound, mask_of, samples_of
-from ..inputs import CATEGORY
+from ..inputs import CATEGORY, widgets
 
 
 class MaskSeconds(io.ComfyNode):
-    """A part of the time of a latent, as the mask that ComfyUI's latents carry."""
+    """An interval of seconds to the noise mask of a latent."""
 
     @classmethod
     def define_schema(cls):
@@ -16,49 +17,18 @@ class MaskSeconds(io.ComfyNode):
             node_id="SeeingHearingMaskSeconds",
             display_name="Mask Seconds",
             category=f"{CATEGORY}/prepare",
-            description="Has only some seconds of a sound or video made anew; the rest is kept. Behind Encode Sound, "
-            "VAE Encode or a guided sampler, before a guided sampler. Where the latent has a mask already, "
-            "such as Set Latent Noise Mask gives it, only what both leave open is made anew.",
+            description="Marks the seconds of a sound or video that a guided sampler makes anew. The sampler keeps the "
+            "rest. Where the latent has a mask already, for example of Set Latent Noise Mask, both masks apply.",
             inputs=[
-                io.Latent.Input("latent", tooltip="Of a sound or a video."),
-                io.Float.Input(
-                    "start",
-                    default=0.0,
-                    min=0.0,
-                    max=3600.0,
-                    step=0.01,
-                    round=False,
-                    tooltip="Where the part begins that is made anew, in seconds.",
+                io.Latent.Input(
+                    "latent",
+                    tooltip="The latent of a sound or a video, from Encode Sound, VAE Encode or a guided sampler.",
                 ),
-                io.Float.Input(
-                    "end",
-                    default=1.0,
-                    min=0.0,
-                    max=3600.0,
-                    step=0.01,
-                    round=False,
-                    tooltip="Where it ends, in seconds.",
-                ),
-                io.Float.Input(
-                    "fade",
-                    default=0.1,
-                    min=0.0,
-                    max=60.0,
-                    step=0.01,
-                    round=False,
-                    tooltip="How long old and new are blended on either side, in seconds.",
-                ),
-                io.Float.Input(
-                    "fps",
-                    default=8.0,
-                    min=0.01,
-                    max=1000.0,
-                    step=0.001,
-                    round=False,
-                    tooltip="Frames per second of a video's latent. A sound's knows its own time.",
-                ),
+                *widgets(*settings.MASK),
             ],
-            outputs=[io.Latent.Output(display_name="latent", tooltip="The same with a mask, for a guided sampler.")],
+            outputs=[
+                io.Latent.Output(display_name="latent", tooltip="The same latent with a mask, for a guided sampler.")
+            ],
         )
 
     @classmethod
@@ -66,15 +36,16 @@ class MaskSeconds(io.ComfyNode):
         samples = samples_of(latent)
         if not end > start:
             raise AlignerError(
-                f"The part to be made anew must end after its start, but {start:g} s to {end:g} s does not."
+                f"The part that is made anew must end after its start, but {start:g} s to {end:g} s does not. Raise "
+                "end."
             )
         sound = is_sound(latent)
         rate, time = (latent.get(FRAMES_PER_SECOND, 25.0), 2) if sound else (fps, 0)
         count = samples.shape[time]
         if start * rate >= count:
             raise AlignerError(
-                f"This latent lasts {count / rate:g} s, so that nothing from {start:g} s on can be made "
-                "anew. Begin earlier."
+                f"This latent lasts {count / rate:g} s, and the part that is made anew starts at {start:g} s. Lower "
+                "start."
             )
         curve = Curve(((start - fade, 0.0), (start, 1.0), (end, 1.0), (end + fade, 0.0)))
         strengths = torch.tensor([curve.at((k + 0.5) / rate) for k in range(count)])

@@ -19,15 +19,14 @@ from ..inputs import (
     CATEGORY,
     AudioGeneratorType,
     TunedPromptType,
-    guided_input,
     guiding_sockets,
+    score_output,
     seed_input,
     tuned_prompt_socket,
-    widget,
     widgets,
 )
 
-SAME_AS_VIDEO, SECONDS = "same as video", "seconds"
+SAME_AS_VIDEO, SECONDS = settings.LENGTH.choices
 
 
 class AudioSampler(io.ComfyNode):
@@ -39,44 +38,39 @@ class AudioSampler(io.ComfyNode):
             node_id="SeeingHearingAudioSampler",
             display_name="Guided Audio Sampler",
             category=f"{CATEGORY}/samplers",
-            description="Makes sound with AudioLDM that fits the conditions: a video, a picture, another sound or "
-            "words. Without a binder it is plain AudioLDM.",
+            description="Makes sound that fits the conditions: a video, a picture, another sound or words. Without a "
+            "binder it is plain AudioLDM.",
             inputs=[
-                AudioGeneratorType.Input("audio_generator", tooltip="From Load AudioLDM."),
+                AudioGeneratorType.Input("audio_generator", tooltip="From Load AudioLDM. It makes the sound."),
                 *guiding_sockets(),
                 io.Latent.Input(
                     "latent",
                     optional=True,
-                    tooltip="A latent to change, from this node or Encode Sound: set denoise below 1, or let Mask "
-                    "Seconds mark what is made anew. The sound gets its length.",
+                    tooltip="A latent to change, from this node or Encode Sound. Set denoise below 1, or mark the part "
+                    "that is made anew with Mask Seconds. The sound gets its length.",
                 ),
                 tuned_prompt_socket(),
                 *widgets(settings.PROMPT, settings.NEGATIVE_PROMPT),
                 seed_input(),
-                *widgets(settings.AUDIO_STEPS, settings.AUDIO_CFG),
-                io.Combo.Input(
-                    "length",
-                    options=[SAME_AS_VIDEO, SECONDS],
-                    default=SAME_AS_VIDEO,
-                    tooltip="same as video: exactly as long as the video among the conditions. seconds: as long as "
-                    "the widget below.",
+                *widgets(
+                    settings.AUDIO_STEPS,
+                    settings.AUDIO_CFG,
+                    settings.LENGTH,
+                    settings.SECONDS,
+                    settings.VARIATIONS,
+                    settings.DENOISE,
+                    settings.WINDOW_SECONDS,
+                    settings.GUIDED,
                 ),
-                *widgets(settings.SECONDS, settings.VARIATIONS, settings.DENOISE),
-                widget(settings.WINDOW_SECONDS),
-                guided_input(),
             ],
             outputs=[
-                io.Audio.Output(display_name="audio", tooltip="The sound, mono; variations are a batch."),
-                io.Image.Output(display_name="curve", tooltip="The alignment while sampling."),
-                io.Float.Output(
-                    display_name="score",
-                    tooltip="Mean cosine similarity with the conditions, -1 to 1, weighted as in guidance; not a "
-                    "number where nothing was compared.",
-                ),
-                io.Latent.Output(display_name="latent", tooltip="For another run of this node."),
+                io.Audio.Output(display_name="audio", tooltip="The sound, mono. Variations are a batch."),
+                io.Image.Output(display_name="curve", tooltip="A chart of the alignment over the denoising steps."),
+                score_output(),
+                io.Latent.Output(display_name="latent", tooltip="For another run of this node, or Mask Seconds."),
                 TunedPromptType.Output(
                     display_name="tuned_prompt",
-                    tooltip="The prompt embedding of the first variation after guidance, for another run or Save "
+                    tooltip="The prompt embedding of the first variation after guidance, for another run or for Save "
                     "Tuned Prompt.",
                 ),
             ],
@@ -104,7 +98,7 @@ class AudioSampler(io.ComfyNode):
         tuned_prompt=None,
     ) -> io.NodeOutput:
         generator = ManagedModel.of(audio_generator)
-        binder = binder and ManagedModel.of(binder)
+        binder = None if binder is None else ManagedModel.of(binder)
         model: AudioModel = generator.model
         load_text_encoders(generator)
         denoiser = model.denoiser(
@@ -146,7 +140,10 @@ class AudioSampler(io.ComfyNode):
 def _seconds(
     model: AudioModel, length: str, seconds: float, conditions: list[Condition], latent: dict | None
 ) -> Fraction | float:
-    """The length asked for: a latent's own, a video's, or the number. Raises AlignerError if there is no video."""
+    """The length of the sound: that of the latent, that of the video, or the number.
+
+    Raises AlignerError if there is no video to take it from.
+    """
     if latent:
         return _latent_seconds(model, latent)
     if length == SECONDS:
@@ -169,7 +166,7 @@ def _latent_seconds(model: AudioModel, latent: dict) -> Fraction:
             f"This latent has shape {tuple(samples.shape)}, but one of this model's sounds has "
             f"(variations, {channels}, time, {bins}). Use a latent from this node."
         )
-    # Other nodes cut and join latents without changing what we wrote beside the samples.
+    # Other nodes cut and join latents and keep the number that stands beside the samples.
     if not asked or model.latent_shape(asked)[1] != samples.shape[2]:
         asked = model.latent_samples(samples)
     return Fraction(asked, model.sample_rate)

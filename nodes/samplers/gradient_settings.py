@@ -17,8 +17,9 @@ class GradientSettings(io.ComfyNode):
             node_id="SeeingHearingGradientSettings",
             display_name="Gradient Settings",
             category=f"{CATEGORY}/guidance",
-            description="Steers by gradients: latents and prompt embeddings move towards the conditions while they "
-            "denoise, as in the released code or in the paper (Seeing and Hearing, arXiv 2402.17723).",
+            description="Steers by gradients: latents and prompt embeddings move towards the conditions at every "
+            "denoising step. The rules are those of the released code and of the paper (Seeing and Hearing, arXiv "
+            "2402.17723).",
             inputs=widgets(*settings.GRADIENT),
             outputs=[
                 GuidanceType.Output(

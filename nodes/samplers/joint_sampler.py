@@ -16,8 +16,9 @@ from ..inputs import (
     AudioGeneratorType,
     TunedPromptType,
     VideoGeneratorType,
-    guided_input,
     guiding_sockets,
+    report_output,
+    score_output,
     seed_input,
     starting_sockets,
     tuned_prompt_socket,
@@ -35,11 +36,11 @@ class JointSampler(io.ComfyNode):
             node_id="SeeingHearingJointSampler",
             display_name="Guided Joint Sampler",
             category=f"{CATEGORY}/samplers",
-            description="Makes video with AnimateDiff and its sound with AudioLDM together, each steered by the other "
-            "and both by the conditions (Seeing and Hearing, arXiv 2402.17723). The sound is as long as the video.",
+            description="Makes a video and its sound together. Guidance steers each by the other, and both by the "
+            "conditions (Seeing and Hearing, arXiv 2402.17723). The sound is as long as the video.",
             inputs=[
-                VideoGeneratorType.Input("video_generator", tooltip="From Load AnimateDiff."),
-                AudioGeneratorType.Input("audio_generator", tooltip="From Load AudioLDM."),
+                VideoGeneratorType.Input("video_generator", tooltip="From Load AnimateDiff. It makes the frames."),
+                AudioGeneratorType.Input("audio_generator", tooltip="From Load AudioLDM. It makes the sound."),
                 *guiding_sockets(),
                 *starting_sockets(),
                 tuned_prompt_socket(),
@@ -60,8 +61,8 @@ class JointSampler(io.ComfyNode):
                     settings.WINDOW_FRAMES,
                     settings.WINDOW_SECONDS,
                     settings.DECODING,
+                    settings.GUIDED,
                 ),
-                guided_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -71,25 +72,21 @@ class JointSampler(io.ComfyNode):
                 io.Float.Output(display_name="fps", tooltip="Frames per second, for Create Video."),
                 io.Image.Output(
                     display_name="curve",
-                    tooltip="The alignment of every pair while sampling: video with sound, and each with the "
-                    "conditions.",
+                    tooltip="A chart of the alignment over the denoising steps: of video with sound, and of both with "
+                    "the conditions.",
                 ),
-                io.Float.Output(
-                    display_name="score",
-                    tooltip="Mean cosine similarity of all pairs, -1 to 1, weighted as in guidance; not a number where "
-                    "nothing was compared.",
-                ),
-                io.String.Output(
-                    display_name="report", tooltip="Every pair with its cosine similarity; Preview Any shows it."
-                ),
+                score_output(),
+                report_output(),
                 io.Latent.Output(
                     display_name="latent",
-                    tooltip="The video's: a latent of Stable Diffusion 1.5 with the frames as its batch.",
+                    tooltip="The video as a latent of Stable Diffusion 1.5 with the frames as its batch.",
                 ),
-                io.Latent.Output(display_name="audio_latent", tooltip="The sound's, for the Guided Audio Sampler."),
+                io.Latent.Output(
+                    display_name="audio_latent", tooltip="The sound as a latent, for the Guided Audio Sampler."
+                ),
                 TunedPromptType.Output(
                     display_name="tuned_prompt",
-                    tooltip="The prompt embeddings after guidance, for another run or Save Tuned Prompt.",
+                    tooltip="The prompt embeddings after guidance, for another run or for Save Tuned Prompt.",
                 ),
             ],
         )
@@ -126,7 +123,7 @@ class JointSampler(io.ComfyNode):
         tuned_prompt=None,
     ) -> io.NodeOutput:
         seeing, hearing = ManagedModel.of(video_generator), ManagedModel.of(audio_generator)
-        binder = binder and ManagedModel.of(binder)
+        binder = None if binder is None else ManagedModel.of(binder)
         video_model: VideoModel = seeing.model
         audio_model: AudioModel = hearing.model
         start = StartingVideo(video_model, latent, init_frames, denoise)

@@ -14,13 +14,13 @@ class LoadTunedPrompt(io.ComfyNode):
             node_id="SeeingHearingLoadTunedPrompt",
             display_name="Load Tuned Prompt",
             category=CATEGORY,
-            description="Loads a prompt embedding that Save Tuned Prompt wrote. It belongs to the model that it was "
-            "tuned for.",
+            description="Loads a prompt embedding that Save Tuned Prompt has written. It fits only the model that it "
+            "was tuned for.",
             inputs=[
                 io.Combo.Input(
                     "file",
                     options=tuned_prompt_names(),
-                    tooltip="A file from output/tuned_prompts or models/tuned_prompts; press R to see new ones.",
+                    tooltip="A file from output/tuned_prompts or models/tuned_prompts. Press R to see new ones.",
                 ),
             ],
             outputs=[TunedPromptType.Output(display_name="tuned_prompt", tooltip="For a guided sampler.")],
@@ -28,7 +28,7 @@ class LoadTunedPrompt(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file) -> int:
-        """A file may be replaced by another of the same name."""
+        """Another file may replace this one under the same name."""
         return tuned_prompt_path(file).stat().st_mtime_ns
 
     @classmethod

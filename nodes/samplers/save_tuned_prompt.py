@@ -3,7 +3,7 @@ from comfy_api.latest import io, ui
 from ...aligner.generators.tuned_prompts import save_tuned_prompt
 from ..host.model_folders import TUNED_PROMPTS
 from ..host.saving import output_file
-from ..inputs import CATEGORY, TunedPromptType
+from ..inputs import CATEGORY, TunedPromptType, filename_prefix_input
 
 
 class SaveTunedPrompt(io.ComfyNode):
@@ -15,16 +15,12 @@ class SaveTunedPrompt(io.ComfyNode):
             node_id="SeeingHearingSaveTunedPrompt",
             display_name="Save Tuned Prompt",
             category=CATEGORY,
-            description="Saves the prompt embedding that guided prompt tuning found, for Load Tuned Prompt.",
+            description="Saves a prompt embedding after guidance, for Load Tuned Prompt.",
             inputs=[
                 TunedPromptType.Input("tuned_prompt", tooltip="From a guided sampler."),
-                io.String.Input(
-                    "filename_prefix",
-                    default="tuned_prompt",
-                    tooltip="The beginning of the file's name in output/tuned_prompts; a number follows.",
-                ),
+                filename_prefix_input(TUNED_PROMPTS),
             ],
-            outputs=[TunedPromptType.Output(display_name="tuned_prompt", tooltip="The same, for a guided sampler.")],
+            outputs=[TunedPromptType.Output(display_name="tuned_prompt", tooltip="The same prompt embedding.")],
             is_output_node=True,
         )
 

@@ -16,16 +16,16 @@ class SearchSettings(io.ComfyNode):
             node_id="SeeingHearingSearchSettings",
             display_name="Search Settings",
             category=f"{CATEGORY}/guidance",
-            description="Steers by a search: several noises are followed for a while, and the one whose result fits "
-            "the conditions best goes on. Nothing is moved and no gradient is needed. Samplers without settings "
-            "search with these defaults.",
+            description="Steers by a search: it denoises several noises for a while, compares them with the "
+            "conditions, and continues the one that fits best. It needs no gradient. Samplers without guidance search "
+            "with these defaults.",
             inputs=[
                 *widgets(*settings.SEARCH),
                 GuidanceType.Input(
                     "then",
                     optional=True,
-                    tooltip="From Gradient Settings: moves the chosen result on by gradients. Unconnected: nothing is "
-                    "moved.",
+                    tooltip="From Gradient Settings. After the choice gradients move the result. Unconnected: nothing "
+                    "moves it.",
                 ),
             ],
             outputs=[GuidanceType.Output(display_name="guidance", tooltip="For a guided sampler.")],

@@ -15,8 +15,8 @@ from ..inputs import (
     CATEGORY,
     TunedPromptType,
     VideoGeneratorType,
-    guided_input,
     guiding_sockets,
+    score_output,
     seed_input,
     starting_sockets,
     tuned_prompt_socket,
@@ -34,10 +34,10 @@ class VideoSampler(io.ComfyNode):
             node_id="SeeingHearingVideoSampler",
             display_name="Guided Video Sampler",
             category=f"{CATEGORY}/samplers",
-            description="Makes video, or a picture, with AnimateDiff that fits the conditions, for example a sound. "
-            "Without a binder it is plain AnimateDiff.",
+            description="Makes a video or a picture that fits the conditions, for example a sound. Without a binder it "
+            "is plain AnimateDiff.",
             inputs=[
-                VideoGeneratorType.Input("video_generator", tooltip="From Load AnimateDiff."),
+                VideoGeneratorType.Input("video_generator", tooltip="From Load AnimateDiff. It makes the frames."),
                 *guiding_sockets(),
                 *starting_sockets(),
                 tuned_prompt_socket(),
@@ -45,29 +45,24 @@ class VideoSampler(io.ComfyNode):
                 seed_input(),
                 *widgets(settings.VIDEO_STEPS, settings.VIDEO_CFG),
                 *video_size_widgets(),
-                *widgets(settings.DENOISE, settings.WINDOW_FRAMES, settings.DECODING),
-                guided_input(),
+                *widgets(settings.DENOISE, settings.WINDOW_FRAMES, settings.DECODING, settings.GUIDED),
             ],
             outputs=[
                 io.Image.Output(
                     display_name="frames",
-                    tooltip="The frames, for Create Video, upscalers and interpolation; or one picture.",
+                    tooltip="The frames, for Create Video, upscalers and interpolation. One frame is a picture.",
                 ),
                 io.Float.Output(display_name="fps", tooltip="Frames per second, for Create Video."),
-                io.Image.Output(display_name="curve", tooltip="The alignment while sampling."),
-                io.Float.Output(
-                    display_name="score",
-                    tooltip="Mean cosine similarity with the conditions, -1 to 1, weighted as in guidance; not a "
-                    "number where nothing was compared.",
-                ),
+                io.Image.Output(display_name="curve", tooltip="A chart of the alignment over the denoising steps."),
+                score_output(),
                 io.Latent.Output(
                     display_name="latent",
-                    tooltip="A latent of Stable Diffusion 1.5 with the frames as its batch, for VAE Decode or another "
-                    "run of this node.",
+                    tooltip="A latent of Stable Diffusion 1.5 with the frames as its batch, for VAE Decode or for "
+                    "another run of this node.",
                 ),
                 TunedPromptType.Output(
                     display_name="tuned_prompt",
-                    tooltip="The prompt embedding after guidance, for another run or Save Tuned Prompt.",
+                    tooltip="The prompt embedding after guidance, for another run or for Save Tuned Prompt.",
                 ),
             ],
         )
@@ -97,7 +92,7 @@ class VideoSampler(io.ComfyNode):
         tuned_prompt=None,
     ) -> io.NodeOutput:
         generator = ManagedModel.of(video_generator)
-        binder = binder and ManagedModel.of(binder)
+        binder = None if binder is None else ManagedModel.of(binder)
         model: VideoModel = generator.model
         start = StartingVideo(model, latent, init_frames, denoise)
         load_text_encoders(generator)

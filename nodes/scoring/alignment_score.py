@@ -4,7 +4,7 @@ from ...aligner import settings
 from ...aligner.guidance.scoring import score
 from ..host.encoding import encode
 from ..host.managed_model import ManagedModel
-from ..inputs import CATEGORY, BinderType, ConditionsType, widgets
+from ..inputs import CATEGORY, BinderType, ConditionsType, report_output, widgets
 
 
 class AlignmentScore(io.ComfyNode):
@@ -17,20 +17,20 @@ class AlignmentScore(io.ComfyNode):
             display_name="Alignment Score",
             category=f"{CATEGORY}/scoring",
             description="Scores a sound, picture or video against conditions: the cosine similarity of their "
-            "embeddings, -1 to 1. Guidance optimises this very score: compare with unguided runs, and listen.",
+            "embeddings, -1 to 1. Guidance optimises this score itself. Compare with unguided runs, and listen.",
             inputs=[
                 BinderType.Input("binder", tooltip="From Load ImageBind."),
-                ConditionsType.Input("conditions", tooltip="What to compare with, from Encode Condition."),
-                io.Audio.Input("audio", optional=True, tooltip="A sound to score; a batch is scored one by one."),
-                io.Image.Input("image", optional=True, tooltip="A picture, or frames at fps, to score."),
-                io.Video.Input("video", optional=True, tooltip="A video to score."),
+                ConditionsType.Input("conditions", tooltip="From Encode Condition. The score compares with them."),
+                io.Audio.Input("audio", optional=True, tooltip="The sound to score. Each sound of a batch is a pair."),
+                io.Image.Input("image", optional=True, tooltip="The picture to score, or frames at fps."),
+                io.Video.Input("video", optional=True, tooltip="The video to score."),
                 *widgets(settings.CONDITION_FPS, settings.COMPARE, settings.CLIPS),
             ],
             outputs=[
-                io.Float.Output(display_name="score", tooltip="The mean over all pairs, weighted as the conditions."),
-                io.String.Output(
-                    display_name="report", tooltip="Every pair with its cosine similarity; Preview Any shows it."
+                io.Float.Output(
+                    display_name="score", tooltip="Mean cosine similarity of all pairs, weighted as the conditions."
                 ),
+                report_output(),
             ],
             is_output_node=True,
         )

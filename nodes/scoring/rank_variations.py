@@ -13,7 +13,7 @@ from ..host.encoding import encode
 from ..host.managed_model import ManagedModel
 from ..inputs import CATEGORY, BinderType, ConditionsType, widget
 
-#: Results are compared with conditions as the search compares them.
+#: The ranking compares results with conditions as the search does.
 COMPARISON = SEARCH.comparison
 
 
@@ -26,36 +26,35 @@ class RankVariations(io.ComfyNode):
             node_id="SeeingHearingRankVariations",
             display_name="Rank Variations",
             category=f"{CATEGORY}/scoring",
-            description="Picks the best of several sounds or videos. Where a sound and frames are connected, by "
-            "AV-Align: whether something is heard when something moves, which no guidance here optimises. "
-            "ImageBind's score, which guidance did optimise, decides between equals, or where there is "
-            "nothing else.",
+            description="Ranks several sounds or videos, the best first. Where sounds and frames are connected, "
+            "AV-Align ranks them: it measures whether sound starts when something moves, and no rule optimises it. The "
+            "binder's score, which guidance optimises, ranks equals and results of one kind.",
             is_input_list=True,
             inputs=[
                 io.Audio.Input(
-                    "audio", optional=True, tooltip="Sounds to rank, a batch or a list; or one for all videos."
+                    "audio", optional=True, tooltip="The sounds to rank, as a batch or a list. Or one for all videos."
                 ),
                 io.Image.Input(
-                    "frames", optional=True, tooltip="Videos to rank, a list of batches; or one for all sounds."
+                    "frames", optional=True, tooltip="The videos to rank, as a list of batches. Or one for all sounds."
                 ),
-                widget(settings.FPS),
-                BinderType.Input("binder", optional=True, tooltip="From Load ImageBind, with conditions."),
+                widget(settings.SCORED_FPS),
+                BinderType.Input("binder", optional=True, tooltip="From Load ImageBind. It needs conditions."),
                 ConditionsType.Input(
-                    "conditions", optional=True, tooltip="What they were made for, from Encode Condition."
+                    "conditions", optional=True, tooltip="From Encode Condition. The binder's score compares with them."
                 ),
             ],
             outputs=[
-                io.Audio.Output(display_name="audio", tooltip="The best sound, or that of the best video."),
-                io.Image.Output(display_name="frames", tooltip="The best video, or that of the best sound."),
+                io.Audio.Output(display_name="audio", tooltip="The sound of the best result."),
+                io.Image.Output(display_name="frames", tooltip="The frames of the best result."),
                 io.Audio.Output(display_name="audio_ranked", tooltip="All sounds as a batch, the best first."),
-                io.String.Output(display_name="report", tooltip="Every one with its scores, the best first."),
+                io.String.Output(display_name="report", tooltip="The scores of every result, the best first."),
             ],
             is_output_node=True,
         )
 
     @classmethod
     def execute(cls, fps, audio=(), frames=(), binder=(), conditions=()) -> io.NodeOutput:
-        # A silent video's sound is connected and None, which waveform() refuses.
+        # The sound of a silent video is connected and None. waveform() refuses it.
         sounds = [
             {"waveform": one[None], "sample_rate": rate} for sounds, rate in map(waveform, audio) for one in sounds
         ]
@@ -63,8 +62,8 @@ class RankVariations(io.ComfyNode):
         count, rates = max(len(sounds), len(videos)), [exact_rate(each) for each in fps]
         if not all(len(each) in (0, 1, count) for each in (sounds, videos)) or not count:
             raise AlignerError(
-                f"{len(sounds)} sounds and {len(videos)} videos cannot be ranked: connect several of "
-                "one kind, and of the other one, as many, or none."
+                f"{len(sounds)} sounds and {len(videos)} videos cannot be ranked. Connect several of one kind, and as "
+                "many of the other kind, one, or none."
             )
         candidates = [
             {name: each[k % len(each)] for name, each in (("audio", sounds), ("image", videos)) if each}
@@ -105,17 +104,17 @@ def _given(values: list) -> list:
 
 
 def _batch(sounds: list[dict]) -> dict | None:
-    """As long as the longest, the others continued by silence; of different channels their mean.
+    """The sounds as one AUDIO. Silence continues shorter ones. Where channels differ in number, each sound is averaged.
 
-    Raises AlignerError for different rates.
+    Raises AlignerError for different sample rates.
     """
     if not sounds:
         return None
     rates, longest = {each["sample_rate"] for each in sounds}, max(each["waveform"].shape[-1] for each in sounds)
     if len(rates) > 1:
         raise AlignerError(
-            f"These sounds have different sample rates ({', '.join(map(str, sorted(rates)))} Hz), so "
-            "that they cannot be one batch. Resample them first."
+            f"These sounds have different sample rates ({', '.join(map(str, sorted(rates)))} Hz) and cannot be one "
+            "batch. Resample them first."
         )
     if len({each["waveform"].shape[1] for each in sounds}) > 1:
         sounds = [{**each, "waveform": each["waveform"].mean(dim=1, keepdim=True)} for each in sounds]

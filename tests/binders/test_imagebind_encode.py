@@ -148,7 +148,7 @@ def test_the_same_input_gives_the_same_bytes(model, frames, normal):
 
 def test_a_mean_is_over_clips():
     clips = torch.arange(6.0).view(1, 3, 2)
-    assert Embedding(clips, None, "video").mean().tolist() == [[2.0, 3.0]]
+    assert Embedding(clips, None, "video", "binder").mean().tolist() == [[2.0, 3.0]]
 
 
 @pytest.mark.parametrize(

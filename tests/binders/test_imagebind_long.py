@@ -26,8 +26,8 @@ def test_a_few_clips_at_a_time_are_the_same(binder, name, samples, at_once):
     assert torch.allclose(gradient, same_gradient, atol=1e-3 * gradient.abs().max())
 
 
-def test_of_a_long_video_few_frames_are_decoded_at_a_time(binder):
-    """The same numbers and gradient as of all frames at once, of which there may be too many for the device."""
+def test_few_frames_of_a_long_video_are_decoded_at_a_time(binder):
+    """The numbers and the gradient equal those of all frames at once, which may not fit on the device."""
     latents = torch.rand(1, 3, 200, 8, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
     there, most = 0, 0
 

@@ -181,9 +181,9 @@ def test_random_embeddings_differ_between_inputs(model, normal):
     assert cosine(model.text, tokenize(["a dog"]), tokenize(["rain on a window"])) < 0.95
 
 
-#: How many patches a tower looks at; a part of them; and where an input may change without being in that part: the
-#: lower half of a picture, of which the upper eight of 16 rows are kept, and the end of a sound, of which the first
-#: nine of 19 patches of each of 12 rows are kept, each 16 frames long and 10 after the last.
+#: How many patches a tower looks at, a part of them, and where an input may change outside of that part. A picture
+#: keeps the upper eight of 16 rows, so that its lower half may change. A sound keeps the first nine of 19 patches of
+#: each of 12 rows, each 16 frames long and 10 after the last, so that its end may change.
 PATCHES = {"image": 256, "clip": 256, "sound": 12 * 19}
 PART = {
     "image": torch.arange(128),

@@ -15,8 +15,8 @@ from aligner.binders.imagebind.vision import (
     STD,
     clip_input,
     image_input,
-    unit_range,
 )
+from aligner.tensors.pixels import unit_range
 
 SIZES = [(480, 640), (641, 333), (100, 37), (224, 224), (225, 224), (97, 300), (1, 7), (9, 1), (1, 1)]
 normalise = transforms.Normalize(MEAN, STD)
@@ -111,10 +111,3 @@ def test_gradients_are_the_slopes(transform):
         0.2 + 0.6 * torch.rand(1, 3, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     ).requires_grad_()
     assert torch.autograd.gradcheck(transform, pixels, fast_mode=True)
-
-
-def test_bytes_and_floats_mean_the_same_pixels():
-    pixels = picture(30, 40)
-    assert torch.equal(unit_range(pixels), pixels / 255)
-    assert unit_range(pixels.half() / 255).dtype == torch.float32
-    assert torch.equal(unit_range(pixels.double() / 255), pixels.double() / 255)

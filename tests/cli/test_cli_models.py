@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from aligner.cli.model_files import find_models
-from aligner.cli.models import Models, load_models
+from aligner.cli.models import LoadedModels, load_models
 from aligner.errors import AlignerError, CheckpointError
 
 ALL = ("imagebind", "audioldm", "base", "motion")
@@ -120,24 +120,40 @@ def test_a_lora_without_a_base_is_an_error(tmp_path):
 def test_only_what_a_stage_needs_is_on_the_device(models):
     options = Namespace(**{**EMPTY, "models": str(models), "device": "cpu", "dtype": "fp32"})
     both = load_models(options, find_models(options, *ALL))
-    generators = [both.audioldm, both.animatediff]
-    parts = [part for model in (*generators, both.binder) for part in model.children()]
-    assert {*both.text_encoders} == {both.binder.text, *(generator.text_encoder for generator in generators)}
+    audioldm, animatediff, binder = both.generators["audio"], both.generators["video"], both.binder
+    parts = [part for model in (audioldm, animatediff, binder) for part in model.children()]
+    assert {*both.text_encoders} == {binder.text, audioldm.text_encoder, animatediff.text_encoder}
     assert {*both.sampling_parts} == {*parts} - {*both.text_encoders}
     sound, video = (
-        Models(both.device, both.built_in, both.binder, **{kind: getattr(both, kind)})
-        for kind in ("audioldm", "animatediff")
+        LoadedModels(both.device, both.built_in, binder, {stream: both.generators[stream]})
+        for stream in ("audio", "video")
     )
-    assert both.binder.vision not in sound.sampling_parts and both.animatediff.unet not in sound.sampling_parts
-    assert both.binder.audio not in video.sampling_parts and both.audioldm.unet not in video.sampling_parts
+    assert binder.vision not in sound.sampling_parts and animatediff.unet not in sound.sampling_parts
+    assert binder.audio not in video.sampling_parts and audioldm.unet not in video.sampling_parts
+
+
+def test_a_model_without_named_parts_is_on_the_device_as_a_whole(models, monkeypatch):
+    options = Namespace(**{**EMPTY, "models": str(models), "device": "cpu", "dtype": "fp32"})
+    binder = load_models(options, find_models(options, "imagebind")).binder
+    whole, no_module = torch.nn.Linear(1, 1), object()
+    loaded = LoadedModels(torch.device("cpu"), False, binder, {"audio": whole, "video": no_module})
+    placed = []
+    monkeypatch.setattr("aligner.cli.models.placed", lambda parts, device: placed.append(parts))
+    loaded.on_device(*loaded.text_encoders)
+    loaded.on_device(*loaded.sampling_parts)
+    assert placed == [[binder.text, whole], [binder.audio, binder.vision, whole]]
+
+
+def test_modules_without_weights_need_no_device():
+    with LoadedModels(torch.device("cpu"), False, torch.nn.Module()).on_device(torch.nn.Identity()):
+        pass
 
 
 def test_half_precision_where_it_is_asked_for(models):
     options = Namespace(**{**EMPTY, "models": str(models), "device": "cpu", "dtype": "fp16"})
     loaded = load_models(options, find_models(options, *ALL))
-    assert {
-        tensor.dtype for model in (loaded.binder, loaded.audioldm, loaded.animatediff) for tensor in model.parameters()
-    } == {torch.float16}
+    everything = (loaded.binder, *loaded.generators.values())
+    assert {tensor.dtype for model in everything for tensor in model.parameters()} == {torch.float16}
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,7 @@ def test_json_holds_the_figures_of_every_file_and_the_same_seed_gives_the_same(r
     assert bind["value"] == pytest.approx(sum(bind["each"].values()) / 2)
     assert bind["interval"][0] <= bind["value"] <= bind["interval"][1]
     assert measures["Frechet (ImageBind audio)"]["interval"] is None
+    assert "by ImageBind, which guidance optimises" in bind["group"] and document["clips"] == "released"
     assert document["reference"] == str(sounds) and "too few" in document["notes"][0]
 
 
@@ -150,7 +151,8 @@ def test_large_frames_are_looked_at_smaller(clips, monkeypatch):
     import aligner.cli.observations as observations
 
     monkeypatch.setattr(observations, "MOTION_SIDE", 24)
-    (frame, *_) = observations._small_frames(read_results(clips)["late"])
+    late = read_results(clips)["late"]
+    (frame, *_) = observations._small_frames(late.video, late.info)
     assert (frame.shape, frame.dtype) == ((3, 24, 32), torch.uint8)
 
 
@@ -168,7 +170,7 @@ def test_large_frames_are_looked_at_smaller(clips, monkeypatch):
         (["clips", "--captions", "nowhere.csv"], "nowhere.csv cannot be read"),
         (["broken"], "broken.mp4 cannot be read"),
         (["clips", "--json", "out.txt"], "out.txt has a suffix"),
-        (["clips", "--seed", "-1"], "seed"),
+        (["clips", "--seed", "-1"], "--seed must be between"),
         (["clips", "--imagebind", "nowhere.pth"], "there is no nowhere.pth"),
     ],
 )

@@ -1,22 +1,24 @@
 """a2v and a2i, from files to files."""
 
 import re
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 import torch
 
-from aligner.cli.arguments import parser
 from aligner.cli.inputs import VideoShape, first_frames
+from aligner.demo.family import VIDEO_CFG
 from aligner.generators.stable_diffusion import save_taesd
 from aligner.generators.tuned_prompts import load_tuned_prompt
-from aligner.guidance.pairs import AUDIO_TO_VIDEO
-from aligner.guidance.rule import RULES, Guidance
+from aligner.guidance.gradient import Paper
+from aligner.guidance.objective import Comparison
+from aligner.guidance.rule import Unguided
 from aligner.media import probe_video, read_audio, read_image, write_audio, write_video
 
-#: Half a second of video in few small steps.
-SMALL = ("--frames", "4", "--size", "32", "32", "--steps", "3", "--window", "0", "1")
+#: Half a second of small video in few steps.
+SMALL = ("--frames", "4", "--width", "32", "--height", "32", "--steps", "3")
+#: The rule of the released code, at all steps.
+GRADIENT = ("--rule", "released", "--start", "0")
 
 
 @pytest.fixture
@@ -26,27 +28,11 @@ def a2v(models, sound, tmp_path):
 
 
 def test_the_video_lasts_as_long_as_asked_for_with_its_piece_of_the_sound(run, a2v, sound, tmp_path, capsys):
-    assert (
-        run(
-            *a2v,
-            "--size",
-            "48",
-            "32",
-            "--frames",
-            "6",
-            "--fps",
-            "4",
-            "--start",
-            "0.75",
-            "--prompt",
-            "a siren",
-            "--away-from",
-            "music",
-            "--curve",
-            tmp_path / "curve.png",
-        )
-        == 0
+    arguments = (
+        *(*a2v, "--width", "48", "--frames", "6", "--fps", "4", "--sound-start", "0.75"),
+        *("--prompt", "a siren", "--away-from", "music", "--text-weight", "1", "--curve", tmp_path / "curve.png"),
     )
+    assert run(*arguments) == 0
     info = probe_video(tmp_path / "out.mp4")
     assert (info.codec, info.width, info.height) == ("h264", 48, 32)
     assert (len(info.frame_times), info.fps, info.duration) == (6, 4, 1.5)
@@ -62,7 +48,7 @@ def test_the_video_lasts_as_long_as_asked_for_with_its_piece_of_the_sound(run, a
 @pytest.mark.parametrize("name, start", [("bird_audio.wav", 0), ("rain_drive_stereo_10s.mp4", 6.5)])
 def test_real_sounds(run, real, a2v, tmp_path, name, start):
     command, _, *rest = a2v
-    assert run(command, real(name), *rest, "--start", start, "--frames", "16", "--steps", "2") == 0
+    assert run(command, real(name), *rest, "--sound-start", start, "--frames", "16", "--steps", "2") == 0
     info = probe_video(tmp_path / "out.mp4")
     heard, rate = read_audio(tmp_path / "out.mp4")
     before, before_rate = read_audio(real(name))
@@ -93,7 +79,7 @@ def test_same_seed_same_bytes(run, a2v, tmp_path):
 
 
 def test_guidance_raises_every_pair_above_the_unguided_run(scores, a2v):
-    request = (*a2v, "--prompt", "birds", "--steps", "6", "--seed", "3", "--rule", "released", "--text-weight", "1")
+    request = (*a2v, "--prompt", "birds", "--steps", "6", "--seed", "3", *GRADIENT)
     unguided, guided = scores(*request, "--unguided"), scores(*request)
     assert list(guided) == list(unguided) == ["video ~ audio", "video ~ text"]
     assert all(guided[pair] > unguided[pair] for pair in guided)
@@ -101,7 +87,8 @@ def test_guidance_raises_every_pair_above_the_unguided_run(scores, a2v):
 
 def test_tuned_prompts_are_saved_and_used_again(run, a2v, generations, tmp_path):
     file = tmp_path / "prompt.safetensors"
-    assert run(*a2v, "--prompt", "birds", "--rate", "0", "--prompt-rate", "0.05", "--save-prompt", file) == 0
+    rates = ("--video-rate", "0", "--video-prompt-rate", "0.05")
+    assert run(*a2v, *GRADIENT, "--prompt", "birds", *rates, "--save-prompt", file) == 0
     assert run(*a2v, "--tuned-prompt", file, "--unguided") == 0
     first, second = generations
     tuned = load_tuned_prompt(file)
@@ -134,6 +121,8 @@ def test_a_clip_is_shown_at_the_asked_rate_and_cropped_to_the_asked_size(tmp_pat
 def test_half_decoding_says_how_well_its_gradient_led(run, a2v, capsys, checkpointing):
     cosine = r"decoding half: the gradient's cosine with the exact one is ([+-]\d\.\d+)"
     assert run(*a2v, "--rule", "released", "--decoding", "half", checkpointing) == 0
+    assert -1 < float(re.search(cosine, capsys.readouterr().out)[1]) < 1
+    assert run(*a2v, "--video-candidates", "2", "--then", "released", "--decoding", "half") == 0
     assert -1 < float(re.search(cosine, capsys.readouterr().out)[1]) < 1
     assert run(*a2v, "--rule", "released", "--decoding", "half", "--unguided") == 0
     assert run(*a2v, "--rule", "released", "--decoding", "exact") == 0
@@ -174,191 +163,103 @@ def test_guidance_may_look_through_taesd(run, a2v, capsys, tmp_path):
 def test_audio_to_image_writes_a_picture(scores, generations, models, sound, tmp_path, suffix):
     output = tmp_path / f"out{suffix}"
     printed = scores(
-        "a2i",
-        sound,
-        "-o",
-        output,
-        "--models",
-        models,
-        "--size",
-        "48",
-        "32",
-        "--prompt",
-        "a siren",
-        "--start",
-        "0.5",
-        "--seconds",
-        "1.5",
-        "--steps",
-        "3",
-        "--text-weight",
-        "1",
+        *("a2i", sound, "-o", output, "--models", models, "--width", "48", "--height", "32", "--prompt", "a siren"),
+        *("--sound-start", "0.5", "--sound-seconds", "1.5", "--steps", "3", "--text-weight", "1"),
     )
     assert read_image(output).shape == (3, 32, 48) and read_image(output).std() > 0.01
     assert list(printed) == ["video ~ audio", "video ~ text"]
     (seen,) = generations
-    assert not seen["denoiser"].model.moves and len(seen["conditions"][0].embedding.spans) == 3
+    assert not seen["denoiser"].model.has_motion and len(seen["conditions"][0].embedding.spans) == 3
 
 
 def test_the_whole_sound_steers_a_picture(run, generations, models, sound, tmp_path):
-    assert (
-        run(
-            "a2i",
-            sound,
-            "-o",
-            tmp_path / "out.png",
-            "--models",
-            models,
-            "--size",
-            "32",
-            "32",
-            "--steps",
-            "2",
-            "--window",
-            "0",
-            "1",
-        )
-        == 0
-    )
+    small = ("--width", "32", "--height", "32", "--steps", "2")
+    assert run("a2i", sound, "-o", tmp_path / "out.png", "--models", models, *small) == 0
     assert generations[0]["conditions"][0].duration == 2.5
 
 
-def test_built_in_models_make_small_pictures(run, sound, tmp_path, capsys):
-    assert run("a2i", sound, "-o", tmp_path / "out.png", "--steps", "2", "--window", "0", "1") == 0
+def test_built_in_models_have_a_size_and_a_prompt_strength_of_their_own(run, generations, sound, tmp_path, capsys):
+    few = ("--steps", "2", "--video-candidates", "2")
+    assert run("a2i", sound, "-o", tmp_path / "out.png", *few) == 0
     assert "TOY" in capsys.readouterr().out and read_image(tmp_path / "out.png").shape == (3, 64, 64)
+    assert run("a2i", sound, "-o", tmp_path / "out.png", *few, "--width", "32", "--cfg", "2") == 0
+    assert read_image(tmp_path / "out.png").shape == (3, 64, 32)
+    assert [seen["denoiser"].cfg for seen in generations] == [VIDEO_CFG, 2.0]
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_defaults_are_the_rules_own(run, a2v, generations, rule):
-    options = parser().parse_args(["a2v", "sound.wav", "-o", "out.mp4"])
-    assert options.steps == AUDIO_TO_VIDEO.steps and options.checkpointing and options.decoding == "exact"
-    assert run(*a2v, "--rule", rule, "--prompt", "birds") == 0
+def test_other_models_have_the_usual_ones(run, a2v, generations):
+    assert run(*a2v, "--video-candidates", "2") == 0
     (seen,) = generations
-    own = Guidance(rule, start=0.0, checkpointing=True)
-    assert seen["guidance"] == replace(
-        own,
-        **{
-            name: {"video": values["video"]} if "video" in values else {}
-            for name in ("rates", "prompt_rates", "candidates")
-            for values in [getattr(own, name)]
-        },
-    )
-    assert [condition.weight for condition in seen["conditions"]] == [1.0, 0.0 if rule == "search" else 1.0]
-    assert seen["denoiser"].cfg == 7.5
+    assert (seen["denoiser"].cfg, seen["denoiser"].decoding) == (7.5, "exact")
 
 
 def test_the_more_candidates_the_better_the_fit(scores, a2v, tmp_path):
-    one = scores(*a2v, "--unguided")
-    many = scores(*a2v, "--candidates", "12", "--chosen-at", "0.7", "--curve", tmp_path / "curve.png")
+    alike = ("--compare", "per_clip", "--clips", "short")
+    one = scores(*a2v, "--unguided", *alike)
+    many = scores(*a2v, "--video-candidates", "12", "--at", "0.7", "--curve", tmp_path / "curve.png", *alike)
     assert many["video ~ audio"] > one["video ~ audio"] and (tmp_path / "curve.png").stat().st_size > 1000
 
 
 def test_every_option_reaches_the_generation(run, a2v, generations, clip):
-    assert (
-        run(
-            *a2v,
-            "--prompt",
-            "a siren",
-            "--text-weight",
-            "0.5",
-            "--away-from",
-            "music",
-            "--condition-weight",
-            "2",
-            "--negative-prompt",
-            "blur",
-            "--seed",
-            "7",
-            "--steps",
-            "4",
-            "--cfg",
-            "3",
-            "--rule",
-            "paper",
-            "--rate",
-            "5",
-            "--prompt-rate",
-            "0.02",
-            "--inner-steps",
-            "2",
-            "--window",
-            "0.1",
-            "0.9",
-            "--compare",
-            "per_clip",
-            "--clips",
-            "upstream",
-            "--no-checkpointing",
-            "--decoding",
-            "half",
-            "--unguided",
-            "--init",
-            clip,
-            "--denoise",
-            "0.5",
-            "--frames",
-            "3",
-            "--fps",
-            "12",
-            "--size",
-            "64",
-            "32",
-        )
-        == 0
+    arguments = (
+        *(*a2v, "--prompt", "a siren", "--away-from", "music", "--weight", "2", "--negative-prompt", "blur"),
+        *("--seed", "7", "--steps", "4", "--cfg", "3", "--decoding", "half", "--init", clip, "--denoise", "0.5"),
+        *("--frames", "5", "--fps", "12", "--width", "64", "--height", "32", "--window-frames", "4"),
+        *("--rule", "paper", "--video-rate", "5", "--video-prompt-rate", "0.02", "--inner-steps", "2"),
+        *("--start", "0", "--end", "0.9", "--no-checkpointing"),
+        *("--compare", "per_clip", "--clips", "upstream", "--text-weight", "0.5"),
     )
-    (seen,) = generations
-    assert [condition.weight for condition in seen["conditions"]] == [2.0, 0.5, -1.0]
-    assert [condition.embedding.modality for condition in seen["conditions"]] == ["audio", "text", "text"]
-    assert seen["guidance"] == Guidance(
-        rule="paper",
+    assert run(*arguments) == run(*arguments, "--unguided") == 0
+    guided, unguided = generations
+    comparison = Comparison("per_clip", "upstream", 0.5)
+    assert guided["rule"] == Paper(
         rates={"video": 5.0},
         prompt_rates={"video": 0.02},
         inner_steps=2,
-        start=0.1,
+        start=0.0,
         end=0.9,
-        compare="per_clip",
-        clips="upstream",
         checkpointing=False,
+        comparison=comparison,
     )
-    assert (seen["seed"], seen["steer"]) == (7, False)
-    denoiser = seen["denoiser"]
-    assert (denoiser.steps, denoiser.cfg, denoiser.decoding, denoiser.denoise) == (2, 3.0, "half", 0.5)
-    assert (denoiser.frames, denoiser.fps, denoiser.shape) == (3, 12, (4, 3, 4, 8))
-    torch.testing.assert_close(denoiser.negative, denoiser.model.encode_prompts(["blur"]))
+    assert unguided["rule"] == Unguided(comparison)
+    for seen in generations:
+        conditions = [(each.embedding.modality, each.weight, each.prompt) for each in seen["conditions"]]
+        assert conditions == [("audio", 2.0, False), ("text", 1.0, True), ("text", -1.0, False)]
+        denoiser = seen["denoiser"]
+        assert (seen["seed"], denoiser.steps, denoiser.cfg) == (7, 2, 3.0)
+        assert (denoiser.decoding, denoiser.denoise, denoiser.windows.length) == ("half", 0.5, 4)
+        assert (denoiser.frames, denoiser.fps, denoiser.shape) == (5, 12, (4, 5, 4, 8))
+        torch.testing.assert_close(denoiser.negative, denoiser.model.encode_prompts(["blur"]))
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--frames", "0"], "at least 1 frame"),
-        (["--frames", "100000", "--fps", "1"], "seconds of sound are too many"),
-        (["--frames", "40", "--frames-at-once", "33", "--models", ...], "look at 4 to 32 frames at once, not 33"),
-        (["--size", "60", "32"], "width must be a multiple of 8, not 60. Take 64"),
-        (["--size", "32", "-8"], "height must be a multiple of 8"),
-        (["--fps", "0"], "frame rate"),
-        (["--fps", "nan"], "frame rate"),
-        (["--steps", "0"], "0 denoising steps"),
-        (["--cfg", "-1"], "cfg"),
-        (["--seed", "-1"], "seed"),
-        (["--window", "0.9", "1", "--steps", "3", "--rule", "paper"], "holds none of the 3 steps"),
-        (["--rate", "0", "--rule", "released"], "learning rates of video"),
-        (["--candidates", "1"], "Try several candidates"),
-        (["--candidates", "0"], "candidates for video"),
-        (["--chosen-at", "1"], "between 0 and 1"),
-        (["--condition-weight", "0", "--prompt", "birds", "--text-weight", "0"], "every condition has weight 0"),
-        (["--condition-weight", "inf"], "finite"),
+        (["--frames", "4000", "--fps", "1"], "seconds of sound are too many"),
+        (["--frames", "40", "--window-frames", "33", "--models", ...], "look at 4 to 32 frames at once, not 33"),
+        (["--width", "60"], "width must be a multiple of 8, not 60. Take 64"),
+        (["--height", "36"], "height must be a multiple of 8"),
+        (["--start", "0.9", "--rule", "paper"], "holds none of the 3 steps"),
+        (["--video-rate", "0", "--video-prompt-rate", "0", "--rule", "released"], "learning rates of video"),
+        (["--video-rate", "0", "--video-prompt-rate", "0", "--then", "paper"], "learning rates of video"),
+        (["--video-candidates", "1"], "Try several candidates"),
+        (["--weight", "0", "--prompt", "birds"], "every condition has weight 0"),
+        (["--weight", "0", "--prompt", "birds", "--then", "released"], "every condition has weight 0"),
+        (["--weight", "0", "--rule", "released"], "every condition has weight 0"),
         (["--away-from", " "], "--away-from needs a text"),
-        (["--start", "2.6"], "lasts 2.50 s"),
-        (["--start", "-1"], "--start"),
-        (["--start", "nan"], "--start"),
+        (["--sound-start", "2.6"], "lasts 2.50 s.* earlier --sound-start"),
+        (["--sound-start", "-1"], "--sound-start .* must be 0 or more"),
+        (["--sound-start", "nan"], "--sound-start .* must be 0 or more"),
         (["--denoise", "0.5"], "name one with --init"),
-        (["--denoise", "0"], "above 0 and at most 1"),
         (["--init", "clip.mp4"], "--denoise 0.6"),
         (["--init", "clip.mp4", "--denoise", "0.5", "--frames", "5"], "at most --frames 4"),
         (["--init", "tone.wav", "--denoise", "0.5"], "no video stream"),
         (["--curve", "out.png", "--unguided"], "no alignment curve"),
-        (["--save-prompt", "p.safetensors", "--prompt-rate", "0"], "raise --prompt-rate"),
-        (["--save-prompt", "p.safetensors", "--unguided"], "--unguided"),
+        (
+            ["--save-prompt", "p.safetensors", "--rule", "released", "--video-prompt-rate", "0"],
+            "raise --video-prompt-rate",
+        ),
+        (["--save-prompt", "p.safetensors", "--rule", "released", "--unguided"], "leave --unguided out"),
         (["--tuned-prompt", "tone.wav"], "tone.wav"),
         (["--lora", "style.safetensors"], "there is no style.safetensors"),
         (["--imagebind", "tone.wav"], "also give --base and --motion"),
@@ -366,9 +267,8 @@ def test_every_option_reaches_the_generation(run, a2v, generations, clip):
     ],
 )
 def test_bad_input_ends_with_one_clear_line_and_no_file(refused, models, sound, clip, arguments, message):
-    small = ("--frames", "4", "--size", "32", "32", "--steps", "3", "--window", "0", "1")
     arguments = [models if argument is ... else argument for argument in arguments]
-    assert re.search(message, refused("a2v", sound, "-o", "out.mp4", *small, *arguments))
+    assert re.search(message, refused("a2v", sound, "-o", "out.mp4", *SMALL, *arguments))
 
 
 def test_sources_without_sound_are_refused(refused, clip):
@@ -389,26 +289,8 @@ def test_a_sound_that_mp4_cannot_hold_is_converted(run, a2v, tmp_path, rate, cha
 
 def test_a_tuned_prompt_of_another_generator_is_refused(refused, models, run, sound, clip, tmp_path):
     file = tmp_path / "audio.safetensors"
-    assert (
-        run(
-            "v2a",
-            clip,
-            "-o",
-            tmp_path / "out.wav",
-            "--models",
-            models,
-            "--steps",
-            "2",
-            "--window",
-            "0",
-            "1",
-            "--prompt-rate",
-            "0.01",
-            "--save-prompt",
-            file,
-        )
-        == 0
-    )
+    tuned = ("--steps", "2", *GRADIENT, "--audio-prompt-rate", "0.01", "--save-prompt", file)
+    assert run("v2a", clip, "-o", tmp_path / "out.wav", "--models", models, *tuned) == 0
     assert "for audio, but video" in refused(
         "a2v", sound, "-o", "out.mp4", "--models", models, *SMALL, "--tuned-prompt", file
     )
@@ -419,21 +301,21 @@ def test_a_tuned_prompt_of_another_generator_is_refused(refused, models, run, so
     [
         (["-o", "out.mp4"], "out.mp4 has a suffix"),
         (["-o", "out.png", "--curve", "./out.png"], "cannot be the result and its curve"),
-        (["-o", "out.png", "--seconds", "0"], "holds nothing"),
-        (["-o", "out.png", "--seconds", "nan"], "holds nothing"),
-        (["-o", "out.png", "--start", "9"], "earlier --start"),
+        (["-o", "out.png", "--sound-seconds", "0"], "holds nothing"),
+        (["-o", "out.png", "--sound-seconds", "nan"], "holds nothing"),
+        (["-o", "out.png", "--sound-start", "9"], "earlier --sound-start"),
     ],
 )
 def test_bad_requests_for_pictures(refused, sound, arguments, message):
     assert message in refused("a2i", sound, *arguments)
 
 
-@pytest.mark.parametrize("rule, step", [("released", "sampling._descend"), ("search", "candidates._picked")])
+@pytest.mark.parametrize("rule, step", [("released", "gradient._descend"), ("search", "search._picked")])
 def test_ctrl_c_leaves_nothing_half_written(run, a2v, tmp_path, capsys, monkeypatch, rule, step):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"aligner.{step}", interrupted)
+    monkeypatch.setattr(f"aligner.guidance.{step}", interrupted)
     assert run(*a2v, "--rule", rule) == 130
     assert "No half-written file" in capsys.readouterr().err
     assert not list(tmp_path.glob("*out*"))

@@ -1,4 +1,4 @@
-"""Checks of our nodes' Python from within ComfyUI's. One process runs them all: it takes seconds to get there.
+"""Checks of our nodes from within ComfyUI's Python. One process runs them all, because its start takes seconds.
 
 Run by ComfyUI's Python as `checks_inside.py FOLDER PACK`, with ComfyUI importable and the package PACK in FOLDER.
 Prints a JSON object: each check's name, and how it failed or null.
@@ -25,14 +25,14 @@ def nothing_heavy_is_imported_with_the_nodes(pack: str) -> None:
 def a_module_moved_in_inference_mode_is_mended(pack: str) -> None:
     import torch
 
-    hosting = importlib.import_module(f"{pack}.nodes.host.hosting")
+    managing = importlib.import_module(f"{pack}.nodes.host.managed_model")
     network = torch.nn.Sequential(torch.nn.Conv1d(1, 2, 3), torch.nn.BatchNorm1d(2)).requires_grad_(False).eval()
     with torch.inference_mode():
-        hosted = hosting.Hosted(torch.nn.Sequential(network))
-        network.to(torch.float64)  # what another node's offload does to a module in inference mode
+        managed = managing.ManagedModel(torch.nn.Sequential(network))
+        network.to(torch.float64)  # as another node's offload does in inference mode
         assert network[0].weight.is_inference() and network[1].running_mean.is_inference()
         before = network[0].weight.data_ptr()
-        hosting.load_on_device(hosted.patchers("0"))
+        managing.load_on_device(managed.patchers_of("0"))
         with torch.inference_mode(False):
             x = torch.ones(1, 1, 5, dtype=torch.float64, requires_grad=True)
             network(x).sum().backward()
@@ -40,12 +40,30 @@ def a_module_moved_in_inference_mode_is_mended(pack: str) -> None:
     assert network[0].weight.data_ptr() == before and not network[0].weight.requires_grad
 
 
-def weights_go_to_the_device_even_with_novram(pack: str) -> None:
-    """There ComfyUI leaves them to its own kinds of layers to fetch."""
+def a_bare_module_keeps_its_managed_model(pack: str) -> None:
+    """A module of another pack is one and the same to ComfyUI in every run, and is freed with its last graph."""
+    import gc
+    import weakref
+
     import torch
 
-    hosting = importlib.import_module(f"{pack}.nodes.host.hosting")
-    management, device, plenty = hosting.model_management, torch.device("meta"), 2**40
+    managed_model = importlib.import_module(f"{pack}.nodes.host.managed_model").ManagedModel
+    module = torch.nn.Sequential(torch.nn.Linear(2, 1))
+    managed = managed_model.of(module)
+    assert managed.model is module and managed_model.of(module) is managed and managed_model.of(managed) is managed
+    assert managed_model.of(torch.nn.Sequential(torch.nn.Linear(2, 1))) is not managed
+    gone = weakref.ref(managed)
+    del module, managed
+    gc.collect()
+    assert gone() is None
+
+
+def weights_go_to_the_device_even_with_novram(pack: str) -> None:
+    """There ComfyUI leaves weights on the host for its own kinds of layers to fetch."""
+    import torch
+
+    managing = importlib.import_module(f"{pack}.nodes.host.managed_model")
+    management, device, plenty = managing.model_management, torch.device("meta"), 2**40
     management.vram_state, management.lowvram_available = management.VRAMState.NO_VRAM, True
     management.get_free_memory = lambda device=None, torch_free_too=False: (
         (plenty, plenty) if torch_free_too else plenty
@@ -54,8 +72,8 @@ def weights_go_to_the_device_even_with_novram(pack: str) -> None:
     management.soft_empty_cache = lambda *force: None
     management.get_torch_device = lambda: device
     network = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.LayerNorm(8)).requires_grad_(False)
-    (patcher,) = hosting.Hosted(torch.nn.Sequential(network)).patchers("0")
-    hosting.load_on_device([patcher])
+    (patcher,) = managing.ManagedModel(torch.nn.Sequential(network)).patchers_of("0")
+    managing.load_on_device([patcher])
     assert {parameter.device for parameter in patcher.model.parameters()} == {device}
     assert patcher.loaded_size() == patcher.model_size()
 
@@ -71,7 +89,7 @@ def images_of_every_kind_become_rgb(pack: str) -> None:
             pixels = convert.pixels(image)
             assert pixels.shape == (len(image), 3, 5, 7) and pixels.dtype == torch.float32
             assert pixels.min() >= 0 and pixels.max() <= 1
-        assert torch.equal(convert.pixels(clear), torch.ones(1, 3, 5, 7)), "what is transparent is white"
+        assert torch.equal(convert.pixels(clear), torch.ones(1, 3, 5, 7)), "transparent pixels become white"
     for image in (torch.rand(1, 5, 7, 2), torch.rand(5, 7, 3), torch.zeros(1, 5, 7, 3, dtype=torch.uint8)):
         assert _refused(convert.pixels, image)
 
@@ -88,7 +106,7 @@ def sounds_of_every_kind_become_float32(pack: str) -> None:
         assert _refused(convert.waveform, {"waveform": empty_or_flat, "sample_rate": 16000})
 
 
-def frame_rates_are_told_from_their_rounded_figures(pack: str) -> None:
+def rounded_frame_rates_become_exact(pack: str) -> None:
     convert = importlib.import_module(f"{pack}.nodes.host.convert")
     for rate in (float("nan"), float("inf"), 0.0, -1.0):
         assert _refused(convert.exact_rate, rate)
@@ -97,9 +115,44 @@ def frame_rates_are_told_from_their_rounded_figures(pack: str) -> None:
     assert [convert.exact_rate(rate) for rate in (1.0, 4.0, 24.0, 12.5, 1000.0)] == [1, 4, 24, 12.5, 1000]
 
 
+def every_widget_of_the_settings_nodes_changes_the_rule(pack: str) -> None:
+    """Each widget is changed alone. A new node is the rule's own default."""
+    settings = importlib.import_module(f"{pack}.aligner.settings")
+    search, gradient = (
+        importlib.import_module(f"{pack}.nodes.samplers.{name}") for name in ("search_settings", "gradient_settings")
+    )
+    for node, chosen, new in (
+        (search.SearchSettings, settings.SEARCH, search.Search()),
+        (gradient.GradientSettings, settings.GRADIENT, gradient.Released()),
+    ):
+        defaults = {setting.name: setting.default for setting in chosen}
+        widgets = {each.id: each.default for each in node.define_schema().inputs if hasattr(each, "default")}
+        assert widgets == defaults
+        (rule,) = node.execute(**defaults).result
+        assert rule == new
+        rules = [rule]
+        for setting in chosen:
+            (changed,) = node.execute(**defaults | {setting.name: _another(setting)}).result
+            assert changed not in rules, f"{setting.name} changes nothing, or the same as another widget"
+            rules.append(changed)
+    (moved,) = search.SearchSettings.execute(**{each.name: each.default for each in settings.SEARCH}, then=rule).result
+    assert moved.then is rule and moved != search.Search()
+
+
+def _another(setting):
+    """Another value of a setting, which its rule accepts."""
+    if setting.choices:
+        return next(choice for choice in setting.choices if choice != setting.default)
+    if isinstance(setting.default, bool):
+        return not setting.default
+    up = setting.default + setting.step
+    return up if up <= setting.high else setting.default - setting.step
+
+
 def checkpointing_is_switched_on_where_the_device_is_too_small(pack: str) -> None:
     memory = importlib.import_module(f"{pack}.nodes.host.memory")
-    guidance = importlib.import_module(f"{pack}.aligner.guidance.rule").Guidance(rates={"video": 0.02})
+    released = importlib.import_module(f"{pack}.aligner.guidance.gradient").Released
+    rule = released(rates={"video": 0.02}, checkpointing=False)
     device, management = object(), memory.model_management
     management.get_torch_device = lambda: device
     management.get_total_memory = lambda asked: 24 * 2**30 if asked is device else 2**60  # the host has plenty
@@ -109,80 +162,80 @@ def checkpointing_is_switched_on_where_the_device_is_too_small(pack: str) -> Non
         def model_size(self) -> int:
             return 3 * 2**30
 
-    class Denoiser:
-        def __init__(self, gibibytes: int):
-            self.gibibytes = gibibytes
+    def needing(gibibytes: int):
+        return lambda rule, batch: batch * gibibytes * 2**30
 
-        def activation_bytes(self, batch: int, guidance) -> int:
-            return self.gibibytes * 2**30
-
-    assert memory.affordable(Denoiser(19), 1, guidance, [Part()]) is guidance
-    changed = memory.affordable(Denoiser(20), 1, guidance, [Part()])
-    assert changed.checkpointing and changed.rates == guidance.rates
+    assert memory.affordable(rule, needing(19), 1, [Part()]) is rule
+    assert memory.affordable(rule, needing(20), 1, [Part()]) == released(rates={"video": 0.02}, checkpointing=True)
+    assert memory.affordable(rule, needing(19), 2, [Part()]).checkpointing
+    search = memory.Search()
+    assert memory.affordable(search, needing(20), 1, [Part()]) is search
 
 
-def when_memory_runs_out_it_is_tried_once_more_and_then_advised(pack: str) -> None:
+def a_run_out_of_memory_is_tried_once_more_and_then_advised(pack: str) -> None:
     memory = importlib.import_module(f"{pack}.nodes.host.memory")
-    guidance = importlib.import_module(f"{pack}.aligner.guidance.rule").Guidance("released", rates={"video": 0.02})
+    released = importlib.import_module(f"{pack}.aligner.guidance.gradient").Released
+    rule = released(rates={"video": 0.02}, prompt_rates={}, checkpointing=False)
     tried, unloaded = [], []
     memory.model_management.unload_all_models = lambda: unloaded.append(True)
 
-    def run(failures: int):
-        def attempt(asked):
+    def failing(failures: int):
+        def run(asked):
             tried.append(asked.checkpointing)
             if len(tried) <= failures:
                 raise memory.model_management.OOM_EXCEPTION("CUDA out of memory.")
             return "a result"
 
-        return attempt
+        return run
 
-    class Denoiser:
-        def activation_bytes(self, batch: int, asked) -> int:
-            return batch * (2 if asked.checkpointing or not asked.moves else 8) * 2**30
+    def estimate(asked, batch: int) -> int:
+        moves = asked.backward(["video"])
+        return batch * (8 if moves and not asked.checkpointing else 2) * 2**30
 
-    def with_one_more_try(attempt, advice=lambda: ""):
-        return memory.with_one_more_try(
-            lambda: attempt(guidance), advice, again=lambda: attempt(memory.replace(guidance, checkpointing=True))
-        )
+    def with_one_more_try(run, advice=lambda: ""):
+        return memory.with_one_more_try(lambda: run(rule), advice, again=lambda: run(rule.frugal()))
 
-    assert with_one_more_try(run(1)) == "a result"
+    assert with_one_more_try(failing(1)) == "a result"
     assert tried == [False, True] and unloaded == [True]
     tried.clear()
-    assert memory.with_one_more_try(lambda: run(1)(guidance)) == "a result" and tried == [False, False]
+    run = failing(1)
+    assert memory.with_one_more_try(lambda: run(rule)) == "a result" and tried == [False, False]
     tried.clear()
-    advice = memory.advice(Denoiser(), 2, guidance)
+    advice = memory.advice(rule, estimate, 2, ["video"])
     assert "takes about 16.0 GiB" in advice and "checkpointing on saves about 12.0 GiB" in advice
-    assert "a batch of one variation saves about 8.0 GiB" in advice and "prompt rates" not in advice
+    assert "a search instead of gradients saves about 12.0 GiB" in advice
+    assert "a batch of one variation saves about 8.0 GiB" in advice and "prompt_rate" not in advice
+    assert "instead of gradients" not in memory.advice(memory.Search(), estimate, 2, ["video"])
     try:
-        with_one_more_try(run(2), lambda: advice)
+        with_one_more_try(failing(2), lambda: advice)
     except ValueError as error:
         assert advice in str(error) and "twice" in str(error)
     else:
-        raise AssertionError("memory ran out twice, and nothing was said")
+        raise AssertionError("memory ran out twice without an error")
 
 
-def a_missing_package_is_told_with_the_command_that_mends_it(pack: str) -> None:
-    hosting = importlib.import_module(f"{pack}.nodes.host.hosting")
-    hosting.require_packages()
-    hosting.PACKAGES = ("diffusers", "a_package_that_nobody_has")
+def a_missing_package_is_an_error_with_the_command_that_installs_it(pack: str) -> None:
+    managing = importlib.import_module(f"{pack}.nodes.host.managed_model")
+    managing.require_packages()
+    managing.PACKAGES = ("diffusers", "a_package_that_nobody_has")
     try:
-        hosting.shared(lambda: None)
+        managing.shared(lambda: None)
     except ValueError as error:
         assert "a_package_that_nobody_has is not installed" in str(error)
-        assert sys.executable in str(error) and hosting.REQUIREMENTS.is_file()
+        assert sys.executable in str(error) and managing.REQUIREMENTS.is_file()
     else:
-        raise AssertionError("a package is missing, and nothing was said")
+        raise AssertionError("a package is missing without an error")
     finally:
-        hosting.PACKAGES = ("diffusers", "open_clip")
+        managing.PACKAGES = ("diffusers", "open_clip")
 
 
-def models_are_shared_while_somebody_holds_them(pack: str) -> None:
+def models_are_shared_while_a_graph_holds_them(pack: str) -> None:
     import gc
     from pathlib import Path
 
     import torch
 
-    hosting = importlib.import_module(f"{pack}.nodes.host.hosting")
+    managing = importlib.import_module(f"{pack}.nodes.host.managed_model")
     made = []
 
     def load(path, *, width: int) -> torch.nn.Module:
@@ -191,29 +244,31 @@ def models_are_shared_while_somebody_holds_them(pack: str) -> None:
 
     file = Path(pack).with_suffix(".tmp")
     file.write_text("weights")
-    first, same = hosting.shared(load, file, width=2), hosting.shared(load, file, width=2)
-    assert first is same and hosting.shared(load, file, width=3) is not first and made == [2, 3]
+    first, same = managing.shared(load, file, width=2), managing.shared(load, file, width=2)
+    assert first is same and managing.shared(load, file, width=3) is not first and made == [2, 3]
     file.write_text("other weights")
     os.utime(file, ns=(1, 1))
-    assert hosting.shared(load, file, width=2) is not first
+    assert managing.shared(load, file, width=2) is not first
     del first, same
     gc.collect()
-    assert not [key for key in hosting._shared if key[0] is load]
+    assert not [key for key in managing._shared if key[0] is load]
     file.unlink()
 
 
 CHECKS = (
-    nothing_heavy_is_imported_with_the_nodes,  # first: the others import what they like
+    nothing_heavy_is_imported_with_the_nodes,  # first: the others import heavy libraries
     a_module_moved_in_inference_mode_is_mended,
+    a_bare_module_keeps_its_managed_model,
     images_of_every_kind_become_rgb,
     sounds_of_every_kind_become_float32,
-    frame_rates_are_told_from_their_rounded_figures,
+    rounded_frame_rates_become_exact,
+    every_widget_of_the_settings_nodes_changes_the_rule,
     checkpointing_is_switched_on_where_the_device_is_too_small,
-    when_memory_runs_out_it_is_tried_once_more_and_then_advised,
-    a_missing_package_is_told_with_the_command_that_mends_it,
-    models_are_shared_while_somebody_holds_them,
-    weights_go_to_the_device_even_with_novram,
-)  # last: from then on ComfyUI takes the device for a card
+    a_run_out_of_memory_is_tried_once_more_and_then_advised,
+    a_missing_package_is_an_error_with_the_command_that_installs_it,
+    models_are_shared_while_a_graph_holds_them,
+    weights_go_to_the_device_even_with_novram,  # last: from then on ComfyUI takes the device for a graphics card
+)
 
 
 def _refused(convert, value) -> bool:
@@ -228,7 +283,7 @@ def main() -> None:
     folder, pack = sys.argv[1:]
     sys.argv[1:] = ["--cpu"]
     importlib.import_module("comfy.options").enable_args_parsing()
-    sys.path[0] = folder  # instead of this file's own, where some modules have names of ComfyUI's
+    sys.path[0] = folder  # replaces this file's folder, where some modules have names of ComfyUI's
     failures = {}
     for check in CHECKS:
         try:

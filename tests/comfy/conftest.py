@@ -34,8 +34,8 @@ def comfyui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """A running ComfyUI with this project's nodes."""
     if request.param is None:
         pytest.skip(NOT_FOUND)
-    # The first installation takes minutes, and who waits for it should see it. Of what the processes say among which
-    # tests are shared out, only this stream is heard.
+    # The first installation takes minutes, and people should see it. Where tests run in several processes, only
+    # stderr reaches the screen.
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled(), redirect_stdout(sys.stderr):
         python_for(request.param)
@@ -54,9 +54,9 @@ def page(comfyui: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session")
 def random_models(comfyui: Server, tmp_path_factory: pytest.TempPathFactory) -> Prompt:
-    """Loaders of small models with random weights, which a gradient moves wherever it wants.
+    """Loaders of small models with random weights, which a gradient moves far.
 
-    The trained ones give way to it little, which is what trained ones are for, and tells nothing of the gradient.
+    A gradient moves the trained ones little, so that they show less of it.
     """
     models, written = comfyui.folder / "models", tmp_path_factory.mktemp("random")
     (models / "imagebind").mkdir(exist_ok=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from aligner import settings
+from aligner.settings import Setting
 from run import ROOT
 
 from .client import Prompt, workflow_to_prompt
@@ -14,6 +17,7 @@ from .server import Server
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 DEMO, NONE, NO_MOTION = "demo (built in)", "none", "none (pictures only)"
 EXAMPLE_VIDEO, EXAMPLE_SOUND = "seeing_and_hearing_example.mp4", "seeing_and_hearing_example.wav"
+#: A short sound of few steps.
 SAMPLER = {
     "prompt": "",
     "negative_prompt": "",
@@ -24,21 +28,22 @@ SAMPLER = {
     "seconds": 1.0,
     "variations": 1,
     "denoise": 1.0,
-    "text_weight": 1.0,
+    "window_seconds": 0.0,
     "guided": True,
 }
+#: A short, small video of few steps.
 VIDEO_SAMPLER = {
     "prompt": "a ball bounces",
     "negative_prompt": "",
     "seed": 3,
     "steps": 6,
     "cfg": 7.5,
-    "frame_count": 4,
+    "frames": 4,
     "width": 32,
     "height": 32,
     "fps": 8.0,
     "denoise": 1.0,
-    "text_weight": 1.0,
+    "window_frames": 0,
     "decoding": "exact",
     "guided": True,
 }
@@ -48,19 +53,18 @@ JOINT_SAMPLER = VIDEO_SAMPLER | {
     "audio_steps": 6,
     "audio_cfg": 2.5,
     "pair_weight": 1.0,
+    "window_seconds": 0.0,
 }
-CONDITION = {"imagebind": ["imagebind", 0], "text": "", "fps": 24.0, "weight": 1.0, "clips": "released"}
-GUIDANCE = {
-    "rule": "released",
-    "learning_rate": 0.1,
-    "prompt_rate": 0.0,
-    "inner_steps": 1,
-    "start": 0.2,
-    "end": 1.0,
-    "compare": "mean",
-    "clips": "released",
-    "checkpointing": False,
+CONDITION = {
+    "binder": ["binder", 0],
+    "text": "",
+    "fps": 24.0,
+    "weight": 1.0,
+    "clips": "short",
+    "streams": "all",
 }
+#: The input of a sampler that connects it with a settings node of this name.
+STEERED: dict[str, Any] = {"guidance": ["guidance", 0]}
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:
@@ -69,8 +73,8 @@ def node(class_type: str, **inputs: Any) -> dict[str, Any]:
 
 def loaders(imagebind: str = DEMO, audioldm: str = DEMO) -> Prompt:
     return {
-        "imagebind": node("SeeingHearingLoadImageBind", model=imagebind, precision="auto"),
-        "audioldm": node("SeeingHearingLoadAudioLDM", model=audioldm, precision="auto"),
+        "binder": node("SeeingHearingLoadImageBind", model=imagebind, precision="auto"),
+        "audio_generator": node("SeeingHearingLoadAudioLDM", model=audioldm, precision="auto"),
     }
 
 
@@ -85,7 +89,7 @@ def animatediff(**inputs: Any) -> Prompt:
         "precision": "auto",
         "taesd": NONE,
     }
-    return {"animatediff": node("SeeingHearingLoadAnimateDiff", **chosen | inputs)}
+    return {"video_generator": node("SeeingHearingLoadAnimateDiff", **chosen | inputs)}
 
 
 def condition(**inputs: Any) -> dict[str, Any]:
@@ -93,20 +97,30 @@ def condition(**inputs: Any) -> dict[str, Any]:
 
 
 def sampler(**inputs: Any) -> dict[str, Any]:
-    wires = {"audioldm": ["audioldm", 0], "imagebind": ["imagebind", 0], "conditions": ["condition", 0]}
-    return node("SeeingHearingGuidedAudioLDMSampler", **wires | SAMPLER | inputs)
+    wires = {name: [name, 0] for name in ("audio_generator", "binder")} | {"conditions": ["condition", 0]}
+    return node("SeeingHearingAudioSampler", **wires | SAMPLER | inputs)
 
 
-def guidance(**inputs: Any) -> dict[str, Any]:
-    return node("SeeingHearingGuidanceSettings", **GUIDANCE | inputs)
+def search(**inputs: Any) -> Prompt:
+    """Search Settings as a new node, with other values for some widgets."""
+    return {"guidance": node("SeeingHearingSearchSettings", **defaults(settings.SEARCH) | inputs)}
+
+
+def gradient(**inputs: Any) -> Prompt:
+    """Gradient Settings as a new node, with other values for some widgets."""
+    return {"guidance": node("SeeingHearingGradientSettings", **defaults(settings.GRADIENT) | inputs)}
+
+
+def defaults(chosen: Iterable[Setting]) -> dict[str, Any]:
+    return {setting.name: setting.default for setting in chosen}
 
 
 def scored(sound: str = "sampler") -> Prompt:
-    """An output node that tells how the sound aligns with the condition."""
+    """An output node that shows how the sound aligns with the condition."""
     return {
         "score": node(
             "SeeingHearingAlignmentScore",
-            imagebind=["imagebind", 0],
+            binder=["binder", 0],
             conditions=["condition", 0],
             audio=[sound, 0],
             fps=24.0,
@@ -117,17 +131,23 @@ def scored(sound: str = "sampler") -> Prompt:
 
 
 def video_sampler(**inputs: Any) -> dict[str, Any]:
-    wires = {"animatediff": ["animatediff", 0], "imagebind": ["imagebind", 0], "conditions": ["condition", 0]}
-    return node("SeeingHearingGuidedAnimateDiffSampler", **wires | VIDEO_SAMPLER | inputs)
+    wires = {name: [name, 0] for name in ("video_generator", "binder")} | {"conditions": ["condition", 0]}
+    return node("SeeingHearingVideoSampler", **wires | VIDEO_SAMPLER | inputs)
 
 
 def joint_sampler(**inputs: Any) -> dict[str, Any]:
-    wires = {name: [name, 0] for name in ("animatediff", "audioldm", "imagebind")}
+    wires = {name: [name, 0] for name in ("video_generator", "audio_generator", "binder")}
     return node("SeeingHearingJointSampler", **wires | JOINT_SAMPLER | inputs)
 
 
+def without(node: dict[str, Any], *inputs: str) -> dict[str, Any]:
+    """A node with some of its inputs left out."""
+    kept = {name: value for name, value in node["inputs"].items() if name not in inputs}
+    return {"class_type": node["class_type"], "inputs": kept}
+
+
 def shown(what: str, output: int) -> Prompt:
-    """An output node that tells what an output of another node is, as text."""
+    """An output node that shows an output of another node as text."""
     return {"shown": node("PreviewAny", source=[what, output])}
 
 
@@ -162,6 +182,12 @@ def opening_values(server: Server, name: str) -> dict[str, Any]:
         for input_name, (_, options, *_) in inputs.get(group, {}).items()
         if "default" in options
     }
+
+
+def choices(server: Server, name: str, input_name: str) -> list[str]:
+    """The options of a node's list."""
+    kind, options = server.client.object_info()[name]["input"]["required"][input_name]
+    return kind if isinstance(kind, list) else options["options"]
 
 
 def cosines(text: str) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""A real ComfyUI server, started headless on the CPU with this project as its only custom node."""
+"""A real ComfyUI server, started headless on the CPU with this project and one other pack as its custom nodes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from .install import ComfyUI, python_for
 from .packing import pack, unpack
 
 NODE_PACK = "seeing-and-hearing"
+#: A pack of somebody else, whose nodes use our sockets.
+OTHER_PACK = Path(__file__).with_name("other_pack.py")
 START_TIMEOUT = 180  # seconds; about 20 on two cores
 STOP_TIMEOUT = 20
 
@@ -38,12 +40,13 @@ class Server:
         self.port = free_port()
         for name in ("custom_nodes", "models", "input", "output", "user/default"):
             (folder / name).mkdir(parents=True)
-        # The page greets new users with its templates, which may open before they are loaded, and then stay empty.
+        # The page shows its templates to new users. They may open before they are loaded, and then stay empty.
         settings = folder / "user" / "default" / "comfy.settings.json"
         settings.write_text('{"Comfy.TutorialCompleted": true}', encoding="utf-8")
-        # What is tested is what users get.
+        # The tests run the files that users get.
         (folder / "packing").mkdir()
         unpack(pack(folder / "packing"), folder / "custom_nodes" / NODE_PACK)
+        shutil.copy(OTHER_PACK, folder / "custom_nodes" / OTHER_PACK.name)
 
     def __enter__(self) -> Server:
         with self.log_file.open("wb") as log:
@@ -81,7 +84,8 @@ class Server:
             "--disable-all-custom-nodes",
             "--whitelist-custom-nodes",
             NODE_PACK,
-            "--disable-api-nodes",  # these, and the page with them, would talk to the internet
+            OTHER_PACK.name,
+            "--disable-api-nodes",  # they and their parts of the page use the internet
         ]
 
     def _connect(self) -> Client:

@@ -21,11 +21,15 @@ from .prompts import (
     DEMO,
     NO_MOTION,
     NONE,
+    STEERED,
     animatediff,
+    choices,
+    gradient,
     loaders,
     node,
     shown,
     video_sampler,
+    without,
 )
 from .server import Server
 
@@ -71,14 +75,14 @@ def lora(address: str, width: int = 32, rank: int = 2) -> dict[str, torch.Tensor
 
 
 def score(server: Server, changes: dict | None = None, **chosen) -> float:
-    """Of an unguided video with its prompt: a figure that differs as soon as any weight does."""
+    """The score of an unguided video and its prompt: it differs as soon as any weight does."""
     prompt = {
         **loaders(),
         **animatediff(**{"base": BASE, "motion": MOTION} | chosen),
-        "sampler": video_sampler(guided=False, frame_count=2, steps=3),
-        **shown("sampler", 4),
+        "sampler": without(video_sampler(guided=False, frames=2, steps=3, **STEERED), "conditions"),
+        **gradient(),  # its comparison includes the prompt
+        **shown("sampler", 3),
     }
-    del prompt["sampler"]["inputs"]["conditions"]
     return float(server.client.run(prompt | (changes or {}))["shown"]["text"][0])
 
 
@@ -119,10 +123,9 @@ def test_a_chain_of_lora_adds_up(comfyui: Server) -> None:
 
 
 @pytest.mark.usefixtures("models")
-def test_guidance_may_look_through_taesd(comfyui: Server) -> None:
+def test_guidance_decodes_with_taesd(comfyui: Server) -> None:
     def guided(decoding: str, taesd: str = TAESD) -> float:
-        sampler = video_sampler(frame_count=2, steps=3, decoding=decoding)
-        del sampler["inputs"]["conditions"]
+        sampler = without(video_sampler(frames=2, steps=3, decoding=decoding, **STEERED), "conditions")
         return score(comfyui, {"sampler": sampler}, taesd=taesd)
 
     assert guided("taesd") != guided("exact")
@@ -148,8 +151,3 @@ def test_guidance_may_look_through_taesd(comfyui: Server) -> None:
 def test_a_mistaken_choice_is_an_error_that_names_it(comfyui: Server, chosen: dict, message: str) -> None:
     with pytest.raises(PromptFailed, match=message):
         score(comfyui, **chosen)
-
-
-def choices(server: Server, node_id: str, name: str) -> list[str]:
-    kind, options = server.client.object_info()[node_id]["input"]["required"][name]
-    return kind if isinstance(kind, list) else options["options"]

@@ -14,20 +14,29 @@ from .client import Prompt, PromptFailed
 from .prompts import (
     EXAMPLE_SOUND,
     EXAMPLE_VIDEO,
+    STEERED,
     condition,
-    guidance,
+    gradient,
     loaders,
     node,
     sampler,
+    search,
     shown,
     sound_to_video,
     text_to_sound,
+    without,
 )
 from .server import Server
 
-#: The search, in little.
-SEARCH = {"guidance": guidance(rule="search", compare="the rule's own", clips="the rule's own", candidates=4)}
-SEARCHED = {"guidance": ["guidance", 0], "text_weight": 0.0}
+#: A search among few noises.
+SEARCH = search(audio_candidates=4)
+#: A sound as a latent, whose second half is made anew.
+MASKED_SOUND = {
+    **loaders(),
+    "sound": node("LoadAudio", audio=EXAMPLE_SOUND),
+    "latent": node("SeeingHearingEncodeSound", audio_generator=["audio_generator", 0], audio=["sound", 0]),
+    "masked": node("SeeingHearingMaskSeconds", latent=["latent", 0], start=1.0, end=2.0, fade=0.0, fps=8.0),
+}
 
 
 def score(server: Server, prompt: Prompt, output: int = 2) -> float:
@@ -57,10 +66,10 @@ def saved_sound(server: Server, prompt: Prompt, source: str = "sampler") -> tupl
 
 
 def test_a_timeline_changes_what_a_condition_asks_for(comfyui: Server) -> None:
-    video = {"video": node("LoadVideo", file=EXAMPLE_VIDEO), "condition": condition(video=["video", 0], clips="short")}
-    plain = text_to_sound(**SEARCHED, seconds=2.0) | SEARCH | video
+    video = {"video": node("LoadVideo", file=EXAMPLE_VIDEO), "condition": condition(video=["video", 0])}
+    plain = text_to_sound(**STEERED, seconds=2.0) | SEARCH | video
     shifted = plain | {"placed": timeline(source_start=1.0, end=1.0, strength="0: 1, 1: 0.5", schedule="0: 1, 1: 0")}
-    shifted["sampler"] = sampler(**SEARCHED, seconds=2.0, conditions=["placed", 0])
+    shifted["sampler"] = sampler(**STEERED, seconds=2.0, conditions=["placed", 0])
     assert score(comfyui, plain) != score(comfyui, shifted)
 
 
@@ -73,7 +82,7 @@ def test_a_timeline_changes_what_a_condition_asks_for(comfyui: Server) -> None:
         ({"schedule": "0: 0"}, "0 everywhere"),
     ],
 )
-def test_a_timeline_that_cannot_be_meant_is_an_error(comfyui: Server, changes: dict, message: str) -> None:
+def test_a_timeline_that_counts_nowhere_is_an_error(comfyui: Server, changes: dict, message: str) -> None:
     prompt = text_to_sound(conditions=["placed", 0]) | {"placed": timeline(**changes)}
     with pytest.raises(PromptFailed, match=message):
         comfyui.client.run(prompt)
@@ -106,7 +115,7 @@ def test_what_is_saved_stays_in_the_output_folder(comfyui: Server, prefix: str) 
         comfyui.client.run(prompt)
 
 
-def test_a_mask_says_which_part_of_a_picture_counts(comfyui: Server) -> None:
+def test_a_mask_hides_a_part_of_a_picture(comfyui: Server) -> None:
     def seen(**inputs: Any) -> float:
         prompt = text_to_sound(guided=False, conditions=["condition", 0]) | {
             "video": node("LoadVideo", file=EXAMPLE_VIDEO),
@@ -124,50 +133,40 @@ def test_a_mask_says_which_part_of_a_picture_counts(comfyui: Server) -> None:
 
 
 def test_some_seconds_of_a_sound_are_made_anew(comfyui: Server) -> None:
-    prompt = loaders() | {
-        "sound": node("LoadAudio", audio=EXAMPLE_SOUND),
-        "latent": node("SeeingHearingEncodeSound", audioldm=["audioldm", 0], audio=["sound", 0]),
-        "masked": node("SeeingHearingMaskSeconds", latent=["latent", 0], start=1.0, end=2.0, fade=0.0, fps=8.0),
-    }
 
     def made(**inputs: Any) -> torch.Tensor:
         plain = sampler(latent=["masked", 0], guided=False, steps=10, prompt="a siren wails", **inputs)
-        del plain["inputs"]["imagebind"], plain["inputs"]["conditions"]
-        (waveform, rate) = saved_sound(comfyui, prompt | {"sampler": plain})
+        prompt = MASKED_SOUND | {"sampler": without(plain, "binder", "conditions")}
+        (waveform, rate) = saved_sound(comfyui, prompt)
         assert rate == 16000
         return waveform[0]
 
     first, second = made(seed=1), made(seed=2)
     assert len(first) == 32000
-    # Its latent is kept to the bit; VAE and vocoder hear beyond the mask.
+    # The latent is kept to the bit. VAE and vocoder look beyond the mask, so that the sound is kept nearly.
     kept, new = ((first[part] - second[part]).square().mean().sqrt() for part in (slice(0, 8000), slice(20000, 32000)))
     assert kept < 0.2 * new
 
 
 def test_a_gradient_steers_what_is_made_anew(comfyui: Server) -> None:
-    """Through a mask that another node made in inference mode."""
+    """The gradient passes through a mask that another node made in inference mode."""
+    wires = {"latent": ["masked", 0], **STEERED}
 
     def made(**inputs: Any) -> float:
-        prompt = loaders() | {
-            "sound": node("LoadAudio", audio=EXAMPLE_SOUND),
-            "condition": condition(text="a dog barks"),
-            "latent": node("SeeingHearingEncodeSound", audioldm=["audioldm", 0], audio=["sound", 0]),
-            "masked": node("SeeingHearingMaskSeconds", latent=["latent", 0], start=1.0, end=2.0, fade=0.2, fps=8.0),
-            "sampler": sampler(latent=["masked", 0], **inputs),
-        }
-        return score(comfyui, prompt)
+        steered = {"condition": condition(text="a dog barks"), "sampler": sampler(**wires, **inputs), **gradient()}
+        return score(comfyui, MASKED_SOUND | steered)
 
     assert made() != made(guided=False)
 
 
 def test_a_region_of_a_video_is_made_anew(comfyui: Server) -> None:
-    """Where Set Latent Noise Mask and Mask Seconds both leave it open."""
+    """Set Latent Noise Mask and Mask Seconds apply together."""
     client = comfyui.client
     prompt = sound_to_video(guided=False, steps=8) | {
         "mask": node("SolidMask", value=1.0, width=32, height=32),
         "hole": node("SolidMask", value=0.0, width=16, height=32),
         "right": node("MaskComposite", destination=["mask", 0], source=["hole", 0], x=0, y=0, operation="multiply"),
-        "region": node("SetLatentNoiseMask", samples=["sampler", 2], mask=["right", 0]),
+        "region": node("SetLatentNoiseMask", samples=["sampler", 4], mask=["right", 0]),
         "masked": node("SeeingHearingMaskSeconds", latent=["region", 0], start=0.25, end=0.5, fade=0.0, fps=8.0),
     }
     prompt["again"] = {
@@ -175,7 +174,7 @@ def test_a_region_of_a_video_is_made_anew(comfyui: Server) -> None:
         "inputs": prompt["sampler"]["inputs"] | {"latent": ["masked", 0], "seed": 9},
     }
     keep = {
-        name: node("SaveLatent", samples=[source, 2], filename_prefix=f"latents/{name}")
+        name: node("SaveLatent", samples=[source, 4], filename_prefix=f"latents/{name}")
         for name, source in (("before", "sampler"), ("after", "again"))
     }
     client.run(prompt | keep)
@@ -193,12 +192,13 @@ def test_a_region_of_a_video_is_made_anew(comfyui: Server) -> None:
 
 @pytest.mark.parametrize(
     "changes, message",
-    [({"start": 1.0, "end": 1.0}, "must end after its start"), ({"start": 3.0, "end": 4.0}, "nothing from 3 s on")],
+    [
+        ({"start": 1.0, "end": 1.0}, "must end after its start"),
+        ({"start": 3.0, "end": 4.0}, "lasts 2 s, and the part that is made anew starts at 3 s"),
+    ],
 )
-def test_seconds_that_are_not_there_are_an_error(comfyui: Server, changes: dict, message: str) -> None:
-    prompt = loaders() | {
-        "sound": node("LoadAudio", audio=EXAMPLE_SOUND),
-        "latent": node("SeeingHearingEncodeSound", audioldm=["audioldm", 0], audio=["sound", 0]),
+def test_a_part_outside_of_the_latent_is_an_error(comfyui: Server, changes: dict, message: str) -> None:
+    prompt = MASKED_SOUND | {
         "masked": node("SeeingHearingMaskSeconds", latent=["latent", 0], fade=0.0, fps=8.0, **changes),
         "keep": node("SaveLatent", samples=["masked", 0], filename_prefix="latents/masked"),
     }
@@ -207,14 +207,14 @@ def test_seconds_that_are_not_there_are_an_error(comfyui: Server, changes: dict,
 
 
 def test_a_long_sound_is_made_in_windows(comfyui: Server) -> None:
-    waveform, rate = saved_sound(comfyui, text_to_sound(**SEARCHED, seconds=5.0, window=2.0) | SEARCH)
+    waveform, rate = saved_sound(comfyui, text_to_sound(**STEERED, seconds=5.0, window_seconds=2.0) | SEARCH)
     assert waveform.shape[1] == 5 * rate
     with pytest.raises(PromptFailed, match="A window must last 2 s or longer, not 0.5 s"):
-        comfyui.client.run(text_to_sound(window=0.5))
+        comfyui.client.run(text_to_sound(window_seconds=0.5))
 
 
 def test_windows_of_a_video_slide(comfyui: Server) -> None:
-    outputs = comfyui.client.run(sound_to_video(frame_count=6, context_frames=4, guided=False))
+    outputs = comfyui.client.run(sound_to_video(frames=6, window_frames=4, guided=False))
     assert len(outputs["save"]["images"]) == 6
     with pytest.raises(PromptFailed, match="can look at 4 to 32 frames at once, not 33"):
-        comfyui.client.run(sound_to_video(frame_count=40, context_frames=33, guided=False))
+        comfyui.client.run(sound_to_video(frames=40, window_frames=33, guided=False))

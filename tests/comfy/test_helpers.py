@@ -40,12 +40,12 @@ def caption(**inputs: Any) -> dict[str, Any]:
 
 
 def test_a_key_frame_from_a_file_and_from_frames(comfyui: Server) -> None:
-    def told(prompt: Prompt) -> list[float]:
+    def shown_values(prompt: Prompt) -> list[float]:
         return [float(comfyui.client.run(prompt | shown("key", output))["shown"]["text"][0]) for output in (1, 2)]
 
     times = probe_video(comfyui.folder / "input" / EXAMPLE_VIDEO).frame_times
     for source in ({"video": ["video", 0]}, {"image": ["parts", 0], "fps": ["parts", 2]}):
-        number, seconds = told(key_frame(**source))
+        number, seconds = shown_values(key_frame(**source))
         assert seconds == pytest.approx(float(times[int(number)]))
     outputs = comfyui.client.run(
         key_frame(video=["video", 0]) | {"save": node("SaveImage", images=["key", 0], filename_prefix="key")}
@@ -53,7 +53,7 @@ def test_a_key_frame_from_a_file_and_from_frames(comfyui: Server) -> None:
     assert len(outputs["save"]["images"]) == 1
 
 
-def test_a_video_is_captioned_by_itself(comfyui: Server) -> None:
+def test_the_key_frame_of_a_video_is_captioned(comfyui: Server) -> None:
     prompt = (
         key_frame(video=["video", 0])
         | CAPTIONER
@@ -71,11 +71,11 @@ def test_a_sound_is_captioned(comfyui: Server) -> None:
 @pytest.mark.parametrize(
     "prompt, message",
     [
-        (key_frame() | {"save": node("PreviewImage", images=["key", 0])}, "one of them"),
-        (VIDEO | CAPTIONER | {"caption": caption()}, "Connect an image or a sound"),
+        (key_frame() | {"save": node("PreviewImage", images=["key", 0])}, "Connect either an image or a video"),
+        (VIDEO | CAPTIONER | {"caption": caption()}, "Connect either an image or a sound"),
     ],
 )
-def test_what_is_not_connected_is_told(comfyui: Server, prompt: Prompt, message: str) -> None:
+def test_a_missing_connection_is_an_error_that_names_it(comfyui: Server, prompt: Prompt, message: str) -> None:
     with pytest.raises(PromptFailed, match=message):
         comfyui.client.run(prompt)
 
@@ -84,17 +84,14 @@ def rank(**inputs: Any) -> dict[str, Any]:
     return node("SeeingHearingRankVariations", **{"audio": ["sampler", 0], "fps": 8.0} | inputs)
 
 
-def test_variations_are_ranked_by_what_guidance_did_not_optimise(comfyui: Server) -> None:
-    """By AV-Align, and by ImageBind among equals."""
+def test_variations_are_ranked_by_av_align_and_equals_by_the_binder(comfyui: Server) -> None:
     prompt = (
         loaders()
         | VIDEO
         | {
             "condition": condition(video=["video", 0]),
             "sampler": sampler(seconds=2.0, variations=3, guided=False),
-            "rank": rank(
-                frames=["parts", 0], fps=["parts", 2], imagebind=["imagebind", 0], conditions=["condition", 0]
-            ),
+            "rank": rank(frames=["parts", 0], fps=["parts", 2], binder=["binder", 0], conditions=["condition", 0]),
             "save": node("SaveAudio", audio=["rank", 0], filename_prefix="best"),
         }
     )
@@ -107,9 +104,9 @@ def test_variations_are_ranked_by_what_guidance_did_not_optimise(comfyui: Server
     assert len(outputs["save"]["audio"]) == 1
 
 
-def test_without_a_video_imagebind_ranks(comfyui: Server) -> None:
+def test_without_a_video_the_binder_ranks(comfyui: Server) -> None:
     prompt = text_to_sound(variations=2, guided=False) | {
-        "rank": rank(imagebind=["imagebind", 0], conditions=["condition", 0])
+        "rank": rank(binder=["binder", 0], conditions=["condition", 0])
     }
     (report,) = comfyui.client.run(prompt)["rank"]["text"]
     assert "AV-Align" not in report and len(report.splitlines()) == 2
@@ -117,11 +114,11 @@ def test_without_a_video_imagebind_ranks(comfyui: Server) -> None:
         comfyui.client.run(text_to_sound(variations=2, guided=False) | {"rank": rank()})
 
 
-def test_a_download_asks_first_and_says_what_to_do_offline(comfyui: Server) -> None:
+def test_a_download_asks_first_and_needs_the_network(comfyui: Server) -> None:
     def downloaded(accept: bool) -> Prompt:
         return {"get": node("SeeingHearingDownloadModel", model="Stable Diffusion 1.5", accept=accept)}
 
-    with pytest.raises(PromptFailed, match="4.3 GB large and comes under this licence: CreativeML"):
+    with pytest.raises(PromptFailed, match="4.3 GB large and has this licence: CreativeML"):
         comfyui.client.run(downloaded(accept=False))
     with pytest.raises(PromptFailed, match="cannot be reached"):
         comfyui.client.run(downloaded(accept=True))

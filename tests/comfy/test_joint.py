@@ -9,14 +9,16 @@ from aligner.media import probe_video, read_audio
 from .client import Prompt, PromptFailed
 from .interrupting import interrupted_and_run_again
 from .prompts import (
+    STEERED,
     condition,
     cosines,
-    guidance,
+    gradient,
     joint,
     joint_sampler,
     node,
     sampler,
     shown,
+    without,
 )
 from .server import Server
 from .test_video import STRONG, clip, saved
@@ -30,9 +32,9 @@ def scores(server: Server, prompt: dict) -> dict[str, float]:
 
 
 def test_every_side_of_the_triangle_rises_above_the_unguided_run(comfyui: Server, random_models: Prompt) -> None:
-    settings = {"steps": 10, "audio_steps": 10, "guidance": ["guidance", 0]}
     guided, unguided = (
-        scores(comfyui, joint(guided=steer, **settings) | random_models | STRONG) for steer in (True, False)
+        scores(comfyui, joint(guided=steer, steps=10, audio_steps=10, **STEERED) | random_models | STRONG)
+        for steer in (True, False)
     )
     assert list(guided) == TRIANGLE
     for pair in guided:
@@ -42,9 +44,9 @@ def test_every_side_of_the_triangle_rises_above_the_unguided_run(comfyui: Server
 def test_a_prompt_for_each_stream_and_more_conditions(comfyui: Server) -> None:
     """Each text steers its own stream. One is cut, for being too long, and the schedules have different lengths."""
     long = "a wooden ball, seen from very near, " * 20
-    prompt = joint(prompt=long, audio_prompt="knocks", steps=4, audio_steps=7, conditions=["more", 0]) | {
-        "more": condition(text="wind", weight=-0.5, streams="audio")
-    }
+    wires = {"conditions": ["more", 0], **STEERED}
+    prompt = joint(prompt=long, audio_prompt="knocks", steps=4, audio_steps=7, **wires) | gradient()
+    prompt["more"] = condition(text="wind", weight=-0.5, streams="audio")
     assert list(scores(comfyui, prompt)) == [
         "video ~ generated audio",
         "video ~ text 2",
@@ -54,13 +56,13 @@ def test_a_prompt_for_each_stream_and_more_conditions(comfyui: Server) -> None:
 
 
 def test_weights_of_zero_leave_pairs_out(comfyui: Server) -> None:
-    assert list(scores(comfyui, joint(text_weight=0.0))) == TRIANGLE[:1]
-    assert list(scores(comfyui, joint(pair_weight=0.0))) == TRIANGLE[1:]
+    assert list(scores(comfyui, joint(**STEERED) | gradient(text_weight=0.0))) == TRIANGLE[:1]
+    assert list(scores(comfyui, joint(**STEERED, pair_weight=0.0) | gradient())) == TRIANGLE[1:]
 
 
 def test_the_sound_is_as_long_as_the_video(comfyui: Server) -> None:
     prompt = (
-        joint(frames=["scaled", 0], fps=["parts", 2], denoise=0.6)
+        joint(init_frames=["scaled", 0], fps=["parts", 2], denoise=0.6)
         | clip(7, 48, 32)
         | {
             "video 2": node("CreateVideo", images=["sampler", 0], audio=["sampler", 1], fps=["sampler", 2]),
@@ -74,22 +76,24 @@ def test_the_sound_is_as_long_as_the_video(comfyui: Server) -> None:
 
 
 def test_interrupt_ends_the_run_within_a_step_and_the_next_run_works(comfyui: Server) -> None:
-    interrupted_and_run_again(comfyui.client, joint)
+    interrupted_and_run_again(comfyui.client, lambda **inputs: joint(**inputs, **STEERED) | gradient())
 
 
 def test_ten_runs_do_not_grow_memory(comfyui: Server) -> None:
-    small = {"frame_count": 2, "steps": 3, "audio_steps": 3}
+    def run(seed: int) -> None:
+        comfyui.client.run(joint(seed=seed, frames=2, steps=3, audio_steps=3, **STEERED) | gradient())
+
     for seed in range(2):
-        comfyui.client.run(joint(seed=100 + seed, **small))
+        run(100 + seed)
     before = comfyui.resident_bytes()
     for seed in range(RUNS):
-        comfyui.client.run(joint(seed=200 + seed, **small))
+        run(200 + seed)
     assert comfyui.resident_bytes() < before * 1.05
 
 
 def test_the_sound_can_be_refined_alone(comfyui: Server) -> None:
     refine = sampler(latent=["sampler", 7], prompt="wind", seconds=9.0, denoise=0.5)
-    del refine["inputs"]["imagebind"], refine["inputs"]["conditions"]
+    refine = without(refine, "binder", "conditions")
     outputs = comfyui.client.run(
         joint(guided=False) | {"refine": refine, "play": node("PreviewAudio", audio=["refine", 0])}
     )
@@ -98,24 +102,23 @@ def test_the_sound_can_be_refined_alone(comfyui: Server) -> None:
     assert waveform.shape[1] == rate / 2  # 4 frames at 8 fps
 
 
-def test_without_imagebind_both_are_made_for_themselves(comfyui: Server) -> None:
-    plain = joint_sampler(guided=False, frame_count=2)
-    del plain["inputs"]["imagebind"]
+def test_without_a_binder_each_stream_follows_its_prompt_alone(comfyui: Server) -> None:
+    plain = without(joint_sampler(guided=False, frames=2), "binder")
     prompt = {**joint(), "sampler": plain, **shown("sampler", 4)}
     assert comfyui.client.run(prompt)["shown"]["text"] == ["nan"]
     plain["inputs"]["guided"] = True
-    with pytest.raises(PromptFailed, match="need ImageBind"):
+    with pytest.raises(PromptFailed, match="need a binder"):
         comfyui.client.run(prompt)
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"sampler": joint_sampler(text_weight=0.0, pair_weight=0.0)}, "nothing to follow"),
+        ({"sampler": joint_sampler(pair_weight=0.0)}, "nothing to follow"),
         (
             {
-                "sampler": joint_sampler(guidance=["guidance", 0]),
-                "guidance": guidance(learning_rate=0.0, video_rate=0.0, video_prompt_rate=0.0),
+                "sampler": joint_sampler(**STEERED),
+                **gradient(audio_rate=0.0, video_rate=0.0, video_prompt_rate=0.0),
             },
             "moves nothing",
         ),

@@ -1,4 +1,4 @@
-"""What the registry would hand out: valid, complete, and nothing too much."""
+"""The zip file that the registry hands out: valid, complete, and without files that only developers need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from run import ROOT
 
 from .packing import comfy, pack
 
-#: Registries and file systems allow so many characters, and Windows' default so many for a whole path.
+#: The most characters of a name for registries and file systems, and of a whole path for Windows.
 LONGEST_NAME, LONGEST_PATH = 100, 140
 LARGEST_PACK = 40 * 2**20
 
@@ -34,7 +34,7 @@ def test_the_registry_would_accept_it(packed: Path, tmp_path: Path) -> None:
     assert "validation" in said.lower() and "warning" not in said.lower(), said
 
 
-def test_all_that_runs_is_packed_and_nothing_else(packed: Path, names: list[str]) -> None:
+def test_only_the_files_that_run_are_packed(packed: Path, names: list[str]) -> None:
     for wanted in (
         "__init__.py",
         "pyproject.toml",
@@ -44,13 +44,16 @@ def test_all_that_runs_is_packed_and_nothing_else(packed: Path, names: list[str]
         "nodes/__init__.py",
         "aligner/sampling.py",
         "aligner/demo/weights/imagebind.safetensors",
+        "aligner/demo/examples/example.mp4",
         "locales/zh/nodeDefs.json",
         "workflows/video_to_audio.json",
         "workflows/video_to_audio.jpg",
         "web/docs/SeeingHearingEncodeCondition.md",
     ):
         assert wanted in names
-    assert not [name for name in names if name.split("/")[0] in ("tests", "benchmarks", ".ci", ".env", "out")]
+    unwanted = ("tests", "laboratory", "docs", ".ci", ".env", "out", "run.py", "constraints.txt")
+    assert not [name for name in names if name.split("/")[0] in unwanted]
+    assert not [name for name in names if "training" in name or name.endswith((".jsonl", ".log"))]
     assert packed.stat().st_size < LARGEST_PACK
 
 
@@ -76,13 +79,13 @@ def test_no_links_and_unix_line_ends() -> None:
         assert "i/crlf" not in kept and "i/mixed" not in kept, f"{path} has line ends of Windows"
 
 
-def test_only_the_check_itself_needs_a_shell(names: list[str]) -> None:
+def test_no_shell_script_is_packed(names: list[str]) -> None:
     assert not [name for name in names if name.endswith((".sh", ".bash", ".bat", ".ps1"))]
 
 
 @pytest.mark.parametrize("language", ["en", "zh", "ja"])
 def test_every_label_is_translated(language: str) -> None:
-    """The English file is what the nodes say; a test in the server compares it with them."""
+    """A test in the server compares the English file with the nodes."""
     read = {
         name: json.loads((ROOT / "locales" / name / "nodeDefs.json").read_text(encoding="utf-8"))
         for name in ("en", language)
@@ -90,12 +93,12 @@ def test_every_label_is_translated(language: str) -> None:
     assert shape(read[language]) == shape(read["en"])
     for words, english in zip(strings(read[language]), strings(read["en"]), strict=True):
         assert words.strip()
-        # A sentence says something in its own script; names such as "AudioLDM" need not.
+        # A sentence has letters of its language's script. Names such as "AudioLDM" need none.
         assert language == "en" or " " not in english or any(ord(letter) > 0x2E80 for letter in words), words
 
 
 def shape(value: object) -> object:
-    """Keys without what they hold."""
+    """The keys alone."""
     return {key: shape(held) for key, held in value.items()} if isinstance(value, dict) else None
 
 

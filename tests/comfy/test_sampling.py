@@ -2,52 +2,110 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import pytest
+import torch
+
+from aligner.binders.imagebind import save_imagebind
 from aligner.media import read_audio
+from laboratory.random_models import load_random_imagebind
 
 from .client import Prompt, PromptFailed
 from .interrupting import interrupted_and_run_again
 from .prompts import (
+    DEMO,
+    STEERED,
     condition,
     cosine,
-    guidance,
+    gradient,
     loaders,
     node,
     opening_values,
     sampler,
     scored,
+    search,
     text_to_sound,
+    without,
 )
 from .server import Server
 
 RUNS = 10
 
 
+def moved(**inputs: Any) -> Prompt:
+    """A sound that the released rule moves."""
+    return text_to_sound(**STEERED, **inputs) | gradient()
+
+
 def test_the_gradient_flows_and_raises_the_score(comfyui: Server, random_models: Prompt) -> None:
-    unguided, guided = (
-        cosine(comfyui.client.run(text_to_sound(guided=guided) | random_models)) for guided in (False, True)
-    )
+    unguided, guided = (cosine(comfyui.client.run(moved(guided=guided) | random_models)) for guided in (False, True))
     assert guided > unguided + 0.01
 
 
-def test_a_search_finds_what_fits(comfyui: Server) -> None:
-    """New nodes' own settings: every input that the page would fill in by itself is left out of none."""
-    search = {
-        "guidance": guidance(**opening_values(comfyui, "SeeingHearingGuidanceSettings")),
-        "condition": condition(text="rain"),
-    }
-    unguided, guided = (
-        cosine(comfyui.client.run(text_to_sound(guided=steer, guidance=["guidance", 0]) | search))
-        for steer in (False, True)
-    )
+def test_a_search_finds_a_sound_that_fits(comfyui: Server) -> None:
+    rain = {"condition": condition(text="rain")}
+    unguided, guided = (cosine(comfyui.client.run(text_to_sound(guided=guided) | rain)) for guided in (False, True))
     assert guided > unguided + 0.2
 
 
+def test_an_unconnected_guidance_is_a_new_search_settings_node(comfyui: Server) -> None:
+    """Nodes as the page opens them give the same samples with and without the settings node."""
+    fresh = {
+        "binder": "SeeingHearingLoadImageBind",
+        "audio_generator": "SeeingHearingLoadAudioLDM",
+        "condition": "SeeingHearingEncodeCondition",
+        "guidance": "SeeingHearingSearchSettings",
+        "sampler": "SeeingHearingAudioSampler",
+    }
+    prompt = {name: node(node_id, **opening_values(comfyui, node_id)) for name, node_id in fresh.items()}
+    for loader in ("binder", "audio_generator"):
+        prompt[loader]["inputs"]["model"] = DEMO
+    prompt["condition"]["inputs"] |= {"binder": ["binder", 0], "text": "rain falls"}
+    prompt["sampler"]["inputs"] |= {name: [name, 0] for name in ("audio_generator", "binder")}
+    prompt["sampler"]["inputs"] |= {"conditions": ["condition", 0], "length": "seconds", "seconds": 1.0, "steps": 5}
+    unconnected = prompt["sampler"]
+    connected = node(unconnected["class_type"], **unconnected["inputs"], **STEERED)
+
+    def samples(sampler: dict[str, Any]) -> torch.Tensor:
+        save = node("SaveAudio", audio=["sampler", 0], filename_prefix="fresh")
+        (file,) = comfyui.client.run(prompt | {"sampler": sampler, "save": save})["save"]["audio"]
+        return read_audio(comfyui.folder / file["type"] / file["subfolder"] / file["filename"])[0]
+
+    searched = samples(unconnected)
+    assert torch.equal(samples(connected), searched)
+    prompt["guidance"]["inputs"]["audio_candidates"] = 1
+    prompt["guidance"]["inputs"]["then"] = ["moved", 0]
+    prompt["moved"] = gradient()["guidance"]
+    assert not torch.equal(samples(connected), searched), "a connected node counts"
+
+
+def test_a_gradient_rule_moves_what_a_search_chose(comfyui: Server, random_models: Prompt) -> None:
+    few = {"audio_candidates": 3, "compare": "mean", "clips": "released"}
+    prompt = text_to_sound(**STEERED) | random_models
+    then = {"moved": gradient()["guidance"], **search(**few, then=["moved", 0])}
+    assert cosine(comfyui.client.run(prompt | then)) > cosine(comfyui.client.run(prompt | search(**few)))
+
+
+def test_a_condition_of_another_binder_of_the_same_width_is_refused(comfyui: Server, random_models: Prompt) -> None:
+    """Their embeddings have the same shape and mean nothing to each other."""
+    save_imagebind(load_random_imagebind(seed=9), comfyui.folder / "models" / "imagebind" / "other.safetensors")
+    other = loaders(imagebind="other.safetensors")["binder"]
+    encoded = {"other": other, "condition": condition(text="rain", binder=["other", 0])}
+    prompt = text_to_sound() | random_models | encoded
+    with pytest.raises(PromptFailed, match="encoded with another binder than the ImageBind in use. Encode it again"):
+        comfyui.client.run(without_score(prompt))
+
+
+def without_score(prompt: Prompt) -> Prompt:
+    """The sampler's result is the only output."""
+    kept = {name: node for name, node in prompt.items() if name != "score"}
+    return kept | {"play": node("PreviewAudio", audio=["sampler", 0])}
+
+
 def test_a_search_is_interrupted_within_a_step(comfyui: Server) -> None:
-    def searching(**inputs) -> Prompt:
-        search = guidance(rule="search", candidates=25)
-        return text_to_sound(guidance=["guidance", 0], **inputs) | {"guidance": search}
+    def searching(**inputs: Any) -> Prompt:
+        return text_to_sound(**STEERED, **inputs) | search(audio_candidates=25)
 
     interrupted_and_run_again(comfyui.client, searching)
 
@@ -55,32 +113,31 @@ def test_a_search_is_interrupted_within_a_step(comfyui: Server) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"rule": "paper", "learning_rate": 30.0},
-        {"prompt_rate": 0.01, "inner_steps": 2},
-        {"checkpointing": True, "compare": "per_clip", "clips": "upstream"},
+        {"rule": "paper", "audio_rate": 30.0},
+        {"audio_prompt_rate": 0.01, "inner_steps": 2},
+        {"checkpointing": False, "compare": "per_clip", "clips": "upstream"},
     ],
-    ids=["paper", "prompt tuning", "checkpointing"],
+    ids=["paper", "prompt tuning", "no checkpointing"],
 )
-def test_every_kind_of_guidance_runs(comfyui: Server, random_models: Prompt, settings: dict) -> None:
-    prompt = text_to_sound(guidance=["guidance", 0]) | random_models | {"guidance": guidance(**settings)}
-    unguided = cosine(comfyui.client.run(text_to_sound(guided=False) | random_models))
-    assert cosine(comfyui.client.run(prompt)) > unguided
+def test_every_gradient_rule_raises_the_score(comfyui: Server, random_models: Prompt, settings: dict) -> None:
+    unguided = cosine(comfyui.client.run(moved(guided=False) | random_models))
+    assert cosine(comfyui.client.run(moved() | random_models | gradient(**settings))) > unguided
 
 
 def test_interrupt_ends_the_run_within_a_step_and_the_next_run_works(comfyui: Server) -> None:
-    interrupted_and_run_again(comfyui.client, text_to_sound, steps=300, reached=70)
+    interrupted_and_run_again(comfyui.client, moved, steps=300, reached=70)
 
 
 def test_ten_runs_do_not_grow_memory(comfyui: Server) -> None:
     for seed in range(2):
-        comfyui.client.run(text_to_sound(seed=100 + seed))
+        comfyui.client.run(moved(seed=100 + seed))
     before = comfyui.resident_bytes()
     for seed in range(RUNS):
-        comfyui.client.run(text_to_sound(seed=200 + seed))
+        comfyui.client.run(moved(seed=200 + seed))
     assert comfyui.resident_bytes() < before * 1.05
 
 
-def test_runs_again_after_memory_was_freed(comfyui: Server) -> None:
+def test_a_run_after_memory_was_freed_gives_the_same(comfyui: Server) -> None:
     first = cosine(comfyui.client.run(text_to_sound(seed=21)))
     comfyui.client.free()
     comfyui.client.run(
@@ -92,9 +149,9 @@ def test_runs_again_after_memory_was_freed(comfyui: Server) -> None:
     assert cosine(comfyui.client.run(text_to_sound(seed=21))) == first
 
 
-def test_variations_and_refining_a_latent(comfyui: Server) -> None:
-    prompt = text_to_sound(variations=2) | {
-        "sampler 2": sampler(latent=["sampler", 3], denoise=0.5, variations=2, seed=4),
+def test_variations_are_refined_from_a_latent(comfyui: Server) -> None:
+    prompt = moved(variations=2) | {
+        "sampler 2": sampler(latent=["sampler", 3], denoise=0.5, variations=2, seed=4, **STEERED),
         **scored("sampler 2"),
         "save": node("SaveAudio", audio=["sampler 2", 0], filename_prefix="refined"),
     }
@@ -103,8 +160,7 @@ def test_variations_and_refining_a_latent(comfyui: Server) -> None:
     assert len(outputs["score"]["text"][0].splitlines()) == 2
 
 
-def test_frames_in_memory_and_their_soundtrack_as_conditions(comfyui: Server) -> None:
-    """LoadVideo's frames through core nodes; a soundtrack of the sampler's own making."""
+def test_frames_of_core_nodes_and_generated_sounds_are_conditions(comfyui: Server) -> None:
     prompt = loaders() | {
         "video": node("LoadVideo", file="seeing_and_hearing_example.mp4"),
         "parts": node("GetVideoComponents", video=["video", 0]),
@@ -139,9 +195,8 @@ def test_a_trimmed_video_is_as_long_as_its_trim(comfyui: Server) -> None:
     assert waveform.shape[1] / rate == pytest.approx(1.5, abs=1 / 24)
 
 
-def test_without_imagebind_it_is_plain_audioldm(comfyui: Server) -> None:
-    plain = sampler(prompt="wind")
-    del plain["inputs"]["imagebind"], plain["inputs"]["conditions"]
+def test_without_a_binder_it_is_plain_audioldm(comfyui: Server) -> None:
+    plain = without(sampler(prompt="wind"), "binder", "conditions")
     outputs = comfyui.client.run(loaders() | {"sampler": plain, "play": node("PreviewAudio", audio=["sampler", 0])})
     assert outputs["play"]["audio"]
 
@@ -168,9 +223,14 @@ def test_without_imagebind_it_is_plain_audioldm(comfyui: Server) -> None:
             },
             "shape",
         ),
-        ({"sampler": sampler(steps=2, guidance=["guidance", 0]), "guidance": guidance(start=0.9)}, "holds none"),
-        ({"sampler": sampler(guidance=["guidance", 0]), "guidance": guidance(learning_rate=0.0)}, "moves nothing"),
-        ({"sampler": sampler(guidance=["guidance", 0]), "guidance": guidance(start=0.6, end=0.3)}, "window"),
+        ({"sampler": sampler(steps=2, **STEERED), **gradient(start=0.9)}, "holds none"),
+        ({"sampler": sampler(**STEERED), **gradient(audio_rate=0.0)}, "moves nothing"),
+        ({"sampler": sampler(**STEERED), **gradient(start=0.6, end=0.3)}, "Give a start below the end"),
+        (
+            {"sampler": sampler(**STEERED), "first": search()["guidance"], **search(then=["first", 0])},
+            "cannot be followed by another search",
+        ),
+        ({"sampler": sampler(**STEERED), **search(audio_candidates=1)}, "has one candidate"),
         (
             {
                 "video": node("LoadVideo", file="seeing_and_hearing_example.mp4"),

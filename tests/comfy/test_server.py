@@ -1,4 +1,4 @@
-"""This project inside a real ComfyUI: it loads, prompts run, and what the server tells on the way arrives."""
+"""This project inside a real ComfyUI: it loads, prompts run, and the server's messages arrive."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_server_runs_the_version_that_was_found(comfyui: Server) -> None:
 
 
 def test_every_node_of_ours_is_loaded(comfyui: Server) -> None:
-    sources = [file.read_text(encoding="utf-8") for file in (ROOT / "nodes").glob("*.py")]
+    sources = [file.read_text(encoding="utf-8") for file in (ROOT / "nodes").rglob("*.py")]
     written = {name for source in sources for name in NODE_ID.findall(source)}
     loaded = {name for name in comfyui.client.object_info() if name.startswith("SeeingHearing")}
     assert written
@@ -68,7 +68,7 @@ def test_prompt_of_core_nodes_runs_and_reports_its_progress(client: Client) -> N
     assert client.events_of(prompt_id, "execution_success")
 
 
-def test_wrong_prompt_is_refused_with_the_node_to_blame(client: Client) -> None:
+def test_a_wrong_prompt_is_refused_with_the_wrong_node(client: Client) -> None:
     prompt = blurred(1)
     prompt["1"]["inputs"]["blur_radius"] = 0
     with pytest.raises(PromptRefused) as refusal:

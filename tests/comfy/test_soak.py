@@ -16,34 +16,33 @@ from aligner.media import probe_video, read_audio, read_image
 from .client import Client, Prompt
 from .prompts import (
     EXAMPLE_VIDEO,
+    STEERED,
     condition,
-    guidance,
+    gradient,
     joint,
     loaders,
     node,
     sampler,
+    search,
     sound_to_video,
     text_to_sound,
 )
 from .server import Server
 
-#: When the level is taken; of the prompts from there on so many are cancelled.
+#: The prompt after which the level of memory is taken, and the part of the later prompts that is cancelled.
 SETTLED, CANCELLED = 10, 0.25
-#: Of the level after the first prompts.
+#: The largest growth from that level.
 GROWTH = 1.10
 
 
 def sound(seed: int) -> Prompt:
-    return text_to_sound(seed=seed, seconds=0.5, steps=4) | {
-        "save": node("SaveAudio", audio=["sampler", 0], filename_prefix="soak/sound")
-    }
+    save = node("SaveAudio", audio=["sampler", 0], filename_prefix="soak/sound")
+    return text_to_sound(seed=seed, seconds=0.5, steps=4, **STEERED) | gradient() | {"save": save}
 
 
-def search(seed: int) -> Prompt:
-    return sound(seed) | {
-        "guidance": guidance(rule="search", candidates=2, compare="the rule's own", clips="the rule's own"),
-        "sampler": sampler(seed=seed, seconds=2.5, steps=4, window=2.0, guidance=["guidance", 0], text_weight=0.0),
-    }
+def searched_sound(seed: int) -> Prompt:
+    long = sampler(seed=seed, seconds=2.5, steps=4, window_seconds=2.0, **STEERED)
+    return sound(seed) | search(audio_candidates=2) | {"sampler": long}
 
 
 def sound_for_a_clip(seed: int) -> Prompt:
@@ -51,25 +50,25 @@ def sound_for_a_clip(seed: int) -> Prompt:
         "video": node("LoadVideo", file=EXAMPLE_VIDEO),
         "parts": node("GetVideoComponents", video=["video", 0]),
         "condition": condition(video=["video", 0]),
-        "sampler": sampler(seed=seed, steps=3, length="same as video"),
+        "sampler": sampler(seed=seed, steps=3, length="same as video", **STEERED),
+        **gradient(),
         "together": node("CreateVideo", images=["parts", 0], audio=["sampler", 0], fps=["parts", 2]),
         "save": node("SaveVideo", video=["together", 0], filename_prefix="soak/clip", format="auto", codec="auto"),
     }
 
 
 def video(seed: int) -> Prompt:
-    prompt = sound_to_video(seed=seed, frame_count=2, steps=3)
+    prompt = sound_to_video(seed=seed, frames=2, steps=3, **STEERED) | gradient()
     prompt["save"]["inputs"]["filename_prefix"] = "soak/frames"
     return prompt
 
 
 def both(seed: int) -> Prompt:
-    return joint(seed=seed, frame_count=2, steps=3, audio_steps=3) | {
-        "save": node("SaveAudio", audio=["sampler", 1], filename_prefix="soak/joint")
-    }
+    save = node("SaveAudio", audio=["sampler", 1], filename_prefix="soak/joint")
+    return joint(seed=seed, frames=2, steps=3, audio_steps=3, **STEERED) | gradient() | {"save": save}
 
 
-KINDS: tuple[Callable[[int], Prompt], ...] = (sound, search, sound_for_a_clip, video, both)
+KINDS: tuple[Callable[[int], Prompt], ...] = (sound, searched_sound, sound_for_a_clip, video, both)
 
 
 @pytest.mark.parametrize("prompts", [20, pytest.param(100, marks=pytest.mark.slow)])
@@ -99,7 +98,7 @@ def test_many_prompts_leave_the_server_as_it_was(comfyui: Server, random_models:
 
 
 def interrupted(client: Client, prompt: Prompt, after: int) -> bool:
-    """Queue a prompt, with steps enough to catch it, and interrupt it after some of them. Whether that was in time."""
+    """Queue a prompt of many steps and interrupt it after some of them. Returns whether that was in time."""
     prompt["sampler"]["inputs"]["steps"] = 60
     prompt_id = client.queue(prompt)
     client.wait_for(
@@ -113,7 +112,7 @@ def interrupted(client: Client, prompt: Prompt, after: int) -> bool:
 
 
 def require_whole(path: Path) -> None:
-    """Anything that cannot be read from its beginning to its end is an error."""
+    """Read a file from its beginning to its end. Whatever cannot be read is an error."""
     if path.suffix == ".mp4":
         assert len(probe_video(path).frame_times) == 16
         read_audio(path)

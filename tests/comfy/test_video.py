@@ -1,4 +1,4 @@
-"""The guided video sampler in a real ComfyUI, and what its frames and latents can be used for."""
+"""The guided video sampler in a real ComfyUI, and its frames and latents in core nodes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ from .interrupting import interrupted_and_run_again
 from .prompts import (
     EXAMPLE_VIDEO,
     NO_MOTION,
+    STEERED,
     animatediff,
     condition,
     cosines,
-    guidance,
+    gradient,
     node,
     shown,
     sound_to_video,
     video_sampler,
+    without,
 )
 from .server import Server
 
-STRONG = {"guidance": guidance(video_rate=0.1, video_prompt_rate=0.02, inner_steps=2, checkpointing=True)}
+STRONG = gradient(video_rate=0.1, video_prompt_rate=0.02, inner_steps=2)
 
 
 def test_every_pair_rises_above_the_unguided_run(comfyui: Server, random_models: Prompt) -> None:
@@ -36,7 +38,7 @@ def test_every_pair_rises_above_the_unguided_run(comfyui: Server, random_models:
         "seen": condition(text="a ball bounces", conditions=["condition", 0]),
         "score": node(
             "SeeingHearingAlignmentScore",
-            imagebind=["imagebind", 0],
+            binder=["binder", 0],
             conditions=["seen", 0],
             image=["sampler", 0],
             fps=["sampler", 1],
@@ -46,7 +48,7 @@ def test_every_pair_rises_above_the_unguided_run(comfyui: Server, random_models:
     }
 
     def run(**inputs) -> dict[str, float]:
-        prompt = sound_to_video(steps=12, guidance=["guidance", 0], **inputs)
+        prompt = sound_to_video(steps=12, **STEERED, **inputs)
         outputs = comfyui.client.run(prompt | random_models | STRONG | pairs)
         return cosines(outputs["score"]["text"][0])
 
@@ -57,19 +59,19 @@ def test_every_pair_rises_above_the_unguided_run(comfyui: Server, random_models:
 
 
 def test_the_papers_rule_differentiates_the_network_in_the_server(comfyui: Server, random_models: Prompt) -> None:
-    """Its gradient passes through what ComfyUI moved and what was made in inference mode."""
-    rule = {"guidance": guidance(rule="paper", video_rate=30.0, start=0.0, checkpointing=True)}
+    """The gradient passes through weights that ComfyUI moved and tensors of inference mode."""
+    rule = gradient(rule="paper", video_rate=30.0, start=0.0)
 
     def score(**inputs) -> float:
-        prompt = sound_to_video(steps=4, guidance=["guidance", 0], **inputs)
-        outputs = comfyui.client.run(prompt | random_models | rule | shown("sampler", 4))
+        prompt = sound_to_video(steps=4, **STEERED, **inputs)
+        outputs = comfyui.client.run(prompt | random_models | rule | shown("sampler", 3))
         return float(outputs["shown"]["text"][0])
 
     assert score(guided=True) > score(guided=False)
 
 
 def test_interrupt_ends_the_run_within_a_step_and_the_next_run_works(comfyui: Server) -> None:
-    interrupted_and_run_again(comfyui.client, sound_to_video)
+    interrupted_and_run_again(comfyui.client, lambda **inputs: sound_to_video(**inputs, **STEERED) | gradient())
 
 
 def test_frames_and_fps_chain_into_core_nodes(comfyui: Server) -> None:
@@ -93,7 +95,7 @@ def test_a_latent_goes_through_core_nodes_and_back_in(comfyui: Server) -> None:
         comfyui,
         client.run(
             sound_to_video(guided=False)
-            | {"keep": node("SaveLatent", samples=["sampler", 2], filename_prefix="latents/clip")}
+            | {"keep": node("SaveLatent", samples=["sampler", 4], filename_prefix="latents/clip")}
         ),
     )
     (written,) = (comfyui.folder / "output" / "latents").glob("clip_*.latent")
@@ -101,7 +103,7 @@ def test_a_latent_goes_through_core_nodes_and_back_in(comfyui: Server) -> None:
         decoded = load_demo_animatediff().vae.decode(load_file(written)["latent_tensor"][:1]).sample[0] / 2 + 0.5
     assert (decoded.clamp(0, 1) - read_image(first)).abs().max() < 1.5 / 255
     shutil.copy(written, comfyui.folder / "input" / "clip.latent")
-    again = sound_to_video(latent=["bigger", 0], denoise=0.5, frame_count=1, width=512, height=512, guided=False) | {
+    again = sound_to_video(latent=["bigger", 0], denoise=0.5, frames=1, width=512, height=512, guided=False) | {
         "loaded": node("LoadLatent", latent="clip.latent"),
         "part": node("LatentFromBatch", samples=["loaded", 0], batch_index=0, length=2),
         "longer": node("RepeatLatentBatch", samples=["part", 0], amount=3),
@@ -115,9 +117,9 @@ def test_a_latent_goes_through_core_nodes_and_back_in(comfyui: Server) -> None:
 
 
 def test_a_refined_latent_keeps_what_denoise_leaves(comfyui: Server) -> None:
-    """Were the scale of ComfyUI's latents not undone on the way in, little of the first video would be left."""
+    """Latents of the wrong scale would lose most of the first video."""
     prompt = sound_to_video(guided=False, steps=20) | {
-        "refined": video_sampler(latent=["sampler", 2], denoise=0.05, steps=20, seed=4, guided=False),
+        "refined": video_sampler(latent=["sampler", 4], denoise=0.05, steps=20, seed=4, guided=False),
         "save 2": node("SaveImage", images=["refined", 0], filename_prefix="refined"),
         "other": video_sampler(steps=20, seed=4, guided=False),
         "save 3": node("SaveImage", images=["other", 0], filename_prefix="other"),
@@ -129,13 +131,13 @@ def test_a_refined_latent_keeps_what_denoise_leaves(comfyui: Server) -> None:
     assert (refined - first).abs().mean() < 0.5 * (other - first).abs().mean()
 
 
-def test_frames_of_which_nothing_would_be_kept_are_an_error(comfyui: Server) -> None:
+def test_frames_that_denoise_1_would_lose_are_an_error(comfyui: Server) -> None:
     with pytest.raises(PromptFailed, match="denoise 1 keeps nothing of them"):
-        comfyui.client.run(sound_to_video(frames=["scaled", 0], guided=False) | clip(2, 32, 32))
+        comfyui.client.run(sound_to_video(init_frames=["scaled", 0], guided=False) | clip(2, 32, 32))
 
 
 def test_frames_decide_count_and_size(comfyui: Server) -> None:
-    prompt = sound_to_video(frames=["scaled", 0], denoise=0.5, guided=False) | clip(5, 40, 24)
+    prompt = sound_to_video(init_frames=["scaled", 0], denoise=0.5, guided=False) | clip(5, 40, 24)
     files = saved(comfyui, comfyui.client.run(prompt))
     assert len(files) == 5
     assert read_image(files[0]).shape == (3, 24, 40)
@@ -155,7 +157,8 @@ def clip(frames: int, width: int, height: int) -> dict:
 
 def test_a_picture_without_motion_module_for_a_sound_shorter_than_a_clip(comfyui: Server) -> None:
     prompt = (
-        sound_to_video(frame_count=1, decoding="half")
+        sound_to_video(frames=1, decoding="half", **STEERED)
+        | gradient()
         | animatediff(motion=NO_MOTION)
         | {
             "click": node("TrimAudioDuration", audio=["sound", 0], start_index=0.4, duration=0.2),
@@ -166,10 +169,9 @@ def test_a_picture_without_motion_module_for_a_sound_shorter_than_a_clip(comfyui
     assert read_image(picture).std() > 0.01
 
 
-def test_without_imagebind_it_is_plain_animatediff(comfyui: Server) -> None:
-    plain = video_sampler(frame_count=2)
-    del plain["inputs"]["imagebind"], plain["inputs"]["conditions"]
-    outputs = comfyui.client.run(animatediff() | {"sampler": plain, **shown("sampler", 4)})
+def test_without_a_binder_it_is_plain_animatediff(comfyui: Server) -> None:
+    plain = without(video_sampler(frames=2), "binder", "conditions")
+    outputs = comfyui.client.run(animatediff() | {"sampler": plain, **shown("sampler", 3)})
     assert outputs["shown"]["text"] == ["nan"]
 
 
@@ -178,18 +180,18 @@ def test_without_imagebind_it_is_plain_animatediff(comfyui: Server) -> None:
     [
         ({"sampler": video_sampler(width=60)}, "The width must be a multiple of 8, not 60"),
         (
-            {"sampler": video_sampler(frames=["scaled", 0], denoise=0.5), **clip(2, 32, 30)},
+            {"sampler": video_sampler(init_frames=["scaled", 0], denoise=0.5), **clip(2, 32, 30)},
             "The height must be a multiple of 8, not 30",
         ),
         ({**animatediff(motion=NO_MOTION)}, "Without a motion module only single pictures"),
         ({"sampler": video_sampler(denoise=0.5)}, "no video latent is connected"),
         (
             {
-                "sampler": video_sampler(latent=["empty", 0], frames=["scaled", 0], denoise=0.5),
+                "sampler": video_sampler(latent=["empty", 0], init_frames=["scaled", 0], denoise=0.5),
                 **clip(2, 32, 32),
                 "empty": node("EmptyLatentImage", width=32, height=32, batch_size=2),
             },
-            "Both a latent and frames",
+            "Both latent and init_frames",
         ),
         (
             {
@@ -209,10 +211,7 @@ def test_without_imagebind_it_is_plain_animatediff(comfyui: Server) -> None:
         ),
         ({"condition": condition(text="rain", streams="audio")}, "steers audio, but video is generated"),
         (
-            {
-                "sampler": video_sampler(guidance=["guidance", 0]),
-                "guidance": guidance(video_rate=0.0, video_prompt_rate=0.0),
-            },
+            {"sampler": video_sampler(**STEERED), **gradient(video_rate=0.0, video_prompt_rate=0.0)},
             "moves nothing",
         ),
     ],
@@ -225,7 +224,7 @@ def test_bad_input_is_an_error_that_names_it(comfyui: Server, changes: dict, mes
 
 def test_no_frames_at_all_are_refused_by_the_server(comfyui: Server) -> None:
     with pytest.raises(PromptRefused):
-        comfyui.client.run(sound_to_video(frame_count=0))
+        comfyui.client.run(sound_to_video(frames=0))
 
 
 def saved(server: Server, outputs: dict) -> list[Path]:

@@ -1,4 +1,4 @@
-"""A minute of sound on the built-in models: no seams to be heard, and no more memory than ten seconds take."""
+"""A minute of sound by the built-in models has no audible seams and takes no more memory than ten seconds."""
 
 from __future__ import annotations
 
@@ -13,31 +13,30 @@ from aligner.conditions.encoding import text_condition
 from aligner.demo import family
 from aligner.generation import generate
 from aligner.generators.audioldm.log_mel import log_mel
-from aligner.guidance.rule import Guidance
+from aligner.guidance.search import Search
 from laboratory.world import SECONDS
 from run import ROOT
 
 MINUTE, RATE = 60, 16000
 BLOCK = 800  # samples, 50 ms
 
-#: A program: the most memory that a run of so many seconds, steered by a gradient, has taken, in bytes.
+#: A program that prints the peak memory of a run of so many seconds, guided by a gradient, in bytes.
 PEAK = """
 import sys, torch
 from aligner.conditions.condition import Condition
 from aligner.demo import family
 from aligner.generation import generate
-from aligner.guidance.rule import Guidance
-from aligner.binders.imagebind import embed_text
+from aligner.guidance.gradient import Released
 from psutil import Process
 torch.set_num_threads(1)
 binder, model = family.load_demo_imagebind(), family.load_demo_audioldm()
-conditions, process, peak = [Condition(embed_text(binder, ["rain falls"]))], Process(), 0
+conditions, process, peak = [Condition(binder.embed_text(["rain falls"]))], Process(), 0
 def watch(step):
     global peak
     peak = max(peak, process.memory_info().rss)
-denoiser = model.denoiser(seconds=float(sys.argv[1]), steps=1, window=2.0)
-guidance = Guidance("released", start=0.0)
-generate(denoiser, denoiser.prompts(["a scene"]), seed=0, binder=binder, conditions=conditions, guidance=guidance,
+denoiser = model.denoiser(seconds=float(sys.argv[1]), steps=1, window_seconds=2.0)
+rule = Released(prompt_rates={}, start=0.0, checkpointing=False)
+generate(denoiser, denoiser.prompts(["a scene"]), seed=0, binder=binder, conditions=conditions, rule=rule,
          on_step=watch)
 try:
     from resource import RUSAGE_SELF, getrusage
@@ -50,16 +49,16 @@ print(peak)
 
 @pytest.fixture(scope="module")
 def minute():
-    """(60 s of sound, chosen window by window, and the samples at which one window hands over to the next)."""
+    """A minute of sound that is chosen window by window, and the samples at which windows or segments begin or end."""
     binder, model, text = family.load_demo_imagebind(), family.load_demo_audioldm(), "a fire flares up and crackles"
-    denoiser = model.denoiser(seconds=MINUTE, steps=8, window=SECONDS)
+    denoiser = model.denoiser(seconds=MINUTE, steps=8, window_seconds=SECONDS)
     sound = generate(
         denoiser,
         denoiser.prompts([text]),
         seed=0,
         binder=binder,
         conditions=[text_condition(binder, text)],
-        guidance=Guidance(candidates={"audio": 2}),
+        rule=Search(candidates={"audio": 2}),
     ).signals["audio"]
     edges = {round(part.start * RATE) for part in denoiser.segments[1:]}
     spans = denoiser.windows.spans(denoiser.shape[1])
@@ -67,16 +66,16 @@ def minute():
     return sound.waveform[0], sorted(edge for edge in edges if BLOCK < edge < MINUTE * RATE - BLOCK)
 
 
-def test_it_is_a_minute_of_sound(minute):
+def test_the_sound_lasts_a_minute_without_silence(minute):
     waveform, edges = minute
     assert waveform.shape == (MINUTE * RATE,) and len(edges) > 60
     levels = waveform.unfold(0, 5 * RATE, 5 * RATE).square().mean(dim=1).sqrt()
-    assert levels.min() > 1e-2 and waveform.abs().max() < 1  # the toys pause for a second at most now and then
+    assert levels.min() > 1e-2 and waveform.abs().max() < 1  # pauses last a second at most
 
 
 @pytest.mark.parametrize("jump", ["level", "spectrum"])
-def test_seams_cannot_be_told_from_other_moments(minute, jump):
-    """What changes within 100 ms, where windows meet and everywhere else."""
+def test_seams_do_not_differ_from_other_moments(minute, jump):
+    """The change within 100 ms where windows meet, and everywhere else."""
     waveform, edges = minute
     everywhere = torch.arange(BLOCK, len(waveform) - BLOCK, BLOCK // 2)
     near = torch.stack([(everywhere - edge).abs() for edge in edges]).amin(dim=0) < 2 * BLOCK
@@ -87,7 +86,7 @@ def test_seams_cannot_be_told_from_other_moments(minute, jump):
 
 
 def _jumps(waveform: torch.Tensor, places: torch.Tensor, kind: str) -> torch.Tensor:
-    """How much the 50 ms before a sample differ from those after it: in decibels, or in log-mel energies."""
+    """The difference between the 50 ms before a sample and those after it, in decibels or in log-mel energies."""
     before, after = (
         torch.stack([waveform[start : start + BLOCK] for start in (places + shift).tolist()]) for shift in (-BLOCK, 0)
     )
@@ -97,7 +96,7 @@ def _jumps(waveform: torch.Tensor, places: torch.Tensor, kind: str) -> torch.Ten
 
 
 def test_memory_does_not_grow_with_the_length():
-    # glibc keeps what it is given back, unless every tensor is a segment of memory of its own.
+    # glibc keeps freed memory, unless every tensor is a memory segment of its own.
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
     ten, sixty = (
         int(

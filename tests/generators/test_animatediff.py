@@ -146,7 +146,7 @@ def test_a_picture_needs_no_schedule_of_ddim(animatediff_folders, tmp_path):
     assert scheduler.final_alpha_cumprod == scheduler.alphas_cumprod[0] and scheduler.config.beta_end == 0.012
 
 
-# --- decoding on demand ------------------------------------------------------------------------------------------------
+# --- decoding on demand -----------------------------------------------------------------------------------------------
 
 
 def _loss(binder, conditions, signal):
@@ -284,7 +284,7 @@ def test_the_tuned_prompt_is_shared_by_later_steps_and_can_be_used_again(denoise
     rule = Released(rates={}, prompt_rates={"video": 0.05})
     tuned = _generated(denoiser, prompts, binder, conditions, rule).prompts
     changed = [not torch.equal(before, after) for before, after in zip(seen, seen[1:])]
-    assert changed == [False, False, True, True, True]  # six steps, of which the last four are guided
+    assert changed == [False, False, True, True, True]  # the last four of six steps are guided
     again, plain = (generate(denoiser, each, seed=0, rule=Unguided()) for each in (tuned, prompts))
     assert not torch.equal(again.latents["video"], plain.latents["video"])
 

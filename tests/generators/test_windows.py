@@ -24,7 +24,7 @@ def test_what_fits_into_a_window_is_done_in_one_piece():
 
 
 @pytest.mark.parametrize("count", [16, 40, 100])
-def test_pieces_part_in_the_middle_of_what_windows_share(count):
+def test_segments_part_in_the_middle_of_what_windows_share(count):
     segments = WINDOWS.segments(count)
     assert [k for segment in segments for k in range(*segment)] == list(range(count))
     assert len(segments) == len(WINDOWS.spans(count))

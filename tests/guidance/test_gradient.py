@@ -198,7 +198,7 @@ def _scheduled(condition, schedule):
 
 
 def test_a_schedule_that_counts_at_one_guided_step_moves_something(denoiser, prompts, binder, text_condition):
-    """Of 6 steps the third is the first that is guided."""
+    """The third of 6 steps is the first that is guided."""
     conditions = [_scheduled(text_condition, "0.35: 1, 0.36: 0")]
     faded, plain = (_generated(denoiser, prompts, binder, conditions, rule) for rule in (Released(), Unguided()))
     assert not torch.equal(faded.latents["audio"], plain.latents["audio"])

@@ -200,7 +200,7 @@ def test_it_is_the_same_every_time(denoiser, binder, conditions):
 
 
 def test_only_what_is_tried_more_often_is_followed_more_often(audioldm, animatediff, binder):
-    """Five sounds and two clips: ten pairs, of which the best is taken."""
+    """Five sounds and two clips make ten pairs; the best pair goes on."""
     couple = JointDenoiser(
         [
             animatediff.denoiser(frames=2, height=64, width=64, fps=4, steps=STEPS),
@@ -315,7 +315,7 @@ def test_a_candidate_that_is_not_finite_is_an_error_and_no_winner(denoiser, bind
         _run(denoiser, binder, conditions, candidates={"audio": 2})
 
 
-def test_of_what_is_refused_the_best_is_taken_only_where_all_are():
+def test_refused_candidates_are_taken_only_where_all_are_refused():
     losses = torch.tensor([[0.3, 0.1], [0.1, 0.2], [0.2, 0.3]])
     refused = torch.tensor([[True, True], [True, False], [True, False]])
     assert _lowest(losses, refused, steps=1).tolist() == [1, 1]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
+from ...tensors.precision import dtype_of
 from ...timing.clips import CLIP_SAMPLINGS, ClipSampling, Span
 from ..base import Embedding
 from .encode import embed_audio, embed_frames, embed_image, embed_text
@@ -28,8 +29,8 @@ class ImageBind(Towers):
     """
 
     identity = "ImageBind"
-    samplings = CLIP_SAMPLINGS
-    parts = {"text": "text", "image": "vision", "video": "vision", "audio": "audio"}
+    samplings: Mapping[str, ClipSampling] = CLIP_SAMPLINGS
+    parts: Mapping[str, str] = {"text": "text", "image": "vision", "video": "vision", "audio": "audio"}
     mean_colour = MEAN
 
     def embed_text(self, texts: Sequence[str]) -> Embedding:
@@ -58,6 +59,6 @@ class ImageBind(Towers):
         return [*self.vision.blocks, *self.text.blocks, *self.audio.blocks]
 
     def activation_bytes(self, modality: str, clips: int, sampling: ClipSampling, *, checkpointing: bool) -> int:
-        """Bytes of float32 activations kept for the gradient of so many clips, counted for the published size."""
+        """Bytes of activations kept for the gradient of so many clips, counted for the published size."""
         inputs = clips * 3 if modality == "video" and sampling.crops == "three" else clips
-        return inputs * _CLIP_BYTES[modality][checkpointing]
+        return inputs * _CLIP_BYTES[modality][checkpointing] * dtype_of(self).itemsize // 4

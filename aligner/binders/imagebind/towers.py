@@ -126,7 +126,7 @@ class TextTower(Tower):
 class Towers(nn.Module):
     """The three towers `vision`, `text` and `audio`, in eval mode and frozen: gradients reach the input only.
 
-    fingerprint: a digest of the weights, which whoever fills them sets; "" while they mean nothing.
+    fingerprint: a digest of the weights, set by the code that fills them; "" before.
     """
 
     fingerprint: str = ""
@@ -159,7 +159,7 @@ def _kept(patches: torch.Tensor, keep: torch.Tensor | None) -> torch.Tensor:
 def _with_class_token(
     class_token: torch.Tensor, patches: torch.Tensor, positions: torch.Tensor, keep: torch.Tensor | None
 ) -> torch.Tensor:
-    """Tokens with their positions, of which the first belongs to the class token."""
+    """Add positions to the patches, and put the class token first."""
     first = (class_token + positions[:, :1]).expand(len(patches), -1, -1)
     return torch.cat([first, patches + _kept(positions[:, 1:], keep)], dim=1)
 

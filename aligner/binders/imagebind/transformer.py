@@ -27,7 +27,7 @@ class Attention(nn.Module):
         """(N, L, width) -> (N, rows, width): what the first `rows` tokens (None: all) gather from all L."""
         width = x.shape[-1]
         # Two products instead of one: appending the bias token then copies only keys and values, and nothing
-        # is computed for queries that nobody reads.
+        # is computed for queries that are not read.
         query_weight, key_value_weight = self.in_proj.weight.split([width, 2 * width])
         query_bias, key_value_bias = self.in_proj.bias.split([width, 2 * width])
         query = F.linear(x[:, :rows], query_weight, query_bias)

@@ -1,4 +1,4 @@
-"""What the commands do: check, read, steer, write. Each is found here by the name that the parser gives it."""
+"""The commands, by the names that the parser gives them. Each one checks, reads, steers and writes."""
 
 from ..demo import demo
 from .joint import joint

@@ -13,8 +13,8 @@ from ..inputs import VideoShape, first_frames, video_cfg
 from ..models import IMAGE_ENCODER, LoadedModels, part_of
 
 
-def needed_to_look(options: Namespace) -> list[str]:
-    """The kinds of models that a binder's look at the frames needs besides the VAE.
+def needed_decoders(options: Namespace) -> list[str]:
+    """The kinds of models besides the VAE that decode frames for guidance.
 
     Raises AlignerError for one that would not be used.
     """

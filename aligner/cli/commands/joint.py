@@ -19,7 +19,7 @@ from ..models import load_models
 from ..report import report
 from ..rules import rule_of
 from ..steering import Outcome, read_tuned_prompt, starting_prompts, steered, text_conditions
-from .frames import encoded, needed_to_look, read_init, video_denoiser
+from .frames import encoded, needed_decoders, read_init, video_denoiser
 
 VIDEO, AUDIO = animatediff.STREAM, audioldm.STREAM
 
@@ -28,7 +28,7 @@ def joint(options: Namespace) -> None:
     """joint: video and sound of the same length."""
     texts = {VIDEO: options.prompt, AUDIO: options.audio_prompt if options.audio_prompt.strip() else options.prompt}
     rule = _checked_rule(options, texts)
-    files = find_models(options, "imagebind", "base", "motion", "audioldm", *needed_to_look(options))
+    files = find_models(options, "imagebind", "base", "motion", "audioldm", *needed_decoders(options))
     shape = video_shape(options, built_in=files.built_in)
     outcome = _video_and_sound(options, files, shape, texts, rule)
     video, sound = outcome.result.signals[VIDEO], outcome.result.signals[AUDIO]

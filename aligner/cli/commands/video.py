@@ -19,13 +19,13 @@ from ..models import load_models
 from ..report import report
 from ..rules import rule_of
 from ..steering import Outcome, read_tuned_prompt, starting_prompts, steered, text_conditions
-from .frames import encoded, needed_to_look, read_init, video_denoiser
+from .frames import encoded, needed_decoders, read_init, video_denoiser
 
 
 def audio_to_video(options: Namespace) -> None:
     """a2v: a video for a sound, or for as much of it as the video lasts, with that sound."""
     rule = _checked_rule(options, (".mp4",))
-    files = find_models(options, "imagebind", "base", "motion", *needed_to_look(options))
+    files = find_models(options, "imagebind", "base", "motion", *needed_decoders(options))
     shape = video_shape(options, built_in=files.built_in)
     sound = read_piece(options.sound, options.sound_start, shape.seconds)
     soundtrack = Soundtrack.converted(*sound, shape.seconds)
@@ -38,7 +38,7 @@ def audio_to_video(options: Namespace) -> None:
 def audio_to_image(options: Namespace) -> None:
     """a2i: a picture for a sound."""
     rule = _checked_rule(options, (".png", ".jpg", ".jpeg"))
-    files = find_models(options, "imagebind", "base", *needed_to_look(options))
+    files = find_models(options, "imagebind", "base", *needed_decoders(options))
     shape = video_shape(options, built_in=files.built_in)
     sound = read_piece(options.sound, options.sound_start, options.sound_seconds)
     outcome = _frames_for(options, files, sound, shape, rule)

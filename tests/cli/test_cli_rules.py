@@ -1,0 +1,120 @@
+"""The rule that the options describe."""
+
+import pytest
+
+from aligner.cli.arguments import parser
+from aligner.cli.rules import rule_of
+from aligner.errors import AlignerError
+from aligner.guidance.gradient import Paper, Released
+from aligner.guidance.objective import Comparison
+from aligner.guidance.rule import Unguided
+from aligner.guidance.search import Search
+
+BOTH = ("video", "audio")
+GIVEN = Comparison("mean", "upstream", 0.25)
+COMPARED = ("--compare", "mean", "--clips", "upstream", "--text-weight", "0.25")
+
+
+def joint(*arguments: str):
+    """The rule of the joint command with these options."""
+    return rule_of(parser().parse_args(["joint", "waves", "-o", "out.mp4", *arguments]), BOTH)
+
+
+@pytest.mark.parametrize(
+    "arguments, rule",
+    [
+        ((), Search()),
+        (("--rule", "search"), Search()),
+        (("--rule", "released"), Released()),
+        (("--rule", "paper"), Paper()),
+        (("--then", "released"), Search(then=Released())),
+        (("--rule", "search", "--then", "paper"), Search(then=Paper())),
+        (("--unguided",), Unguided(Comparison())),
+        (("--rule", "paper", "--unguided"), Unguided(Paper().comparison)),
+        (("--then", "paper", "--unguided"), Unguided(Comparison())),
+    ],
+)
+def test_defaults_are_those_of_the_rules(arguments, rule):
+    assert joint(*arguments) == rule
+
+
+@pytest.mark.parametrize("command, stream", [("v2a", "audio"), ("i2a", "audio"), ("a2v", "video"), ("a2i", "video")])
+def test_a_rule_knows_the_streams_of_the_command_alone(command, stream):
+    options = [command, "source", "-o", "out"]
+    search = rule_of(parser().parse_args(options), [stream])
+    released = rule_of(parser().parse_args([*options, "--rule", "released"]), [stream])
+    assert search == Search(candidates={stream: Search().candidates[stream]})
+    assert released == Released(
+        rates={stream: Released().rates[stream]}, prompt_rates={stream: Released().prompt_rates[stream]}
+    )
+
+
+def test_options_of_the_search_reach_it():
+    given = ("--audio-candidates", "3", "--video-candidates", "5", "--at", "0.6", *COMPARED)
+    assert joint(*given) == Search(candidates={"audio": 3, "video": 5}, at=0.6, comparison=GIVEN)
+
+
+MOVING = ("--audio-rate", "0.2", "--video-prompt-rate", "0", "--inner-steps", "3", "--start", "0.1", "--end", "0.9")
+
+
+@pytest.mark.parametrize("name, rule", [("released", Released), ("paper", Paper)])
+def test_options_of_the_gradient_rules_reach_them_alone_and_after_a_search(name, rule):
+    moving = rule(
+        rates={"audio": 0.2, "video": 0.01},
+        prompt_rates={"audio": 0.0, "video": 0.0},
+        inner_steps=3,
+        start=0.1,
+        end=0.9,
+        checkpointing=False,
+    )
+    assert joint("--rule", name, *MOVING, "--no-checkpointing") == moving
+    assert joint("--then", name, *MOVING, "--no-checkpointing", "--at", "0.5") == Search(at=0.5, then=moving)
+
+
+def test_what_is_compared_applies_to_all_phases_when_it_is_given():
+    assert joint("--then", "released", *COMPARED) == Search(then=Released(comparison=GIVEN), comparison=GIVEN)
+    one = joint("--then", "released", "--clips", "upstream")
+    assert one.comparison == Comparison(clips="upstream")
+    assert one.then.comparison == Comparison("mean", "upstream", 1.0)
+    assert joint("--rule", "paper", "--unguided", *COMPARED) == Unguided(GIVEN)
+
+
+SEARCH_OPTIONS = (("--audio-candidates", "2"), ("--video-candidates", "2"), ("--at", "0.5"), ("--then", "released"))
+GRADIENT_OPTIONS = (
+    ("--audio-rate", "0.1"),
+    ("--video-rate", "0.1"),
+    ("--audio-prompt-rate", "0.1"),
+    ("--video-prompt-rate", "0.1"),
+    ("--inner-steps", "2"),
+    ("--start", "0.1"),
+    ("--end", "0.9"),
+    ("--checkpointing",),
+    ("--no-checkpointing",),
+)
+
+
+@pytest.mark.parametrize("rule", ["released", "paper"])
+@pytest.mark.parametrize("option", SEARCH_OPTIONS, ids=" ".join)
+def test_options_of_the_search_are_refused_with_gradient_rules(rule, option):
+    with pytest.raises(AlignerError) as error:
+        joint("--rule", rule, *option)
+    assert str(error.value) == (
+        f"{option[0]} belongs to the rule search and has no effect with --rule {rule}: leave it out, or choose such a "
+        "rule by --rule."
+    )
+
+
+@pytest.mark.parametrize("option", GRADIENT_OPTIONS, ids=" ".join)
+def test_options_of_the_gradient_rules_are_refused_with_the_search_alone(option):
+    with pytest.raises(AlignerError) as error:
+        joint(*option)
+    assert str(error.value) == (
+        f"{option[0].replace('--no-', '--')} belongs to the rules released and paper and has no effect with --rule "
+        "search: leave it out, or choose such a rule by --rule or --then."
+    )
+    assert joint("--then", "released", *option).then.checkpointing is (option != ("--no-checkpointing",))
+
+
+def test_an_unused_option_ends_the_command_with_one_line(refused, clip):
+    line = refused("v2a", clip, "-o", "out.mp4", "--audio-rate", "0.1")
+    assert line.startswith("aligner: --audio-rate belongs to the rules released and paper")
