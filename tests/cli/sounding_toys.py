@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import torch
@@ -116,7 +117,8 @@ class ToyDenoiser:
         return self.streams
 
     def prompts(self, prompts):
-        return {self.stream: torch.tensor([[float(len(text))] for text in prompts])}
+        texts = prompts[self.stream] if isinstance(prompts, Mapping) else prompts
+        return {self.stream: torch.tensor([[float(len(text))] for text in texts])}
 
     def start(self, generators, clean=None):
         return {self.stream: torch.stack([torch.randn(self.shape, generator=each) for each in generators])}

@@ -6,9 +6,11 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from selenium import webdriver
 from selenium.common.exceptions import JavascriptException
 
@@ -37,11 +39,14 @@ SCRIPT = Path(__file__).with_name("page.js")
 START_TIMEOUT = 180  # seconds; about 20 on two cores that do something else besides
 TIMEOUT = 60
 SETTLING = 6
+#: The window and the final width of pictures of graphs, in pixels. Menus cover the edges of the page.
+LARGE_WINDOW, PICTURE_WIDTH = (2400, 1700), 1400
+MENUS = {"left": 120, "top": 160, "right": 60, "bottom": 120}
 CONTENT = "[data-testid=template-workflows-content]"
 
 
 def find() -> tuple[str, str] | None:
-    """The programs: a browser and the driver that belongs to it. None where one of them lacks."""
+    """A browser and its driver. None where one of them is missing."""
     browser, driver = (next(filter(None, map(shutil.which, names)), None) for names in (BROWSERS, DRIVERS))
     return (browser, driver) if browser and driver else None
 
@@ -66,7 +71,7 @@ class Page:
         try:
             self._driver.set_script_timeout(START_TIMEOUT)
             self._driver.get(f"http://{self._address}")
-            # A graph is there when everything else is.
+            # The graph comes last.
             self._wait("its start", lambda: self._ask("return !!window.app?.graph?.nodes?.length"), START_TIMEOUT)
             self._ask(SCRIPT.read_text(encoding="utf-8"))
             self._dismiss_complaints_of_the_first_graph()
@@ -93,11 +98,11 @@ class Page:
         self._click_in_page("the card", card)
         self._wait("the graph", lambda: sorted(self._call("ids")) == sorted(node_ids))
         self._wait("the dialog's end", lambda: not self._ask(f"return !!document.querySelector('{CONTENT}')"))
-        # What is out of sight is not drawn, and its players are not loaded.
+        # The page draws only visible nodes, and loads only their players.
         self._ask("app.extensionManager.command.execute('Comfy.Canvas.FitView')")
 
     def complaints(self) -> list[str]:
-        """What dialogs and error messages on the page say; missing nodes and models are told there."""
+        """The texts of dialogs and error messages, for example about missing nodes and models."""
         return self._ask("""return [...document.querySelectorAll(
             '[role=dialog], [data-testid=error-overlay], .p-toast-message-error')].map(e => e.innerText)""")
 
@@ -108,16 +113,16 @@ class Page:
         return self._call("overlapping")
 
     def run(self, timeout: float = 600) -> dict[str, Any]:
-        """Press Run and wait for the end; returns what the page was told of it: type, prompt_id and more."""
+        """Press Run and wait for the end. Returns the server's message about it: type, prompt_id and more."""
         before = len(self._ended())
-        # The one page's button is the element itself, the other's is its first part.
+        # In one version the element is the button, in the other it contains the button.
         self._ask("""const run = document.querySelector('[data-testid=queue-button]');
                      (run.querySelector('button') ?? run).click()""")
         self._wait("the prompt's end", lambda: len(self._ended()) > before, timeout)
         return self._ended()[-1]
 
     def shown_by(self, node_id: int) -> list[dict[str, Any]]:
-        """The players and pictures of a node, once they are there and loaded."""
+        """The players and pictures of a node. Waits until they are loaded."""
 
         def loaded() -> bool:
             shown = self._call("shown", node_id)
@@ -127,7 +132,7 @@ class Page:
         return self._call("shown", node_id)
 
     def prompt(self) -> Prompt:
-        """What Run would queue, without titles, which do not matter to the server."""
+        """The prompt that Run would queue, without titles: the server ignores them."""
         return {
             key: {"class_type": node["class_type"], "inputs": node["inputs"]}
             for key, node in self._call("prompt").items()
@@ -149,15 +154,27 @@ class Page:
         self._call("openPrompt", prompt)
 
     def reopen(self) -> None:
-        """Open what the page would save now."""
+        """Save the graph and open it again."""
         self._call("reopen")
 
     def screenshot(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self._driver.save_screenshot(str(file))
 
+    def picture_of_graph(self) -> Image.Image:
+        """The graph without its notes and without the menus of the page."""
+        size = self._driver.get_window_size()
+        self._driver.set_window_size(*LARGE_WINDOW)
+        time.sleep(1)  # the canvas follows the window
+        box = self._call("frame", MENUS)
+        time.sleep(2)  # texts and players follow the canvas
+        with Image.open(BytesIO(self._driver.get_screenshot_as_png())) as shot:
+            picture = shot.convert("RGB").crop([round(edge) for edge in box])
+        self._driver.set_window_size(size["width"], size["height"])
+        return picture.resize((PICTURE_WIDTH, round(picture.height * PICTURE_WIDTH / picture.width)))
+
     def _dismiss_complaints_of_the_first_graph(self) -> None:
-        """The graph that the page opens by itself lacks its models, which newer pages tell a while later."""
+        """Newer pages complain after a while that the models of their own first graph are missing."""
         deadline = time.monotonic() + SETTLING
         while time.monotonic() < deadline:
             self._ask("document.querySelector('[data-testid=error-overlay-dismiss]')?.click()")
@@ -167,7 +184,7 @@ class Page:
         return self._ask("return seeingHearingTests.ended")
 
     def _call(self, function: str, *arguments: Any) -> Any:
-        """Call one of the functions of page.js and wait for what it promises."""
+        """Call a function of page.js and wait for its result."""
         answer = self._driver.execute_async_script(
             """const [name, given, done] = arguments;
                Promise.resolve().then(() => seeingHearingTests[name](...given))
@@ -183,7 +200,7 @@ class Page:
         return self._driver.execute_script(script)
 
     def _click_in_page(self, what: str, element: str) -> None:
-        """Click what a JavaScript expression finds, as soon as it is found."""
+        """Wait for the element of a JavaScript expression and click it."""
         self._wait(what, lambda: self._ask(f"const found = {element}; found?.click(); return !!found"))
 
     def _wait(self, what: str, condition: Callable[[], bool], timeout: float = TIMEOUT) -> None:

@@ -29,6 +29,15 @@ except SetupError as error:
     raise pytest.UsageError(str(error)) from None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Known where the command names this folder: `python3 run.py test tests/comfy --write`."""
+    parser.addoption(
+        "--write",
+        action="store_true",
+        help="Write locales/en and the graphs in web/docs/pictures as the server and its page have them now.",
+    )
+
+
 @pytest.fixture(scope="session", params=FOUND or [pytest.param(None, id="no-ComfyUI")])
 def comfyui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running ComfyUI with this project's nodes."""

@@ -1,4 +1,4 @@
-"""What every sampler is asked to do when it is interrupted."""
+"""A test of interrupts for every sampler."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .client import Client, Event, Prompt
 def interrupted_and_run_again(
     client: Client, prompt: Callable[..., Prompt], steps: int = 100, reached: int = 24
 ) -> None:
-    """Interrupt a run of so many steps when it reports one of them, then run anew.
+    """Interrupt a run of `steps` steps when its progress is `reached`, then run another.
 
     prompt: makes a prompt of the number of steps and the seed.
     """
@@ -23,6 +23,6 @@ def interrupted_and_run_again(
     client.interrupt()
     entry = client.wait(prompt_id)
     assert "execution_interrupted" in dict(entry["status"]["messages"])
-    # The step under way when the interrupt arrived may still be reported, and the one whose report it crossed.
+    # The step under way is still reported, and so is a step whose report and the interrupt crossed.
     assert client.events_of(prompt_id, "progress")[-1].data["value"] <= reached + 2
     assert client.run(prompt(steps=4, seed=12))

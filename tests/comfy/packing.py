@@ -11,9 +11,7 @@ from pathlib import Path
 
 from run import ROOT
 
-NOT_SHIPPED = shutil.ignore_patterns(
-    ".git", ".env", "out", "build", "dist", "*.egg-info", "__pycache__", ".pytest_cache"
-)
+NOT_SHIPPED = shutil.ignore_patterns(".git", ".env", "out", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
 
 
 def pack(folder: Path) -> Path:

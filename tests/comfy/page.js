@@ -1,4 +1,4 @@
-// What the tests ask of ComfyUI's page. Both supported versions of the page answer to all of it.
+// Functions that the tests call on ComfyUI's page, in both supported versions.
 (() => {
   const ended = [];
   for (const type of ["execution_success", "execution_error", "execution_interrupted"])
@@ -9,7 +9,7 @@
     (node.widgets ?? []).filter((widget) => widget.element)
       .flatMap(({ element }) => [element, ...element.querySelectorAll("audio, video")])
       .filter((element) => element instanceof HTMLMediaElement);
-  // Title bars stand above what a node calls its place.
+  // The position of a node is below its title bar.
   const box = (node) => [node.pos[0], node.pos[1] - LiteGraph.NODE_TITLE_HEIGHT,
                          node.size[0], node.size[1] + LiteGraph.NODE_TITLE_HEIGHT];
   const meet = ([x, y, width, height], [x2, y2, width2, height2]) =>
@@ -23,7 +23,7 @@
     overlapping: () => pairs(nodes()).filter(([one, other]) => meet(box(one), box(other)))
       .map((pair) => pair.map(({ title }) => title)),
 
-    // What a node shows: players with length in seconds, pictures with width and height.
+    // The players of a node with their length in seconds, and its pictures with their size.
     shown: (id) => {
       const node = nodes().find((each) => Number(each.id) === id);
       return [...players(node).map(({ tagName, readyState, duration, error }) =>
@@ -35,10 +35,25 @@
     prompt: async () => (await app.graphToPrompt()).output,
     openGraph: (graph) => app.loadGraphData(graph),
     openPrompt: (prompt) => app.loadApiJson(prompt, "prompt"),
+    // Fit the graph without notes between the menus. Returns its edges on the page: left, top, right, bottom.
+    frame: ({ left, top, right, bottom }) => {
+      const boxes = nodes().filter(({ type }) => type !== "MarkdownNote").map(box);
+      const edge = 30; // the marks above title bars
+      const x = Math.min(...boxes.map(([x]) => x)) - edge, y = Math.min(...boxes.map(([, y]) => y)) - edge;
+      const width = Math.max(...boxes.map(([x, , width]) => x + width)) + edge - x;
+      const height = Math.max(...boxes.map(([, y, , height]) => y + height)) + edge - y;
+      const { ds, canvas } = app.canvas, place = canvas.getBoundingClientRect();
+      ds.scale = Math.min((innerWidth - left - right) / width, (innerHeight - top - bottom) / height);
+      ds.offset[0] = (left - place.left) / ds.scale - x;
+      ds.offset[1] = (top - place.top) / ds.scale - y;
+      app.canvas.setDirty(true, true);
+      return [left, top, left + width * ds.scale, top + height * ds.scale];
+    },
+
     reopen: () => app.loadGraphData(JSON.parse(JSON.stringify(app.graph.serialize()))),
 
-    // A node of every type, in a row, none of whose values is the default one, wired to the first that gives what it
-    // takes. Values that a server may refuse are all right: they are to be kept, not run.
+    // A node of every type, in a row. No widget has its default value. Every socket is wired to the first node with an
+    // output of its type. The server may refuse some values: the graph is saved and opened, but does not run.
     fill: (types) => {
       app.graph.clear();
       const made = types.map((type, k) => {

@@ -1,4 +1,4 @@
-"""ComfyUI's page, as an artist meets it: templates open and run, results can be played, graphs survive being shared."""
+"""ComfyUI's page in a browser: templates open and run, results can be played, and shared graphs stay the same."""
 
 from __future__ import annotations
 
@@ -18,17 +18,25 @@ from .test_saved_graphs import NODES
 from .workflows import EXPECTED, Expected, check_file, saved_files
 
 SCREENSHOTS = ROOT / "out" / "screenshots"
-#: Core nodes that give what ours take and none of ours gives.
+#: The graphs that help pages show.
+PICTURES = ROOT / "web" / "docs" / "pictures"
+#: Core nodes with outputs that ours take and that none of ours has.
 GIVERS = ("LoadAudio", "LoadImage", "LoadVideo")
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
-def test_template_opens_runs_and_shows_its_result(comfyui: Server, page: Page, workflow: Path) -> None:
-    expected, pictures = EXPECTED[workflow.stem], SCREENSHOTS / comfyui.comfyui.version
+def test_template_opens_runs_and_shows_its_result(
+    comfyui: Server, page: Page, workflow: Path, request: pytest.FixtureRequest
+) -> None:
+    """`--write` also makes the pictures of help pages anew."""
+    expected, screenshots = EXPECTED[workflow.stem], SCREENSHOTS / comfyui.comfyui.version
     graph = json.loads(workflow.read_text(encoding="utf-8"))
     page.open_template(NODE_PACK, workflow.stem, [node["id"] for node in graph["nodes"]])
     assert page.missing_nodes() == [] and page.complaints() == []
-    # What the tests queue elsewhere is what the page queues, which adds defaults of optional inputs.
+    picture = PICTURES / f"{workflow.stem}.webp"
+    if request.config.getoption("write", default=False) and picture.exists():
+        page.picture_of_graph().save(picture, quality=70)
+    # The page queues the same prompt as the other tests, and adds defaults of optional inputs.
     queued = page.prompt()
     for key, node in known(workflow_prompt(comfyui, workflow), comfyui).items():
         assert node["inputs"] == {name: queued[key]["inputs"][name] for name in node["inputs"]}, node["class_type"]
@@ -44,9 +52,9 @@ def test_template_opens_runs_and_shows_its_result(comfyui: Server, page: Page, w
         if {"images", "audio"} & set(output)
         for each in page.shown_by(int(node))
     ]
-    page.screenshot(pictures / f"{workflow.stem}.png")
+    page.screenshot(screenshots / f"{workflow.stem}.png")
     assert any(shows(each, expected) for each in shown), shown
-    # Only now: previews and players make nodes grow.
+    # Previews and players make nodes grow.
     assert page.overlapping_nodes() == []
 
 
@@ -65,15 +73,15 @@ def test_workflow_survives_being_shared(comfyui: Server, page: Page, workflow: P
 
 
 def test_every_node_and_input_survives_being_shared(comfyui: Server, page: Page) -> None:
-    """With values that are not the default ones, which would come back by themselves."""
-    # Each twice, because some take only what others of their kind give.
+    """No value is a default one: a lost value would become the default."""
+    # Each node twice: some take only the outputs of others of their kind.
     assert page.fill([*NODES, *NODES, *GIVERS]) == [], "inputs that are not wired"
     assert {node["class_type"] for node in page.prompt().values()} == {*NODES, *GIVERS}
     assert_survives(page, comfyui)
 
 
 def assert_survives(page: Page, comfyui: Server) -> None:
-    """Saved as a graph and opened, and exported for the API and opened, it stays what it was."""
+    """The graph stays the same when it is saved and opened, and when it is exported for the API and opened."""
     prompt = known(page.prompt(), comfyui)
     page.reopen()
     assert known(page.prompt(), comfyui) == prompt
@@ -82,7 +90,7 @@ def assert_survives(page: Page, comfyui: Server) -> None:
 
 
 def known(prompt: Prompt, comfyui: Server) -> Prompt:
-    """What the server reads of a prompt: no titles, and no inputs that only the page has, such as players."""
+    """A prompt without titles and inputs that only the page has, such as players: the server ignores both."""
     info = comfyui.client.object_info()
     return {
         key: {

@@ -10,10 +10,9 @@ import pytest
 from run import ROOT
 
 from .client import Client, Prompt, PromptFailed, PromptRefused
-from .server import NODE_PACK, Server
+from .server import Server
 
 NODE_ID = re.compile(r'node_id="(SeeingHearing\w+)"')
-PICTURE = re.compile(r"!\[.*?\]\((.+?)\)")
 
 
 def blurred(times: int, width: int = 64) -> Prompt:
@@ -48,15 +47,6 @@ def test_every_node_of_ours_is_loaded(comfyui: Server) -> None:
     loaded = {name for name in comfyui.client.object_info() if name.startswith("SeeingHearing")}
     assert written
     assert loaded == written
-
-
-def test_every_node_has_a_help_page_with_its_pictures(comfyui: Server) -> None:
-    ours = {name: node for name, node in comfyui.client.object_info().items() if name.startswith("SeeingHearing")}
-    for name, node in ours.items():
-        text = comfyui.client.web_file(NODE_PACK, f"docs/{name}.md").decode()
-        assert text.startswith(f"# {node['display_name']}\n") and "**Common mistakes**" in text
-        for picture in PICTURE.findall(text):
-            assert comfyui.client.web_file(NODE_PACK, f"docs/{picture}")[8:12] == b"WEBP"
 
 
 def test_prompt_of_core_nodes_runs_and_reports_its_progress(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""Our workflow files in a real ComfyUI: they open without a missing node and run as they are."""
+"""Our workflow files in a real ComfyUI: the server knows all their nodes and runs them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .prompts import WORKFLOWS, workflow_prompt
 from .server import Server
 from .workflows import EXPECTED, check_file, saved_files
 
-#: Where a browser is, the page runs all of them (test_page.py), and one is enough here.
+#: Where a browser is, the page runs all of them (see test_page.py), and one is enough here.
 QUEUED = [path for path in WORKFLOWS if path.stem == "video_to_audio"] if browser.find() else WORKFLOWS
-#: From elsewhere the page offers no downloads.
+#: The page offers downloads from these places only.
 OFFERED_FROM = ("https://huggingface.co/", "https://civitai.com/")
 
 
@@ -62,7 +62,7 @@ def test_workflow_names_where_its_nodes_come_from(workflow: Path) -> None:
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_workflow_says_how_to_get_real_models(workflow: Path) -> None:
-    """In a note, and in entries from which ComfyUI offers them to whoever is sent the graph without having them."""
+    """A note names them. Entries of nodes let ComfyUI offer them to people who lack them."""
     graph = json.loads(workflow.read_text(encoding="utf-8"))
     (note,) = (node["widgets_values"][0] for node in graph["nodes"] if node["type"] == "MarkdownNote")
     assert "*Download Model*" in note

@@ -1,4 +1,4 @@
-"""What our workflow files make when they run as they are."""
+"""The results of our workflow files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .server import Server
 
 @dataclass(frozen=True)
 class Expected:
-    """What a workflow makes: a denoising progress of so many steps, a file with frames, sound or both."""
+    """The result of a workflow: its number of denoising steps, and a file with frames, sound or both."""
 
     steps: int
     size: tuple[int, int] | None = None  # (height, width)
-    frames: int = 0  # 0 where a file is no video
+    frames: int = 0  # 0 for a sound or a picture
     seconds: Fraction | None = None  # of the sound
 
 
@@ -32,20 +32,20 @@ EXPECTED = {
     "timeline_long_sound": Expected(20, seconds=Fraction(6)),
     "video_to_audio": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     "video_to_audio_auto_caption": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
-    # Of the video's 25 steps denoise leaves 20; the sound takes all of its 25.
+    # denoise leaves 20 of the 25 steps of the video. The sound takes all of its 25.
     "video_to_video_with_sound": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
 }
 
 
 def saved_files(server: Server, outputs: dict) -> list[Path]:
-    """The results' files. Pictures that are only shown, such as curves, are temporary."""
+    """The files of the results. Previews, such as curves, are temporary files and left out."""
     videos = [image for output in outputs.values() for image in output.get("images", ()) if image["type"] == "output"]
     sounds = [audio for output in outputs.values() for audio in output.get("audio", ())]
     return [server.folder / item["type"] / item["subfolder"] / item["filename"] for item in videos + sounds]
 
 
 def check_file(file: Path, expected: Expected) -> None:
-    """It can be read, has the right size and length, is not blank, not silent and not clipped."""
+    """Assert that a file can be read, has its size and length, and is not blank, silent or clipped."""
     if expected.frames:
         info = probe_video(file)
         assert (info.height, info.width, len(info.frame_times)) == (*expected.size, expected.frames)

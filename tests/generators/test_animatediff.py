@@ -58,8 +58,8 @@ def _generated(denoiser, prompts, binder, conditions, rule, seed=0, batch=1):
 
 
 def _released(**settings):
-    """Without prompt tuning, unless a test asks for it."""
-    return Released(**{"prompt_rates": {}} | settings)
+    """Without prompt tuning unless a test asks for it, and without checkpointing, which only takes longer."""
+    return Released(**{"prompt_rates": {}, "checkpointing": False} | settings)
 
 
 def _scores(result):
@@ -217,7 +217,7 @@ def test_half_decoding_is_for_guidance_only(animatediff, prompts, binder, condit
 def test_checkpointing_changes_nothing(denoiser, prompts, binder, conditions):
     settings = {"prompt_rates": {"video": 0.02}, "rates": {"video": 0.05}}
     kept, recomputed = (
-        _generated(denoiser, prompts, binder, conditions, Released(checkpointing=checkpointing, **settings))
+        _generated(denoiser, prompts, binder, conditions, _released(checkpointing=checkpointing, **settings))
         for checkpointing in (False, True)
     )
     assert torch.equal(kept.latents["video"], recomputed.latents["video"])
@@ -238,8 +238,8 @@ def test_checkpoints_wrap_the_motion_modules(denoiser):
     [
         _released(rates={"video": 0.05}),
         _released(rates={"video": 0.05}, comparison=replace(PUBLISHED, compare="per_clip")),
-        Paper(rates={"video": 30.0}, prompt_rates={}, start=0.0),
-        Released(rates={"video": 0.01}, prompt_rates={"video": 0.02}),
+        Paper(rates={"video": 30.0}, prompt_rates={}, start=0.0, checkpointing=False),
+        _released(rates={"video": 0.01}, prompt_rates={"video": 0.02}),
     ],
     ids=["released", "per clip", "paper", "with prompt tuning"],
 )
@@ -256,7 +256,7 @@ def test_prompt_tuning_alone_raises_the_score(denoiser, prompts, binder, conditi
     """Figure 7 of the paper: with latent guidance off."""
     unguided, tuned = (
         _generated(denoiser, prompts, binder, conditions, rule, batch=SEEDS)
-        for rule in (Unguided(), Released(rates={}, prompt_rates={"video": 0.05}))
+        for rule in (Unguided(), _released(rates={}, prompt_rates={"video": 0.05}))
     )
     assert (tuned.score > unguided.score).all()
     assert not torch.equal(tuned.prompts["video"][:1], prompts["video"])
@@ -281,7 +281,7 @@ def test_the_tuned_prompt_is_shared_by_later_steps_and_can_be_used_again(denoise
         return predict(z, y, *arguments)
 
     denoiser.predict = recording
-    rule = Released(rates={}, prompt_rates={"video": 0.05})
+    rule = _released(rates={}, prompt_rates={"video": 0.05})
     tuned = _generated(denoiser, prompts, binder, conditions, rule).prompts
     changed = [not torch.equal(before, after) for before, after in zip(seen, seen[1:])]
     assert changed == [False, False, True, True, True]  # the last four of six steps are guided
@@ -297,13 +297,13 @@ def test_inner_steps_of_prompt_tuning_ask_the_unconditional_half_once(denoiser, 
         return network(z, timestep, y)
 
     denoiser.network = counting
-    rule = Released(rates={"video": 0.01}, prompt_rates={"video": 0.02}, inner_steps=3)
+    rule = _released(rates={"video": 0.01}, prompt_rates={"video": 0.02}, inner_steps=3)
     _generated(denoiser, prompts, binder, conditions, rule)
     assert calls.count(True) == 4 * 3 and calls.count(False) == 2 * 2 + 4  # two plain steps, four guided ones
 
 
 def test_same_seed_same_bits(denoiser, prompts, binder, conditions):
-    rule = Released(rates={"video": 0.05}, prompt_rates={"video": 0.02})
+    rule = _released(rates={"video": 0.05}, prompt_rates={"video": 0.02})
     first, second = (_generated(denoiser, prompts, binder, conditions, rule, seed=3) for _ in range(2))
     assert torch.equal(first.signals["video"].pixels, second.signals["video"].pixels)
     assert torch.equal(first.prompts["video"], second.prompts["video"]) and first.curves == second.curves

@@ -40,8 +40,8 @@ def _generated(denoiser, binder, conditions, rule, seed=0, prompts=None, **argum
 
 
 def _released(**settings):
-    """Without prompt tuning, unless a test asks for it."""
-    return Released(**{"prompt_rates": {}} | settings)
+    """Without prompt tuning unless a test asks for it, and without checkpointing, which only takes longer."""
+    return Released(**{"prompt_rates": {}, "checkpointing": False} | settings)
 
 
 # --- side by side ---------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def test_the_loop_equals_algorithm_1_written_out(exact_animatediff, exact_audiol
     """At 224 pixels a side, where the reference need not squash."""
     together = _together(exact_animatediff, exact_audioldm, 5, 5, side=224, frames=4, fps=2)
     prompts, condition = together.prompts(["a dog barks"]), text_condition(exact_binder, "a dog barks")
-    rule = Released(rates={"video": 0.02, "audio": 0.1}, prompt_rates={"video": 0.02}, start=0.4)
+    rule = _released(rates={"video": 0.02, "audio": 0.1}, prompt_rates={"video": 0.02}, start=0.4)
     start = together.start([torch.Generator().manual_seed(5)])
     z, y = joint_released_rule(
         exact_animatediff,
@@ -134,7 +134,7 @@ def test_the_loop_equals_algorithm_1_written_out(exact_animatediff, exact_audiol
 @pytest.mark.parametrize("steps", [(6, 6), (5, 8)])
 def test_joint_guidance_raises_every_pair_of_the_triangle(animatediff, audioldm, binder, text_condition, steps):
     together = _together(animatediff, audioldm, *steps)
-    rule = Released(rates={"video": 0.05, "audio": 0.1}, prompt_rates={"video": 0.02})
+    rule = _released(rates={"video": 0.05, "audio": 0.1}, prompt_rates={"video": 0.02})
     unguided, guided = (_generated(together, binder, [text_condition], each, batch=8) for each in (Unguided(), rule))
     assert list(guided.scores) == PAIRS
     for pair in PAIRS:
@@ -174,6 +174,7 @@ def test_without_the_pair_of_streams_each_is_steered_as_it_would_be_alone(
         prompt_rates={"video": 0.02, "audio": 0.01},
         inner_steps=2,
         start=0.0,
+        checkpointing=False,
     )
     joint = _generated(together, exact_binder, [condition], rule, batch=2, pair_weight=0.0)
     assert list(joint.scores) == PAIRS[1:]
@@ -212,7 +213,7 @@ def test_a_stream_with_rate_zero_is_left_alone(animatediff, audioldm, binder, te
 
 
 def test_each_prompt_has_its_own_rate(denoiser, prompts, binder, text_condition):
-    rule = Released(prompt_rates={"video": 0.05}, inner_steps=2)
+    rule = _released(prompt_rates={"video": 0.05}, inner_steps=2)
     result = _generated(denoiser, binder, [text_condition], rule)
     assert torch.equal(result.prompts["audio"], prompts["audio"])
     assert not torch.equal(result.prompts["video"], prompts["video"])
@@ -235,7 +236,7 @@ def test_video_to_video_with_a_new_sound(animatediff, audioldm, binder, text_con
 
 
 def test_same_seed_same_bits(denoiser, binder, text_condition):
-    rule = Released(prompt_rates={"video": 0.02})
+    rule = _released(prompt_rates={"video": 0.02})
     first, second = (_generated(denoiser, binder, [text_condition], rule, seed=3) for _ in range(2))
     assert first.curves == second.curves
     assert all(torch.equal(first.latents[stream], second.latents[stream]) for stream in denoiser.streams)

@@ -35,9 +35,9 @@ def test_nothing_is_always(text):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("1", "'1' is no point"),
-        ("a: 1", "'a: 1' is no point"),
-        ("0: 1, 2:", "'2:' is no point"),
+        ("1", "'1' is not a point of a curve"),
+        ("a: 1", "'a: 1' is not a point of a curve"),
+        ("0: 1, 2:", "'2:' is not a point of a curve"),
         ("2: 1, 1: 0", "positions ascend"),
         ("0: -1", "0 or more, but at 0 it is -1"),
         ("0: nan", "finite"),
