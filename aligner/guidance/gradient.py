@@ -30,9 +30,10 @@ class Gradient(Rule):
     rates: learning rate of each stream's latent (lambda_1), 0 or more; a stream that is not named stays. The paper's,
     section 4.1: 0.1 for AudioLDM, 0.01 for AnimateDiff. prompt_rates: learning rate of each stream's prompt embedding
     (lambda_2, guided prompt tuning, eq. 17). The paper tunes prompts for video (section 3.2.4) and gives no rate; 0.01
-    with the Adam of `Released` moves an embedding, whose entries are about 1, by some tenths in 20 steps. inner_steps: updates per
-    denoising step (N of algorithm 1), at least 1. start, end: the part of the denoising steps that is guided, see
-    `window`. checkpointing: recompute activations in the backward pass: less memory, more time, the same result.
+    with the Adam of `Released` moves an embedding, whose entries are about 1, by some tenths in 20 steps.
+    inner_steps: updates per denoising step (N of algorithm 1), at least 1. start, end: the part of the denoising steps
+    that is guided, see `window`. checkpointing: recompute activations in the backward pass: less memory, more time,
+    the same result.
 
     Raises AlignerError that names the first setting that cannot work.
     """

@@ -6,6 +6,7 @@ import torch
 
 from aligner.demo.examples import EXAMPLE_IMAGE, EXAMPLE_SOUND, EXAMPLE_VIDEO
 from aligner.media import probe_video, read_audio, read_frames, read_image
+from laboratory import make_example
 from laboratory.make_example import (
     FPS,
     FRAMES,
@@ -32,6 +33,16 @@ def test_the_example_files_show_the_drawn_frames():
         read_image(EXAMPLE_IMAGE), drawn[pictured()].permute(2, 0, 1) / 255, atol=1.5 / 255, rtol=0
     )
     assert EXAMPLE_IMAGE.stat().st_size < 60_000
+
+
+def test_the_script_writes_the_three_example_files(tmp_path, monkeypatch):
+    names = {"EXAMPLE_VIDEO": "example.mp4", "EXAMPLE_IMAGE": "example.png", "EXAMPLE_SOUND": "example.wav"}
+    for constant, name in names.items():
+        assert getattr(make_example, constant).name == name
+        monkeypatch.setattr(make_example, constant, tmp_path / name)
+    make_example.main()
+    assert {path.name for path in tmp_path.iterdir()} == set(names.values())
+    assert read_audio(tmp_path / "example.wav")[0].equal(read_audio(EXAMPLE_SOUND)[0])
 
 
 def test_the_large_frames_show_the_scene_of_the_small_clip():
