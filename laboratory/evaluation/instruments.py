@@ -15,6 +15,9 @@ from aligner.metrics import av_align_of_clip
 
 from ..world import FPS, SAMPLE_RATE
 
+#: A finished signal.
+Finished = Sound | Frames
+
 
 @dataclass(frozen=True)
 class Instruments:
@@ -27,7 +30,7 @@ class Instruments:
     second: Binder
     binder: Binder
 
-    def measured(self, result: dict[str, Signal], wanted: list[str], given: Signal | None = None) -> list[dict]:
+    def measured(self, result: dict[str, Finished], wanted: list[str], given: Finished | None = None) -> list[dict]:
         """One row of figures for each sample of a batch.
 
         result: one generated stream, or two. wanted: each sample's event. given: the part of the clips that steered;
@@ -62,11 +65,11 @@ class Instruments:
         ]
 
     @staticmethod
-    def _sides(result: dict[str, Signal], given: Signal | None) -> tuple[Signal, Signal]:
+    def _sides(result: dict[str, Finished], given: Finished | None) -> tuple[Finished, Finished]:
         first, *rest = result.values()
         return first, rest[0] if given is None else given
 
-    def verdict(self, signal: Sound | Frames) -> Verdict:
+    def verdict(self, signal: Finished) -> Verdict:
         """The judge's classification of a finished sound, video or picture."""
         return verdict(self.judge, signal)
 
@@ -77,7 +80,7 @@ class Instruments:
         return F.cosine_similarity(one.embed(binder, sampling).mean(), other.embed(binder, sampling).mean())
 
     @staticmethod
-    def _matched(one: Signal, other: Signal, row: int) -> float | None:
+    def _matched(one: Finished, other: Finished, row: int) -> float | None:
         sound, video = (one, other) if isinstance(one, Sound) else (other, one)
         if video.pixels.shape[1] == 1:
             return None

@@ -98,8 +98,7 @@ class Page:
         self._click_in_page("the card", card)
         self._wait("the graph", lambda: sorted(self._call("ids")) == sorted(node_ids))
         self._wait("the dialog's end", lambda: not self._ask(f"return !!document.querySelector('{CONTENT}')"))
-        # The page draws only visible nodes, and loads only their players.
-        self._ask("app.extensionManager.command.execute('Comfy.Canvas.FitView')")
+        self._show_all_nodes()
 
     def complaints(self) -> list[str]:
         """The texts of dialogs and error messages, for example about missing nodes and models."""
@@ -167,10 +166,10 @@ class Page:
         self._driver.set_window_size(*LARGE_WINDOW)
         time.sleep(1)  # the canvas follows the window
         box = self._call("frame", MENUS)
-        time.sleep(2)  # texts and players follow the canvas
         with Image.open(BytesIO(self._driver.get_screenshot_as_png())) as shot:
             picture = shot.convert("RGB").crop([round(edge) for edge in box])
         self._driver.set_window_size(size["width"], size["height"])
+        self._show_all_nodes()
         return picture.resize((PICTURE_WIDTH, round(picture.height * PICTURE_WIDTH / picture.width)))
 
     def _dismiss_complaints_of_the_first_graph(self) -> None:
@@ -179,6 +178,10 @@ class Page:
         while time.monotonic() < deadline:
             self._ask("document.querySelector('[data-testid=error-overlay-dismiss]')?.click()")
             time.sleep(0.5)
+
+    def _show_all_nodes(self) -> None:
+        """The page draws only visible nodes, and loads only their players."""
+        self._ask("app.extensionManager.command.execute('Comfy.Canvas.FitView')")
 
     def _ended(self) -> list[dict[str, Any]]:
         return self._ask("return seeingHearingTests.ended")

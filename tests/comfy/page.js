@@ -36,17 +36,21 @@
     openGraph: (graph) => app.loadGraphData(graph),
     openPrompt: (prompt) => app.loadApiJson(prompt, "prompt"),
     // Fit the graph without notes between the menus. Returns its edges on the page: left, top, right, bottom.
-    frame: ({ left, top, right, bottom }) => {
+    // The page may still be moving to another view: it is held here for a while.
+    frame: async ({ left, top, right, bottom }) => {
       const boxes = nodes().filter(({ type }) => type !== "MarkdownNote").map(box);
       const edge = 30; // the marks above title bars
       const x = Math.min(...boxes.map(([x]) => x)) - edge, y = Math.min(...boxes.map(([, y]) => y)) - edge;
       const width = Math.max(...boxes.map(([x, , width]) => x + width)) + edge - x;
       const height = Math.max(...boxes.map(([, y, , height]) => y + height)) + edge - y;
       const { ds, canvas } = app.canvas, place = canvas.getBoundingClientRect();
-      ds.scale = Math.min((innerWidth - left - right) / width, (innerHeight - top - bottom) / height);
-      ds.offset[0] = (left - place.left) / ds.scale - x;
-      ds.offset[1] = (top - place.top) / ds.scale - y;
-      app.canvas.setDirty(true, true);
+      for (const end = performance.now() + 3000; performance.now() < end;) {
+        ds.scale = Math.min((innerWidth - left - right) / width, (innerHeight - top - bottom) / height);
+        ds.offset[0] = (left - place.left) / ds.scale - x;
+        ds.offset[1] = (top - place.top) / ds.scale - y;
+        app.canvas.setDirty(true, true);
+        await new Promise(requestAnimationFrame);
+      }
       return [left, top, left + width * ds.scale, top + height * ds.scale];
     },
 

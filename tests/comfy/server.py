@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -19,6 +20,9 @@ from .packing import pack, unpack
 NODE_PACK = "seeing-and-hearing"
 #: A pack of somebody else, whose nodes use our sockets.
 OTHER_PACK = Path(__file__).with_name("other_pack.py")
+#: Settings of the page. It shows its templates to new users: they may open before they are loaded, and then stay empty.
+#: Its small map covers a part of the graph.
+PAGE = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False}
 START_TIMEOUT = 180  # seconds; about 20 on two cores
 STOP_TIMEOUT = 20
 
@@ -40,9 +44,8 @@ class Server:
         self.port = free_port()
         for name in ("custom_nodes", "models", "input", "output", "user/default"):
             (folder / name).mkdir(parents=True)
-        # The page shows its templates to new users. They may open before they are loaded, and then stay empty.
         settings = folder / "user" / "default" / "comfy.settings.json"
-        settings.write_text('{"Comfy.TutorialCompleted": true}', encoding="utf-8")
+        settings.write_text(json.dumps(PAGE), encoding="utf-8")
         # The tests run the files that users get.
         (folder / "packing").mkdir()
         unpack(pack(folder / "packing"), folder / "custom_nodes" / NODE_PACK)
