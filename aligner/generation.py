@@ -83,6 +83,7 @@ def generate(
     # 1. Plan: what is compared and done, refused here where it cannot work.
     require_seeds(seed, batch)
     prompts = _repeated(prompts, batch, denoiser)
+    _require_fitting(prompts, conditions, batch, denoiser)
     latents = None if latents is None else _repeated(latents, batch, denoiser)
     plan = make_plan(rule, denoiser, binder, conditions, pair_weight=pair_weight)
 
@@ -146,6 +147,20 @@ def require_seeds(seed: int, batch: int = 1) -> None:
         raise AlignerError(f"At least one variation must be made, not {batch}.")
     if not 0 <= seed <= 2**64 - batch:
         raise AlignerError(f"The seed must be between 0 and {2**64 - batch}, not {seed}.")
+
+
+def _require_fitting(prompts: Streams, conditions: Sequence[Condition], batch: int, denoiser: Generator) -> None:
+    """Raise AlignerError for a stream without its prompt, and for a condition of another batch."""
+    missing = [stream for stream in denoiser.streams if prompts and stream not in prompts]
+    if missing:
+        raise AlignerError(f"There is no prompt embedding for {' and '.join(missing)}. Give one for every stream.")
+    for condition in conditions:
+        count = len(condition.embedding.clips)
+        if count not in (1, batch):
+            raise AlignerError(
+                f"A condition holds {count} {condition.embedding.modality} embeddings; give 1 or as many as "
+                f"variations ({batch})."
+            )
 
 
 def _repeated(tensors: Streams, batch: int, denoiser: Generator) -> Streams:

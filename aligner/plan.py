@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from .errors import AlignerError
 from .generators.base import Generator
 from .guidance.objective import Comparison, Objective
 from .guidance.pairs import pairs
-from .guidance.rule import Rule, Scope
+from .guidance.rule import Rule, Scope, comparison_of
 from .tensors.precision import full_precision
 from .timing.clips import ClipSampling
 
@@ -45,18 +46,21 @@ def make_plan(
     Raises AlignerError where the rule would have no effect, there is nothing to compare, a condition was made by
     another binder, or a condition counts nowhere in the result.
     """
+    if not math.isfinite(pair_weight):
+        raise AlignerError(f"pair_weight must be a finite number, not {pair_weight}.")
     guiding = [each for each in phases(rule) if each.guides]
     objectives = {
-        each.comparison: objective_of(denoiser, binder, conditions, each.comparison, pair_weight=pair_weight)
+        comparison_of(each): objective_of(denoiser, binder, conditions, comparison_of(each), pair_weight=pair_weight)
         for each in guiding
     }
     scope = Scope(denoiser, objectives)
-    scoring = objectives.get(rule.comparison)
+    comparison = comparison_of(rule)
+    scoring = objectives.get(comparison)
     if guiding:
         rule.require_effect(denoiser.streams, denoiser.steps)
         rule.require_reach(scope)
-    elif comparable(denoiser, binder, conditions, rule.comparison, pair_weight=pair_weight):
-        scoring = objective_of(denoiser, binder, conditions, rule.comparison, pair_weight=pair_weight)
+    elif comparable(denoiser, binder, conditions, comparison, pair_weight=pair_weight):
+        scoring = objective_of(denoiser, binder, conditions, comparison, pair_weight=pair_weight)
     return Plan(rule, scope, scoring, rule.passes(scope))
 
 
@@ -123,17 +127,24 @@ def activation_bytes(rule: Rule, denoiser: Generator, binder: Binder | None, bat
     """About how many bytes a step of so many samples takes beside the weights, those of the binder included."""
     backward = rule.backward(denoiser.streams)
     footprint = denoiser.footprint(batch, backward)
-    looking = 0
+    embedding = 0
     if binder and backward:
         sampling = sampling_of(binder, _moving(rule).comparison.clips)
         for stream, passed in backward.items():
-            clips = max(1, len(_spans(denoiser, stream, sampling)))
-            # Of a video, and of a sound in windows, a few clips are embedded at a time.
-            if stream == "video" or len(denoiser.segments) > 1:
-                clips = min(clips, CLIPS_AT_ONCE)
-            looking += binder.activation_bytes(stream, clips, sampling, checkpointing=passed.checkpointing)
+            modality = denoiser.modality(stream)
+            if modality in binder.parts:
+                clips = _clips_at_once(denoiser, modality, sampling)
+                embedding += binder.activation_bytes(modality, clips, sampling, checkpointing=passed.checkpointing)
     # The binder has passed back its gradient before the decoder's largest activations are recomputed.
-    return int(footprint.kept + max(footprint.passing, batch * looking))
+    return int(footprint.kept + max(footprint.passing, batch * embedding))
+
+
+def _clips_at_once(denoiser: Generator, modality: str, sampling: ClipSampling) -> int:
+    """How many clips of a stream are embedded together. Videos and windowed sounds are embedded a few at a time."""
+    if modality == "image":
+        return 1
+    clips = max(1, len(_spans(denoiser, modality, sampling)))
+    return min(clips, CLIPS_AT_ONCE) if modality == "video" or len(denoiser.segments) > 1 else clips
 
 
 def _moving(rule: Rule) -> Rule:
@@ -142,12 +153,12 @@ def _moving(rule: Rule) -> Rule:
 
 
 def _weighted(conditions: Sequence[Condition], comparison: Comparison) -> dict[str, Condition]:
-    """Label the conditions; prompts weigh as text_weight says, and one without weight takes no label."""
-    weighted = (
-        replace(condition, weight=condition.weight * comparison.text_weight) if condition.prompt else condition
-        for condition in conditions
-    )
-    return label_conditions(condition for condition in weighted if condition.weight or not condition.prompt)
+    """Label the conditions, multiply the weights of prompts by text_weight, and leave out prompts of weight 0."""
+    weighted = {
+        label: replace(condition, weight=condition.weight * comparison.text_weight) if condition.prompt else condition
+        for label, condition in label_conditions(conditions).items()
+    }
+    return {label: condition for label, condition in weighted.items() if condition.weight or not condition.prompt}
 
 
 def _spans(denoiser: Generator, stream: str, sampling: ClipSampling) -> list[tuple[float, float]]:

@@ -58,6 +58,7 @@ NEGATIVE_PROMPT = Setting("negative_prompt", "", "What the generator should avoi
 SEED = Setting(
     "seed", 0, "The same seed gives the same result. Variation k uses seed + k.", low=0, high=LARGEST_SEED, step=1
 )
+BOOTSTRAP_SEED = SEED.having(description="Seed of the bootstrap that gives the confidence intervals.")
 AUDIO_STEPS = Setting(
     "steps", 30, "Denoising steps. 30 is the paper's; fewer are faster and rougher.", low=1, high=999, step=1
 )

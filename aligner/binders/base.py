@@ -110,8 +110,18 @@ class Binder(Protocol):
 
 
 def part_for(binder: Binder, modality: str) -> nn.Module:
-    """The child module of a binder that embeds a modality."""
-    return getattr(binder, binder.parts[modality])
+    """The child module of a binder that embeds a modality. Raises AlignerError for one that it does not embed."""
+    return getattr(binder, part_name(binder, modality))
+
+
+def part_name(binder: Binder, modality: str) -> str:
+    """The name of that child module. Raises AlignerError for a modality that the binder does not embed."""
+    if modality not in binder.parts:
+        raise AlignerError(
+            f"{binder.identity} embeds {', '.join(binder.parts)}, but no {modality}. Choose another binder, or leave "
+            f"the {modality} out."
+        )
+    return binder.parts[modality]
 
 
 def sampling_of(binder: Binder, clips: str) -> ClipSampling:

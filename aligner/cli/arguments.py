@@ -165,8 +165,7 @@ def _add_score(commands) -> None:
     command.add_argument(
         "--json", metavar="FILE.json", help="Also write the figures, with those of each file, as JSON."
     )
-    # The seed of the confidence intervals, and clips as in published figures.
-    add_option(command, settings.SEED)
+    add_option(command, settings.BOOTSTRAP_SEED)
     add_option(command, settings.PUBLISHED_CLIPS)
     add_models(command, "imagebind")
 

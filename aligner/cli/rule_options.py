@@ -33,8 +33,8 @@ def add_rule_options(command: ArgumentParser, *streams: str) -> None:
     )
     group.add_argument(
         "--then",
-        choices=GRADIENT_RULES,
-        help=f"After the search, move what it chose by this rule. Only with --rule {SEARCH}; without --then nothing "
+        metavar=f"{{{','.join(GRADIENT_RULES)},NAME}}",
+        help=f"After the search, continue what it chose by this rule. Only with --rule {SEARCH}; without --then nothing "
         "is moved.",
     )
     group.add_argument(

@@ -9,7 +9,8 @@ from typing import Any
 
 from .. import settings
 from ..errors import AlignerError
-from ..guidance.gradient import Gradient, Paper, Released
+from ..guidance.gradient import RULES as GRADIENTS
+from ..guidance.gradient import Gradient
 from ..guidance.objective import PUBLISHED, Comparison
 from ..guidance.rule import Rule, Unguided
 from ..guidance.search import Search
@@ -46,14 +47,21 @@ def _search(options: Namespace, streams: Sequence[str]) -> Search:
     return Search(
         candidates=_by_stream("candidates", options, streams, settings.SEARCH),
         at=_value(options, settings.AT),
-        then=_gradient(options.then, options, streams) if options.then else Unguided(),
+        then=_follower(options, streams),
         comparison=_comparison(options, Comparison()),
     )
 
 
+def _follower(options: Namespace, streams: Sequence[str]) -> Rule:
+    if not options.then:
+        return Unguided()
+    if options.then in GRADIENT_RULES:
+        return _gradient(options.then, options, streams)
+    return installed(RULES, options.then, "--then", GRADIENT_RULES)()
+
+
 def _gradient(name: str, options: Namespace, streams: Sequence[str]) -> Gradient:
-    rule = {"released": Released, "paper": Paper}[name]
-    return rule(
+    return GRADIENTS[name](
         rates=_by_stream("rate", options, streams, settings.GRADIENT),
         prompt_rates=_by_stream("prompt_rate", options, streams, settings.GRADIENT),
         inner_steps=_value(options, settings.INNER_STEPS),

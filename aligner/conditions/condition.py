@@ -43,13 +43,17 @@ class Condition:
 
 
 def label_conditions(conditions: Iterable[Condition]) -> dict[str, Condition]:
-    """Label every condition with its modality, numbered where a modality repeats: video, text, text 2."""
-    labelled: dict[str, Condition] = {}
-    for condition in conditions:
-        modality, count = condition.embedding.modality, 1
+    """Label every condition with its modality, numbered where a modality repeats: video, text, text 2.
+
+    Prompts are numbered last, so that the labels of the others do not depend on them. The order stays.
+    """
+    conditions = list(conditions)
+    labels: dict[str, int] = {}
+    for number in sorted(range(len(conditions)), key=lambda number: conditions[number].prompt):
+        modality, count = conditions[number].embedding.modality, 1
         label = modality
-        while label in labelled:
+        while label in labels:
             count += 1
             label = f"{modality} {count}"
-        labelled[label] = condition
-    return labelled
+        labels[label] = number
+    return {label: conditions[number] for label, number in sorted(labels.items(), key=lambda item: item[1])}

@@ -37,8 +37,7 @@ class Timeline:
         ):
             if empty:
                 raise AlignerError(
-                    f"The {name} of this timeline is 0 everywhere: its condition would never count. "
-                    f"Raise it {where}."
+                    f"The {name} of this timeline is 0 everywhere: its condition would never count. Raise it {where}."
                 )
 
     def placed(self, embedding: Embedding) -> Embedding:

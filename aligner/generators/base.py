@@ -1,4 +1,4 @@
-"""What every generator offers: to the guided loop, to what looks at its results, and to the host that runs it."""
+"""What every generator offers: to the guided loop, to whatever renders its results, and to the host that runs it."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Denoiser(Protocol):
 
 
 class Renderer(Protocol):
-    """What looks at results: how long they last, how they are divided, and what they look and sound like."""
+    """How results are rendered: their length, their segments and their signals."""
 
     @property
     def seconds(self) -> Fraction:
@@ -132,6 +132,9 @@ class HostedModel(Protocol):
 
         backward: by stream, for those whose latent or prompt a gradient moves.
         """
+
+    def modality(self, stream: str) -> str:
+        """What a binder takes a stream for: "audio", "video", or "image" for a single frame."""
 
     def checkpointable(self) -> Iterable[nn.Module]:
         """The modules whose activations are worth recomputing instead of keeping."""

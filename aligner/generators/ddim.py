@@ -96,6 +96,9 @@ class DDIMDenoiser(ABC, Generic[Model]):
         ends = [float(end / second) for _, end in segments[:-1]]
         return tuple(Interval(start, end) for start, end in zip([0.0, *ends], [*ends, None]))
 
+    def modality(self, stream: str) -> str:
+        return stream
+
     @property
     def device(self) -> torch.device:
         return self.model.device

@@ -29,12 +29,14 @@ class Inpainting:
     ) -> Inpainting:
         """Take what the masks keep from the clean latents, and its noise from the seeds of the random generators.
 
-        Raises AlignerError where a masked stream has no clean latent.
+        Raises AlignerError where a masked stream has no clean latent, and for a mask that does not fit it.
         """
         clean = clean or {}
         if missing := [name for name in masks if name not in clean]:
             raise AlignerError(f"A mask keeps a part of a latent, but no {' and '.join(missing)} latent is connected.")
         kept = {name: clean[name] for name in masks}
+        for name, mask in masks.items():
+            _require_mask(name, mask, kept[name])
         # Cloned: another ComfyUI node hands over inference tensors, which autograd refuses.
         masks = {name: mask.to(kept[name]).clone() for name, mask in masks.items()}
         return cls(generator, masks, kept, {name: _noise(generators, latent) for name, latent in kept.items()})
@@ -63,6 +65,16 @@ class Inpainting:
             name: torch.lerp(kept[name], tensor, self.masks[name]) if name in self.masks else tensor
             for name, tensor in made.items()
         }
+
+
+def _require_mask(name: str, mask: torch.Tensor, latent: torch.Tensor) -> None:
+    if mask.ndim != latent.ndim or any(size not in (1, own) for size, own in zip(mask.shape, latent.shape)):
+        raise AlignerError(
+            f"The mask of {name} has shape {tuple(mask.shape)}, but its latent has {tuple(latent.shape)}. Give a mask "
+            "of the same shape; an axis of length 1 stands for all."
+        )
+    if not ((mask >= 0) & (mask <= 1)).all():
+        raise AlignerError(f"The mask of {name} must lie in 0..1: 0 keeps, 1 is made anew.")
 
 
 def _noise(generators: Sequence[torch.Generator], like: torch.Tensor) -> torch.Tensor:

@@ -101,11 +101,15 @@ class JointDenoiser:
     def render(self, clean: Streams) -> dict[str, Signal]:
         return {name: signal for denoiser in self._owners(clean) for name, signal in denoiser.render(clean).items()}
 
+    def modality(self, stream: str) -> str:
+        (owner,) = self._owners([stream])
+        return owner.modality(stream)
+
     def checkpointable(self) -> list[nn.Module]:
         return [module for denoiser in self.denoisers for module in denoiser.checkpointable()]
 
     def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:
-        """What is kept adds up. What passes comes one generator after the other."""
+        """The footprints of all generators, added up."""
         each = [denoiser.footprint(batch, backward) for denoiser in self.denoisers]
         return Footprint(sum(one.kept for one in each), sum(one.passing for one in each))
 

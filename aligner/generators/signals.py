@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -156,9 +156,12 @@ class LatentFrames:
         return pictures.unflatten(0, (len(latents), -1))
 
 
-def silences(signals: Mapping[str, Signal], within: Interval = WHOLE) -> dict[str, torch.Tensor]:
-    """For every sound among these streams, (B,) bool: whether it is silent within an interval."""
-    return {name: signal.part(within).silent for name, signal in signals.items() if isinstance(signal, Sound)}
+def silences(signals: Mapping[str, Any], within: Interval = WHOLE) -> dict[str, torch.Tensor]:
+    """For every stream that can be silent, (B,) bool: whether it is within an interval.
+
+    A sound of another package has the methods of Sound, not its class.
+    """
+    return {name: signal.part(within).silent for name, signal in signals.items() if hasattr(signal, "part")}
 
 
 def _embedded(

@@ -139,12 +139,13 @@ class Gradient(Rule):
         ]
 
     def _unconditional(self, run: Run, latents: Streams, prompts: Streams, index: int) -> Streams:
-        """The half of classifier-free guidance that stays the same while only the prompt moves."""
-        still = {
-            stream: latent
-            for stream, latent in latents.items()
-            if prompts[stream].requires_grad and not latent.requires_grad
-        }
+        """The half of classifier-free guidance that stays the same while only prompts move."""
+        still: Streams = {}
+        for group in run.denoiser.coupled_streams:
+            own = {stream: latents[stream] for stream in group if stream in latents}
+            tuned = any(prompts[stream].requires_grad for stream in group if stream in prompts)
+            if tuned and not any(latent.requires_grad for latent in own.values()):
+                still |= own
         return run.denoiser.unconditional(still, index) if still else {}
 
 
@@ -226,6 +227,10 @@ class Paper(Gradient):
             latents = moved.latents | denoiser.step(moved.latents, output, index)
         run.report(index, _copies(estimate), _detached(rendered), alignment.detached())
         return State(latents, moved.prompts, clean)
+
+
+#: The gradient rules by their names in `aligner.settings.RULE`.
+RULES: dict[str, type[Gradient]] = {"released": Released, "paper": Paper}
 
 
 def _descend(optimiser: torch.optim.Optimizer, loss: torch.Tensor, index: int) -> None:

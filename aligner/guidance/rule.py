@@ -104,19 +104,27 @@ class Scope:
 
     def objective(self, rule: Rule) -> Objective:
         """What a rule compares. Raises AlignerError if that is nothing."""
-        if rule.comparison not in self.objectives:
+        comparison = comparison_of(rule)
+        if comparison not in self.objectives:
             raise AlignerError(f"{type(rule).__name__} needs a binder and conditions to follow, but there are none.")
-        return self.objectives[rule.comparison]
+        return self.objectives[comparison]
 
     def of(self, denoiser: Generator) -> Scope:
         """The same for a generator that stands in for this one."""
         return replace(self, denoiser=denoiser)
 
 
+def comparison_of(rule: Rule) -> Comparison:
+    """How a rule compares; another package may write its comparison as any object with these fields."""
+    own = rule.comparison
+    return Comparison(own.compare, own.clips, own.text_weight)
+
+
 class Run:
     """A run at work: what rules use to denoise, to compare and to report.
 
-    draw: returns the latents of step 0 from fresh noise. total: the steps that the run will report.
+    draw: returns the latents of step 0 of one more candidate: noise, or noisy clean latents where denoise is below 1.
+    total: the steps that the run will report.
     """
 
     def __init__(self, scope: Scope, draw: Callable[[], Streams], on_step: Callable[[Step], None], total: int):

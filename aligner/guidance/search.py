@@ -1,7 +1,7 @@
-"""The search rule: follow several noises for a while, choose the best, and go on (arXiv 2501.09732).
+"""The search rule: follow several noises for a while, choose the best, and continue with it (arXiv 2501.09732).
 
-A judge that no rule optimises hears and sees the most in its results, which makes it the default. Nothing is moved, so
-that nothing adversarial can arise, and no gradient is needed.
+It is the default because an independent judge rates its results best. It moves no latent: its results cannot be
+adversarial, and it needs no gradient.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class Search(Rule):
         if index + 1 < self.choice(run.denoiser.steps):
             return replace(state, states=states)
         chosen = choose(run, states, index + 1, run.objective(self))
-        return replace(self.then.begin(run, chosen.latents, chosen.prompts), clean=chosen.clean)
+        begun = self.then.begin(run, chosen.latents, chosen.prompts)
+        # A rule of another package may keep a state of another kind.
+        return replace(begun, clean=chosen.clean) if isinstance(begun, State) else begun
 
     def choice(self, steps: int) -> int:
         """After how many steps the search chooses: at least 1."""

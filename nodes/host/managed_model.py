@@ -12,6 +12,7 @@ from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 from torch import nn
 
+from ...aligner.binders.base import part_name
 from ...aligner.errors import AlignerError
 from ...aligner.tensors.precision import DTYPES
 
@@ -60,7 +61,7 @@ class ManagedModel:
 
     def patchers_for(self, *modalities: str) -> list[ModelPatcher]:
         """The patchers of the parts of a binder that embed these modalities, each once."""
-        return self.patchers_of(*dict.fromkeys(self.model.parts[modality] for modality in modalities))
+        return self.patchers_of(*dict.fromkeys(part_name(self.model, modality) for modality in modalities))
 
     def patchers_without(self, *parts: str) -> list[ModelPatcher]:
         """The patchers of all parts but the named ones."""

@@ -53,7 +53,7 @@ def audioldm_path(name: str) -> Path:
 
 
 def stable_diffusion_names() -> list[str]:
-    """Checkpoint files, whatever model they hold, and folders of Stable Diffusion."""
+    """Checkpoint files of any model, and folders of Stable Diffusion."""
     return [DEMO, *_files(CHECKPOINTS, WEIGHTS), *_stable_diffusion_folders()]
 
 

@@ -23,10 +23,11 @@ def load_text_encoders(*models: ManagedModel) -> None:
 
 
 def with_prompts(
-    conditions: Sequence[Condition], binder: ManagedModel | None, texts: Mapping[str, str], rule: Rule
+    conditions: Sequence[Condition], binder: ManagedModel | None, texts: Mapping[str, str], rule: Rule, guided: bool
 ) -> list[Condition]:
-    """The conditions, and the prompts by stream as targets where some phase of the rule gives them a weight."""
-    wanted = any(phase.guides and phase.comparison.text_weight for phase in phases(rule))
+    """The conditions, and the prompts by stream as targets where what is compared gives them a weight."""
+    compared = [phase for phase in phases(rule) if phase.guides] if guided else [rule]
+    wanted = any(phase.comparison.text_weight for phase in compared)
     if binder is None or not wanted or not any(text.strip() for text in texts.values()):
         return list(conditions)
 

@@ -118,7 +118,7 @@ class AudioSampler(io.ComfyNode):
             prompts,
             generator,
             binder=binder,
-            conditions=with_prompts(conditions, binder, {STREAM: prompt}, guidance),
+            conditions=with_prompts(conditions, binder, {STREAM: prompt}, guidance, guided),
             rule=guidance,
             guided=guided,
             seed=seed,

@@ -1,11 +1,9 @@
 from comfy_api.latest import io
 
 from ...aligner import settings
-from ...aligner.guidance.gradient import Paper, Released
+from ...aligner.guidance.gradient import RULES
 from ...aligner.guidance.objective import Comparison
 from ..inputs import CATEGORY, GuidanceType, widgets
-
-RULES = {"released": Released, "paper": Paper}
 
 
 class GradientSettings(io.ComfyNode):

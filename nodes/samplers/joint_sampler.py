@@ -158,7 +158,7 @@ class JointSampler(io.ComfyNode):
             seeing,
             hearing,
             binder=binder,
-            conditions=with_prompts(conditions, binder, texts, guidance),
+            conditions=with_prompts(conditions, binder, texts, guidance, guided),
             rule=guidance,
             guided=guided,
             seed=seed,

@@ -115,7 +115,7 @@ class VideoSampler(io.ComfyNode):
             prompts,
             generator,
             binder=binder,
-            conditions=with_prompts(conditions, binder, {STREAM: prompt}, guidance),
+            conditions=with_prompts(conditions, binder, {STREAM: prompt}, guidance, guided),
             rule=guidance,
             guided=guided,
             seed=seed,

@@ -74,8 +74,9 @@ class RankVariations(io.ComfyNode):
             scores["AV-Align"] = [_timing(each, rates[k % len(rates)]) for k, each in enumerate(candidates)]
         if _given(binder) and conditions:
             varied = {name for name, each in (("audio", sounds), ("image", videos)) if len(each) == count}
-            scores["ImageBind"] = [
-                _alignment(binder[0], {name: each[name] for name in varied}, rates[k % len(rates)], conditions[0])
+            managed = ManagedModel.of(binder[0])
+            scores[managed.model.identity] = [
+                _alignment(managed, {name: each[name] for name in varied}, rates[k % len(rates)], conditions[0])
                 for k, each in enumerate(candidates)
             ]
         order = ranked(scores)
@@ -93,9 +94,9 @@ def _timing(candidate: dict, fps) -> float:
     ).matched
 
 
-def _alignment(binder, candidate: dict, fps, conditions) -> float:
+def _alignment(binder: ManagedModel, candidate: dict, fps, conditions) -> float:
     model_management.throw_exception_if_processing_interrupted()
-    encoded = encode(ManagedModel.of(binder), text="", fps=float(fps), weight=1.0, clips=COMPARISON.clips, **candidate)
+    encoded = encode(binder, text="", fps=float(fps), weight=1.0, clips=COMPARISON.clips, **candidate)
     return score(encoded, conditions, COMPARISON.compare)[1]
 
 

@@ -141,6 +141,9 @@ class ToyDenoiser:
     def footprint(self, batch, backward=NO_GRADIENT):
         return Footprint(0, 0)
 
+    def modality(self, stream):
+        return stream
+
     def checkpointable(self):
         return []
 

@@ -61,7 +61,7 @@ OFFERED = {
         *AUDIO_RULE,
         *VIDEO,
     ),
-    "score": (settings.SEED, settings.PUBLISHED_CLIPS),
+    "score": (settings.BOOTSTRAP_SEED, settings.PUBLISHED_CLIPS),
     "demo": (settings.SEED,),
 }
 #: The least that each command needs.

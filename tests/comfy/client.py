@@ -156,7 +156,7 @@ class Client:
                     self.events.append(event_from(message))
                     self._arrival.notify_all()
         except (websocket.WebSocketException, OSError):
-            pass  # how an ended connection looks depends on who ended it; all of them mean the same
+            pass  # all of these mean that the connection has ended
         finally:
             with self._arrival:
                 self._connected = False
@@ -175,7 +175,7 @@ def event_from(message: str | bytes) -> Event:
 
 
 def ended(event: Event, prompt_id: str) -> bool:
-    """The server's last word on a prompt is that it executes no node of it."""
+    """Whether an event is the server's last one about a prompt: it executes no node of it."""
     return event.type == "executing" and event.data["node"] is None and event.prompt_id == prompt_id
 
 

@@ -17,7 +17,7 @@ NOT_SHIPPED = shutil.ignore_patterns(".git", ".env", "out", "build", "dist", "*.
 def pack(folder: Path) -> Path:
     """Pack this project as it stands now. Returns the zip file, in `folder`.
 
-    comfy-cli packs what git knows: here a new repository of everything that is not ignored.
+    comfy-cli packs the files of a git repository: here a new one with all files that are not ignored.
     """
     project = folder / "project"
     shutil.copytree(ROOT, project, ignore=NOT_SHIPPED)

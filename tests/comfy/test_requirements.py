@@ -1,4 +1,4 @@
-"""Installing this project leaves what ComfyUI has installed alone."""
+"""Installing this project changes none of ComfyUI's packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from run import ROOT, create_environment, python_of
 
 from .install import NOT_FOUND, ComfyUI, find, package_names, python_for
 
-#: A program for ComfyUI's Python: the folders of what its requirements bring, with all that they need in turn.
+#: A program for ComfyUI's Python. It prints the metadata folders of ComfyUI's requirements and of all that they need.
 CLOSURE = """
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
@@ -39,7 +39,7 @@ for each in found.values():
 
 @pytest.mark.parametrize("comfyui", find() or [None], ids=lambda found: found.version if found else "none")
 def test_nothing_that_comfyui_brought_is_changed(comfyui: ComfyUI | None, tmp_path: Path) -> None:
-    """pip, asked what it would do in an environment that holds what ComfyUI installs and nothing else."""
+    """A dry run of pip in an environment that has exactly ComfyUI's packages."""
     if comfyui is None:
         pytest.skip(NOT_FOUND)
     environment = tmp_path / "environment"
@@ -75,14 +75,14 @@ def test_nothing_that_comfyui_brought_is_changed(comfyui: ComfyUI | None, tmp_pa
 
 
 def brought(comfyui: ComfyUI) -> list[Path]:
-    """The metadata folders of what ComfyUI's requirements bring."""
+    """The metadata folders of ComfyUI's requirements and of all that they need."""
     command = [python_for(comfyui), "-c", CLOSURE, *package_names(comfyui.requirements)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return [Path(line) for line in done.stdout.splitlines()]
 
 
 def name_of(folder: Path) -> str:
-    """Of huggingface_hub-1.2.dist-info: huggingface-hub."""
+    """The package's name: huggingface-hub for huggingface_hub-1.2.dist-info."""
     return folder.name.split("-")[0].lower().replace("_", "-").replace(".", "-")
 
 

@@ -73,5 +73,8 @@ class Mosaic:
     def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:
         return Footprint(0.0, batch * 3 * self.side**2 * 4.0)
 
+    def modality(self, stream: str) -> str:
+        return "image"
+
     def checkpointable(self) -> Iterable[nn.Module]:
         return []

@@ -22,7 +22,8 @@ class Particles(State):
 class Resampling(Rule):
     """Follow `candidates` noises; after each part of the steps in `moments`, choose the best.
 
-    Between two choices the others are made anew: the clean estimate of the best, with fresh noise.
+    Between two choices the others are made anew: the clean estimate of the best, with fresh noise. The generator must
+    start from noise alone (denoise 1).
     """
 
     candidates: int = 4

@@ -18,6 +18,7 @@ from .vision import MEAN
 #: block by block (True).
 _CLIP_BYTES = {
     "video": {False: int(0.4 * 2**30), True: int(0.06 * 2**30)},
+    "image": {False: int(0.4 * 2**30), True: int(0.06 * 2**30)},
     "audio": {False: int(0.1 * 2**30), True: int(0.02 * 2**30)},
 }
 

@@ -216,6 +216,9 @@ class AnimateDiffDenoiser(DDIMDenoiser[AnimateDiff]):
     def seconds(self) -> Fraction:
         return self.frames / self.fps
 
+    def modality(self, stream: str) -> str:
+        return "image" if self.frames == 1 else stream
+
     def network(self, latents: torch.Tensor, timestep: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
         each_frame = prompts.repeat_interleave(latents.shape[2], dim=0)
         if self.model.has_motion:

@@ -35,8 +35,8 @@ LONGEST_SECONDS = 3600
 SHORTEST_WINDOW = 2.0
 #: Seconds of a sound that are encoded together.
 ENCODED_TOGETHER = 20.0
-#: How many clips of a sound in windows are compared together: one per second of a usual window.
-CLIPS_AT_ONCE = 10
+#: How many clips of a sound in windows are embedded together: one per second of a usual window.
+EMBEDDED_TOGETHER = 10
 
 #: float32 activations per second of sound, in bytes. A plain step's largest.
 _PLAIN_BYTES = 0.05 * 2**30
@@ -201,7 +201,7 @@ class AudioLDMDenoiser(DDIMDenoiser[AudioLDM]):
                 self._vocoded(self.mel(clean)),
                 self.model.sample_rate,
                 self.samples,
-                clips_at_once=CLIPS_AT_ONCE if self.windows else None,
+                clips_at_once=EMBEDDED_TOGETHER if self.windows else None,
             )
         }
 
