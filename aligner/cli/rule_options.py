@@ -34,8 +34,8 @@ def add_rule_options(command: ArgumentParser, *streams: str) -> None:
     group.add_argument(
         "--then",
         metavar=f"{{{','.join(GRADIENT_RULES)},NAME}}",
-        help=f"After the search, continue what it chose by this rule. Only with --rule {SEARCH}; without --then nothing "
-        "is moved.",
+        help=f"After the search, continue what it chose by this rule. Only with --rule {SEARCH}; without --then "
+        "nothing is moved.",
     )
     group.add_argument(
         "--unguided", action="store_true", help="Sample without guidance and only score the result, to compare."
