@@ -354,7 +354,12 @@ VIDEO_PROMPT_RATE = AUDIO_PROMPT_RATE.having(
     "no figure. 0 is off, which is faster and needs less memory.",
 )
 INNER_STEPS = Setting(
-    "inner_steps", 1, "Updates per denoising step. More follow the conditions closer and take longer.", 1, 20, 1
+    "inner_steps",
+    1,
+    "Updates per denoising step. More follow the conditions closer and take longer.",
+    low=1,
+    high=20,
+    step=1,
 )
 START = Setting(
     "start",

@@ -1,4 +1,4 @@
-"""Masks on pictures: what a mask hides says nothing to a binder."""
+"""Masks on pictures: hidden regions get a neutral colour."""
 
 from __future__ import annotations
 

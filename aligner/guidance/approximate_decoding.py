@@ -31,7 +31,7 @@ def gradient_cosine(frames: LatentFrames, loss: Callable[[LatentFrames], torch.T
 def _gradient(frames: LatentFrames, loss: Callable[[LatentFrames], torch.Tensor]) -> torch.Tensor:
     """The gradient's direction, (B, C * F * h * w) of length 1."""
     latents = frames.latents.detach().clone().requires_grad_()
-    # Scaled as in the loop, lest half precision lose it; the direction stays.
+    # Scaled as in the loop, because half precision would round it to 0; the direction stays.
     (gradient,) = torch.autograd.grad(loss(replace(frames, latents=latents)).sum() * GRADIENT_SCALE, latents)
     gradient = gradient.cpu().double().flatten(1)
     length = gradient.norm(dim=1, keepdim=True)

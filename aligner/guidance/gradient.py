@@ -111,8 +111,8 @@ class Gradient(Rule):
         after = " after the choice" if first else ""
         if not moved & objective.compared & active:
             raise AlignerError(
-                f"Guidance moves nothing: it moves {_listed(moved)}, but compares only {_listed(objective.compared)}, "
-                f"and within its window{after} only {_listed(active)} takes steps. Widen the window, choose "
+                f"Guidance moves nothing. It moves {_listed(moved)}, it compares {_listed(objective.compared)}, and "
+                f"the streams with steps within its window{after} are: {_listed(active)}. Widen the window, choose "
                 "earlier, raise denoise, compare what is guided, or turn guidance off."
             )
         if not any(

@@ -113,10 +113,10 @@ def shared(load: Callable[..., nn.Module], *files: Hashable, **settings: Hashabl
     """
     require_packages()
     key = load, files, tuple(settings.items()), _written([*files, *settings.values()])
-    hosted = _shared.get(key)
-    if hosted is None:
-        hosted = _shared[key] = ManagedModel(load(*files, **settings))
-    return hosted
+    managed = _shared.get(key)
+    if managed is None:
+        managed = _shared[key] = ManagedModel(load(*files, **settings))
+    return managed
 
 
 def _written(parts: Iterable[object]) -> tuple[int, ...]:

@@ -122,13 +122,13 @@ class JointSampler(io.ComfyNode):
         init_frames=None,
         tuned_prompt=None,
     ) -> io.NodeOutput:
-        seeing, hearing = ManagedModel.of(video_generator), ManagedModel.of(audio_generator)
+        video_managed, audio_managed = ManagedModel.of(video_generator), ManagedModel.of(audio_generator)
         binder = None if binder is None else ManagedModel.of(binder)
-        video_model: VideoModel = seeing.model
-        audio_model: AudioModel = hearing.model
+        video_model: VideoModel = video_managed.model
+        audio_model: AudioModel = audio_managed.model
         start = StartingVideo(video_model, latent, init_frames, denoise)
         texts = {"video": prompt, "audio": audio_prompt if audio_prompt.strip() else prompt}
-        load_text_encoders(seeing, hearing)
+        load_text_encoders(video_managed, audio_managed)
         video = video_model.denoiser(
             **start.size(frames, height, width),
             fps=exact_rate(fps),
@@ -155,8 +155,8 @@ class JointSampler(io.ComfyNode):
         result = sample(
             both,
             prompts,
-            seeing,
-            hearing,
+            video_managed,
+            audio_managed,
             binder=binder,
             conditions=with_prompts(conditions, binder, texts, guidance, guided),
             rule=guidance,

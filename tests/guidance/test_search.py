@@ -299,7 +299,7 @@ def test_a_choice_that_nothing_compares_is_an_error(audioldm, animatediff, binde
 
 def test_what_would_move_only_before_the_choice_is_an_error(denoiser, binder, conditions):
     then = Released(start=0.0, end=0.4)
-    with pytest.raises(AlignerError, match="within its window after the choice only none takes steps"):
+    with pytest.raises(AlignerError, match="within its window after the choice are: none"):
         _run(denoiser, binder, conditions, candidates={"audio": 2}, at=0.4, then=then)
     _run(denoiser, binder, conditions, candidates={"audio": 2}, at=0.2, then=then)
 

@@ -254,7 +254,7 @@ def load_audioldm(
 ) -> AudioLDM:
     """Load a folder as published (cvssp/audioldm-s-full-v2, -m-full, -l-full, or your own), strictly.
 
-    Every component follows its own config. mel_floor: see `AudioLDM`; no config tells it. Raises CheckpointError naming
+    Every component follows its own config. mel_floor: see `AudioLDM`; no config holds it. Raises CheckpointError naming
     the folder and what is wrong with it.
     """
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
