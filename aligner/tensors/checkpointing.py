@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 def checkpointed(modules: Iterable[nn.Module]) -> Iterator[None]:
     """Within the context the modules keep no activations; the backward pass recomputes them.
 
-    This replaces the libraries' own switches, each of which covers only a part of the blocks. The modules must be in
+    This replaces the libraries' own switches, which cover only a part of the blocks. The modules must be in
     eval mode: the state of random generators is not kept, so that dropout would differ when recomputed.
     """
     # Some hosts set a forward method on an instance. It is restored afterwards.

@@ -140,7 +140,7 @@ class AudioSampler(io.ComfyNode):
 def _seconds(
     model: AudioModel, length: str, seconds: float, conditions: list[Condition], latent: dict | None
 ) -> Fraction | float:
-    """The length of the sound: that of the latent, that of the video, or the number.
+    """The length of the sound: the latent's, the video's, or the number.
 
     Raises AlignerError if there is no video to take it from.
     """
