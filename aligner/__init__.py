@@ -41,12 +41,15 @@ if TYPE_CHECKING:
     from .guidance.rule import Unguided as Unguided
     from .guidance.scoring import score as score
     from .guidance.search import Search as Search
+    from .pipelines.steer import Steered as Steered
+    from .pipelines.steer import steer as steer
     from .timing.curves import Curve as Curve
     from .timing.intervals import Interval as Interval
 
 #: The public names, by the module that defines them.
 _MODULES = {
     "generation": ("Generation", "generate"),
+    "pipelines.steer": ("Steered", "steer"),
     "guidance.search": ("Search",),
     "guidance.gradient": ("Paper", "Released"),
     "guidance.rule": ("Rule", "Unguided"),

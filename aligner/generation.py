@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from PIL import Image
 
 from . import settings
 from .binders.base import Binder
@@ -16,9 +17,11 @@ from .conditions.condition import Condition
 from .errors import AlignerError
 from .generators.base import Generator, Streams
 from .generators.inpainting import Inpainting
+from .guidance.choosing import Take, sheet_of
 from .guidance.rule import Rule, Run, Step
 from .guidance.search import Search
-from .plan import make_plan
+from .pictures import alignment_curve
+from .plan import make_plan, require_batch, require_seeds
 from .sampling import sample
 from .tensors.checkpointing import checkpointed
 from .tensors.determinism import repeatable
@@ -38,8 +41,9 @@ class Generation:
     signals: by stream the rendered result, a Sound or Frames, detached, exactly as long as asked for. latents,
     prompts: by stream the clean latents and the (tuned) prompt embeddings. curves: by pair the cosine at every guided
     step, averaged over the batch; after a mere search, at the choice and at the end. tried: by pair the cosines of all
-    candidates at the choice. scores: by pair the cosines of the result (B,). score: their mean weighted as in the
-    loss, (B,); None where nothing was compared.
+    candidates at every choice. takes: the candidates at the last choice. chosen: the number of the first sample's.
+    scores: by pair the cosines of the result (B,). score: their mean weighted as in the loss, (B,); None where nothing
+    was compared.
     """
 
     signals: dict[str, Any]
@@ -47,8 +51,20 @@ class Generation:
     prompts: Streams
     curves: dict[str, AlignmentCurve] = field(default_factory=dict)
     tried: dict[str, AlignmentCurve] = field(default_factory=dict)
+    takes: Sequence[Take] = ()
+    chosen: int = 0
     scores: dict[str, torch.Tensor] = field(default_factory=dict)
     score: torch.Tensor | None = None
+
+    def overview(self) -> Image.Image:
+        """What steered the first sample, at a glance.
+
+        After a search these are its candidates at the last choice, otherwise the alignment over the denoising steps. An
+        unguided run has one point, at its end.
+        """
+        if self.takes:
+            return sheet_of(self.takes, self.chosen)
+        return alignment_curve(self.curves or {pair: [float(score.mean())] for pair, score in self.scores.items()})
 
 
 @torch.inference_mode(False)
@@ -83,7 +99,8 @@ def generate(
     # 1. Plan: what is compared and done, refused here where it cannot work.
     require_seeds(seed, batch)
     prompts = _repeated(prompts, batch, denoiser)
-    _require_fitting(prompts, conditions, batch, denoiser)
+    _require_prompts(prompts, denoiser)
+    require_batch(conditions, batch)
     latents = None if latents is None else _repeated(latents, batch, denoiser)
     plan = make_plan(rule, denoiser, binder, conditions, pair_weight=pair_weight)
 
@@ -115,6 +132,8 @@ def generate(
         state.prompts,
         dict(log.curves),
         dict(log.tried),
+        log.takes,
+        log.chosen,
         scores,
         alignment.overall if alignment else None,
     )
@@ -126,13 +145,17 @@ class _Log:
     def __init__(self, on_step: Callable[[Step], None]):
         self.curves: dict[str, AlignmentCurve] = defaultdict(list)
         self.tried: dict[str, AlignmentCurve] = defaultdict(list)
+        self.takes: Sequence[Take] = ()
+        self.chosen = 0
         self._on_step = on_step
 
     def record(self, step: Step) -> None:
         if step.alignment:
             self.add(self.curves, step.index + 1, step.alignment.scores)
-        for alignment in step.tried:
-            self.add(self.tried, step.index + 1, alignment.scores)
+        for take in step.tried:
+            self.add(self.tried, step.index + 1, take.alignment.scores)
+        if step.tried:
+            self.takes, self.chosen = step.tried, step.chosen
         self._on_step(step)
 
     @staticmethod
@@ -141,26 +164,11 @@ class _Log:
             curves[label].append((step, score.mean().item()))
 
 
-def require_seeds(seed: int, batch: int = 1) -> None:
-    """Raise AlignerError unless every variation can have a seed, counted up from the first."""
-    if batch < 1:
-        raise AlignerError(f"At least one variation must be made, not {batch}.")
-    if not 0 <= seed <= 2**64 - batch:
-        raise AlignerError(f"The seed must be between 0 and {2**64 - batch}, not {seed}.")
-
-
-def _require_fitting(prompts: Streams, conditions: Sequence[Condition], batch: int, denoiser: Generator) -> None:
-    """Raise AlignerError for a stream without its prompt, and for a condition of another batch."""
+def _require_prompts(prompts: Streams, denoiser: Generator) -> None:
+    """Raise AlignerError for a stream without its prompt."""
     missing = [stream for stream in denoiser.streams if prompts and stream not in prompts]
     if missing:
         raise AlignerError(f"There is no prompt embedding for {' and '.join(missing)}. Give one for every stream.")
-    for condition in conditions:
-        count = len(condition.embedding.clips)
-        if count not in (1, batch):
-            raise AlignerError(
-                f"A condition holds {count} {condition.embedding.modality} embeddings; give 1 or as many as "
-                f"variations ({batch})."
-            )
 
 
 def _repeated(tensors: Streams, batch: int, denoiser: Generator) -> Streams:

@@ -11,7 +11,7 @@ import torch
 from .binders.base import CLIPS_AT_ONCE, Binder, Embedding, in_seconds, require_binder, sampling_of
 from .conditions.condition import Condition, label_conditions
 from .errors import AlignerError
-from .generators.base import Generator
+from .generators.base import Generator, Outcome
 from .guidance.objective import Comparison, Objective
 from .guidance.pairs import pairs
 from .guidance.rule import Rule, Scope, comparison_of
@@ -85,7 +85,7 @@ def comparable(
 
 
 def objective_of(
-    denoiser: Generator,
+    outcome: Outcome,
     binder: Binder | None,
     conditions: Sequence[Condition],
     comparison: Comparison,
@@ -99,7 +99,7 @@ def objective_of(
     """
     weighted = _weighted(conditions, comparison)
     targets = {label: condition for label, condition in weighted.items() if condition.weight}
-    compared = pairs(denoiser.streams, weighted, pair_weight=pair_weight)
+    compared = pairs(outcome.streams, weighted, pair_weight=pair_weight)
     if binder is None:
         raise AlignerError("Conditions need a binder, such as ImageBind, to compare with. Load it and connect it.")
     require_binder(
@@ -108,19 +108,38 @@ def objective_of(
     sampling = sampling_of(binder, comparison.clips)
     for condition in targets.values():
         if condition.timeline:
-            condition.timeline.require_within(float(denoiser.seconds))
-    spans = {stream: _spans(denoiser, stream, sampling) for stream in denoiser.streams}
+            condition.timeline.require_within(float(outcome.seconds))
+    spans = {stream: _spans(outcome, stream, sampling) for stream in outcome.streams}
     for pair in compared:
         # A stream of an unknown kind shows the times of its clips when it is first compared.
         if pair.timeline and spans[pair.stream]:
             pair.strengths_over(spans[pair.stream])
     return Objective(
         lambda signal: signal.embed(binder, sampling),
-        {label: _on(denoiser.device, condition.target) for label, condition in targets.items()},
+        {label: _on(outcome.device, condition.target) for label, condition in targets.items()},
         compared,
         comparison.compare,
         spans,
     )
+
+
+def require_batch(conditions: Sequence[Condition], batch: int) -> None:
+    """Raise AlignerError for a condition of another batch than the results."""
+    for condition in conditions:
+        count = len(condition.embedding.clips)
+        if count not in (1, batch):
+            raise AlignerError(
+                f"A condition holds {count} {condition.embedding.modality} embeddings; give 1 or as many as "
+                f"variations ({batch})."
+            )
+
+
+def require_seeds(seed: int, batch: int = 1) -> None:
+    """Raise AlignerError unless every variation can have a seed, counted up from the first."""
+    if batch < 1:
+        raise AlignerError(f"At least one variation must be made, not {batch}.")
+    if not 0 <= seed <= 2**64 - batch:
+        raise AlignerError(f"The seed must be between 0 and {2**64 - batch}, not {seed}.")
 
 
 def activation_bytes(rule: Rule, denoiser: Generator, binder: Binder | None, batch: int) -> int:
@@ -161,13 +180,13 @@ def _weighted(conditions: Sequence[Condition], comparison: Comparison) -> dict[s
     return {label: condition for label, condition in weighted.items() if condition.weight or not condition.prompt}
 
 
-def _spans(denoiser: Generator, stream: str, sampling: ClipSampling) -> list[tuple[float, float]]:
+def _spans(outcome: Outcome, stream: str, sampling: ClipSampling) -> list[tuple[float, float]]:
     """When the clips of a stream will be compared, in seconds; none where that is unknown.
 
     A vocoder may return a fraction of a latent frame more than asked, which moves them a little.
     """
     cut = {"audio": sampling.audio, "video": sampling.video}.get(stream)
-    return list(in_seconds(cut.spans(float(denoiser.seconds)))) if cut else []
+    return list(in_seconds(cut.spans(float(outcome.seconds)))) if cut else []
 
 
 def _on(device: torch.device, embedding: Embedding) -> Embedding:

@@ -263,6 +263,14 @@ TIMELINE = (SOURCE_START, SOURCE_END, TARGET_START, TARGET_END, STRENGTH, SCHEDU
 
 SCORED_FPS = FPS.having(description="Frames per second of the videos.")
 
+# Steering ComfyUI's own models
+
+STEERED_FPS = FPS.having(
+    default=24.0,
+    description="Frames per second of the video that the model makes. Clips of frames and of sound are matched by it. "
+    "Pictures and sounds do not need it.",
+)
+
 # Guidance: what is compared
 
 COMPARE = Setting(
@@ -314,6 +322,12 @@ AT = Setting(
     low=0.05,
     high=0.95,
     step=0.05,
+)
+FUNNEL = Setting(
+    "funnel",
+    "",
+    "Earlier choices, after which only some candidates go on: parts of the steps and numbers, such as 0.1: 8, 0.2: 4. "
+    "More noises can be tried in the same time. Empty: all are followed to the choice.",
 )
 
 # Guidance: gradients
@@ -380,7 +394,7 @@ CHECKPOINTING = Setting(
 #: The settings of each rule, in the order in which people meet them.
 COMPARISON = (COMPARE, CLIPS, TEXT_WEIGHT)
 PUBLISHED_COMPARISON = (PUBLISHED_COMPARE, PUBLISHED_CLIPS, PUBLISHED_TEXT_WEIGHT)
-SEARCH = (AUDIO_CANDIDATES, VIDEO_CANDIDATES, AT, *COMPARISON)
+SEARCH = (AUDIO_CANDIDATES, VIDEO_CANDIDATES, AT, FUNNEL, *COMPARISON)
 GRADIENT = (
     RULE,
     AUDIO_RATE,

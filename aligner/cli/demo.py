@@ -19,7 +19,7 @@ from ..guidance.search import Search
 from ..media import add_sound, eight_bit, probe_video, write_video
 from .checks import check_output
 from .progress import progress_bar
-from .report import draw_curve
+from .report import draw_overview
 
 STEPS = settings.VIDEO_STEPS.default
 RULE = Search()
@@ -65,7 +65,7 @@ def _video_to_audio(seed: int, binder: Binder, judge: Judge, output: Path, curve
     unguided, guided = run(Unguided(RULE.comparison), "unguided"), run(RULE, "guided  ")
     sound = guided.signals["audio"]
     add_sound(EXAMPLE_VIDEO, output, sound.waveform, sound.sample_rate)
-    draw_curve(curve, guided)
+    draw_overview(curve, guided)
     before, after = (result.scores["audio ~ video"].item() for result in (unguided, guided))
     heard = [names(judge, result.signals["audio"])[0] for result in (unguided, guided)]
     print(

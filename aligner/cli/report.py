@@ -9,7 +9,6 @@ from pathlib import Path
 from ..files.atomic import written_whole
 from ..generation import Generation
 from ..generators.tuned_prompts import TunedPrompt, save_tuned_prompt
-from ..pictures import alignment_curve
 from .rules import tuned_streams
 from .steering import Outcome
 
@@ -23,7 +22,7 @@ def report(options: Namespace, outcome: Outcome, texts: Mapping[str, str]) -> No
     for label, score in outcome.result.scores.items():
         print(f"cosine {label}: {score.mean().item():+.3f}")
     if options.curve:
-        draw_curve(options.curve, outcome.result)
+        draw_overview(options.curve, outcome.result)
         print(f"Wrote {options.curve}")
     if options.save_prompt:
         save_tuned_prompt(options.save_prompt, _tuned_prompt(outcome, texts))
@@ -38,7 +37,7 @@ def _tuned_prompt(outcome: Outcome, texts: Mapping[str, str]) -> TunedPrompt:
     )
 
 
-def draw_curve(path: str | Path, result: Generation) -> None:
-    """Write the alignment curve of a guided result as a picture."""
+def draw_overview(path: str | Path, result: Generation) -> None:
+    """Write the overview of a guided result as a picture."""
     with written_whole(path) as temporary:
-        alignment_curve(result.curves, result.tried).save(temporary)
+        result.overview().save(temporary)

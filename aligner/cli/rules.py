@@ -13,7 +13,7 @@ from ..guidance.gradient import RULES as GRADIENTS
 from ..guidance.gradient import Gradient
 from ..guidance.objective import PUBLISHED, Comparison
 from ..guidance.rule import Rule, Unguided
-from ..guidance.search import Search
+from ..guidance.search import Search, parse_funnel
 from ..settings import Setting
 from .installed import RULES, installed
 from .options import flag
@@ -48,6 +48,7 @@ def _search(options: Namespace, streams: Sequence[str]) -> Search:
         candidates=_by_stream("candidates", options, streams, settings.SEARCH),
         at=_value(options, settings.AT),
         then=_follower(options, streams),
+        funnel=parse_funnel(_value(options, settings.FUNNEL)),
         comparison=_comparison(options, Comparison()),
     )
 

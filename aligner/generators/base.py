@@ -53,6 +53,22 @@ class Footprint:
         return Footprint(self.kept * factor, self.passing * factor)
 
 
+class Outcome(Protocol):
+    """What a run makes, as far as a comparison asks: the streams, their length, and the device to compare on."""
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The names of the streams."""
+
+    @property
+    def seconds(self) -> Fraction:
+        """Length of the result."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where streams and conditions are compared."""
+
+
 class Denoiser(Protocol):
     """What the guided loop needs: a generator with prompt strength, schedule and length chosen for one run.
 

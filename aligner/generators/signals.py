@@ -10,9 +10,12 @@ from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from ..binders.base import CLIPS_AT_ONCE, Binder, Embedding, concatenated, in_seconds
 from ..errors import NOT_FINITE, AlignerError
+from ..media.image import eight_bit
+from ..pictures import spectrogram
 from ..tensors.checkpointing import recomputed
 from ..timing.clips import ClipSampling, Span, frame_indices
 from ..timing.intervals import WHOLE, Interval
@@ -37,6 +40,9 @@ class Signal(Protocol):
 
     def finished(self) -> Signal:
         """The result for the user: detached, as long as asked for. Raises AlignerError unless finite."""
+
+    def picture(self) -> Image.Image:
+        """The first sample at a glance."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,10 @@ class Sound:
     def finished(self) -> Sound:
         _require_finite("sound", self.waveform)
         return replace(self, waveform=self.waveform[:, : self.samples].detach())
+
+    def picture(self) -> Image.Image:
+        """The spectrogram of the first sample."""
+        return spectrogram(self.waveform[0], self.sample_rate)
 
     @property
     def seconds(self) -> float:
@@ -101,9 +111,9 @@ class Frames:
         _require_finite("video", self.pixels)
         return self.detached()
 
-    def frame(self, index: int) -> torch.Tensor:
-        """One frame of the first sample, (3, H, W)."""
-        return self.pixels[0, index]
+    def picture(self) -> Image.Image:
+        """The middle frame of the first sample."""
+        return _picture(self.pixels[0, self.pixels.shape[1] // 2])
 
     @property
     def seconds(self) -> Fraction:
@@ -140,9 +150,9 @@ class LatentFrames:
         return Frames(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), self.fps).finished()
 
     @torch.no_grad()
-    def frame(self, index: int) -> torch.Tensor:
-        """One frame of the first sample, (3, H, W)."""
-        return self.decode(self.latents[:1, :, index])[0]
+    def picture(self) -> Image.Image:
+        """The middle frame of the first sample. Only this frame is decoded."""
+        return _picture(self.decode(self.latents[:1, :, self.latents.shape[2] // 2])[0])
 
     def _shown(self, indices: torch.Tensor) -> torch.Tensor:
         return self._decoded(self.decode_approximately, self.latents[:, :, indices.to(self.latents.device)])
@@ -154,6 +164,11 @@ class LatentFrames:
         at_once = max(1, _LATENT_PIXELS_AT_ONCE // frames[0, 0].numel())
         pictures = torch.cat([recomputed(decode, part) for part in frames.split(at_once)])
         return pictures.unflatten(0, (len(latents), -1))
+
+
+def _picture(frame: torch.Tensor) -> Image.Image:
+    """A frame (3, H, W) in 0..1 as a picture."""
+    return Image.fromarray(eight_bit(frame).permute(1, 2, 0).contiguous().numpy())
 
 
 def silences(signals: Mapping[str, Any], within: Interval = WHOLE) -> dict[str, torch.Tensor]:

@@ -6,7 +6,7 @@ Seeing and Hearing (arXiv 2402.17723), algorithm 1 and eq. 11 to 13 and 17, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -187,6 +187,25 @@ class Released(Gradient):
         clean = _copies(clean)
         run.report(index, clean, _detached(rendered), alignment.detached())
         return State(_copies(state.latents | z), _copies(y), clean)
+
+    def moved_estimate(
+        self, clean: Streams, look: Callable[[Streams], Alignment], index: int, reach: float
+    ) -> tuple[Streams, Alignment]:
+        """Move the clean estimate of a model whose sampler holds the latents: z0~ <- Adam(grad L(z0~)), N times.
+
+        look: clean latents to their alignment, differentiable. reach: how far the clean estimate must move so that the
+        next latent moves by 1. A sampler's step is z_{t-1} = z0~ + (sigma_{t-1} / sigma_t) (z_t - z0~) but for its
+        noise, so that the reach is 1 / (1 - sigma_{t-1} / sigma_t) in the scale of the latents, and the rates mean what
+        they mean above. Returns the moved estimate and its last alignment; raises AlignerError unless finite.
+        """
+        z = _leaves(clean, self.rates)
+        optimiser = torch.optim.Adam(
+            [{"params": [leaf], "lr": self.rates.get(stream, 0.0) * reach} for stream, leaf in z.items()]
+        )
+        for _ in range(self.inner_steps):
+            alignment = look(z)
+            _descend(optimiser, alignment.loss, index)
+        return _copies(z), alignment.detached()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import torch
 from ..errors import AlignerError
 from ..generators.base import NO_GRADIENT, BackwardPass, Denoiser, Generator, Streams
 from ..generators.signals import Signal
+from .choosing import Take
 from .objective import PUBLISHED, Alignment, Comparison, Objective
 
 
@@ -39,8 +40,8 @@ class Step:
 
     index: the step's, 0 to steps - 1; steps of candidates count, so that an index may come more than once. passed:
     the part of the run's steps taken so far, above 0 and at most 1. clean: the clean estimate by stream. rendered,
-    alignment: its signals and their alignment, where they were compared. tried: when a candidate was chosen, the
-    alignments of all of them.
+    alignment: its signals and their alignment, where they were compared. tried: when candidates were chosen, all of
+    them. chosen: the number of the best of them for the first sample.
     """
 
     index: int
@@ -48,7 +49,8 @@ class Step:
     clean: Streams
     rendered: Mapping[str, Any] | None = None
     alignment: Alignment | None = None
-    tried: Sequence[Alignment] = ()
+    tried: Sequence[Take] = ()
+    chosen: int = 0
 
 
 class Rule(ABC):
@@ -170,9 +172,11 @@ class Run:
         self._clean = self._clean | clean
         self._on_step(Step(index, self._taken / self._total, self._clean, rendered, alignment))
 
-    def report_choice(self, index: int, clean: Streams, alignment: Alignment, tried: Sequence[Alignment]) -> None:
-        """Report a choice. alignment: of what was chosen. tried: of all candidates."""
-        self._on_step(Step(index, self._taken / self._total, clean, None, alignment, tried))
+    def report_choice(
+        self, index: int, clean: Streams, alignment: Alignment, tried: Sequence[Take], chosen: int
+    ) -> None:
+        """Report a choice. alignment: of what was chosen. tried: all candidates. chosen: the first sample's."""
+        self._on_step(Step(index, self._taken / self._total, clean, None, alignment, tried, chosen))
 
 
 @dataclass(frozen=True)

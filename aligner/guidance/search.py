@@ -1,26 +1,55 @@
 """The search rule: follow several noises for a while, choose the best, and continue with it (arXiv 2501.09732).
 
 It is the default because an independent judge rates its results best. It moves no latent: its results cannot be
-adversarial, and it needs no gradient.
+adversarial, and it needs no gradient. A funnel chooses several times, of fewer candidates each time (arXiv 2508.12361).
+
+`Search` works on our own denoisers, whose states it holds side by side. `aligner.guidance.rehearsal` plays the same
+search on models that sample by themselves.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import torch
+from PIL.Image import Image
 
 from .. import settings
 from ..binders.base import Embedding
-from ..errors import NOT_FINITE, AlignerError
+from ..errors import AlignerError
 from ..generators.base import BackwardPass, Streams
 from ..generators.signals import silences
+from ..timing.curves import parse_points
+from .choosing import Take, any_silent, pictured, ranking
 from .objective import Alignment, Comparison, Objective
 from .rule import Rule, Run, Scope, State, Unguided
 from .splicing import spliced
+
+
+class Stage(NamedTuple):
+    """A choice: after the part `at` of the steps the best `keep` candidates go on. The last stage keeps 1."""
+
+    at: float
+    keep: int
+
+
+def parse_funnel(text: str) -> tuple[Stage, ...]:
+    """Parse stages "part of the steps: number", such as 0.1: 8, 0.2: 4. Raises AlignerError for what is none."""
+    points = parse_points(text, "a funnel", "part of the steps: number, such as 0.1: 8, 0.2: 4")
+    if not all(keep.is_integer() for _, keep in points):
+        raise AlignerError(f"The numbers of the funnel {text!r} must be whole.")
+    return tuple(Stage(at, int(keep)) for at, keep in points)
+
+
+class Choice(NamedTuple):
+    """A stage in a run: after so many steps the best `keep` candidates go on."""
+
+    steps: int
+    keep: int
 
 
 @dataclass(frozen=True)
@@ -35,9 +64,10 @@ class Search(Rule):
     """Follow several noises, choose after the part `at` of the steps, and go on by the rule `then`.
 
     candidates: how many noises are tried, by stream; a stream that is not named has one. Streams that depend on each
-    other are tried together. at: above 0 and below 1. then: another rule moves the chosen latents on. A sound that is
-    silent at the choice is passed over unless all are. A long result is chosen segment by segment. Prompts do not
-    count in the choice by default: all candidates follow them already.
+    other are tried together. at: above 0 and below 1. then: another rule moves the chosen latents on. funnel: earlier
+    stages, at which only some candidates go on; their moments ascend and their numbers fall. A sound that is silent at
+    the choice is passed over unless all are. A long result is chosen segment by segment. Prompts do not count in the
+    choice by default: all candidates follow them already.
 
     Raises AlignerError that names the first setting that cannot work.
     """
@@ -46,6 +76,7 @@ class Search(Rule):
     at: float = settings.AT.default
     then: Rule = Unguided()
     comparison: Comparison = Comparison()
+    funnel: tuple[Stage, ...] = ()
 
     def __post_init__(self):
         for stream, number in self.candidates.items():
@@ -55,6 +86,16 @@ class Search(Rule):
             raise AlignerError(f"The search must choose after a part of the steps between 0 and 1, not {self.at}.")
         if isinstance(self.then, Search):
             raise AlignerError("A search cannot be followed by another search. Let a gradient rule follow, or none.")
+        object.__setattr__(self, "funnel", tuple(Stage(*stage) for stage in self.funnel))
+        if not all(
+            0 < first.at < then.at and isinstance(first.keep, int) and first.keep > then.keep
+            for first, then in pairwise(self.stages)
+        ):
+            raise AlignerError(
+                f"The funnel {', '.join(f'{at:g}: {keep}' for at, keep in self.funnel)} cannot work. Its moments must "
+                f"ascend from above 0 to below {self.at:g}, where the search chooses, and its numbers must fall to 2 "
+                "or more, as in 0.1: 8, 0.2: 4."
+            )
 
     def begin(self, run: Run, latents: Streams, prompts: Streams) -> State:
         numbers = self.numbers(run.scope)
@@ -71,32 +112,53 @@ class Search(Rule):
         if not isinstance(state, Candidates):
             return self.then.step(run, state, index)
         states = tuple(run.plain_step(each, index) for each in state.states)
-        if index + 1 < self.choice(run.denoiser.steps):
+        keep = dict(self.choices(run.denoiser.steps)).get(index + 1)
+        if keep is None:
             return replace(state, states=states)
-        chosen = choose(run, states, index + 1, run.objective(self))
-        begun = self.then.begin(run, chosen.latents, chosen.prompts)
+        chosen = best(run, states, index + 1, run.objective(self), keep)
+        if keep > 1:
+            return replace(state, states=tuple(chosen))
+        begun = self.then.begin(run, chosen[0].latents, chosen[0].prompts)
         # A rule of another package may keep a state of another kind.
-        return replace(begun, clean=chosen.clean) if isinstance(begun, State) else begun
+        return replace(begun, clean=chosen[0].clean) if isinstance(begun, State) else begun
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All stages in order; the last keeps one candidate."""
+        return *self.funnel, Stage(self.at, 1)
+
+    def choices(self, steps: int) -> list[Choice]:
+        """The stages in a run of so many steps. Those that fall on one step are one, which keeps the fewest."""
+        kept: dict[int, int] = {}
+        for stage in self.stages:
+            kept[max(1, int(round(stage.at * steps, 6)))] = stage.keep
+        return [Choice(*each) for each in kept.items()]
 
     def choice(self, steps: int) -> int:
-        """After how many steps the search chooses: at least 1."""
-        return max(1, int(round(self.at * steps, 6)))
+        """After how many steps the search chooses its one candidate: at least 1."""
+        return self.choices(steps)[-1].steps
 
     def numbers(self, scope: Scope) -> dict[str, int]:
         """How many candidates each stream has: as many as the most of the streams it depends on, 1 if not compared."""
         compared = scope.objective(self).compared
         return {
-            stream: self._most(group) if compared.intersection(group) else 1
+            stream: self.most(group) if compared.intersection(group) else 1
             for group in scope.denoiser.coupled_streams
             for stream in group
         }
 
-    def _most(self, streams: Iterable[str]) -> int:
+    def most(self, streams: Iterable[str]) -> int:
+        """The most candidates that one of the streams has."""
         return max((self.candidates.get(stream, 1) for stream in streams), default=1)
 
     def passes(self, scope: Scope) -> int:
-        rehearsals = max(self.numbers(scope).values()) - 1
-        return scope.denoiser.steps + rehearsals * self.choice(scope.denoiser.steps)
+        numbers = self.numbers(scope)
+        combinations = math.prod(numbers[group[0]] for group in scope.denoiser.coupled_streams)
+        following, before, taken = max(numbers.values()), 0, 0
+        for steps, keep in self.choices(scope.denoiser.steps):
+            taken += following * (steps - before)
+            following, before = min(keep, combinations), steps
+        return taken + scope.denoiser.steps - before
 
     def backward(self, streams: Iterable[str]) -> Mapping[str, BackwardPass]:
         return self.then.backward(streams)
@@ -109,7 +171,7 @@ class Search(Rule):
 
     def require_effect(self, streams: Iterable[str], steps: int) -> None:
         streams = tuple(streams)
-        if self._most(streams) > 1:
+        if self.most(streams) > 1:
             if self.then.guides:
                 self.then.require_effect(streams, steps)
         elif not self.then.guides:
@@ -125,7 +187,7 @@ class Search(Rule):
             first = self.choice(scope.denoiser.steps)
             self._require_choice(scope, first)
         elif not self.then.guides:
-            searched = " and ".join(sorted(name for name in scope.denoiser.streams if self._most([name]) > 1))
+            searched = " and ".join(sorted(name for name in scope.denoiser.streams if self.most([name]) > 1))
             compared = " and ".join(sorted(scope.objective(self).compared))
             raise AlignerError(
                 f"The search chooses nothing: it tries several noises for {searched}, but compares only {compared}. "
@@ -136,11 +198,8 @@ class Search(Rule):
     def _require_choice(self, scope: Scope, first: int) -> None:
         """Raise AlignerError where all candidates would look alike at the choice, or in one of the segments."""
         denoiser, objective = scope.denoiser, scope.objective(self)
-        if not any(pair.weight_at(first / denoiser.steps) for pair in objective.pairs):
-            raise AlignerError(
-                f"The search chooses after {first / denoiser.steps:.0%} of denoising, but there the schedules of all "
-                "conditions are 0. Raise one there, or choose at another moment."
-            )
+        for choice in self.choices(denoiser.steps):
+            require_weight(objective, choice.steps / denoiser.steps)
         for stream in sorted(objective.compared) if len(denoiser.segments) > 1 else ():
             spans = objective.spans.get(stream)
             for segment in denoiser.segments:
@@ -152,15 +211,33 @@ class Search(Rule):
 
 
 class _Embedded(NamedTuple):
-    """A candidate as it looks and sounds: its embeddings, and by segment and stream which samples (B,) are silent."""
+    """A candidate as it looks and sounds: by stream its embeddings and pictures.
+
+    silent: by segment and stream which samples (B,) are silent.
+    """
 
     embeddings: Mapping[str, Embedding]
     silent: Sequence[Mapping[str, torch.Tensor]]
+    pictures: Mapping[str, Image]
+
+
+def require_weight(objective: Objective, progress: float) -> None:
+    """Raise AlignerError where all candidates look alike after this part of denoising."""
+    if not any(pair.weight_at(progress) for pair in objective.pairs):
+        raise AlignerError(
+            f"The search chooses after {progress:.0%} of denoising, but there the schedules of all conditions are 0. "
+            "Raise one there, or choose at another moment."
+        )
+
+
+def choose(run: Run, candidates: Sequence[State], steps: int, objective: Objective) -> State:
+    """The best of several states after so many steps, see `best`."""
+    return best(run, candidates, steps, objective, 1)[0]
 
 
 @torch.no_grad()
-def choose(run: Run, candidates: Sequence[State], steps: int, objective: Objective) -> State:
-    """Choose among states after so many steps, sample by sample, and report the choice.
+def best(run: Run, candidates: Sequence[State], steps: int, objective: Objective, keep: int) -> list[State]:
+    """Choose among states after so many steps, sample by sample, and report the choice. Returns the best first.
 
     Streams that do not depend on each other are chosen for each other: any candidate of one may meet any candidate of
     another. Each segment of a long result is chosen by itself. Raises AlignerError where an alignment is not finite.
@@ -175,8 +252,8 @@ def choose(run: Run, candidates: Sequence[State], steps: int, objective: Objecti
     )
     together = [_combined([each.embeddings for each in embedded], groups, numbers) for numbers in combinations]
     tried = [objective.alignment(embeddings, progress) for embeddings in together]
-    # 3. Choose the combination of the lowest loss, segment by segment; pass over silence.
-    chosen = []
+    # 3. Rank the combinations by their loss, segment by segment; silence comes last.
+    rankings = []
     for number, segment in enumerate(segments):
         alignments = (
             tried
@@ -184,21 +261,39 @@ def choose(run: Run, candidates: Sequence[State], steps: int, objective: Objecti
             else [objective.alignment(embeddings, progress, within=segment) for embeddings in together]
         )
         silent = [_combined([each.silent[number] for each in embedded], groups, numbers) for numbers in combinations]
-        lowest = _lowest(torch.stack([alignment.loss for alignment in alignments]), _any(silent), steps)
-        chosen.append(_by_stream(groups, torch.tensor(combinations)[lowest].T))
-    # 4. Build one result from the chosen segments.
-    state = spliced(candidates, chosen, denoiser, steps)
+        rankings.append(ranking([alignment.loss for alignment in alignments], list(map(any_silent, silent))))
+    # 4. Build results from the best of each segment, the second best, and so on.
+    states = [
+        spliced(
+            candidates,
+            [_by_stream(groups, torch.tensor(combinations)[rows[place]].T) for rows in rankings],
+            denoiser,
+            steps,
+        )
+        for place in range(min(keep, len(combinations)))
+    ]
     alignment = (
-        _picked(tried, lowest) if len(segments) == 1 else objective(denoiser.render(state.clean), progress).detached()
+        _picked(tried, rankings[0][0])
+        if len(segments) == 1
+        else objective(denoiser.render(states[0].clean), progress).detached()
     )
-    run.report_choice(steps - 1, state.clean, alignment, tried)
-    return state
+    takes = [
+        Take(
+            " + ".join(str(number + 1) for number in dict.fromkeys(numbers)),
+            alignments,
+            any_silent(_combined([each.silent[0] for each in embedded], groups, numbers)),
+            tuple(_combined([each.pictures for each in embedded], groups, numbers).values()),
+        )
+        for numbers, alignments in zip(combinations, tried)
+    ]
+    run.report_choice(steps - 1, states[0].clean, alignment, takes, chosen=int(rankings[0][0][0]))
+    return states
 
 
 def _embedded(run: Run, candidate: State, objective: Objective) -> _Embedded:
     rendered = run.render(candidate.clean)
     silent = [silences(rendered, segment) for segment in run.scope.denoiser.segments]
-    return _Embedded(objective.embedded(rendered), silent)
+    return _Embedded(objective.embedded(rendered), silent, pictured(rendered))
 
 
 def _by_stream(groups, values):
@@ -211,21 +306,6 @@ def _combined(candidates, groups, numbers):
     return {
         stream: candidates[k][stream] for stream, k in _by_stream(groups, numbers).items() if stream in candidates[k]
     }
-
-
-def _any(silent: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor | bool:
-    """(K, B): whether one of the streams of a combination is silent; False where no stream is a sound."""
-    if not all(silent):
-        return False
-    return torch.stack([torch.stack(list(flags.values())).any(dim=0) for flags in silent])
-
-
-def _lowest(losses: torch.Tensor, refused: torch.Tensor | bool, steps: int) -> torch.Tensor:
-    """The row of each sample's lowest loss, (B,) on the CPU, refused rows only where all are refused."""
-    if not losses.isfinite().all():
-        raise AlignerError(f"The alignment of a candidate after step {steps} {NOT_FINITE}")
-    refused = torch.as_tensor(refused, device=losses.device).expand_as(losses)
-    return losses.masked_fill(refused & ~refused.all(dim=0), torch.inf).argmin(dim=0).cpu()
 
 
 def _picked(alignments: Sequence[Alignment], rows: torch.Tensor) -> Alignment:

@@ -1,8 +1,10 @@
-"""Pictures of results, drawn with Pillow: the alignment curve, and spectrograms of sound."""
+"""Pictures of results, drawn with Pillow: contact sheets, the alignment curve, and spectrograms of sound."""
 
 from __future__ import annotations
 
+from .caption import captioned
 from .chart import alignment_curve
+from .contact_sheet import Tile, contact_sheet, stacked
 from .spectrogram import mel_picture, spectrogram
 
-__all__ = ["alignment_curve", "mel_picture", "spectrogram"]
+__all__ = ["Tile", "alignment_curve", "captioned", "contact_sheet", "mel_picture", "spectrogram", "stacked"]

@@ -60,15 +60,24 @@ def parse_curve(text: str) -> Curve:
 
     Raises AlignerError that names the point that cannot be read.
     """
+    points = parse_points(text, "a curve", "position: strength, such as 0: 1, 2: 0.5")
+    return Curve(points) if points else ALWAYS
+
+
+def parse_points(text: str, what: str, example: str) -> tuple[tuple[float, float], ...]:
+    """Parse pairs of numbers "position: value", separated by commas or lines.
+
+    what, example: for the AlignerError that names the point that cannot be read.
+    """
     points = [point for line in text.splitlines() for point in line.split(",") if point.strip()]
-    return Curve(tuple(map(_parsed, points))) if points else ALWAYS
+    return tuple(_parsed(point, what, example) for point in points)
 
 
-def _parsed(point: str) -> tuple[float, float]:
-    position, colon, strength = point.partition(":")
+def _parsed(point: str, what: str, example: str) -> tuple[float, float]:
+    position, colon, value = point.partition(":")
     try:
         if colon:
-            return float(position), float(strength)
+            return float(position), float(value)
     except ValueError:
         pass
-    raise AlignerError(f"{point.strip()!r} is not a point of a curve. Write position: strength, such as 0: 1, 2: 0.5.")
+    raise AlignerError(f"{point.strip()!r} is not a point of {what}. Write {example}.")

@@ -3,18 +3,8 @@
 import math
 from collections.abc import Mapping
 
-import torch
-
 from ...aligner.generation import Generation
 from ...aligner.generators.tuned_prompts import TunedPrompt
-from ...aligner.pictures import alignment_curve
-from .convert import image_output
-
-
-def curve(result: Generation, steps: int) -> torch.Tensor:
-    """IMAGE of the alignment of every pair and candidate over the steps. An unguided run has one point, at its end."""
-    curves = result.curves or {pair: [(steps, float(score.mean()))] for pair, score in result.scores.items()}
-    return image_output(alignment_curve(curves, result.tried))
 
 
 def mean_score(result: Generation) -> float:

@@ -10,10 +10,10 @@ from ...aligner.generation import SEARCH
 from ...aligner.generators.audioldm import STREAM
 from ...aligner.generators.base import AudioModel
 from ..host import results
-from ..host.convert import audio_output
+from ..host.convert import audio_output, image_output
 from ..host.latents import SOUND_SAMPLES, sound_latent, stream_mask
 from ..host.managed_model import ManagedModel
-from ..host.progress import Progress, sound_picture
+from ..host.progress import Progress
 from ..host.sampling import load_text_encoders, sample, with_prompts
 from ..inputs import (
     CATEGORY,
@@ -125,12 +125,12 @@ class AudioSampler(io.ComfyNode):
             batch=variations,
             latents=lambda: {STREAM: latent["samples"]} if latent else None,
             masks=None if mask is None else {STREAM: mask},
-            on_step=Progress(denoiser.steps, sound_picture(denoiser)),
+            on_step=Progress(denoiser),
         )
         sound = result.signals[STREAM]
         return io.NodeOutput(
             audio_output(sound.waveform, sound.sample_rate),
-            results.curve(result, denoiser.steps),
+            image_output(result.overview()),
             results.mean_score(result),
             sound_latent(result.latents[STREAM], model, denoiser.samples),
             results.tuned_prompt(result, {STREAM: prompt}),

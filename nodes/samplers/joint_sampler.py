@@ -5,10 +5,10 @@ from ...aligner.generation import SEARCH
 from ...aligner.generators.base import AudioModel, VideoModel
 from ...aligner.generators.joint import JointDenoiser
 from ..host import results
-from ..host.convert import audio_output, exact_rate, frames_output
+from ..host.convert import audio_output, exact_rate, frames_output, image_output
 from ..host.latents import sound_latent, stream_mask, video_latent
 from ..host.managed_model import ManagedModel
-from ..host.progress import Progress, middle_frame, sound_picture
+from ..host.progress import Progress
 from ..host.sampling import load_text_encoders, sample, with_prompts
 from ..host.starting_video import StartingVideo
 from ..inputs import (
@@ -165,14 +165,14 @@ class JointSampler(io.ComfyNode):
             pair_weight=pair_weight,
             latents=start.latents,
             masks=None if mask is None else {"video": mask},
-            on_step=Progress(both.steps, middle_frame(video), sound_picture(audio)),
+            on_step=Progress(both),
         )
         pixels, sound = result.signals["video"].pixels, result.signals["audio"]
         return io.NodeOutput(
             frames_output(pixels[0]),
             audio_output(sound.waveform, sound.sample_rate),
             float(video.fps),
-            results.curve(result, both.steps),
+            image_output(result.overview()),
             results.mean_score(result),
             results.report(result),
             video_latent(result.latents["video"], video_model),

@@ -3,7 +3,7 @@ from comfy_api.latest import io
 from ...aligner import settings
 from ...aligner.guidance.objective import Comparison
 from ...aligner.guidance.rule import Unguided
-from ...aligner.guidance.search import Search
+from ...aligner.guidance.search import Search, parse_funnel
 from ..inputs import CATEGORY, GuidanceType, widgets
 
 
@@ -32,11 +32,14 @@ class SearchSettings(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, audio_candidates, video_candidates, at, compare, clips, text_weight, then=None) -> io.NodeOutput:
+    def execute(
+        cls, audio_candidates, video_candidates, at, funnel, compare, clips, text_weight, then=None
+    ) -> io.NodeOutput:
         return io.NodeOutput(
             Search(
                 candidates={"audio": audio_candidates, "video": video_candidates},
                 at=at,
+                funnel=parse_funnel(funnel),
                 then=Unguided() if then is None else then,
                 comparison=Comparison(compare, clips, text_weight),
             )

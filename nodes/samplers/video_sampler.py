@@ -5,10 +5,10 @@ from ...aligner.generation import SEARCH
 from ...aligner.generators.animatediff import STREAM
 from ...aligner.generators.base import VideoModel
 from ..host import results
-from ..host.convert import exact_rate, frames_output
+from ..host.convert import exact_rate, frames_output, image_output
 from ..host.latents import stream_mask, video_latent
 from ..host.managed_model import ManagedModel
-from ..host.progress import Progress, middle_frame
+from ..host.progress import Progress
 from ..host.sampling import load_text_encoders, sample, with_prompts
 from ..host.starting_video import StartingVideo
 from ..inputs import (
@@ -121,12 +121,12 @@ class VideoSampler(io.ComfyNode):
             seed=seed,
             latents=start.latents,
             masks=None if mask is None else {STREAM: mask},
-            on_step=Progress(denoiser.steps, middle_frame(denoiser)),
+            on_step=Progress(denoiser),
         )
         return io.NodeOutput(
             frames_output(result.signals[STREAM].pixels[0]),
             float(denoiser.fps),
-            results.curve(result, denoiser.steps),
+            image_output(result.overview()),
             results.mean_score(result),
             video_latent(result.latents[STREAM], model),
             results.tuned_prompt(result, {STREAM: prompt}),

@@ -10,10 +10,11 @@ from aligner.errors import AlignerError
 from aligner.generation import generate
 from aligner.generators.joint import JointDenoiser
 from aligner.generators.signals import Sound
+from aligner.guidance.choosing import ranking
 from aligner.guidance.gradient import Released
 from aligner.guidance.objective import Comparison, Objective
 from aligner.guidance.rule import Run, Unguided
-from aligner.guidance.search import Search, _lowest
+from aligner.guidance.search import Search
 from aligner.plan import make_plan
 from aligner.sampling import sample
 from aligner.timing.clips import CLIP_SAMPLINGS
@@ -218,7 +219,7 @@ def test_only_what_is_tried_more_often_is_followed_more_often(audioldm, animated
     )
     (choice,) = [step for step in seen if step.tried]
     assert len(choice.tried) == 10 and len(seen) == 5 * 2 + 1 + 3
-    assert choice.alignment.loss == min(alignment.loss for alignment in choice.tried)
+    assert choice.alignment.loss == min(take.alignment.loss for take in choice.tried)
     assert all(set(step.clean) == {"video", "audio"} for step in seen), "a preview would miss a stream"
     (tried,), (curve,) = result.tried.values(), result.curves.values()
     assert len(tried) == 10 and curve[0] in tried and [step for step, _ in curve] == [2, STEPS]
@@ -318,7 +319,7 @@ def test_a_candidate_that_is_not_finite_is_an_error_and_no_winner(denoiser, bind
 def test_refused_candidates_are_taken_only_where_all_are_refused():
     losses = torch.tensor([[0.3, 0.1], [0.1, 0.2], [0.2, 0.3]])
     refused = torch.tensor([[True, True], [True, False], [True, False]])
-    assert _lowest(losses, refused, steps=1).tolist() == [1, 1]
+    assert ranking(list(losses), list(refused)).tolist() == [[1, 1], [2, 2], [0, 0]]
 
 
 def test_a_silent_sound_loses_in_every_pair(animatediff, audioldm, binder, monkeypatch):
@@ -337,7 +338,7 @@ def test_a_silent_sound_loses_in_every_pair(animatediff, audioldm, binder, monke
         rule=Search(candidates={"video": 2, "audio": 3}),
     )
     (choice,) = [step for step in seen if step.tried]
-    losses = torch.cat([alignment.loss for alignment in choice.tried]).reshape(2, 3)
+    losses = torch.cat([take.alignment.loss for take in choice.tried]).reshape(2, 3)
     assert choice.alignment.loss == losses[:, 2].min()
 
 
@@ -347,7 +348,7 @@ def test_what_is_silent_is_passed_over(denoiser, binder, conditions, monkeypatch
         monkeypatch.setattr(Sound, "silent", property(lambda sound: torch.tensor([next(calls) in silent])))
         _run(denoiser, binder, conditions, candidates={"audio": TRIED}, on_step=seen.append)
         (choice,) = [step for step in seen if step.tried]
-        losses = torch.cat([alignment.loss for alignment in choice.tried])
+        losses = torch.cat([take.alignment.loss for take in choice.tried])
         assert choice.alignment.loss in losses
         return losses.argsort().tolist(), losses.argsort()[losses.sort().values == choice.alignment.loss].item()
 
@@ -410,3 +411,46 @@ def test_a_short_sound_in_windows_is_as_in_one_piece(audioldm, binder, condition
     )
     assert torch.equal(whole.signals["audio"].waveform, windowed.signals["audio"].waveform)
     assert torch.equal(whole.score, windowed.score)
+
+
+def test_a_funnel_lets_the_best_few_go_on_and_chooses_among_them(denoiser, binder, conditions):
+    seen = []
+    _run(
+        denoiser,
+        binder,
+        conditions,
+        candidates={"audio": TRIED},
+        at=0.6,
+        funnel=[(0.2, 2)],
+        on_step=seen.append,
+    )
+    first, second = [step for step in seen if step.tried]
+    assert (first.index + 1, len(first.tried)) == (1, TRIED) and (second.index + 1, len(second.tried)) == (3, 2)
+    assert len(seen) == TRIED * 1 + 1 + 2 * 2 + 1 + 2
+    assert seen[-1].passed == 1
+    noises, losses = _noises(denoiser, seed=3), []
+    for noise in noises:
+        clean, _ = _followed(denoiser, noise, steps=3)
+        losses.append(clean["audio"])
+    early = sorted(range(TRIED), key=lambda k: float(first.tried[k].alignment.loss))[:2]
+    late = min(range(2), key=lambda k: float(second.tried[k].alignment.loss))
+    torch.testing.assert_close(second.clean["audio"], losses[early[late]])
+
+
+def test_a_funnel_that_keeps_nobody_out_changes_nothing(denoiser, binder, conditions):
+    plain = _run(denoiser, binder, conditions, candidates={"audio": 3}, at=0.6)
+    wide = _run(denoiser, binder, conditions, candidates={"audio": 3}, at=0.6, funnel=[(0.2, 3)])
+    assert torch.equal(plain.latents["audio"], wide.latents["audio"])
+
+
+@pytest.mark.parametrize("funnel", [[(0.5, 4)], [(0.1, 1)], [(0.2, 4), (0.1, 2)], [(0.1, 2), (0.2, 4)], [(0.1, 2.5)]])
+def test_a_funnel_that_does_not_narrow_is_an_error(funnel):
+    with pytest.raises(AlignerError, match="funnel"):
+        Search(at=0.4, funnel=funnel)
+
+
+def test_candidates_are_shown_as_they_sound(denoiser, binder, conditions):
+    result = _run(denoiser, binder, conditions, candidates={"audio": 3}, at=0.6)
+    assert len(result.takes) == 3 and all(len(take.pictures) == 1 for take in result.takes)
+    losses = [float(take.alignment.loss) for take in result.takes]
+    assert losses[result.chosen] == min(losses)

@@ -1,0 +1,70 @@
+"""Choosing: what a search knows of a candidate when it chooses, and the order in which candidates fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL.Image import Image
+
+from ..errors import NOT_FINITE, AlignerError
+from ..pictures import Tile, contact_sheet, stacked
+from .objective import Alignment
+
+
+@dataclass(frozen=True)
+class Take:
+    """A candidate as it was judged.
+
+    label: what people call it. alignment: of its clean estimate, by sample of the batch. silent: (B,) bool, which
+    samples cannot be heard; all False where nothing sounds. pictures: of the first sample, one per stream.
+    """
+
+    label: str
+    alignment: Alignment
+    silent: torch.Tensor
+    pictures: tuple[Image, ...] = ()
+
+
+def ranking(losses: Sequence[torch.Tensor], silent: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The numbers of K candidates for each sample, the best first: (K, B) on the CPU.
+
+    losses, silent: (B,) of every candidate. The lowest loss is the best; silent candidates come after all others.
+    Among equals the first comes first. Raises AlignerError where a loss is not finite.
+    """
+    stacked = torch.stack([loss.detach().cpu() for loss in losses])
+    if not stacked.isfinite().all():
+        raise AlignerError(f"The alignment of a candidate {NOT_FINITE}")
+    by_loss = stacked.argsort(dim=0, stable=True)
+    refused = torch.stack([each.cpu() for each in silent]).expand_as(stacked).gather(0, by_loss)
+    return by_loss.gather(0, refused.to(torch.uint8).argsort(dim=0, stable=True))
+
+
+def any_silent(by_stream: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """(B,) or (1,): whether one of the streams of a candidate is silent; False where no stream is a sound."""
+    if not by_stream:
+        return torch.zeros(1, dtype=torch.bool)
+    return torch.stack(list(by_stream.values())).any(dim=0)
+
+
+def sheet_of(takes: Sequence[Take], chosen: int) -> Image:
+    """The contact sheet of candidates, as the first sample looks and sounds. chosen: the number of the best."""
+    scores = [float(take.alignment.overall[0]) for take in takes]
+    tiles = [
+        Tile(
+            stacked(take.pictures),
+            scores[number],
+            f"candidate {take.label}",
+            chosen=number == chosen,
+            note="silent" if bool(take.silent[0]) else "",
+        )
+        for number, take in enumerate(takes)
+    ]
+    return contact_sheet(tiles, title=f"Candidate {takes[chosen].label} fits best: {scores[chosen]:.3f}")
+
+
+def pictured(signals: Mapping[str, Any]) -> dict[str, Image]:
+    """A picture of every signal that can draw itself: another package's signal need not."""
+    return {stream: signal.picture() for stream, signal in signals.items() if hasattr(signal, "picture")}

@@ -1,0 +1,1 @@
+"""Pipelines of diffusers: the search plays them from outside, unmodified, and finds the seed that fits best."""
