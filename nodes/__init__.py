@@ -28,6 +28,8 @@ from .samplers.search_settings import SearchSettings
 from .samplers.video_sampler import VideoSampler
 from .scoring.alignment_score import AlignmentScore
 from .scoring.rank_variations import RankVariations
+from .steering.steer_model import SteerModel
+from .steering.steering_report import SteeringReport
 
 
 class SeeingAndHearing(ComfyExtension):
@@ -48,6 +50,8 @@ class SeeingAndHearing(ComfyExtension):
             LoadConditions,
             SearchSettings,
             GradientSettings,
+            SteerModel,
+            SteeringReport,
             AudioSampler,
             VideoSampler,
             JointSampler,

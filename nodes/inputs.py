@@ -27,6 +27,9 @@ CaptionerType = io.Custom("SEEING_HEARING_CAPTIONER")
 #: An `aligner.generators.tuned_prompts.TunedPrompt`.
 TunedPromptType = io.Custom("SEEING_HEARING_TUNED_PROMPT")
 
+#: A `nodes.native.steering.Steering`: what a steered MODEL tried.
+SteeringType = io.Custom("SEEING_HEARING_STEERING")
+
 
 def widget(setting: Setting, **changes: Any) -> io.Input:
     """The widget of a setting: its name, default, range and description.

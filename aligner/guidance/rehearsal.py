@@ -23,12 +23,11 @@ _FEW_STEPS, _SEEN_AFTER = 8, 2
 
 
 class Player(Protocol):
-    """What plays candidates. A candidate is a number; the same number gives the same result.
+    """What plays candidates. A candidate is a number; the same number gives the same result."""
 
-    steps: of a whole run.
-    """
-
-    steps: int
+    @property
+    def steps(self) -> int:
+        """How many steps a whole run has."""
 
     def follow(self, candidate: int, until: int) -> Mapping[str, Any]:
         """Play a candidate for its first `until` steps and stop. Returns the signals of its clean estimate, by stream.

@@ -1,4 +1,4 @@
-"""A real ComfyUI server, started headless on the CPU with this project and one other pack as its custom nodes."""
+"""A real ComfyUI server, started headless on the CPU with this project and two other packs as its custom nodes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .install import ComfyUI, python_for
 from .packing import pack, unpack
 
 NODE_PACK = "seeing-and-hearing"
-#: A pack of somebody else, whose nodes use our sockets.
-OTHER_PACK = Path(__file__).with_name("other_pack.py")
+#: A pack of somebody else, whose nodes use our sockets, and one with random native models.
+OTHER_PACKS = [Path(__file__).with_name(name) for name in ("other_pack.py", "native_pack.py")]
 #: Settings of the page. It shows its templates to new users: they may open before they are loaded, and then stay empty.
 #: Its small map covers a part of the graph.
 PAGE = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False}
@@ -49,7 +49,8 @@ class Server:
         # The tests run the files that users get.
         (folder / "packing").mkdir()
         unpack(pack(folder / "packing"), folder / "custom_nodes" / NODE_PACK)
-        shutil.copy(OTHER_PACK, folder / "custom_nodes" / OTHER_PACK.name)
+        for other in OTHER_PACKS:
+            shutil.copy(other, folder / "custom_nodes" / other.name)
 
     def __enter__(self) -> Server:
         with self.log_file.open("wb") as log:
@@ -87,7 +88,7 @@ class Server:
             "--disable-all-custom-nodes",
             "--whitelist-custom-nodes",
             NODE_PACK,
-            OTHER_PACK.name,
+            *(other.name for other in OTHER_PACKS),
             "--disable-api-nodes",  # they and their parts of the page use the internet
         ]
 

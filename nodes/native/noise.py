@@ -1,0 +1,56 @@
+"""The noise of candidates: what ComfyUI's own nodes would draw for each seed."""
+
+from collections.abc import Sequence
+
+import comfy.sample
+import comfy.utils
+import torch
+
+#: How many entries of a longer batch are searched for the noise of a latent that was cut out of it.
+_LONGEST_BATCH = 64
+_SEEDS = 2**64
+
+
+class CandidateNoise:
+    """Noise as the sampler was given it, and the same for other seeds.
+
+    noise: one tensor; the streams of a joint model are packed. shapes: of its streams. seed: the given one.
+    """
+
+    def __init__(self, noise: torch.Tensor, shapes: Sequence[Sequence[int]], seed: int):
+        self._given, self._shapes, self._seed = noise, [list(shape) for shape in shapes], seed
+        self._entries = self._found_entries()
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the given noise is what ComfyUI draws for the seed."""
+        return self._entries is not None
+
+    def seed(self, candidate: int) -> int:
+        """The seed of a candidate; candidate 0 has the given one."""
+        return (self._seed + candidate) % _SEEDS
+
+    def of(self, candidate: int) -> torch.Tensor:
+        """The noise of a candidate. The global generator is left as ComfyUI's nodes leave it."""
+        drawn = self._drawn(self.seed(candidate), self._entries or None)
+        return drawn if candidate or self.repeatable else self._given
+
+    def _found_entries(self) -> list[int] | None:
+        """Which entries of a longer batch the noise has, [] for a whole batch; None for noise of another kind."""
+        if torch.equal(self._drawn(self._seed), self._given):
+            return []
+        if len(self._shapes) > 1:
+            return None
+        longer = self._drawn(self._seed, list(range(_LONGEST_BATCH)))
+        found = [[place for place, row in enumerate(longer) if torch.equal(row, own)] for own in self._given]
+        return [places[0] for places in found] if all(found) else None
+
+    def _drawn(self, seed: int, entries: list[int] | None = None) -> torch.Tensor:
+        like = self._given
+        empty = [torch.empty(shape, dtype=like.dtype, device="cpu") for shape in self._shapes]
+        if len(empty) == 1:
+            return comfy.sample.prepare_noise(empty[0], seed, entries).to(like.device)
+        from comfy.nested_tensor import NestedTensor  # ComfyUI 0.3.64 has no joint models
+
+        nested = comfy.sample.prepare_noise(NestedTensor(empty), seed)
+        return comfy.utils.pack_latents(nested.unbind())[0].to(like.device)

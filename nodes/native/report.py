@@ -1,0 +1,47 @@
+"""A steered run as a picture and as text."""
+
+from PIL import Image
+
+from ...aligner.guidance.rehearsal import Rehearsed
+from ...aligner.pictures import Tile, alignment_curve, contact_sheet, stacked
+from .steering import SteeredRun
+
+
+def drawn(run: SteeredRun) -> Image.Image:
+    """The candidates at the choice, in the order of their seeds; the alignment where gradients alone steered."""
+    if not (rehearsed := run.rehearsed):
+        return alignment_curve({"alignment": run.curve} if run.curve else {})
+    tiles = [
+        Tile(
+            stacked(take.pictures),
+            take.alignment.overall.mean().item(),
+            f"seed + {candidate}" if candidate else "seed",
+            chosen=candidate == rehearsed.chosen,
+            note="silent" if take.silent.any() else "",
+        )
+        for candidate, take in enumerate(rehearsed.takes)
+    ]
+    return contact_sheet(tiles, title=_title(run.seed, rehearsed), caption=described(run))
+
+
+def described(run: SteeredRun) -> str:
+    """What was tried, what was chosen and what it cost, a sentence a line."""
+    lines = [run.passed_over] if run.passed_over else []
+    if rehearsed := run.rehearsed:
+        moments = " and ".join(f"after {choice.steps}" for choice in rehearsed.choices)
+        lines += [
+            _title(run.seed, rehearsed),
+            f"{len(rehearsed.takes)} candidates were compared {moments} of {run.steps} steps.",
+            *(f"{pair}: {score.mean().item():+.3f}" for pair, score in rehearsed.best.alignment.scores.items()),
+        ]
+        if not run.repeatable:
+            lines.append("The noise comes from a node of its own. Another seed of it may give another result.")
+    if run.curve:
+        lines.append(f"Gradients moved the result at {len(run.curve)} steps: {run.curve[0][1]:.3f} to {run.score:.3f}.")
+    if run.evaluations:
+        lines.append(f"{run.evaluations} evaluations of the model, {run.decodings} decodings.")
+    return "\n".join(lines)
+
+
+def _title(seed: int | None, rehearsed: Rehearsed) -> str:
+    return f"Seed {seed} fits best: {rehearsed.best.alignment.overall.mean().item():.3f}"

@@ -1,0 +1,1 @@
+"""Nodes that steer ComfyUI's own MODELs."""

@@ -1,0 +1,69 @@
+from comfy_api.latest import io
+
+from ...aligner import settings
+from ...aligner.errors import AlignerError
+from ...aligner.generation import SEARCH
+from ..host.convert import exact_rate
+from ..host.managed_model import ManagedModel
+from ..inputs import CATEGORY, BinderType, ConditionsType, GuidanceType, SteeringType, widgets
+from ..native.decoding import decoder_of
+from ..native.steering import Steering
+
+
+class SteerModel(io.ComfyNode):
+    """A MODEL of ComfyUI to one whose results fit the conditions."""
+
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="SeeingHearingSteerModel",
+            display_name="Steer Model",
+            category=f"{CATEGORY}/guidance",
+            description="Steers any model of ComfyUI by pictures, sounds, video and words: Stable Diffusion, Flux, "
+            "Wan, LTX, Stable Audio, ACE-Step and others. The graph keeps its own sampler. It tries several seeds for "
+            "a while and finishes the one that fits best.",
+            inputs=[
+                io.Model.Input("model", tooltip="The model that a sampler samples. It may have LoRAs and patches."),
+                BinderType.Input(
+                    "binder", tooltip="From Load ImageBind. It compares what the model makes with the conditions."
+                ),
+                ConditionsType.Input("conditions", tooltip="From Encode Condition. The result follows or avoids them."),
+                io.Vae.Input(
+                    "vae",
+                    optional=True,
+                    tooltip="The VAE that decodes the result: pictures, video, or the sound of a sound model.",
+                ),
+                io.Vae.Input(
+                    "audio_vae",
+                    optional=True,
+                    tooltip="The VAE of the sound of a model that makes video and sound together, such as LTX-2.",
+                ),
+                GuidanceType.Input(
+                    "guidance",
+                    optional=True,
+                    tooltip="From Search Settings or Gradient Settings. Unconnected: the search with its defaults.",
+                ),
+                *widgets(settings.STEERED_FPS, settings.PAIR_WEIGHT),
+            ],
+            outputs=[
+                io.Model.Output(display_name="model", tooltip="For any sampler or guider."),
+                SteeringType.Output(display_name="steering", tooltip="For Steering Report."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, model, binder, conditions, fps, pair_weight, vae=None, audio_vae=None, guidance=SEARCH
+    ) -> io.NodeOutput:
+        decoders = [decoder_of(each, exact_rate(fps)) for each in (vae, audio_vae) if each is not None]
+        if not decoders:
+            raise AlignerError(
+                "Steer Model needs a VAE to see or hear what the model makes. Connect the one that decodes its result."
+            )
+        if len({decoder.stream for decoder in decoders}) < len(decoders):
+            raise AlignerError(
+                f"Both VAEs of Steer Model decode {decoders[0].stream}. Connect the one for pictures or video to vae "
+                "and the one for sound to audio_vae, or disconnect one."
+            )
+        steering = Steering(ManagedModel.of(binder), conditions, guidance, decoders, pair_weight)
+        return io.NodeOutput(steering.attached(model), steering)

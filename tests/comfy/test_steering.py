@@ -1,0 +1,323 @@
+"""Steer Model in a real ComfyUI: the chosen seed gives the same result bit for bit, at the counted cost."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from .client import Client, Event, Prompt, PromptFailed
+from .native_prompts import (
+    AUDIO_VAE,
+    JOINT,
+    KINDS,
+    MODEL,
+    SAMPLED,
+    VAE,
+    Link,
+    counted,
+    fingerprinted,
+    plain,
+    shown_by,
+)
+from .prompts import choices, condition, cosine, gradient, loaders, node, scored, search
+from .server import Server
+
+SEED, STEPS, CANDIDATES = 5, 6, 3
+#: A choice after half of the steps, of three candidates.
+FEW = {"audio_candidates": CANDIDATES, "video_candidates": CANDIDATES, "at": 0.4}
+#: Deterministic and stochastic samplers, those of one step and of several, and one that looks twice a step.
+SAMPLER_NAMES = ["euler", "euler_ancestral", "dpmpp_2m", "dpmpp_2m_sde", "uni_pc", "lcm"]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest, comfyui: Server) -> str:
+    if request.param not in choices(comfyui, "TestNativeModel", "kind"):
+        pytest.skip("this ComfyUI has no such model")
+    return request.param
+
+
+def steering(kind: str, guidance: Prompt | None = None, **inputs: Any):
+    """A Between that steers a model, and reports it."""
+
+    def steered(prompt: Prompt, model: Link) -> Link:
+        chosen = search(**FEW) if guidance is None else guidance
+        vaes = {"vae": VAE} | ({"audio_vae": AUDIO_VAE} if kind in JOINT else {})
+        wires = {"model": model, "binder": ["binder", 0], "conditions": ["condition", 0], "guidance": ["guidance", 0]}
+        prompt |= {"binder": loaders()["binder"], "condition": condition(text="a bell rings"), **chosen}
+        prompt["steer"] = node("SeeingHearingSteerModel", fps=8.0, pair_weight=1.0, **wires | vaes | inputs)
+        prompt["report"] = node("SeeingHearingSteeringReport", steering=["steer", 1], latent=SAMPLED)
+        prompt["words"] = node("PreviewAny", source=["report", 3])
+        prompt["seed"] = node("PreviewAny", source=["report", 2])
+        return ["steer", 0]
+
+    return steered
+
+
+def text_of(outputs: dict[str, Any], name: str) -> str:
+    (text,) = outputs[name]["text"]
+    return text
+
+
+def seed_of(outputs: dict[str, Any]) -> int:
+    return int(text_of(outputs, "seed"))
+
+
+def same_as_plain(server: Server, kind: str, **settings: Any) -> int:
+    """Steer, then sample plainly with the reported seed. Returns the candidate."""
+    steered = server.client.run(plain(kind, seed=SEED, steps=STEPS, between=steering(kind), **settings))
+    seed = seed_of(steered)
+    again = server.client.run(plain(kind, seed=seed, steps=STEPS, **settings))
+    assert shown_by(steered)["sha256"] == shown_by(again)["sha256"]
+    assert 0 <= seed - SEED < CANDIDATES
+    return seed - SEED
+
+
+@pytest.mark.parametrize("sampler_name", SAMPLER_NAMES)
+@pytest.mark.parametrize("mask", [False, True])
+@pytest.mark.parametrize("through", ["KSampler", "SamplerCustomAdvanced"])
+def test_the_chosen_seed_gives_the_same_picture(comfyui: Server, sampler_name: str, through: str, mask: bool) -> None:
+    same_as_plain(comfyui, "sd15", sampler_name=sampler_name, through=through, mask=mask)
+
+
+@pytest.mark.parametrize("sampler_name", ["euler", "dpmpp_2m_sde"])
+def test_the_chosen_seed_gives_the_same_result_of_any_model(comfyui: Server, kind: str, sampler_name: str) -> None:
+    same_as_plain(comfyui, kind, sampler_name=sampler_name)
+
+
+@pytest.mark.parametrize("settings", [{"through": "KSamplerAdvanced"}, {"through": "SamplerCustom"}, {"cfg": 1.0}])
+def test_every_way_to_sample_is_steered(comfyui: Server, settings: dict[str, Any]) -> None:
+    same_as_plain(comfyui, "sd15", **settings)
+
+
+def test_some_other_seed_than_the_first_is_chosen(comfyui: Server) -> None:
+    """Otherwise the tests above would show little."""
+    chosen = {same_as_plain(comfyui, "sd15", weights=weights) for weights in range(4)}
+    assert len(chosen) > 1
+
+
+def test_a_batch_is_chosen_as_a_whole(comfyui: Server) -> None:
+    same_as_plain(comfyui, "sd15", batch_size=2)
+
+
+def test_steps_are_taken_once(comfyui: Server) -> None:
+    """N candidates for k of S steps take N k + S - k evaluations of the model."""
+
+    def between(prompt: Prompt, model: Link) -> Link:
+        return steering("sd15")(prompt, counted(prompt, model))
+
+    outputs = comfyui.client.run(plain("sd15", seed=SEED, steps=STEPS, between=between))
+    after = int(0.4 * STEPS)
+    expected = CANDIDATES * after + STEPS - after
+    assert shown_by(outputs, "count")["calls"] == expected
+    assert f"{expected} evaluations of the model, {CANDIDATES} decodings" in text_of(outputs, "words")
+
+
+def test_a_funnel_tries_many_and_follows_few(comfyui: Server) -> None:
+    guidance = search(video_candidates=6, at=0.5, funnel="0.2: 2")
+    outputs = comfyui.client.run(plain("sd15", seed=SEED, steps=10, between=steering("sd15", guidance)))
+    assert f"{6 * 2 + 2 * 3 + 5} evaluations" in text_of(outputs, "words")
+    again = comfyui.client.run(plain("sd15", seed=seed_of(outputs), steps=10))
+    assert shown_by(outputs)["sha256"] == shown_by(again)["sha256"]
+
+
+@pytest.mark.parametrize("stream", [0, 1])
+def test_one_stream_of_a_joint_model_is_kept(comfyui: Server, stream: int) -> None:
+    if "ltxav" not in choices(comfyui, "TestNativeModel", "kind"):
+        pytest.skip("this ComfyUI has no joint models")
+    same_as_plain(comfyui, "ltxav", kept_stream=stream)
+
+
+def test_a_cache_of_steps_belongs_to_one_candidate(comfyui: Server) -> None:
+    """EasyCache keeps a state over a whole run, before or after Steer Model."""
+
+    def cached(prompt: Prompt, model: Link) -> Link:
+        prompt["cache"] = node(
+            "EasyCache", model=model, reuse_threshold=0.5, start_percent=0.0, end_percent=1.0, verbose=False
+        )
+        return ["cache", 0]
+
+    def before(prompt: Prompt, model: Link) -> Link:
+        return steering("sd15")(prompt, cached(prompt, model))
+
+    def after(prompt: Prompt, model: Link) -> Link:
+        return cached(prompt, steering("sd15")(prompt, model))
+
+    for between in (before, after):
+        steered = comfyui.client.run(plain("sd15", seed=SEED, steps=STEPS, between=between))
+        again = comfyui.client.run(plain("sd15", seed=seed_of(steered), steps=STEPS, between=cached))
+        assert shown_by(steered)["sha256"] == shown_by(again)["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("APG", {"eta": 1.0, "norm_threshold": 5.0, "momentum": 0.5}), ("TCFG", {}), ("FreeU_V2", {})],
+)
+def test_functions_of_guidance_see_every_step(comfyui: Server, name: str, settings: dict[str, Any]) -> None:
+    """APG keeps a momentum; it runs again on what is played."""
+    values = {
+        input_name: options[1]["default"]
+        for input_name, options in comfyui.client.object_info()[name]["input"]["required"].items()
+        if len(options) > 1 and "default" in options[1]
+    }
+
+    def patched(prompt: Prompt, model: Link) -> Link:
+        prompt["patch"] = node(name, model=model, **values | settings)
+        return ["patch", 0]
+
+    def both(prompt: Prompt, model: Link) -> Link:
+        return steering("sd15")(prompt, patched(prompt, model))
+
+    steered = comfyui.client.run(plain("sd15", seed=SEED, steps=STEPS, between=both))
+    again = comfyui.client.run(plain("sd15", seed=seed_of(steered), steps=STEPS, between=patched))
+    assert shown_by(steered)["sha256"] == shown_by(again)["sha256"]
+
+
+def test_a_sampler_that_adds_no_noise_samples_as_usual(comfyui: Server) -> None:
+    prompt = plain("sd15", through="KSamplerAdvanced", mask=True, between=steering("sd15"))
+    prompt["sampler"]["inputs"]["add_noise"] = "disable"
+    other = plain("sd15", through="KSamplerAdvanced", mask=True)
+    other["sampler"]["inputs"]["add_noise"] = "disable"
+    outputs = comfyui.client.run(prompt)
+    assert shown_by(outputs)["sha256"] == shown_by(comfyui.client.run(other))["sha256"]
+    assert "adds no noise" in text_of(outputs, "words")
+
+
+def test_the_first_of_two_experts_is_chosen_at_its_end(comfyui: Server) -> None:
+    def experts(between: Any = None) -> Prompt:
+        prompt = plain("wan", seed=SEED, steps=STEPS, through="KSamplerAdvanced", between=between)
+        first = prompt["sampler"]["inputs"]
+        prompt["second"] = node(
+            "KSamplerAdvanced",
+            **first | {"model": MODEL, "latent_image": SAMPLED, "add_noise": "disable", "start_at_step": 3},
+        )
+        first |= {"end_at_step": 3, "return_with_leftover_noise": "enable"}
+        return prompt | fingerprinted(samples=["second", 0])
+
+    steered = comfyui.client.run(experts(steering("wan")))
+    assert "after 3 of 3 steps" in text_of(steered, "words")
+    plainly = experts()
+    for name in ("sampler", "second"):
+        plainly[name]["inputs"]["noise_seed"] = seed_of(steered)
+    again = comfyui.client.run(plainly)
+    assert shown_by(steered)["sha256"] == shown_by(again)["sha256"]
+
+
+def test_the_report_shows_every_candidate_and_the_preview_names_them(comfyui: Server) -> None:
+    client = comfyui.client
+    prompt_id = client.queue(plain("flux", seed=SEED + 1, steps=STEPS, between=steering("flux")))
+    entry = client.wait(prompt_id)
+    (image,) = entry["outputs"]["report"]["images"]
+    picture = Image.open(comfyui.folder / "temp" / image["filename"])
+    assert picture.width == 1280
+    words = "\n".join(entry["outputs"]["words"]["text"])
+    assert re.search(r"Seed \d+ fits best: -?\d\.\d{3}", words) and "3 candidates were compared after 2 of 6" in words
+    previews = client.events_of(prompt_id, "preview")
+    assert previews and Image.open(io.BytesIO(previews[-1].image)).width >= 256
+
+
+def progress_of(client: Client, prompt_id: str) -> list[tuple[int, int]]:
+    return [(event.data["value"], event.data["max"]) for event in client.events_of(prompt_id, "progress")]
+
+
+def test_one_bar_counts_the_steps_of_all_candidates(comfyui: Server) -> None:
+    client = comfyui.client
+    prompt_id = client.queue(plain("sd15", seed=SEED + 2, steps=10, between=steering("sd15")))
+    client.wait(prompt_id)
+    rehearsals = [value for value, most in progress_of(client, prompt_id) if most == CANDIDATES * 4]
+    assert rehearsals == sorted(rehearsals) and rehearsals[-1] == CANDIDATES * 4
+
+
+def test_a_rehearsal_is_interrupted_within_a_step(comfyui: Server) -> None:
+    client = comfyui.client
+    prompt = plain("sd15", seed=SEED, steps=400, between=steering("sd15", search(video_candidates=2, at=0.9)))
+    prompt_id = client.queue(prompt)
+
+    def under_way(event: Event) -> bool:
+        return event.type == "progress" and event.prompt_id == prompt_id and event.data["value"] >= 20
+
+    client.wait_for(under_way)
+    client.interrupt()
+    entry = client.wait(prompt_id)
+    assert "execution_interrupted" in dict(entry["status"]["messages"])
+    # ComfyUI reports progress only now and then.
+    assert progress_of(client, prompt_id)[-1] <= (60, 720)
+    same_as_plain(comfyui, "sd15")
+
+
+@pytest.mark.parametrize("sampler_name", ["euler", "dpmpp_2m", "euler_ancestral"])
+def test_gradients_move_the_result_towards_the_condition(comfyui: Server, sampler_name: str) -> None:
+    """Measured on the finished sound, against plain sampling with the same seed."""
+
+    def final_score(between: Any = None) -> float:
+        prompt = plain("stable_audio", sampler_name, seed=SEED, steps=8, between=between)
+        prompt |= {"binder": loaders()["binder"], "condition": condition(text="a bell rings")}
+        prompt["heard"] = node("VAEDecodeAudio", samples=SAMPLED, vae=VAE)
+        return cosine(comfyui.client.run(prompt | scored("heard")))
+
+    assert final_score(steering("stable_audio", gradient(audio_rate=0.1))) > final_score() + 0.03
+
+
+def test_gradients_follow_the_search(comfyui: Server) -> None:
+    guidance = search(**FEW, then=["moving", 0]) | {"moving": gradient(video_rate=0.1)["guidance"]}
+    outputs = comfyui.client.run(plain("wan", seed=SEED, steps=STEPS, between=steering("wan", guidance)))
+    assert "Gradients moved the result at 4 steps" in text_of(outputs, "words")
+
+
+REFUSED = {
+    "a VAE": ("sd15", {"vae": None}, {}, "needs a VAE"),
+    "a VAE of another model": ("sd15", {"vae": ["other", 4]}, {}, "Connect the VAE that decodes what this MODEL makes"),
+    "a weight": ("sd15", {}, {"weight": 0.0}, "no condition to follow"),
+    "a stream that is made": ("sd15", {}, {"streams": "audio"}, "no VAE decodes it. Connect its VAE to audio_vae"),
+}
+
+
+@pytest.mark.parametrize("missing", REFUSED)
+def test_what_cannot_work_is_refused_before_sampling(comfyui: Server, missing: str) -> None:
+    kind, inputs, changed, sentence = REFUSED[missing]
+    prompt = plain(kind, seed=SEED, between=steering(kind))
+    prompt["other"] = node("TestNativeModel", kind="flux", batch_size=1, weights=0)
+    prompt["condition"]["inputs"] |= changed
+    for name, link in inputs.items():
+        if link is None:
+            del prompt["steer"]["inputs"][name]
+        else:
+            prompt["steer"]["inputs"][name] = link
+    prompt_id = comfyui.client.queue(prompt)
+    messages = dict(comfyui.client.wait(prompt_id)["status"]["messages"])
+    assert sentence in messages["execution_error"]["exception_message"]
+    assert not comfyui.client.events_of(prompt_id, "progress")
+
+
+@pytest.mark.parametrize("sampler_name", ["dpm_fast", "dpm_adaptive"])
+def test_samplers_without_steps_are_named(comfyui: Server, sampler_name: str) -> None:
+    with pytest.raises(PromptFailed, match=f"{sampler_name} chooses its own steps"):
+        comfyui.client.run(plain("sd15", sampler_name, seed=SEED, between=steering("sd15")))
+
+
+def test_the_rule_of_the_paper_says_that_it_cannot_steer_a_model(comfyui: Server) -> None:
+    with pytest.raises(PromptFailed, match="the rule released"):
+        comfyui.client.run(plain("sd15", seed=SEED, between=steering("sd15", gradient(rule="paper"))))
+
+
+def test_a_decoder_without_a_gradient_says_that_search_works(comfyui: Server) -> None:
+    if "ltxav" not in choices(comfyui, "TestNativeModel", "kind"):
+        pytest.skip("this ComfyUI has no joint models")
+    with pytest.raises(PromptFailed, match="Steer by Search Settings"):
+        comfyui.client.run(plain("ltxav", seed=SEED, between=steering("ltxav", gradient())))
+
+
+def test_a_model_is_steered_once(comfyui: Server) -> None:
+    def twice(prompt: Prompt, model: Link) -> Link:
+        once = steering("sd15")(prompt, model)
+        prompt["again"] = {
+            "class_type": "SeeingHearingSteerModel",
+            "inputs": prompt["steer"]["inputs"] | {"model": once},
+        }
+        return ["again", 0]
+
+    with pytest.raises(PromptFailed, match="steered already"):
+        comfyui.client.run(plain("sd15", seed=SEED, between=twice))
