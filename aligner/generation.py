@@ -57,7 +57,7 @@ class Generation:
     score: torch.Tensor | None = None
 
     def overview(self) -> Image.Image:
-        """What steered the first sample, at a glance.
+        """What steered the first sample.
 
         After a search these are its candidates at the last choice, otherwise the alignment over the denoising steps. An
         unguided run has one point, at its end.

@@ -129,14 +129,14 @@ def add_pictures(command: ArgumentParser) -> argparse._ActionsContainer:
 def add_audio_sampling(command: ArgumentParser) -> None:
     group = command.add_argument_group("sampling")
     add_options(group, (settings.SEED, settings.AUDIO_STEPS, settings.AUDIO_CFG, settings.WINDOW_SECONDS))
-    _add_curve(group)
+    _add_overview(group)
 
 
 def add_video_sampling(command: ArgumentParser) -> None:
     group = command.add_argument_group("sampling")
     add_options(group, (settings.SEED, settings.VIDEO_STEPS))
     add_option(group, settings.VIDEO_CFG, default=OR_BUILT_IN.format(settings.VIDEO_CFG.default))
-    _add_curve(group)
+    _add_overview(group)
 
 
 def add_joint_audio_sampling(command: ArgumentParser) -> None:
@@ -144,5 +144,5 @@ def add_joint_audio_sampling(command: ArgumentParser) -> None:
     add_options(group, (settings.JOINT_AUDIO_STEPS, settings.JOINT_AUDIO_CFG, settings.WINDOW_SECONDS))
 
 
-def _add_curve(group: argparse._ActionsContainer) -> None:
-    group.add_argument("--curve", metavar="FILE.png", help="Also draw the alignment curve.")
+def _add_overview(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--overview", metavar="FILE.png", help="Also draw what was tried, or how the alignment rose.")

@@ -177,7 +177,7 @@ def _add_demo(commands) -> None:
         "--output",
         default="out/demo.mp4",
         metavar="FILE",
-        help="What to write, a .mp4. The alignment curve goes beside it as .png. Default %(default)s.",
+        help="What to write, a .mp4. An overview of the search goes beside it as .png. Default %(default)s.",
     )
     add_option(command, settings.SEED)
 

@@ -72,12 +72,14 @@ def check_outputs(options: Namespace, suffixes: tuple[str, ...], rule: Rule, str
     """Raise MediaError if a result could not be written, and AlignerError if there will be none."""
     check_output(options.output, suffixes)
     _require_inputs_kept(options)
-    if options.curve:
-        check_output(options.curve, (".png",))
+    if options.overview:
+        check_output(options.overview, (".png",))
         if not rule.guides:
-            raise AlignerError("Without guidance there is no alignment curve: leave --curve or --unguided out.")
-        if _same_file(options.curve, options.output):
-            raise AlignerError(f"{options.curve} cannot be the result and its curve: give one of them another name.")
+            raise AlignerError("Without guidance there is no overview: leave --overview or --unguided out.")
+        if _same_file(options.overview, options.output):
+            raise AlignerError(
+                f"{options.overview} cannot be the result and its overview: give one of them another name."
+            )
     if options.save_prompt:
         check_output(options.save_prompt, (".safetensors",))
         if not tuned_streams(rule, streams):
@@ -96,7 +98,7 @@ def _require_inputs_kept(options: Namespace) -> None:
     given = {name: getattr(options, name, None) for name in INPUTS}
     paths = {name: value.path if isinstance(value, NamedPath) else value for name, value in given.items()}
     read = {name: path for name, path in paths.items() if path and os.path.exists(path)}
-    for written in filter(None, (options.output, options.curve, options.save_prompt)):
+    for written in filter(None, (options.output, options.overview, options.save_prompt)):
         for name, path in read.items():
             if _same_file(written, path) and not (name == "clip" and written == options.output):
                 raise AlignerError(f"{path} would be overwritten by the result: give the result another name.")

@@ -33,18 +33,18 @@ NOTICE = (
 
 
 def demo(options: Namespace) -> None:
-    """demo: the same seed without and with guidance under the clip; video and sound from a prompt; the curve."""
+    """demo: the same seed without and with guidance under the clip; video and sound from a prompt; the overview."""
     output = Path(options.output)
-    joint, curve = output.with_stem(f"{output.stem}_joint"), output.with_suffix(".png")
-    for path, suffix in ((output, ".mp4"), (joint, ".mp4"), (curve, ".png")):
+    joint, overview = output.with_stem(f"{output.stem}_joint"), output.with_suffix(".png")
+    for path, suffix in ((output, ".mp4"), (joint, ".mp4"), (overview, ".png")):
         check_output(path, (suffix,))
     print(NOTICE)
     binder, judge = family.load_demo_imagebind(), family.load_demo_judge()
-    _video_to_audio(options.seed, binder, judge, output, curve)
+    _video_to_audio(options.seed, binder, judge, output, overview)
     _joint(options.seed, binder, judge, joint)
 
 
-def _video_to_audio(seed: int, binder: Binder, judge: Judge, output: Path, curve: Path) -> None:
+def _video_to_audio(seed: int, binder: Binder, judge: Judge, output: Path, overview: Path) -> None:
     info = probe_video(EXAMPLE_VIDEO)
     conditions = [video_condition(binder, EXAMPLE_VIDEO, clips=RULE.comparison.clips, info=info)]
     denoiser = family.load_demo_audioldm().denoiser(seconds=info.duration, steps=STEPS)
@@ -65,13 +65,13 @@ def _video_to_audio(seed: int, binder: Binder, judge: Judge, output: Path, curve
     unguided, guided = run(Unguided(RULE.comparison), "unguided"), run(RULE, "guided  ")
     sound = guided.signals["audio"]
     add_sound(EXAMPLE_VIDEO, output, sound.waveform, sound.sample_rate)
-    draw_overview(curve, guided)
+    draw_overview(overview, guided)
     before, after = (result.scores["audio ~ video"].item() for result in (unguided, guided))
     heard = [names(judge, result.signals["audio"])[0] for result in (unguided, guided)]
     print(
         f"   ImageBind's cosine with the clip: {before:+.2f} unguided, {after:+.2f} guided. "
         f"A judge that guidance never sees hears: {heard[0]} unguided, {heard[1]} guided.\n"
-        f"   Wrote {output} and {curve}.\n"
+        f"   Wrote {output} and {overview}.\n"
     )
 
 

@@ -14,16 +14,16 @@ from .steering import Outcome
 
 
 def report(options: Namespace, outcome: Outcome, texts: Mapping[str, str]) -> None:
-    """Say how well the written result aligns with each condition; write curve and tuned prompt where asked for.
+    """Say how well the written result aligns with each condition; write overview and tuned prompt where asked for.
 
     texts: the prompt of each stream.
     """
     print(f"Wrote {options.output}")
     for label, score in outcome.result.scores.items():
         print(f"cosine {label}: {score.mean().item():+.3f}")
-    if options.curve:
-        draw_overview(options.curve, outcome.result)
-        print(f"Wrote {options.curve}")
+    if options.overview:
+        draw_overview(options.overview, outcome.result)
+        print(f"Wrote {options.overview}")
     if options.save_prompt:
         save_tuned_prompt(options.save_prompt, _tuned_prompt(outcome, texts))
         print(f"Wrote {options.save_prompt}")

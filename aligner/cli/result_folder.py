@@ -34,7 +34,7 @@ def read_results(folder: str | Path, names: Iterable[str] | None = None) -> dict
     """The results in a folder, by name without suffix, sorted. Folders below it are not searched.
 
     names: read only the results of these names. A sound beside a video of the same name replaces the video's own. A
-    picture beside a video or a sound of the same name is its curve or spectrogram, and is ignored.
+    picture beside a video or a sound of the same name is its overview or spectrogram, and is ignored.
 
     Raises AlignerError if the folder is missing or empty, lacks one of the names, holds two files of one kind and
     name, or holds a file that cannot be read.

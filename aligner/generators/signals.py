@@ -42,7 +42,7 @@ class Signal(Protocol):
         """The result for the user: detached, as long as asked for. Raises AlignerError unless finite."""
 
     def picture(self) -> Image.Image:
-        """The first sample at a glance."""
+        """What the first sample looks or sounds like."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .caption import captioned
 from .chart import alignment_curve
-from .contact_sheet import Tile, contact_sheet, stacked
+from .contact_sheet import Tile, contact_sheet
 from .spectrogram import mel_picture, spectrogram
+from .stack import stacked
 
 __all__ = ["Tile", "alignment_curve", "captioned", "contact_sheet", "mel_picture", "spectrogram", "stacked"]

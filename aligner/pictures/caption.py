@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw, ImageFont
 
-from .chart import INK, PAPER
+from .palette import INK, PAPER
 
 #: A caption's narrowest picture in pixels: smaller ones are enlarged, so that words can be read.
 _NARROWEST = 256

@@ -9,13 +9,11 @@ from itertools import cycle
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import AlignerError
+from .palette import GRID, INK, LINE_COLOURS, PAPER
 
 Point = tuple[float, float]
 Series = Sequence[float | Point]
 
-# The colour-blind safe palette of Okabe and Ito.
-LINE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-PAPER, INK, GRID = "#ffffff", "#333333", "#e6e6e6"
 # Antialiasing: lines are drawn larger by this factor and scaled down.
 SMOOTHING = 3
 SMALLEST = (320, 200)  # pixels

@@ -65,7 +65,11 @@ class AudioSampler(io.ComfyNode):
             ],
             outputs=[
                 io.Audio.Output(display_name="audio", tooltip="The sound, mono. Variations are a batch."),
-                io.Image.Output(display_name="curve", tooltip="A chart of the alignment over the denoising steps."),
+                io.Image.Output(
+                    display_name="overview",
+                    tooltip="The candidates of the search at its choice. After a gradient rule alone: the alignment "
+                    "over the steps.",
+                ),
                 score_output(),
                 io.Latent.Output(display_name="latent", tooltip="For another run of this node, or Mask Seconds."),
                 TunedPromptType.Output(

@@ -71,9 +71,9 @@ class JointSampler(io.ComfyNode):
                 io.Audio.Output(display_name="audio", tooltip="The sound, mono, as long as the video."),
                 io.Float.Output(display_name="fps", tooltip="Frames per second, for Create Video."),
                 io.Image.Output(
-                    display_name="curve",
-                    tooltip="A chart of the alignment over the denoising steps: of video with sound, and of both with "
-                    "the conditions.",
+                    display_name="overview",
+                    tooltip="The candidates of the search at its choice. After a gradient rule alone: the alignment "
+                    "over the steps.",
                 ),
                 score_output(),
                 report_output(),

@@ -53,7 +53,11 @@ class VideoSampler(io.ComfyNode):
                     tooltip="The frames, for Create Video, upscalers and interpolation. One frame is a picture.",
                 ),
                 io.Float.Output(display_name="fps", tooltip="Frames per second, for Create Video."),
-                io.Image.Output(display_name="curve", tooltip="A chart of the alignment over the denoising steps."),
+                io.Image.Output(
+                    display_name="overview",
+                    tooltip="The candidates of the search at its choice. After a gradient rule alone: the alignment "
+                    "over the steps.",
+                ),
                 score_output(),
                 io.Latent.Output(
                     display_name="latent",

@@ -35,8 +35,8 @@ def test_video_to_audio_writes_the_clip_with_sound(run, tmp_path, clip, models, 
             "1",
             "--away-from",
             "music",
-            "--curve",
-            tmp_path / "curve.png",
+            "--overview",
+            tmp_path / "overview.png",
             *FEW_STEPS,
         )
         == 0
@@ -45,7 +45,7 @@ def test_video_to_audio_writes_the_clip_with_sound(run, tmp_path, clip, models, 
     waveform, rate = read_audio(output)
     assert info.codec == "h264" and info.duration == probe_video(clip).duration
     assert (waveform.shape[1], rate) == (info.samples(16000), 16000) and waveform.abs().max() > 0
-    assert (tmp_path / "curve.png").stat().st_size > 1000
+    assert (tmp_path / "overview.png").stat().st_size > 1000
     captured = capsys.readouterr()
     assert "audio ~ video" in captured.out and "audio ~ text 2" in captured.out
     assert "loss=" in captured.err
@@ -72,7 +72,7 @@ def test_without_models_it_says_that_they_are_toys(run, tmp_path, clip, capsys):
     assert "TOY" in capsys.readouterr().out
 
 
-def test_demo_writes_video_and_curve_and_says_what_happened(run, tmp_path, capsys, monkeypatch):
+def test_demo_writes_video_and_overview_and_says_what_happened(run, tmp_path, capsys, monkeypatch):
     import aligner.cli.demo
 
     monkeypatch.setattr(aligner.cli.demo, "STEPS", 4)
@@ -124,7 +124,7 @@ def test_real_picture(run, real, tmp_path, models):
         (["v2a", EXAMPLE_VIDEO, "-o", "made/../out/../../out.avi"], "out.avi"),
         (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--models", "nowhere"], "there is no nowhere"),
         (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--device", "abacus"], "abacus"),
-        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--curve", "c.png", "--unguided"], "no alignment curve"),
+        (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--overview", "c.png", "--unguided"], "there is no overview"),
         (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--save-prompt", "p.safetensors"], "raise --audio-prompt-rate"),
         (
             ["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--save-prompt", "p.bin", "--then", "paper"],
@@ -180,7 +180,7 @@ def test_outputs_are_checked_before_the_work(run, tmp_path, clip, capsys, monkey
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
     assert run("v2a", clip, "-o", "folder.wav" if place == "folder" else place) == 1
-    assert run("v2a", clip, "-o", "new/out.wav", "--curve", "file/curve.png") == 1
+    assert run("v2a", clip, "-o", "new/out.wav", "--overview", "file/overview.png") == 1
     captured = capsys.readouterr()
     assert captured.err.count("aligner: ") == 2 and "%|" not in captured.err and "TOY" not in captured.out
     assert sorted(tmp_path.rglob("*")) == before

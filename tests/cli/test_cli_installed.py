@@ -52,14 +52,14 @@ def toys(site, monkeypatch):
 
 def test_a_rule_steers(run, toys, generations, clip, models, tmp_path):
     request = ("v2a", clip, "-o", tmp_path / "out.wav", "--models", models, "--steps", "3", "--prompt", "a thud")
-    assert run(*request, "--rule", "luckiest", "--curve", tmp_path / "curve.png") == 0
+    assert run(*request, "--rule", "luckiest", "--overview", tmp_path / "overview.png") == 0
     assert run(*request, "--rule", "luckiest", "--unguided") == 0
     steered, unguided = generations
     assert isinstance(steered["rule"], toys().Luckiest)
     assert unguided["rule"].comparison == toys().Luckiest.comparison
     assert list(steered["result"].scores) == ["audio ~ video", "audio ~ text"], "the rule's text_weight is its own"
     assert steered["result"].score > unguided["result"].score
-    assert (tmp_path / "curve.png").is_file()
+    assert (tmp_path / "overview.png").is_file()
 
 
 def test_a_binder_takes_the_place_of_imagebind(run, toys, generations, clip, models, tmp_path):

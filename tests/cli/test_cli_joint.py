@@ -39,8 +39,8 @@ def test_video_and_sound_have_the_same_length(scores, joint, tmp_path):
         "6",
         "--audio-steps",
         "5",
-        "--curve",
-        tmp_path / "curve.png",
+        "--overview",
+        tmp_path / "overview.png",
     )
     info = probe_video(tmp_path / "out.mp4")
     waveform, rate = read_audio(tmp_path / "out.mp4")
@@ -48,7 +48,7 @@ def test_video_and_sound_have_the_same_length(scores, joint, tmp_path):
     assert rate == 16000 and abs(waveform.shape[1] / rate - float(info.duration)) < 1024 / rate
     assert waveform.shape == (1, info.samples(16000)) and waveform.std() > 1e-3
     assert list(printed) == ["video ~ generated audio", "video ~ text", "audio ~ text"]
-    assert (tmp_path / "curve.png").stat().st_size > 1000
+    assert (tmp_path / "overview.png").stat().st_size > 1000
 
 
 def test_same_seed_same_bytes(run, joint, tmp_path):
@@ -124,7 +124,7 @@ def test_tuned_prompts_of_both_streams(run, joint, generations, tmp_path):
 
 
 def test_gradients_may_move_what_the_search_chose(run, generations, joint, tmp_path):
-    search = (*joint[: -len(GRADIENT)], "waves", *FEW, "--at", "0.5", "--curve", tmp_path / "curve.png")
+    search = (*joint[: -len(GRADIENT)], "waves", *FEW, "--at", "0.5", "--overview", tmp_path / "overview.png")
     assert run(*search) == run(*search, "--then", "released", "--start", "0", "--video-rate", "0.02") == 0
     chosen, moved = generations
     assert chosen["rule"] == Search(candidates={"audio": 2, "video": 2}, at=0.5)

@@ -30,7 +30,7 @@ def a2v(models, sound, tmp_path):
 def test_the_video_lasts_as_long_as_asked_for_with_its_piece_of_the_sound(run, a2v, sound, tmp_path, capsys):
     arguments = (
         *(*a2v, "--width", "48", "--frames", "6", "--fps", "4", "--sound-start", "0.75"),
-        *("--prompt", "a siren", "--away-from", "music", "--text-weight", "1", "--curve", tmp_path / "curve.png"),
+        *("--prompt", "a siren", "--away-from", "music", "--text-weight", "1", "--overview", tmp_path / "overview.png"),
     )
     assert run(*arguments) == 0
     info = probe_video(tmp_path / "out.mp4")
@@ -40,7 +40,7 @@ def test_the_video_lasts_as_long_as_asked_for_with_its_piece_of_the_sound(run, a
     piece = read_audio(sound)[0][:, int(0.75 * 22050) : int(0.75 * 22050) + int(1.5 * 22050)]
     assert (heard.shape, rate) == (piece.shape, 22050), "the sound keeps its own rate and channels"
     assert torch.corrcoef(torch.stack([heard.flatten(), piece.flatten()]))[0, 1] > 0.95
-    assert (tmp_path / "curve.png").stat().st_size > 1000
+    assert (tmp_path / "overview.png").stat().st_size > 1000
     captured = capsys.readouterr()
     assert "video ~ audio" in captured.out and "video ~ text 2" in captured.out and "loss=" in captured.err
 
@@ -196,8 +196,8 @@ def test_other_models_have_the_usual_ones(run, a2v, generations):
 def test_the_more_candidates_the_better_the_fit(scores, a2v, tmp_path):
     alike = ("--compare", "per_clip", "--clips", "short")
     one = scores(*a2v, "--unguided", *alike)
-    many = scores(*a2v, "--video-candidates", "12", "--at", "0.7", "--curve", tmp_path / "curve.png", *alike)
-    assert many["video ~ audio"] > one["video ~ audio"] and (tmp_path / "curve.png").stat().st_size > 1000
+    many = scores(*a2v, "--video-candidates", "12", "--at", "0.7", "--overview", tmp_path / "overview.png", *alike)
+    assert many["video ~ audio"] > one["video ~ audio"] and (tmp_path / "overview.png").stat().st_size > 1000
 
 
 def test_every_option_reaches_the_generation(run, a2v, generations, clip):
@@ -254,7 +254,7 @@ def test_every_option_reaches_the_generation(run, a2v, generations, clip):
         (["--init", "clip.mp4"], "--denoise 0.6"),
         (["--init", "clip.mp4", "--denoise", "0.5", "--frames", "5"], "at most --frames 4"),
         (["--init", "tone.wav", "--denoise", "0.5"], "no video stream"),
-        (["--curve", "out.png", "--unguided"], "no alignment curve"),
+        (["--overview", "out.png", "--unguided"], "there is no overview"),
         (
             ["--save-prompt", "p.safetensors", "--rule", "released", "--video-prompt-rate", "0"],
             "raise --video-prompt-rate",
@@ -300,7 +300,7 @@ def test_a_tuned_prompt_of_another_generator_is_refused(refused, models, run, so
     "arguments, message",
     [
         (["-o", "out.mp4"], "out.mp4 has a suffix"),
-        (["-o", "out.png", "--curve", "./out.png"], "cannot be the result and its curve"),
+        (["-o", "out.png", "--overview", "./out.png"], "cannot be the result and its overview"),
         (["-o", "out.png", "--sound-seconds", "0"], "holds nothing"),
         (["-o", "out.png", "--sound-seconds", "nan"], "holds nothing"),
         (["-o", "out.png", "--sound-start", "9"], "earlier --sound-start"),

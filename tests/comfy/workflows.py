@@ -38,7 +38,7 @@ EXPECTED = {
 
 
 def saved_files(server: Server, outputs: dict) -> list[Path]:
-    """The files of the results. Previews, such as curves, are temporary files and left out."""
+    """The files of the results. Previews, such as overviews, are temporary files and left out."""
     videos = [image for output in outputs.values() for image in output.get("images", ()) if image["type"] == "output"]
     sounds = [audio for output in outputs.values() for audio in output.get("audio", ())]
     return [server.folder / item["type"] / item["subfolder"] / item["filename"] for item in videos + sounds]

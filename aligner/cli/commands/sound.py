@@ -78,7 +78,7 @@ def _sound_for(
 
 
 def _write(options: Namespace, outcome: Outcome) -> None:
-    """The sound first: should the curve fail, it is not lost."""
+    """The sound first: should the overview fail, it is not lost."""
     sound = outcome.result.signals[STREAM]
     waveform = sound.waveform.cpu()
     if Path(options.output).suffix.lower() == ".mp4":
