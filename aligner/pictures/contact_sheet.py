@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from ..errors import AlignerError
-from .grid import arranged
-from .lettering import elided, font, wrapped
+from .grid import arranged, margin
+from .lettering import Paragraph, elided
 from .palette import CHOSEN, DIMMED, FAINT, GRID, INK, OTHER, PAPER
 
 #: More candidates than this cannot be told apart on one sheet.
@@ -76,18 +76,17 @@ class _Sheet:
     """The layout of a sheet: a title, a grid of tiles, a caption."""
 
     def __init__(self, tiles: Sequence[Tile], title: str, caption: str, width: int):
-        self.tiles, self.width, margin = tiles, width, max(8, width // 50)
-        self.heading, self.small = font(max(15, width // 44)), font(max(12, width // 66))
-        self.title = wrapped(title, self.heading, width - 2 * margin)
-        self.caption = wrapped(caption, self.small, width - 2 * margin)
-        self.title_line, self.caption_line = (round(1.4 * max(15, width // 44)), round(1.45 * max(12, width // 66)))
-        self.top = margin // 2 + len(self.title) * self.title_line + margin // 2
-        below = len(self.caption) * self.caption_line + margin // 2
+        self.tiles, self.width, self.margin = tiles, width, margin(width)
+        room = width - 2 * self.margin
+        self.title = Paragraph(title, max(15, width // 44), room)
+        self.caption = Paragraph(caption, max(12, width // 66), room)
         # The pictures of a run have one shape. Where they do not, the tallest decides.
         aspect = min(_TALLEST, max(tile.picture.height / tile.picture.width for tile in tiles))
-        self.grid = arranged(width, [(tile.label, tile.note) for tile in tiles], aspect, self.top + below)
-        self.bottom = self.top + self.grid.rows * self.grid.row
-        self.height = self.bottom + below
+        around = self.title.height + self.caption.height + 2 * self.margin
+        self.grid = arranged(width, [(tile.label, tile.note) for tile in tiles], aspect, around)
+        self.top = self.margin + self.title.height
+        self.bottom = self.top + self.grid.height
+        self.height = self.grid.height + around
 
         scores = [_score(tile) for tile in tiles]
         self.score_room = max(self.grid.text.getlength(score) for score in scores)
@@ -97,16 +96,12 @@ class _Sheet:
     def drawn(self) -> Image.Image:
         self.sheet = Image.new("RGB", (self.width, self.height), PAPER)
         self.canvas = ImageDraw.Draw(self.sheet)
-        left = self.grid.left
-        for number, line in enumerate(self.title):
-            place = left, self.grid.margin // 2 + number * self.title_line
-            self.canvas.text(place, line, INK, self.heading, "la")
+        self.title.draw(self.canvas, self.grid.left, self.margin // 2, INK)
         for number, tile in enumerate(self.tiles):
-            across, down = self.grid.place(number)
-            self._draw_picture(tile, across, self.top + down)
-            self._draw_words(tile, across, self.top + down + self.grid.tall + self.grid.letter // 3)
-        for number, line in enumerate(self.caption):
-            self.canvas.text((left, self.bottom + number * self.caption_line), line, INK, self.small, "la")
+            left, top = self.grid.place(number)
+            self._draw_picture(tile, left, self.top + top)
+            self._draw_words(tile, left, self.top + top + self.grid.tall + self.grid.letter // 3)
+        self.caption.draw(self.canvas, self.grid.left, self.bottom + self.margin // 4, INK)
         return self.sheet
 
     def _draw_picture(self, tile: Tile, left: int, top: int) -> None:
@@ -153,7 +148,8 @@ class _Sheet:
 
 
 def _score(tile: Tile) -> str:
-    return f"{tile.score:.3f}" if math.isfinite(tile.score) else "–"
+    # A sum with 0 has no negative zero.
+    return f"{round(tile.score, 3) + 0.0:.3f}" if math.isfinite(tile.score) else "-"
 
 
 def _scaled(picture: Image.Image, wide: int, tall: int) -> Image.Image:

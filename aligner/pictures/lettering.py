@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from PIL import ImageFont
+from PIL import ImageDraw, ImageFont
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -26,16 +26,26 @@ def elided(words: str, letters: Font, room: float) -> str:
     return "…"
 
 
-def wrapped(text: str, letters: Font, room: float) -> list[str]:
-    """The lines of a text, broken between words where they are longer than the room in pixels."""
-    lines = []
-    for line in text.splitlines():
-        words = line.split() or [""]
-        broken = [words[0]]
-        for word in words[1:]:
-            if letters.getlength(f"{broken[-1]} {word}") <= room:
-                broken[-1] += f" {word}"
-            else:
-                broken.append(word)
-        lines += [elided(part, letters, room) for part in broken]
-    return lines
+class Paragraph:
+    """A text of several lines, broken between words where a line is longer than the room. size, room: in pixels."""
+
+    def __init__(self, text: str, size: int, room: float):
+        self.letters, self.line = font(size), round(1.42 * size)
+        self.lines = [part for line in text.splitlines() for part in _broken(line, self.letters, room)]
+        self.height = len(self.lines) * self.line
+
+    def draw(self, canvas: ImageDraw.ImageDraw, left: float, top: float, colour: str) -> None:
+        for number, line in enumerate(self.lines):
+            canvas.text((left, top + number * self.line), line, colour, self.letters, "la")
+
+
+def _broken(line: str, letters: Font, room: float) -> list[str]:
+    """A line in as many parts as it needs. A word that is longer than the room is elided."""
+    first, *others = line.split() or [""]
+    parts = [first]
+    for word in others:
+        if letters.getlength(f"{parts[-1]} {word}") <= room:
+            parts[-1] += f" {word}"
+        else:
+            parts.append(word)
+    return [elided(part, letters, room) for part in parts]

@@ -29,10 +29,13 @@ class Progress:
         model_management.throw_exception_if_processing_interrupted()
         shown = step.rendered or step.passed * PREVIEWS >= self.previews
         self.previews = int(step.passed * PREVIEWS) + 1
-        preview = ("JPEG", self._picture(step), PREVIEW_SIDE) if shown else None
+        picture = self._picture(step) if shown else None
+        preview = ("JPEG", picture, PREVIEW_SIDE) if picture else None
         self.bar.update_absolute(round(step.passed * self.steps), self.steps, preview)
 
     @torch.no_grad()
-    def _picture(self, step: Step) -> Image.Image:
+    def _picture(self, step: Step) -> Image.Image | None:
+        """None where no signal draws itself: those of another package need not."""
         rendered = step.rendered or self.denoiser.render({name: clean[:1] for name, clean in step.clean.items()})
-        return stacked(list(pictured(rendered).values()))
+        pictures = list(pictured(rendered).values())
+        return stacked(pictures) if pictures else None

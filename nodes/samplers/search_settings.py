@@ -4,7 +4,7 @@ from ...aligner import settings
 from ...aligner.guidance.objective import Comparison
 from ...aligner.guidance.rule import Unguided
 from ...aligner.guidance.search import Search, parse_funnel
-from ..inputs import CATEGORY, GuidanceType, widgets
+from ..inputs import CATEGORY, GuidanceType, widget, widgets
 
 
 class SearchSettings(io.ComfyNode):
@@ -20,7 +20,9 @@ class SearchSettings(io.ComfyNode):
             "conditions, and continues the one that fits best. It needs no gradient. Samplers without guidance search "
             "with these defaults.",
             inputs=[
-                *widgets(*settings.SEARCH),
+                *widgets(*(setting for setting in settings.SEARCH if setting is not settings.FUNNEL)),
+                # Optional: saved graphs may lack it.
+                widget(settings.FUNNEL, optional=True),
                 GuidanceType.Input(
                     "then",
                     optional=True,
@@ -33,7 +35,15 @@ class SearchSettings(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, audio_candidates, video_candidates, at, funnel, compare, clips, text_weight, then=None
+        cls,
+        audio_candidates,
+        video_candidates,
+        at,
+        compare,
+        clips,
+        text_weight,
+        funnel=settings.FUNNEL.default,
+        then=None,
     ) -> io.NodeOutput:
         return io.NodeOutput(
             Search(

@@ -19,6 +19,7 @@ COMMON = (
     settings.CLIPS,
     settings.TEXT_WEIGHT,
     settings.AT,
+    settings.FUNNEL,
     settings.INNER_STEPS,
     settings.START,
     settings.END,

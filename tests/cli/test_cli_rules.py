@@ -118,3 +118,11 @@ def test_options_of_the_gradient_rules_are_refused_with_the_search_alone(option)
 def test_an_unused_option_ends_the_command_with_one_line(refused, clip):
     line = refused("v2a", clip, "-o", "out.mp4", "--audio-rate", "0.1")
     assert line.startswith("aligner: --audio-rate belongs to the rules released and paper")
+
+
+def test_a_funnel_is_read_from_its_text():
+    assert joint("--funnel", "0.1: 8, 0.2: 4").funnel == ((0.1, 8), (0.2, 4))
+    with pytest.raises(AlignerError, match="must be whole"):
+        joint("--funnel", "0.1: 2.5")
+    with pytest.raises(AlignerError, match="is not a point of a funnel"):
+        joint("--funnel", "eight")

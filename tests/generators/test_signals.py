@@ -1,11 +1,14 @@
 """What can be told of a rendered stream before anything is compared."""
 
 import math
+from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 
-from aligner.generators.signals import Frames, Sound, silences
+from aligner.generators.signals import Frames, LatentFrames, Sound, silences
+from aligner.pictures import spectrogram
 
 RATE = 16000
 
@@ -34,3 +37,32 @@ def test_a_click_is_heard_however_long_the_sound_is(place):
 def test_only_sounds_can_be_silent():
     sound, video = Sound(torch.zeros(1, RATE), RATE, RATE), Frames(torch.zeros(1, 2, 3, 8, 8), 8)
     assert silences({"audio": sound, "video": video}).keys() == {"audio"}
+
+
+def test_a_sound_is_pictured_by_the_spectrogram_of_its_first_sample():
+    waveform = torch.cat([tone(1, -6), torch.zeros(1, RATE)]).requires_grad_()
+    picture = Sound(waveform, RATE, RATE).picture()
+    assert picture == spectrogram(waveform[0], RATE) != spectrogram(waveform[1], RATE)
+
+
+@pytest.mark.parametrize("frames, middle", [(1, 0), (2, 1), (5, 2)])
+def test_a_video_is_pictured_by_the_middle_frame_of_its_first_sample(frames, middle):
+    pixels = torch.rand(2, frames, 3, 6, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    picture = np.asarray(Frames(pixels, Fraction(8)).picture())
+    assert picture.shape == (6, 8, 3)
+    assert np.abs(picture / 255 - pixels[0, middle].permute(1, 2, 0).detach().numpy()).max() <= 0.5001 / 255
+
+
+def test_a_picture_decodes_one_frame():
+    decoded = []
+
+    def decode(latents: torch.Tensor) -> torch.Tensor:
+        assert not torch.is_grad_enabled()
+        decoded.append(latents)
+        return latents.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+
+    latents = torch.rand(2, 3, 7, 4, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    video = LatentFrames(latents, Fraction(8), decode, decode)
+    picture = video.picture()
+    assert len(decoded) == 1 and torch.equal(decoded[0], latents[:1, :, 3])
+    assert picture == video.finished().picture()
