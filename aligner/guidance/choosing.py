@@ -13,6 +13,9 @@ from ..errors import NOT_FINITE, AlignerError
 from ..pictures import Tile, contact_sheet, stacked
 from .objective import Alignment
 
+#: The largest side of a candidate's picture in pixels.
+_PICTURE_SIDE = 512
+
 
 @dataclass(frozen=True)
 class Take:
@@ -66,5 +69,9 @@ def sheet_of(takes: Sequence[Take], chosen: int) -> Image:
 
 
 def pictured(signals: Mapping[str, Any]) -> dict[str, Image]:
-    """A picture of every signal that can draw itself: another package's signal need not."""
-    return {stream: signal.picture() for stream, signal in signals.items() if hasattr(signal, "picture")}
+    """A small picture of every signal that can draw itself: another package's signal need not."""
+    pictures = {stream: signal.picture() for stream, signal in signals.items() if hasattr(signal, "picture")}
+    for picture in pictures.values():
+        # Many candidates are held until their report.
+        picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE))
+    return pictures

@@ -77,7 +77,7 @@ def load_on_device(patchers: list[ModelPatcher], memory_required: int = 0) -> No
     model_management.load_models_gpu(patchers, memory_required=memory_required, force_full_load=True)
     for patcher in patchers:
         _load_what_was_left(patcher)
-        leave_inference_mode(patcher.model)
+        _leave_inference_mode(patcher.model)
 
 
 def _load_what_was_left(patcher: ModelPatcher) -> None:
@@ -148,7 +148,7 @@ def _patcher(part: nn.Module) -> ModelPatcher:
     )
 
 
-def leave_inference_mode(module: nn.Module) -> None:
+def _leave_inference_mode(module: nn.Module) -> None:
     """Replace inference tensors by ordinary ones on the same storage.
 
     ComfyUI runs nodes in inference mode. A part that another node's run moved to or from the device then holds

@@ -11,7 +11,6 @@ from comfy import model_management
 from ...aligner.errors import AlignerError
 from ...aligner.generators.signals import Frames, Sound
 from ..host.convert import pixels
-from ..host.managed_model import leave_inference_mode
 
 AUDIO, VIDEO = "audio", "video"
 #: Decoders through which a gradient was seen to arrive, by the names of ComfyUI's classes.
@@ -63,12 +62,11 @@ class Decoder:
         return self._signal(self.vae.decode(latent))
 
     def differentiable(self, latent: torch.Tensor) -> Sound | Frames:
-        """The same with a gradient, for a decoder that is on its device already.
+        """The same with a gradient, for a decoder that `load_on_device` brought onto its device.
 
         VAE.decode copies into tensors that are made beforehand. A gradient needs the decoder itself.
         """
         vae = self.vae
-        leave_inference_mode(vae.first_stage_model)
         decoded = vae.first_stage_model.decode(latent.to(vae.device, vae.vae_dtype))
         # process_output changes its argument in place.
         return self._signal(vae.process_output(decoded.float().clone()).movedim(1, -1))

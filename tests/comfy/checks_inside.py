@@ -14,7 +14,15 @@ HEAVY = {"diffusers", "transformers", "open_clip", "torchaudio", "torchvision", 
 
 
 def nothing_heavy_is_imported_with_the_nodes(pack: str) -> None:
-    for theirs in ("comfy.model_patcher", "comfy_api.latest", "folder_paths"):
+    # A running ComfyUI has imported these before it imports packs.
+    for theirs in (
+        "comfy.model_patcher",
+        "comfy.sample",
+        "comfy.sd",
+        "comfy_api.latest",
+        "folder_paths",
+        "latent_preview",
+    ):
         importlib.import_module(theirs)
     before = set(sys.modules)
     importlib.import_module(pack)
@@ -145,6 +153,8 @@ def _another(setting):
         return next(choice for choice in setting.choices if choice != setting.default)
     if isinstance(setting.default, bool):
         return not setting.default
+    if isinstance(setting.default, str):
+        return "0.2: 4"
     up = setting.default + setting.step
     return up if up <= setting.high else setting.default - setting.step
 
