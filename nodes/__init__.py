@@ -14,6 +14,7 @@ from .loaders.download_model import DownloadModel
 from .loaders.load_animatediff import LoadAnimateDiff
 from .loaders.load_audioldm import LoadAudioLDM
 from .loaders.load_captioner import LoadCaptioner
+from .loaders.load_demo_model import LoadDemoModel
 from .loaders.load_imagebind import LoadImageBind
 from .prepare.caption import Caption
 from .prepare.encode_sound import EncodeSound
@@ -43,6 +44,7 @@ class SeeingAndHearing(ComfyExtension):
             AddLora,
             LoadCaptioner,
             DownloadModel,
+            LoadDemoModel,
             EncodeCondition,
             ConditionTimeline,
             BlendConditions,

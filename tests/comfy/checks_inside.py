@@ -71,7 +71,28 @@ def weights_go_to_the_device_even_with_novram(pack: str) -> None:
     import torch
 
     managing = importlib.import_module(f"{pack}.nodes.host.managed_model")
-    management, device, plenty = managing.model_management, torch.device("meta"), 2**40
+    device = _device_without_memory(managing.model_management)
+    network = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.LayerNorm(8)).requires_grad_(False)
+    (patcher,) = managing.ManagedModel(torch.nn.Sequential(network)).patchers_of("0")
+    managing.load_on_device([patcher])
+    assert {parameter.device for parameter in patcher.model.parameters()} == {device}
+    assert patcher.loaded_size() == patcher.model_size()
+
+
+def demo_models_go_to_the_device_even_with_novram(pack: str) -> None:
+    family = importlib.import_module(f"{pack}.nodes.native.demo.family")
+    device = _device_without_memory(family.model_management)
+    model, _, vae = family.load_native_demo(family.SOUND)
+    family.model_management.load_models_gpu([model, vae.patcher])
+    for part in (model.model.diffusion_model, vae.first_stage_model):
+        assert {parameter.device for parameter in part.parameters()} == {device}
+
+
+def _device_without_memory(management):
+    """Make ComfyUI take the device "meta" for a graphics card that it uses with --novram."""
+    import torch
+
+    device, plenty = torch.device("meta"), 2**40
     management.vram_state, management.lowvram_available = management.VRAMState.NO_VRAM, True
     management.get_free_memory = lambda device=None, torch_free_too=False: (
         (plenty, plenty) if torch_free_too else plenty
@@ -79,11 +100,7 @@ def weights_go_to_the_device_even_with_novram(pack: str) -> None:
     management.get_total_memory = lambda device=None, torch_total_too=False: plenty
     management.soft_empty_cache = lambda *force: None
     management.get_torch_device = lambda: device
-    network = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.LayerNorm(8)).requires_grad_(False)
-    (patcher,) = managing.ManagedModel(torch.nn.Sequential(network)).patchers_of("0")
-    managing.load_on_device([patcher])
-    assert {parameter.device for parameter in patcher.model.parameters()} == {device}
-    assert patcher.loaded_size() == patcher.model_size()
+    return device
 
 
 def images_of_every_kind_become_rgb(pack: str) -> None:
@@ -265,6 +282,75 @@ def models_are_shared_while_a_graph_holds_them(pack: str) -> None:
     file.unlink()
 
 
+def the_demo_picture_is_that_of_the_guided_samplers(pack: str) -> None:
+    """From the same words and noise: one estimate, and its picture."""
+    model = importlib.import_module(f"{pack}.aligner.demo.family").load_demo_animatediff(motion=False)
+    denoiser = model.denoiser(frames=1, height=64, width=64, steps=20, cfg=1.0)
+    seen, expected = _decoded_estimates(pack, "picture", denoiser, lambda latents: latents[:, :, 0])
+    assert seen.shape == (1, 64, 64, 3)
+    assert (seen[0] - expected.pixels[0, 0].movedim(0, -1)).abs().max() < 1e-4
+
+
+def the_demo_sound_is_that_of_the_guided_samplers(pack: str) -> None:
+    """From the same words and noise: one estimate, and its sound."""
+    resampling = importlib.import_module(f"{pack}.aligner.tensors.resampling")
+    model = importlib.import_module(f"{pack}.aligner.demo.family").load_demo_audioldm()
+    denoiser = model.denoiser(seconds=2.0, steps=20, cfg=1.0)
+    heard, expected = _decoded_estimates(pack, "sound", denoiser, lambda latents: latents.transpose(2, 3).flatten(1, 2))
+    assert heard.shape == (1, 88200, 1)
+    assert (heard[..., 0] - resampling.resampled(expected.waveform, 16000, 44100)).abs().max() < 1e-4
+
+
+def _decoded_estimates(pack: str, kind: str, denoiser, closed):
+    """The clean estimate from noise, decoded by ComfyUI and rendered by a denoiser.
+
+    closed: a denoiser's latents as ComfyUI has them.
+    """
+    import torch
+
+    native, clip, vae = importlib.import_module(f"{pack}.nodes.native.demo.family").load_native_demo(kind)
+    (stream,), text, index = denoiser.streams, "a ball hits the floor, thud", 8
+    with torch.inference_mode():
+        noise = denoiser.start([torch.Generator().manual_seed(0)])
+        output = denoiser.predict(noise, denoiser.prompts([text]), index)
+        rendered = denoiser.render(denoiser.x0(noise, output, index))[stream].finished()
+        # A model of ComfyUI scales its input to variance 1. A denoiser's latents have it.
+        level = native.model.model_sampling.sigmas[denoiser.timesteps[index]]
+        noisy, words = closed(noise[stream]) * (1 + level**2).sqrt(), clip.encode_from_tokens(clip.tokenize(text))
+        estimate = native.model.apply_model(noisy, level[None], c_crossattn=words)
+        return vae.decode(native.model.process_latent_out(estimate)), rendered
+
+
+def demo_models_are_shared_while_a_graph_holds_them(pack: str) -> None:
+    import gc
+    import weakref
+
+    import torch
+
+    load = importlib.import_module(f"{pack}.nodes.native.demo.family").load_native_demo
+    for kind in ("picture", "sound"):
+        with torch.inference_mode():  # as nodes run
+            first, same = load(kind), load(kind)
+        assert all(part is other for part, other in zip(first, same))
+        model, clip, vae = first
+        networks = model.model.diffusion_model, clip.cond_stage_model, vae.first_stage_model
+        assert not any(weight.is_inference() for network in networks for weight in network.parameters())
+        gone = [weakref.ref(network) for network in networks]
+        del first, same, model, clip, vae, networks
+        gc.collect()
+        assert not any(network() for network in gone)
+
+
+def demo_decoders_have_a_gradient(pack: str) -> None:
+    import torch
+
+    load = importlib.import_module(f"{pack}.nodes.native.demo.family").load_native_demo
+    for kind, shape in (("picture", (1, 4, 8, 8)), ("sound", (1, 64, 25))):
+        latent = torch.randn(shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        load(kind)[2].first_stage_model.decode(latent).square().mean().backward()
+        assert latent.grad.isfinite().all() and latent.grad.abs().max() > 1e-6
+
+
 CHECKS = (
     nothing_heavy_is_imported_with_the_nodes,  # first: the others import heavy libraries
     a_module_moved_in_inference_mode_is_mended,
@@ -273,11 +359,17 @@ CHECKS = (
     sounds_of_every_kind_become_float32,
     rounded_frame_rates_become_exact,
     every_widget_of_the_settings_nodes_changes_the_rule,
+    the_demo_picture_is_that_of_the_guided_samplers,
+    the_demo_sound_is_that_of_the_guided_samplers,
+    demo_models_are_shared_while_a_graph_holds_them,
+    demo_decoders_have_a_gradient,
     checkpointing_is_switched_on_where_the_device_is_too_small,
     a_run_out_of_memory_is_tried_once_more_and_then_advised,
     a_missing_package_is_an_error_with_the_command_that_installs_it,
     models_are_shared_while_a_graph_holds_them,
-    weights_go_to_the_device_even_with_novram,  # last: from then on ComfyUI takes the device for a graphics card
+    # Last: from then on ComfyUI takes the device for a graphics card.
+    weights_go_to_the_device_even_with_novram,
+    demo_models_go_to_the_device_even_with_novram,
 )
 
 
