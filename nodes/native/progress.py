@@ -33,8 +33,9 @@ class RehearsalProgress:
     def step(self, candidate: int, estimate: torch.Tensor) -> None:
         """One step of a candidate was taken. estimate: of its first stream."""
         self.taken += 1
-        preview = self.previewer.decode_latent_to_preview_image("JPEG", estimate)[1] if self.previewer else None
-        self._show(candidate, preview, "")
+        # A pack that shows previews of its own returns None.
+        preview = self.previewer and self.previewer.decode_latent_to_preview_image("JPEG", estimate)
+        self._show(candidate, preview[1] if preview else None, "")
 
     def take(self, candidate: int, take: Take) -> None:
         """A candidate was judged."""

@@ -17,7 +17,7 @@ class Recording:
 
     def __init__(self):
         self.evaluations = 0
-        self._calls: list[tuple[torch.Tensor, list[torch.Tensor]]] = []
+        self._calls: list[tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]] = []
         self._place = 0
         self._records = True
 
@@ -29,15 +29,18 @@ class Recording:
         place, seen = self._place, _sample(x_in)
         self._place += 1
         if place < len(self._calls):
-            recorded, outputs = self._calls[place]
+            recorded, outputs, random = self._calls[place]
             if torch.equal(recorded, seen):
+                # A patch of the model may have drawn random numbers, as that of token merging does.
+                torch.set_rng_state(random)
                 return [output.to(x_in.device, copy=True) for output in outputs]
             # A sampler that draws noise without a seed goes another way. What follows was never recorded.
             del self._calls[place:]
         self.evaluations += 1
         outputs = executor(model, conds, x_in, timestep, model_options)
         if self._records and place == len(self._calls):
-            self._calls.append((seen, [output.to("cpu", copy=True) for output in outputs]))
+            held = [output.to("cpu", copy=True) for output in outputs]
+            self._calls.append((seen, held, torch.get_rng_state()))
         return outputs
 
 

@@ -37,7 +37,8 @@ def described(run: SteeredRun) -> str:
         if not run.repeatable:
             lines.append("The noise comes from a node of its own. Another seed of it may give another result.")
     if run.curve:
-        lines.append(f"Gradients moved the result at {len(run.curve)} steps: {run.curve[0][1]:.3f} to {run.score:.3f}.")
+        moved = len({step for step, _ in run.curve})
+        lines.append(f"Gradients moved the result at {moved} steps: {run.curve[0][1]:.3f} to {run.score:.3f}.")
     if run.evaluations:
         lines.append(f"{run.evaluations} evaluations of the model, {run.decodings} decodings.")
     return "\n".join(lines)
