@@ -123,6 +123,15 @@ def objective_of(
     )
 
 
+def require_conditions(conditions: Sequence[Condition], binder: Binder) -> list[Condition]:
+    """The conditions that count. Raises AlignerError where there is none, and for one of another binder."""
+    counting = [condition for condition in conditions if condition.weight]
+    if not counting:
+        raise AlignerError("There is no condition to follow. Give at least one, with a weight other than 0.")
+    require_binder((each.embedding for each in counting), binder.fingerprint, f"the {binder.identity} in use")
+    return counting
+
+
 def require_batch(conditions: Sequence[Condition], batch: int) -> None:
     """Raise AlignerError for a condition of another batch than the results."""
     for condition in conditions:

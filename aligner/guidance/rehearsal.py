@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol
 
 import torch
@@ -40,6 +41,15 @@ class Player(Protocol):
 
     def finish(self, candidate: int) -> Any:
         """Play a candidate to its end, from its record as far as there is one. Returns the result."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a player makes, see `aligner.generators.base.Outcome`."""
+
+    streams: tuple[str, ...]
+    seconds: Fraction
+    device: torch.device
 
 
 @dataclass(frozen=True)
@@ -98,20 +108,6 @@ def choices_of(search: Search, steps: int, *, unfinished: bool = False) -> list[
         last = min(search.choice(steps), _SEEN_AFTER) if steps <= _FEW_STEPS else search.choice(steps)
     earlier = [choice for choice in search.choices(steps)[:-1] if choice.steps < last]
     return [*earlier, Choice(last, 1)]
-
-
-def rehearsed_steps(candidates: int, choices: Sequence[Choice]) -> int:
-    """How many steps rehearsals take."""
-    taken, before = 0, 0
-    for choice in choices:
-        taken += candidates * (choice.steps - before)
-        candidates, before = min(candidates, choice.keep), choice.steps
-    return taken
-
-
-def passes(candidates: int, choices: Sequence[Choice], steps: int) -> int:
-    """How many steps are taken in all. Steps that are played from a record are not taken."""
-    return rehearsed_steps(candidates, choices) + steps - choices[-1].steps
 
 
 def require_choice(search: Search, objective: Objective, choices: Sequence[Choice], steps: int) -> int:

@@ -154,11 +154,8 @@ class Search(Rule):
     def passes(self, scope: Scope) -> int:
         numbers = self.numbers(scope)
         combinations = math.prod(numbers[group[0]] for group in scope.denoiser.coupled_streams)
-        following, before, taken = max(numbers.values()), 0, 0
-        for steps, keep in self.choices(scope.denoiser.steps):
-            taken += following * (steps - before)
-            following, before = min(keep, combinations), steps
-        return taken + scope.denoiser.steps - before
+        steps = scope.denoiser.steps
+        return passes(max(numbers.values()), self.choices(steps), steps, combinations)
 
     def backward(self, streams: Iterable[str]) -> Mapping[str, BackwardPass]:
         return self.then.backward(streams)
@@ -219,6 +216,23 @@ class _Embedded(NamedTuple):
     embeddings: Mapping[str, Embedding]
     silent: Sequence[Mapping[str, torch.Tensor]]
     pictures: Mapping[str, Image]
+
+
+def passes(candidates: int, choices: Sequence[Choice], steps: int, combinations: int | None = None) -> int:
+    """How many steps a run with a search takes in all; steps that are played from a record are not taken.
+
+    combinations: how many results candidates make, where streams are chosen for each other; None: as many.
+    """
+    return rehearsed_steps(candidates, choices, combinations) + steps - choices[-1].steps
+
+
+def rehearsed_steps(candidates: int, choices: Sequence[Choice], combinations: int | None = None) -> int:
+    """How many steps candidates take up to the last choice."""
+    following, before, taken = candidates, 0, 0
+    for choice in choices:
+        taken += following * (choice.steps - before)
+        following, before = min(choice.keep, combinations or candidates), choice.steps
+    return taken
 
 
 def require_weight(objective: Objective, progress: float) -> None:

@@ -16,8 +16,8 @@ import torch
 from torch.utils._pytree import tree_map_only
 
 from ..errors import AlignerError
+from ..guidance.recording import Recording
 from .estimates import estimate_of
-from .recording import Recording
 
 
 class PlayedCall:

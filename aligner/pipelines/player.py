@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from ..errors import AlignerError
+from ..guidance.recording import Recording
 from .estimates import estimate_of
 from .interception import intercepted
 from .played_call import PlayedCall
-from .recording import Recording
 from .signals import signals_of
 
 #: The components that denoise, by the names that pipelines give them: a mixture of experts has two.

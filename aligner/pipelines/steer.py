@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import torch
-
 from .. import settings
-from ..binders.base import Binder, require_binder
+from ..binders.base import Binder
 from ..conditions.condition import Condition
 from ..errors import AlignerError
 from ..guidance.choosing import Take
-from ..guidance.rehearsal import Rehearsed, choices_of, rehearse, require_choice
+from ..guidance.rehearsal import Played, Rehearsed, choices_of, rehearse, require_choice
 from ..guidance.rule import Rule
 from ..guidance.search import Search
-from ..plan import objective_of, require_batch, require_seeds
+from ..plan import objective_of, require_batch, require_conditions, require_seeds
 from .player import PipelinePlayer
 from .signals import fps_of
 
@@ -74,7 +72,7 @@ def steer(
     """
     # 1. Refuse what cannot work.
     _require_search(search)
-    _require_conditions(conditions, binder)
+    require_batch(require_conditions(conditions, binder), 1)
     _require_free(call)
     require_seeds(seed, max(search.candidates.values(), default=1))
     player = PipelinePlayer(pipeline, call, seed, fps_of(pipeline, call, fps), sample_rate)
@@ -91,19 +89,10 @@ def steer(
     return Steered(output, seed + rehearsed.chosen, rehearsed, player.evaluations)
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What a call makes, as `objective_of` asks for it."""
-
-    streams: tuple[str, ...]
-    seconds: Fraction
-    device: torch.device
-
-
-def _outcome(signals: Mapping[str, Any], binder: Binder) -> _Outcome:
+def _outcome(signals: Mapping[str, Any], binder: Binder) -> Played:
     """What the signals of an estimate show. Picture and sound of a joint pipeline may end at different moments."""
     device = next(weight.device for _, part in binder.named_children() for weight in part.parameters())
-    return _Outcome(tuple(signals), max(Fraction(signal.seconds) for signal in signals.values()), device)
+    return Played(tuple(signals), max(Fraction(signal.seconds) for signal in signals.values()), device)
 
 
 def _require_search(rule: Rule) -> None:
@@ -112,15 +101,6 @@ def _require_search(rule: Rule) -> None:
         raise AlignerError(
             "No gradient passes through a pipeline of diffusers. Give a Search that no other rule follows."
         )
-
-
-def _require_conditions(conditions: Sequence[Condition], binder: Binder) -> None:
-    """Raise AlignerError where there is nothing to follow."""
-    steering = [condition for condition in conditions if condition.weight]
-    if not steering:
-        raise AlignerError("There is no condition to follow. Give at least one, with a weight other than 0.")
-    require_binder((each.embedding for each in steering), binder.fingerprint, f"the {binder.identity} in use")
-    require_batch(steering, 1)
 
 
 def _require_free(call: Mapping[str, Any]) -> None:

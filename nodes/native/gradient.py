@@ -12,7 +12,7 @@ from ...aligner.guidance.gradient import Released
 from ...aligner.guidance.objective import Alignment, Objective
 from ..host.managed_model import ManagedModel, load_on_device
 from .decoding import Decoder
-from .player import NativePlayer
+from .player import NativePlayer, packed
 
 
 class EstimateGradient:
@@ -48,18 +48,17 @@ class EstimateGradient:
         with torch.inference_mode(False), torch.enable_grad():
             streams = [stream.float().clone() for stream in self.player.unpacked(denoised)]
             clean = {decoder.stream: streams[number] for number, decoder in self.decoders.items()}
-
             scale, shift = _affine(model, denoised)
 
             def look(moved: Streams) -> Alignment:
-                decoded = self.player.unpacked(self.player.packed(self._with(streams, moved)) * scale + shift)
+                decoded = self.player.unpacked(packed(self._with(streams, moved)) * scale + shift)
                 signals = {each.stream: self._signal(each, decoded[number]) for number, each in self.decoders.items()}
                 return self.objective(signals, index / self.player.steps)
 
             moved, alignment = self.rule.moved_estimate(clean, look, index, self._reach(index, model))
         model_management.load_models_gpu(running)
         self.on_alignment(index, alignment)
-        return self.player.packed(self._with(streams, moved)).to(denoised)
+        return packed(self._with(streams, moved)).to(denoised)
 
     def _signal(self, decoder: Decoder, latent: torch.Tensor) -> Any:
         """The signal of a stream, with a gradient where it moves: other decoders need not have one."""

@@ -11,9 +11,9 @@ from comfy.model_patcher import create_model_options_clone
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key, get_all_wrappers
 
 from ...aligner.errors import AlignerError
+from ...aligner.guidance.recording import Recording
 from .decoding import Decoder, matched
 from .noise import CandidateNoise
-from .recording import Recording
 
 KEY = "seeing_hearing"
 
@@ -127,20 +127,21 @@ class NativePlayer:
         """The latents of every stream."""
         return comfy.utils.unpack_latents(packed, self.shapes) if len(self.shapes) > 1 else [packed]
 
-    def packed(self, streams: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The latents of all streams as samplers hold them."""
-        return comfy.utils.pack_latents(streams)[0] if len(streams) > 1 else streams[0]
-
     def _play(
         self, candidate: int, callback: Callable | None, *, record: bool, guide: Callable | None = None
     ) -> torch.Tensor:
         guider, recording = self.guider, self._records.setdefault(candidate, Recording())
         recording.rewind(record and self._replays)
+
+        def recorded(executor, model, conds, x_in, timestep, model_options):
+            # Before classifier-free guidance: its functions have a state, such as APG's momentum, and run again.
+            return recording.output(lambda values: executor(model, conds, values, timestep, model_options), x_in)
+
         # ComfyUI's guider prepares conditions and options in place.
         guider.conds = {kind: [each.copy() for each in own] for kind, own in self._conditions.items()}
         options = guider.model_options
         guider.model_options = create_model_options_clone(options)
-        add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, KEY, recording, guider.model_options, is_model_options=True)
+        add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, KEY, recorded, guider.model_options, is_model_options=True)
         if guide:
             guider.model_options.setdefault("sampler_post_cfg_function", []).append(guide)
         try:
@@ -165,3 +166,8 @@ class NativePlayer:
         Its state cannot be played, so that the best candidate is sampled anew from its first step.
         """
         return len(get_all_wrappers(WrappersMP.OUTER_SAMPLE, self.guider.model_options, is_model_options=True)) == 1
+
+
+def packed(streams: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The latents of all streams as samplers hold them."""
+    return comfy.utils.pack_latents(streams)[0] if len(streams) > 1 else streams[0]

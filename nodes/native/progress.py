@@ -8,8 +8,7 @@ from comfy.utils import ProgressBar
 from PIL import Image
 
 from ...aligner.guidance.choosing import Take
-from ...aligner.guidance.rehearsal import rehearsed_steps
-from ...aligner.guidance.search import Choice
+from ...aligner.guidance.search import Choice, rehearsed_steps
 from ...aligner.pictures import captioned, stacked
 from .player import NativePlayer
 
@@ -19,8 +18,8 @@ PREVIEW_SIDE = 512
 class RehearsalProgress:
     """The callbacks of rehearsals. The sampler's own bar follows for the run of the best candidate.
 
-    Where ComfyUI previews latents, their previews name the candidate. Every judged
-    candidate is shown as it looks and sounds.
+    Where ComfyUI previews latents, their previews name the candidate. Every judged candidate is shown as it looks and
+    sounds.
     """
 
     def __init__(self, candidates: int, choices: Sequence[Choice], player: NativePlayer):

@@ -3,28 +3,25 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
-import comfy.utils
 import torch
 from comfy import model_management
 from comfy.patcher_extension import WrappersMP
 
-from ...aligner.binders.base import require_binder
 from ...aligner.conditions.condition import Condition
 from ...aligner.errors import AlignerError
 from ...aligner.guidance.gradient import Released
 from ...aligner.guidance.objective import Alignment, Objective
-from ...aligner.guidance.rehearsal import Rehearsed, choices_of, rehearse, require_choice
+from ...aligner.guidance.rehearsal import Played, Rehearsed, choices_of, rehearse, require_choice
 from ...aligner.guidance.rule import Rule, comparison_of
 from ...aligner.guidance.search import Search
-from ...aligner.plan import objective_of, phases, require_batch
+from ...aligner.plan import objective_of, phases, require_batch, require_conditions
 from ..host.encoding import BINDER_BYTES
 from ..host.managed_model import ManagedModel, load_on_device
 from .decoding import AUDIO, VIDEO, Decoder
 from .gradient import EstimateGradient
-from .player import KEY, NativePlayer
+from .player import KEY, NativePlayer, packed
 from .progress import RehearsalProgress
 
 #: How many samplings are remembered for their reports.
@@ -66,15 +63,6 @@ class SteeredRun:
         return self.rehearsed.best.alignment.overall.mean().item() if self.rehearsed else float("nan")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a sampling makes, as `aligner.plan.objective_of` asks for it."""
-
-    streams: tuple[str, ...]
-    seconds: Fraction
-    device: torch.device
-
-
 class Steering:
     """An OUTER_SAMPLE wrapper: it plays the sampler of a MODEL several times and returns what fits the conditions.
 
@@ -93,7 +81,7 @@ class Steering:
         self.decoders, self.pair_weight = decoders, pair_weight
         self.runs: deque[SteeredRun] = deque(maxlen=REMEMBERED)
         _require_rule(rule, decoders)
-        _require_conditions(self.conditions, binder, decoders)
+        _require_decoders(require_conditions(self.conditions, binder.model), decoders)
 
     def attached(self, model: Any) -> Any:
         """A clone of a MODEL that is steered. Raises AlignerError for one that is steered already."""
@@ -117,7 +105,7 @@ class Steering:
             raise AlignerError(
                 "Nothing was sampled with this MODEL yet. Connect the LATENT of the sampler that samples it."
             )
-        marks = _marks([comfy.utils.pack_latents(samples)[0]] if len(samples) > 1 else samples)
+        marks = _marks(packed(samples))
         same = [run for run in self.runs if run.marks is not None and torch.equal(run.marks, marks)]
         return same[-1] if same else self.runs[-1]
 
@@ -128,7 +116,7 @@ class Steering:
             result = executor(noise, *arguments, **more)
         else:
             result = self._steered(run, executor, noise, arguments, more)
-        run.marks = _marks([result])
+        run.marks = _marks(result)
         self.runs.append(run)
         return result
 
@@ -160,7 +148,7 @@ class Steering:
         run.evaluations, run.decodings = player.evaluations, player.decodings
         return result
 
-    def _objective(self, outcome: Outcome, phase: Rule) -> Objective:
+    def _objective(self, outcome: Played, phase: Rule) -> Objective:
         return objective_of(
             outcome, self.binder.model, self.conditions, comparison_of(phase), pair_weight=self.pair_weight
         )
@@ -198,14 +186,10 @@ def _require_rule(rule: Rule, decoders: Sequence[Decoder]) -> None:
         )
 
 
-def _require_conditions(conditions: Sequence[Condition], binder: ManagedModel, decoders: Sequence[Decoder]) -> None:
-    """Raise AlignerError where there is nothing to follow, or no VAE for a stream that a condition steers."""
-    steering = [condition for condition in conditions if condition.weight]
-    if not steering:
-        raise AlignerError("Steer Model has no condition to follow. Connect Encode Condition with a weight above 0.")
-    require_binder((each.embedding for each in steering), binder.model.fingerprint, f"the {binder.model.identity} here")
+def _require_decoders(conditions: Sequence[Condition], decoders: Sequence[Decoder]) -> None:
+    """Raise AlignerError where no VAE decodes a stream that a condition names."""
     decoded = {decoder.stream for decoder in decoders}
-    for stream in sorted({stream for each in steering for stream in each.streams or ()} - decoded):
+    for stream in sorted({stream for each in conditions for stream in each.streams or ()} - decoded):
         socket = "audio_vae" if stream == AUDIO else "vae"
         raise AlignerError(f"A condition steers the {stream}, but no VAE decodes it. Connect its VAE to {socket}.")
 
@@ -221,14 +205,14 @@ def _nothing_to_steer(noise: torch.Tensor, mask: torch.Tensor | None, seed: int 
     return ""
 
 
-def _outcome(player: NativePlayer) -> Outcome:
+def _outcome(player: NativePlayer) -> Played:
     """What the VAEs make of the latents. The sound of a joint model may end a little before its frames, or after."""
     seconds = [decoder.seconds(player.shapes[number]) for number, decoder in player.decoders.items()]
     streams = tuple(decoder.stream for decoder in player.decoders.values())
-    return Outcome(streams, max(seconds), model_management.get_torch_device())
+    return Played(streams, max(seconds), model_management.get_torch_device())
 
 
-def _marks(streams: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Some values of latents, by which they are known again."""
-    flat = torch.cat([stream.detach().flatten().to("cpu", torch.float32) for stream in streams])
+def _marks(latent: torch.Tensor) -> torch.Tensor:
+    """Some values of a latent, packed, by which it is known again."""
+    flat = latent.detach().flatten().to("cpu", torch.float32)
     return flat[:: max(1, flat.numel() // _MARKS)].clone()

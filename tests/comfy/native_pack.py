@@ -457,7 +457,7 @@ def something_like(stream: torch.Tensor) -> torch.Tensor:
 
 
 def kept_of(latent: dict[str, Any]) -> list[torch.Tensor]:
-    """The values (n,) of every stream that a latent's mask keeps, without streams of which it keeps nothing."""
+    """What the mask of a latent keeps: values (n,) by stream. A stream is left out where the mask keeps nothing."""
     pairs = zip(streams_of(latent["samples"]), streams_of(latent["noise_mask"]))
     kept = [stream[mask.expand_as(stream) == 0] for stream, mask in pairs]
     return [values for values in kept if len(values)]

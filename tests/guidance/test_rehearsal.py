@@ -8,8 +8,8 @@ import torch
 from aligner.errors import AlignerError
 from aligner.guidance.gradient import Released
 from aligner.guidance.objective import Alignment
-from aligner.guidance.rehearsal import choices_of, passes, rehearse, rehearsed_steps, require_choice
-from aligner.guidance.search import Choice, Search
+from aligner.guidance.rehearsal import choices_of, rehearse, require_choice
+from aligner.guidance.search import Choice, Search, passes, rehearsed_steps
 
 STEPS = 10
 

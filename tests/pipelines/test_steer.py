@@ -11,8 +11,7 @@ from aligner.conditions.timeline import Timeline
 from aligner.demo.family import STABLE_DIFFUSION
 from aligner.errors import AlignerError
 from aligner.guidance.gradient import Released
-from aligner.guidance.rehearsal import passes
-from aligner.guidance.search import Search
+from aligner.guidance.search import Search, passes
 from aligner.pipelines.steer import steer
 from aligner.timing.intervals import Interval
 from laboratory.random_models import load_random_imagebind

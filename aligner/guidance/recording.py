@@ -1,4 +1,4 @@
-"""What denoising networks return, recorded call by call and played again."""
+"""What a model predicts while a candidate is followed, recorded call by call and played again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Recording:
 
     def __init__(self):
         self.evaluations = 0
-        self._calls: list[tuple[list[torch.Tensor], Any]] = []
+        self._calls: list[tuple[list[torch.Tensor], Any, torch.Tensor]] = []
         self._place = 0
         self._records = True
 
@@ -45,15 +45,17 @@ class Recording:
         place, seen = self._place, _marks((arguments, named))
         self._place += 1
         if place < len(self._calls):
-            recorded, output = self._calls[place]
+            recorded, output, random = self._calls[place]
             if _same(recorded, seen):
+                # A patch of the model may have drawn random numbers, as that of token merging does.
+                torch.set_rng_state(random)
                 return tree_map_only(_Held, _Held.brought_back, output)
-            # What changes from run to run, such as a callback of the user, led another way.
+            # What changes from run to run, such as noise without a seed or a callback of the user, led another way.
             del self._calls[place:]
         self.evaluations += 1
         output = network(*arguments, **named)
         if self._records and place == len(self._calls):
-            self._calls.append((seen, tree_map_only(torch.Tensor, _held, output)))
+            self._calls.append((seen, tree_map_only(torch.Tensor, _held, output), torch.get_rng_state()))
         return output
 
 

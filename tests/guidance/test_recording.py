@@ -3,7 +3,7 @@
 import torch
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
 
-from aligner.pipelines.recording import Recording
+from aligner.guidance.recording import Recording
 
 
 def doubled(values, factor=None):
