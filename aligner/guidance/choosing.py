@@ -52,20 +52,25 @@ def any_silent(by_stream: Mapping[str, torch.Tensor]) -> torch.Tensor:
     return torch.stack(list(by_stream.values())).any(dim=0)
 
 
-def sheet_of(takes: Sequence[Take], chosen: int) -> Image:
-    """The contact sheet of candidates, as the first sample looks and sounds. chosen: the number of the best."""
-    scores = [float(take.alignment.overall[0]) for take in takes]
+def sheet_of(takes: Sequence[Take], chosen: int, *, title: str = "", caption: str = "", batch: bool = False) -> Image:
+    """The contact sheet of candidates, as the first sample looks and sounds. chosen: the number of the best.
+
+    title: "" names the best and its score. batch: scores are those of all samples, which were chosen as a whole.
+    """
+    rows = slice(None) if batch else slice(1)
     tiles = [
         Tile(
             stacked(take.pictures),
-            scores[number],
-            f"candidate {take.label}",
+            float(take.alignment.overall[rows].mean()),
+            take.label,
             chosen=number == chosen,
-            note="silent" if bool(take.silent[0]) else "",
+            note="silent" if bool(take.silent[rows].any()) else "",
         )
         for number, take in enumerate(takes)
     ]
-    return contact_sheet(tiles, title=f"Candidate {takes[chosen].label} fits best: {scores[chosen]:.3f}")
+    best = tiles[chosen]
+    title = title or f"{best.label[0].upper()}{best.label[1:]} fits best: {best.score:.3f}"
+    return contact_sheet(tiles, title=title, caption=caption)
 
 
 def pictured(signals: Mapping[str, Any]) -> dict[str, Image]:

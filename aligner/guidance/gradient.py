@@ -6,7 +6,7 @@ Seeing and Hearing (arXiv 2402.17723), algorithm 1 and eq. 11 to 13 and 17, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -15,7 +15,7 @@ from .. import settings
 from ..errors import NOT_FINITE, AlignerError
 from ..generators.base import BackwardPass, Streams
 from ..generators.signals import Signal
-from .objective import PUBLISHED, Alignment, Comparison
+from .objective import PUBLISHED, Alignment, Comparison, Objective
 from .rule import Rule, Run, Scope, State
 
 #: Gradients of a cosine are tiny, and half precision would flush them to zero on their way back. A power of two is
@@ -104,10 +104,21 @@ class Gradient(Rule):
 
     def require_reach(self, scope: Scope, first: int = 0) -> None:
         """Raise AlignerError unless a moved stream is compared and steps within the window, from step `first` on."""
-        denoiser, objective = scope.denoiser, scope.objective(self)
-        indices = [index for index in self.window(denoiser.steps) if index >= first]
-        active = {stream for index in indices for stream in denoiser.active_streams(index)}
-        moved = self.moved(denoiser.streams)
+        denoiser = scope.denoiser
+        self.require_move(scope.objective(self), denoiser.streams, denoiser.steps, denoiser.active_streams, first)
+
+    def require_move(
+        self,
+        objective: Objective,
+        streams: Iterable[str],
+        steps: int,
+        active_streams: Callable[[int], Collection[str]],
+        first: int,
+    ) -> None:
+        """The same for any model. active_streams: those that a step takes."""
+        indices = [index for index in self.window(steps) if index >= first]
+        active = {stream for index in indices for stream in active_streams(index)}
+        moved = self.moved(streams)
         after = " after the choice" if first else ""
         if not moved & objective.compared & active:
             raise AlignerError(
@@ -116,7 +127,7 @@ class Gradient(Rule):
                 "earlier, raise denoise, compare what is guided, or turn guidance off."
             )
         if not any(
-            pair.weight_at(index / denoiser.steps) and moved.intersection(pair.streams, denoiser.active_streams(index))
+            pair.weight_at(index / steps) and moved.intersection(pair.streams, active_streams(index))
             for index in indices
             for pair in objective.pairs
         ):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-#: How many values of each input are compared before a recorded output is used.
-_COMPARED = 1024
+Result = TypeVar("Result")
+
+
+class _Diverged(BaseException):
+    """Ends a run whose calls are not those that were recorded."""
 
 
 @dataclass(frozen=True)
@@ -24,38 +28,59 @@ class _Held:
         return self.values.to(self.device, copy=True)
 
 
+@dataclass(frozen=True)
+class _Call:
+    """inputs: a digest. output: its tensors are held. random: the states of torch's generators after the call."""
+
+    inputs: bytes
+    output: Any
+    random: list[torch.Tensor]
+
+
 class Recording:
-    """Calls of networks, in their order. Recorded tensors are held on the host.
+    """Calls of networks, in their order, as one run after another makes them. Recorded tensors are held on the host.
 
     evaluations: how often a network itself was called.
     """
 
     def __init__(self):
         self.evaluations = 0
-        self._calls: list[tuple[list[torch.Tensor], Any, torch.Tensor]] = []
+        self._calls: list[_Call] = []
         self._place = 0
-        self._records = True
+        self._records = self._trusted = True
 
-    def rewind(self, records: bool) -> None:
-        """Begin again. records: whether calls beyond the recorded ones are recorded as well."""
-        self._place, self._records = 0, records
+    def play(self, run: Callable[[], Result], *, records: bool) -> Result:
+        """run(), which calls its networks through `output`. records: whether new calls are recorded.
+
+        A run that does not call what was recorded begins again and plays nothing. What keeps a state between the calls
+        leads it another way, such as the attention that Self-Attention Guidance remembers.
+        """
+        self._place, self._records = 0, records and self._trusted
+        try:
+            return run()
+        except _Diverged:
+            self._calls.clear()
+            self._place, self._records = 0, False
+            self._trusted = False
+            return run()
 
     def output(self, network: Callable, *arguments: Any, **named: Any) -> Any:
         """What a network returns for these arguments, played from the record as far as there is one."""
-        place, seen = self._place, _marks((arguments, named))
+        place = self._place
         self._place += 1
         if place < len(self._calls):
-            recorded, output, random = self._calls[place]
-            if _same(recorded, seen):
-                # A patch of the model may have drawn random numbers, as that of token merging does.
-                torch.set_rng_state(random)
-                return tree_map_only(_Held, _Held.brought_back, output)
-            # What changes from run to run, such as noise without a seed or a callback of the user, led another way.
-            del self._calls[place:]
+            call = self._calls[place]
+            if call.inputs != _digest((arguments, named)):
+                raise _Diverged
+            # A patch of the model may have drawn random numbers, as that of token merging does.
+            _set_random_states(call.random)
+            return tree_map_only(_Held, _Held.brought_back, call.output)
         self.evaluations += 1
+        # A network may change its arguments in place.
+        inputs = _digest((arguments, named)) if self._records else b""
         output = network(*arguments, **named)
-        if self._records and place == len(self._calls):
-            self._calls.append((seen, tree_map_only(torch.Tensor, _held, output), torch.get_rng_state()))
+        if self._records:
+            self._calls.append(_Call(inputs, tree_map_only(torch.Tensor, _held, output), _random_states()))
         return output
 
 
@@ -63,11 +88,27 @@ def _held(tensor: torch.Tensor) -> _Held:
     return _Held(tensor.to("cpu", copy=True), tensor.device)
 
 
-def _marks(inputs: Any) -> list[torch.Tensor]:
-    """Some values of every tensor among inputs."""
-    flat = [leaf.detach().flatten() for leaf in tree_leaves(inputs) if isinstance(leaf, torch.Tensor)]
-    return [values[:: max(1, values.numel() // _COMPARED)].to("cpu", copy=True) for values in flat]
+def _digest(inputs: Any) -> bytes:
+    """A digest of every tensor among inputs."""
+    digest = hashlib.blake2b(digest_size=16)
+    for leaf in tree_leaves(inputs):
+        if isinstance(leaf, torch.Tensor):
+            digest.update(_bytes(leaf).numpy().data)
+    return digest.digest()
 
 
-def _same(first: Sequence[torch.Tensor], second: Sequence[torch.Tensor]) -> bool:
-    return len(first) == len(second) and all(map(torch.equal, first, second))
+def _bytes(tensor: torch.Tensor) -> torch.Tensor:
+    # An expanded tensor shows one value many times, and only a copy has the values one by one.
+    return tensor.detach().cpu().flatten().clone(memory_format=torch.contiguous_format).view(torch.uint8)
+
+
+def _random_states() -> list[torch.Tensor]:
+    """The states of torch's global generators: of the host, and of every graphics card that is in use."""
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else ())]
+
+
+def _set_random_states(states: list[torch.Tensor]) -> None:
+    host, *cards = states
+    torch.set_rng_state(host)
+    if cards:
+        torch.cuda.set_rng_state_all(cards)

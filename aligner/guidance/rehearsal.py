@@ -125,7 +125,9 @@ def require_choice(search: Search, objective: Objective, choices: Sequence[Choic
 
 def _judged(candidate: int, signals: Mapping[str, Any], objective: Objective, progress: float) -> Take:
     silent = any_silent(silences(signals))
-    return Take(str(candidate + 1), objective(signals, progress).detached(), silent, tuple(pictured(signals).values()))
+    return Take(
+        f"candidate {candidate + 1}", objective(signals, progress).detached(), silent, tuple(pictured(signals).values())
+    )
 
 
 def _ordered(candidates: Sequence[int], takes: Mapping[int, Take]) -> list[int]:

@@ -293,7 +293,7 @@ def best(run: Run, candidates: Sequence[State], steps: int, objective: Objective
     )
     takes = [
         Take(
-            " + ".join(str(number + 1) for number in dict.fromkeys(numbers)),
+            "candidate " + " + ".join(str(number + 1) for number in dict.fromkeys(numbers)),
             alignments,
             any_silent(_combined([each.silent[0] for each in embedded], groups, numbers)),
             tuple(_combined([each.pictures for each in embedded], groups, numbers).values()),

@@ -68,8 +68,14 @@ class PipelinePlayer:
 
     def _play(self, candidate: int, until: int | None, **changed: Any) -> Any:
         recording = self._records.setdefault(candidate, Recording())
-        recording.rewind(records=until is not None and not self._caches)
-        played, seed = PlayedCall(recording, until), self._seed + candidate
+        return recording.play(
+            lambda: self._called(recording, self._seed + candidate, until, changed),
+            records=until is not None and not self._caches,
+        )
+
+    def _called(self, recording: Recording, seed: int, until: int | None, changed: Mapping[str, Any]) -> Any:
+        """One call of the pipeline."""
+        played = PlayedCall(recording, until)
         with ExitStack() as stack:
             stack.enter_context(_seeded(seed))
             for network in self._networks:

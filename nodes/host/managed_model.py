@@ -81,7 +81,12 @@ def load_on_device(patchers: list[ModelPatcher], memory_required: int = 0) -> No
 
 
 def _load_what_was_left(patcher: ModelPatcher) -> None:
-    """Load the weights that ComfyUI leaves on the host with --novram: only its own kinds of layers fetch them."""
+    """Load the weights that ComfyUI leaves on the host with --novram: only its own kinds of layers fetch them.
+
+    The layers of a model whose memory ComfyUI manages page by page, such as a VAE of its own, always fetch theirs.
+    """
+    if getattr(patcher, "is_dynamic", lambda: False)():
+        return
     if any(weight.device.type != patcher.load_device.type for weight in patcher.model.parameters()):
         patcher.load(patcher.load_device, full_load=True)
 

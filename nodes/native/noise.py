@@ -1,6 +1,7 @@
 """The noise of candidates: what ComfyUI's own nodes would draw for each seed."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import comfy.sample
 import comfy.utils
@@ -17,33 +18,46 @@ class CandidateNoise:
     noise: one tensor; the streams of a joint model are packed. shapes: of its streams. seed: the given one.
     """
 
-    def __init__(self, noise: torch.Tensor, shapes: Sequence[Sequence[int]], seed: int):
+    def __init__(self, noise: torch.Tensor, shapes: Sequence[Sequence[int]], seed: int | None):
         self._given, self._shapes, self._seed = noise, [list(shape) for shape in shapes], seed
-        self._entries = self._found_entries()
+        self._random = torch.get_rng_state()
 
     @property
     def repeatable(self) -> bool:
         """Whether the given noise is what ComfyUI draws for the seed."""
         return self._entries is not None
 
-    def seed(self, candidate: int) -> int:
+    def seed(self, candidate: int) -> int | None:
         """The seed of a candidate; candidate 0 has the given one."""
-        return (self._seed + candidate) % _SEEDS
+        return (self._seed + candidate) % _SEEDS if candidate else self._seed
 
     def of(self, candidate: int) -> torch.Tensor:
         """The noise of a candidate. The global generator is left as ComfyUI's nodes leave it."""
-        drawn = self._drawn(self.seed(candidate), self._entries or None)
-        return drawn if candidate or self.repeatable else self._given
+        if candidate:
+            return self._drawn(self.seed(candidate), self._entries or None)
+        torch.set_rng_state(self._random)
+        return self._given
 
-    def _found_entries(self) -> list[int] | None:
+    @cached_property
+    def _entries(self) -> list[int] | None:
         """Which entries of a longer batch the noise has, [] for a whole batch; None for noise of another kind."""
         if torch.equal(self._drawn(self._seed), self._given):
             return []
         if len(self._shapes) > 1:
             return None
-        longer = self._drawn(self._seed, list(range(_LONGEST_BATCH)))
-        found = [[place for place, row in enumerate(longer) if torch.equal(row, own)] for own in self._given]
-        return [places[0] for places in found] if all(found) else None
+        entries = self._places_in_a_longer_batch()
+        return entries if entries and torch.equal(self._drawn(self._seed, entries), self._given) else None
+
+    def _places_in_a_longer_batch(self) -> list[int]:
+        """The place of every latent's noise among those that are drawn one after the other; [] where one is missing."""
+        wanted, found = [row.cpu() for row in self._given], {}
+        generator = torch.manual_seed(self._seed)
+        for place in range(_LONGEST_BATCH):
+            row = torch.randn(wanted[0].shape, generator=generator).to(wanted[0].dtype)
+            found |= {number: place for number, own in enumerate(wanted) if torch.equal(row, own)}
+            if len(found) == len(wanted):
+                return [found[number] for number in range(len(wanted))]
+        return []
 
     def _drawn(self, seed: int, entries: list[int] | None = None) -> torch.Tensor:
         like = self._given

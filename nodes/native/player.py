@@ -21,6 +21,10 @@ KEY = "seeing_hearing"
 _WITHOUT_STEPS = {"dpm_adaptive_function": "dpm_adaptive", "dpm_fast_function": "dpm_fast"}
 
 
+#: The wrappers within which a state over several calls would not be played. One of them is ours.
+_STATEFUL = (WrappersMP.OUTER_SAMPLE, WrappersMP.APPLY_MODEL, WrappersMP.DIFFUSION_MODEL)
+
+
 class _Stopped(BaseException):
     """Ends a rehearsal. It holds the clean estimate, packed, as a VAE decodes it."""
 
@@ -33,7 +37,8 @@ class NativePlayer:
     """Plays candidates of one call of a sampler; meets `aligner.guidance.rehearsal.Player`.
 
     executor: ComfyUI's OUTER_SAMPLE executor; it may be called any number of times. Candidate k has the seed of the
-    call plus k, and the noise that ComfyUI draws for it.
+    call plus k, and the noise that ComfyUI draws for it. compared: the streams that are decoded while candidates are
+    followed; all of them unless set.
     """
 
     def __init__(
@@ -45,12 +50,17 @@ class NativePlayer:
         decoders: Sequence[Decoder],
         load_binder: Callable[[], None],
     ):
-        """noise, arguments, more: of the call. load_binder: called when signals are decoded and will be embedded."""
+        """noise, arguments, more: of the call. load_binder: called when signals are decoded and will be embedded.
+
+        Raises AlignerError for a sampler that has no steps, and for decoders that do not fit the latents.
+        """
         self.latent, self.sampler, self.sigmas, self.mask, self.callback, self.disable_pbar, seed = arguments
         self.shapes = more.get("latent_shapes") or [noise.shape]
         self.decoders = matched(decoders, self.shapes)
         self.noise = CandidateNoise(noise, self.shapes, seed)
         self.guider = executor.class_obj
+        self._require_steps()
+        self.compared = {decoder.stream for decoder in decoders}
         self.on_step: Callable[[int, torch.Tensor], None] = lambda candidate, estimate: None
         self.decodings = 0
         self._executor, self._more, self._load_binder = executor, more, load_binder
@@ -71,15 +81,6 @@ class NativePlayer:
     def evaluations(self) -> int:
         """How often the model was asked."""
         return self._counted + sum(record.evaluations for record in self._records.values())
-
-    def require_steps(self) -> None:
-        """Raise AlignerError for a sampler that has no step at which candidates could be compared."""
-        function = getattr(getattr(self.sampler, "sampler_function", None), "__name__", "")
-        if function in _WITHOUT_STEPS:
-            raise AlignerError(
-                f"{_WITHOUT_STEPS[function]} chooses its own steps, so that candidates cannot be compared at one of "
-                "them. Choose another sampler, such as euler or dpmpp_2m, or bypass Steer Model."
-            )
 
     def follow(self, candidate: int, until: int) -> dict[str, Any]:
         """Play a candidate for its first `until` steps. Returns the signals of its clean estimate, by stream.
@@ -102,10 +103,12 @@ class NativePlayer:
                 "This sampler does not report its steps, so that candidates cannot be compared. Choose another "
                 "sampler, or bypass Steer Model."
             )
-        # An interrupted run leaves models of its conditions, such as ControlNets, for its caller to clean up.
-        comfy.sampler_helpers.cleanup_models(self.guider.conds, self.guider.loaded_models)
         streams = self.unpacked(estimate)
-        signals = {decoder.stream: decoder.signal(streams[number]) for number, decoder in self.decoders.items()}
+        signals = {
+            decoder.stream: decoder.signal(streams[number])
+            for number, decoder in self.decoders.items()
+            if decoder.stream in self.compared
+        }
         self.decodings += 1
         self._load_binder()
         return signals
@@ -123,6 +126,14 @@ class NativePlayer:
         finally:
             self.forget(candidate)
 
+    def _require_steps(self) -> None:
+        function = getattr(getattr(self.sampler, "sampler_function", None), "__name__", "")
+        if function in _WITHOUT_STEPS:
+            raise AlignerError(
+                f"{_WITHOUT_STEPS[function]} chooses its own steps, so that nothing can be compared at one of them. "
+                "Choose another sampler, such as euler or dpmpp_2m, or bypass Steer Model."
+            )
+
     def unpacked(self, packed: torch.Tensor) -> list[torch.Tensor]:
         """The latents of every stream."""
         return comfy.utils.unpack_latents(packed, self.shapes) if len(self.shapes) > 1 else [packed]
@@ -130,12 +141,28 @@ class NativePlayer:
     def _play(
         self, candidate: int, callback: Callable | None, *, record: bool, guide: Callable | None = None
     ) -> torch.Tensor:
-        guider, recording = self.guider, self._records.setdefault(candidate, Recording())
-        recording.rewind(record and self._replays)
+        recording = self._records.setdefault(candidate, Recording())
+        return recording.play(
+            lambda: self._sampled(candidate, recording, callback, record or self.disable_pbar, guide),
+            records=record and self._replays,
+        )
+
+    def _sampled(
+        self,
+        candidate: int,
+        recording: Recording,
+        callback: Callable | None,
+        disable_pbar: bool,
+        guide: Callable | None,
+    ) -> torch.Tensor:
+        """One call of the sampler."""
+        guider = self.guider
 
         def recorded(executor, model, conds, x_in, timestep, model_options):
             # Before classifier-free guidance: its functions have a state, such as APG's momentum, and run again.
-            return recording.output(lambda values: executor(model, conds, values, timestep, model_options), x_in)
+            return recording.output(
+                lambda values, level: executor(model, conds, values, level, model_options), x_in, timestep
+            )
 
         # ComfyUI's guider prepares conditions and options in place.
         guider.conds = {kind: [each.copy() for each in own] for kind, own in self._conditions.items()}
@@ -152,20 +179,27 @@ class NativePlayer:
                 self.sigmas,
                 self.mask,
                 callback,
-                record or self.disable_pbar,
+                disable_pbar,
                 self.noise.seed(candidate),
                 **self._more,
             )
+        except BaseException:
+            # A run that is ended leaves the models of its conditions, such as ControlNets, for its caller to clean up.
+            comfy.sampler_helpers.cleanup_models(guider.conds, getattr(guider, "loaded_models", []))
+            raise
         finally:
             guider.model_options = options
 
     @property
     def _replays(self) -> bool:
-        """Whether records stand for the model. What wraps whole runs, such as EasyCache, keeps a state over its calls.
+        """Whether records stand for the model.
 
-        Its state cannot be played, so that the best candidate is sampled anew from its first step.
+        What wraps a run or the network may keep a state over the calls, as EasyCache and TeaCache do. It cannot be
+        played, so that the best candidate is sampled anew from its first step.
         """
-        return len(get_all_wrappers(WrappersMP.OUTER_SAMPLE, self.guider.model_options, is_model_options=True)) == 1
+        options = self.guider.model_options
+        around = [wrapper for kind in _STATEFUL for wrapper in get_all_wrappers(kind, options, is_model_options=True)]
+        return len(around) == 1 and "model_function_wrapper" not in options
 
 
 def packed(streams: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -1,9 +1,12 @@
 """A steered run as a picture and as text."""
 
+from dataclasses import replace
+
 from PIL import Image
 
+from ...aligner.guidance.choosing import sheet_of
 from ...aligner.guidance.rehearsal import Rehearsed
-from ...aligner.pictures import Tile, alignment_curve, contact_sheet, stacked
+from ...aligner.pictures import alignment_curve
 from .steering import SteeredRun
 
 
@@ -11,22 +14,19 @@ def drawn(run: SteeredRun) -> Image.Image:
     """The candidates at the choice, in the order of their seeds; the alignment where gradients alone steered."""
     if not (rehearsed := run.rehearsed):
         return alignment_curve({"alignment": run.curve} if run.curve else {})
-    tiles = [
-        Tile(
-            stacked(take.pictures),
-            take.alignment.overall.mean().item(),
-            f"seed + {candidate}" if candidate else "seed",
-            chosen=candidate == rehearsed.chosen,
-            note="silent" if take.silent.any() else "",
-        )
+    takes = [
+        replace(take, label=f"seed + {candidate}" if candidate else "seed")
         for candidate, take in enumerate(rehearsed.takes)
     ]
-    return contact_sheet(tiles, title=_title(run.seed, rehearsed), caption=described(run))
+    title, caption = _title(run.seed, rehearsed), described(run)
+    return sheet_of(takes, rehearsed.chosen, title=title, caption=caption, batch=True)
 
 
-def described(run: SteeredRun) -> str:
-    """What was tried, what was chosen and what it cost, a sentence a line."""
-    lines = [run.passed_over] if run.passed_over else []
+def described(run: SteeredRun, known: bool = True) -> str:
+    """What was tried, what was chosen and what it cost, a sentence a line. known: whether the result is the run's."""
+    lines = [run.passed_over if run.curve else f"{run.passed_over} It sampled as usual."] if run.passed_over else []
+    if not known:
+        lines.append("The LATENT is not what this MODEL sampled. This is its last sampling.")
     if rehearsed := run.rehearsed:
         moments = " and ".join(f"after {choice.steps}" for choice in rehearsed.choices)
         lines += [

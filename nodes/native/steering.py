@@ -1,8 +1,9 @@
 """Steering: what Steer Model attaches to a MODEL, and what it knows of every sampling."""
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -28,8 +29,8 @@ from .progress import RehearsalProgress
 REMEMBERED = 8
 #: How many values of a result are kept, by which it is known again.
 _MARKS = 1024
-#: Whether a gradient rule moves anything is asked before the number of steps is known.
-_ANY_STEPS = 100
+#: Latents that nodes kept in half precision are still known again.
+_SAME = 1e-2
 
 
 @dataclass
@@ -49,7 +50,7 @@ class SteeredRun:
     curve: list[tuple[int, float]] = field(default_factory=list)
     evaluations: int = 0
     decodings: int = 0
-    marks: torch.Tensor | None = None
+    marks: torch.Tensor = field(default_factory=lambda: torch.empty(0))
 
     def add(self, index: int, alignment: Alignment) -> None:
         """Remember a guided step."""
@@ -80,7 +81,7 @@ class Steering:
         self.binder, self.conditions, self.rule = binder, list(conditions), rule
         self.decoders, self.pair_weight = decoders, pair_weight
         self.runs: deque[SteeredRun] = deque(maxlen=REMEMBERED)
-        _require_rule(rule, decoders)
+        self.moving = _moving(rule, decoders)
         _require_decoders(require_conditions(self.conditions, binder.model), decoders)
 
     def attached(self, model: Any) -> Any:
@@ -96,23 +97,26 @@ class Steering:
         steered.wrappers[WrappersMP.OUTER_SAMPLE] = {KEY: [self], **wrappers}
         return steered
 
-    def run_of(self, samples: Sequence[torch.Tensor]) -> SteeredRun:
-        """The sampling whose result these latents are, by stream; the last one where they were changed since.
+    def run_of(self, samples: Sequence[torch.Tensor]) -> tuple[SteeredRun, bool]:
+        """The sampling whose result these latents are, by stream, and whether they are it still.
 
-        Raises AlignerError where nothing was sampled.
+        Where latents were changed since it is the last one. Raises AlignerError where nothing was sampled.
         """
         if not self.runs:
             raise AlignerError(
-                "Nothing was sampled with this MODEL yet. Connect the LATENT of the sampler that samples it."
+                "Nothing was sampled with this MODEL. Connect the LATENT of the sampler that samples it, and let that "
+                "take a step: a denoise of 0 takes none."
             )
         marks = _marks(packed(samples))
-        same = [run for run in self.runs if run.marks is not None and torch.equal(run.marks, marks)]
-        return same[-1] if same else self.runs[-1]
+        nearest = min(reversed(self.runs), key=lambda run: _distance(run.marks, marks))
+        known = _distance(nearest.marks, marks) <= _SAME
+        return nearest if known else self.runs[-1], known
 
     def __call__(self, executor: Any, noise: torch.Tensor, *arguments: Any, **more: Any) -> torch.Tensor:
         sigmas, mask, seed = arguments[2], arguments[3], arguments[6]
-        run = SteeredRun(len(sigmas) - 1, seed, _nothing_to_steer(noise, mask, seed))
-        if run.passed_over:
+        searches = isinstance(self.rule, Search)
+        run = SteeredRun(len(sigmas) - 1, seed, _nothing_to_choose(noise, mask, seed) if searches else "")
+        if run.steps < 1 or run.passed_over and self.moving is None:
             result = executor(noise, *arguments, **more)
         else:
             result = self._steered(run, executor, noise, arguments, more)
@@ -123,28 +127,30 @@ class Steering:
     def _steered(
         self, run: SteeredRun, executor: Any, noise: torch.Tensor, arguments: Sequence[Any], more: Mapping
     ) -> torch.Tensor:
-        # 1. Plan: what the VAEs decode and what is compared, refused here where it cannot work.
+        # 1. Plan: what the VAEs decode, what is compared and when, refused here where it cannot work.
         require_batch(self.conditions, len(noise))
         player = NativePlayer(executor, noise, arguments, more, self.decoders, self._load_binder)
         self._require_decoded(player)
         outcome = _outcome(player)
-        objectives = [self._objective(outcome, phase) for phase in phases(self.rule) if phase.guides]
-        # 2. Rehearse, and keep the best candidate.
-        chosen, first = 0, 0
-        if isinstance(self.rule, Search):
-            player.require_steps()
+        candidates, choices, guide = 1, [], None
+        if isinstance(self.rule, Search) and not run.passed_over:
+            objective = self._objective(outcome, self.rule)
+            player.compared = objective.compared
             choices = choices_of(self.rule, player.steps, unfinished=player.unfinished)
-            candidates = require_choice(self.rule, objectives[0], choices, player.steps)
-            if candidates > 1:
-                progress = RehearsalProgress(candidates, choices, player)
-                run.rehearsed = rehearse(player, candidates, choices, objectives[0], progress.take)
-                chosen, first = run.rehearsed.chosen, choices[-1].steps
+            candidates = require_choice(self.rule, objective, choices, player.steps)
+        if self.moving:
+            first = choices[-1].steps if candidates > 1 else 0
+            moved = self._objective(outcome, self.moving)
+            guide = EstimateGradient(self.moving, moved, player, self.binder, first, run.add)
+        # 2. Rehearse, and keep the best candidate.
+        chosen = 0
+        if candidates > 1:
+            progress = RehearsalProgress(candidates, choices, player)
+            run.rehearsed = rehearse(player, candidates, choices, objective, progress.take)
+            chosen, run.repeatable = run.rehearsed.chosen, player.noise.repeatable
         # 3. Play the best to its end. Gradients move its clean estimate on the way.
-        guide = None
-        if isinstance(moving := phases(self.rule)[-1], Released):
-            guide = EstimateGradient(moving, objectives[-1], player, self.binder, first, run.add)
         result = player.finish(chosen, guide)
-        run.seed, run.repeatable = player.noise.seed(chosen), player.noise.repeatable
+        run.seed = player.noise.seed(chosen)
         run.evaluations, run.decodings = player.evaluations, player.decodings
         return result
 
@@ -171,19 +177,23 @@ class Steering:
             )
 
 
-def _require_rule(rule: Rule, decoders: Sequence[Decoder]) -> None:
-    """Raise AlignerError for a rule that cannot steer from outside of a sampler."""
-    moving = phases(rule)[-1]
-    if isinstance(moving, Released):
+def _moving(rule: Rule, decoders: Sequence[Decoder]) -> Released | None:
+    """The gradient rule that moves the clean estimate, if there is one. Prompts do not move: their encoder is gone.
+
+    Raises AlignerError for a rule that cannot steer from outside of a sampler.
+    """
+    last = phases(rule)[-1]
+    if isinstance(last, Released):
         for decoder in decoders:
-            if moving.rates.get(decoder.stream):
+            if last.rates.get(decoder.stream):
                 decoder.require_gradient()
-        moving.require_effect([decoder.stream for decoder in decoders], _ANY_STEPS)
-    elif not isinstance(rule, Search) or moving.guides and moving is not rule:
+        return replace(last, prompt_rates={})
+    if not isinstance(rule, Search) or last.guides and last is not rule:
         raise AlignerError(
-            f"{type(moving).__name__} needs a denoising network of ours and cannot steer a MODEL. Connect Search "
+            f"{type(last).__name__} needs a denoising network of ours and cannot steer a MODEL. Connect Search "
             "Settings, or Gradient Settings with the rule released."
         )
+    return None
 
 
 def _require_decoders(conditions: Sequence[Condition], decoders: Sequence[Decoder]) -> None:
@@ -194,14 +204,14 @@ def _require_decoders(conditions: Sequence[Condition], decoders: Sequence[Decode
         raise AlignerError(f"A condition steers the {stream}, but no VAE decodes it. Connect its VAE to {socket}.")
 
 
-def _nothing_to_steer(noise: torch.Tensor, mask: torch.Tensor | None, seed: int | None) -> str:
+def _nothing_to_choose(noise: torch.Tensor, mask: torch.Tensor | None, seed: int | None) -> str:
     """Why candidates would not differ; "" where they do."""
     if not noise.any():
-        return "This sampler adds no noise, so that there is nothing to choose from. It sampled as usual."
+        return "This sampler adds no noise, so that there is nothing to choose from."
     if mask is not None and not mask.any():
         return "The mask keeps everything, so that there is nothing to choose from."
     if seed is None:
-        return "This sampler names no seed, so that candidates cannot be made. It sampled as usual."
+        return "This sampler names no seed, so that candidates cannot be made."
     return ""
 
 
@@ -210,6 +220,13 @@ def _outcome(player: NativePlayer) -> Played:
     seconds = [decoder.seconds(player.shapes[number]) for number, decoder in player.decoders.items()]
     streams = tuple(decoder.stream for decoder in player.decoders.values())
     return Played(streams, max(seconds), model_management.get_torch_device())
+
+
+def _distance(first: torch.Tensor, second: torch.Tensor) -> float:
+    """The largest difference of two latents' marks, in parts of the largest value."""
+    if first.shape != second.shape:
+        return math.inf
+    return float((first - second).abs().max() / first.abs().max().clamp(min=1e-6))
 
 
 def _marks(latent: torch.Tensor) -> torch.Tensor:

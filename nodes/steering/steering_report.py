@@ -34,6 +34,7 @@ class SteeringReport(io.ComfyNode):
     @classmethod
     def execute(cls, steering, latent) -> io.NodeOutput:
         samples = latent["samples"]
-        run = steering.run_of(samples.unbind() if samples.is_nested else [samples])
+        run, known = steering.run_of(samples.unbind() if samples.is_nested else [samples])
         picture = image_output(drawn(run))
-        return io.NodeOutput(picture, run.score, run.seed or 0, described(run), ui=ui.PreviewImage(picture, cls=cls))
+        text = described(run, known)
+        return io.NodeOutput(picture, run.score, run.seed or 0, text, ui=ui.PreviewImage(picture, cls=cls))

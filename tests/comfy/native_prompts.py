@@ -1,4 +1,4 @@
-"""Prompts that sample the random native models of native_pack.py, and readers of what its nodes show."""
+"""Prompts that sample the random native models of native_pack, and readers of what its nodes show."""
 
 from __future__ import annotations
 

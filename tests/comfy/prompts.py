@@ -115,17 +115,17 @@ def defaults(chosen: Iterable[Setting]) -> dict[str, Any]:
     return {setting.name: setting.default for setting in chosen}
 
 
-def scored(sound: str = "sampler") -> Prompt:
-    """An output node that shows how the sound aligns with the condition."""
+def scored(result: str = "sampler", socket: str = "audio") -> Prompt:
+    """An output node that shows how a result aligns with the condition. socket: image, video or audio."""
     return {
         "score": node(
             "SeeingHearingAlignmentScore",
             binder=["binder", 0],
             conditions=["condition", 0],
-            audio=[sound, 0],
             fps=24.0,
             compare="mean",
             clips="released",
+            **{socket: [result, 0]},
         )
     }
 

@@ -19,7 +19,7 @@ from .packing import pack, unpack
 
 NODE_PACK = "seeing-and-hearing"
 #: A pack of somebody else, whose nodes use our sockets, and one with random native models.
-OTHER_PACKS = [Path(__file__).with_name(name) for name in ("other_pack.py", "native_pack.py")]
+OTHER_PACKS = [Path(__file__).with_name(name) for name in ("other_pack.py", "native_pack")]
 #: Settings of the page. It shows its templates to new users: they may open before they are loaded, and then stay empty.
 #: Its small map covers a part of the graph.
 PAGE = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False}
@@ -50,7 +50,7 @@ class Server:
         (folder / "packing").mkdir()
         unpack(pack(folder / "packing"), folder / "custom_nodes" / NODE_PACK)
         for other in OTHER_PACKS:
-            shutil.copy(other, folder / "custom_nodes" / other.name)
+            (shutil.copytree if other.is_dir() else shutil.copy)(other, folder / "custom_nodes" / other.name)
 
     def __enter__(self) -> Server:
         with self.log_file.open("wb") as log:

@@ -1,4 +1,4 @@
-"""The random native models that stand in for real ones in a real ComfyUI. See native_pack.py."""
+"""The random native models that stand in for real ones in a real ComfyUI. See native_pack."""
 
 from __future__ import annotations
 

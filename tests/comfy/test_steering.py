@@ -154,10 +154,15 @@ def test_a_cache_of_steps_belongs_to_one_candidate(comfyui: Server) -> None:
 
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [("APG", {"eta": 1.0, "norm_threshold": 5.0, "momentum": 0.5}), ("TCFG", {}), ("FreeU_V2", {})],
+    [
+        ("APG", {"eta": 1.0, "norm_threshold": 5.0, "momentum": 0.5}),
+        ("TCFG", {}),
+        ("FreeU_V2", {}),
+        ("SelfAttentionGuidance", {}),
+    ],
 )
 def test_functions_of_guidance_see_every_step(comfyui: Server, name: str, settings: dict[str, Any]) -> None:
-    """APG keeps a momentum; it runs again on what is played."""
+    """APG keeps a momentum; it runs again on what is played. What SelfAttentionGuidance remembers cannot be played."""
     values = {
         input_name: options[1]["default"]
         for input_name, options in comfyui.client.object_info()[name]["input"]["required"].items()
@@ -173,6 +178,20 @@ def test_functions_of_guidance_see_every_step(comfyui: Server, name: str, settin
 
     steered = comfyui.client.run(plain("sd15", seed=SEED, steps=STEPS, between=both))
     again = comfyui.client.run(plain("sd15", seed=seed_of(steered), steps=STEPS, between=patched))
+    assert shown_by(steered)["sha256"] == shown_by(again)["sha256"]
+
+
+@pytest.mark.parametrize("place", ["model_function_wrapper", "apply_model", "diffusion_model"])
+def test_what_a_pack_keeps_from_step_to_step_belongs_to_one_candidate(comfyui: Server, place: str) -> None:
+    def stateful(prompt: Prompt, model: Link) -> Link:
+        prompt["stateful"] = node("TestStatefulModel", model=model, place=place)
+        return ["stateful", 0]
+
+    def both(prompt: Prompt, model: Link) -> Link:
+        return steering("sd15")(prompt, stateful(prompt, model))
+
+    steered = comfyui.client.run(plain("sd15", seed=SEED, steps=STEPS, between=both))
+    again = comfyui.client.run(plain("sd15", seed=seed_of(steered), steps=STEPS, between=stateful))
     assert shown_by(steered)["sha256"] == shown_by(again)["sha256"]
 
 
@@ -267,10 +286,35 @@ def test_gradients_follow_the_search(comfyui: Server) -> None:
     assert "Gradients moved the result at 4 steps" in text_of(outputs, "words")
 
 
+def test_gradients_need_no_noise_of_their_own(comfyui: Server) -> None:
+    """The second of two experts adds none, and a search has nothing to choose from there."""
+    guidance = search(**FEW, then=["moving", 0]) | {"moving": gradient(video_rate=0.1)["guidance"]}
+    prompt = plain("wan", steps=STEPS, through="KSamplerAdvanced", mask=True, between=steering("wan", guidance))
+    prompt["sampler"]["inputs"]["add_noise"] = "disable"
+    words = text_of(comfyui.client.run(prompt), "words")
+    assert "adds no noise" in words and "Gradients moved the result at 4 steps" in words
+
+
+def test_a_latent_that_was_changed_since_is_not_taken_for_a_result(comfyui: Server) -> None:
+    prompt = plain("sd15", seed=SEED, steps=STEPS, between=steering("sd15"))
+    prompt["smaller"] = node("LatentUpscaleBy", samples=SAMPLED, upscale_method="nearest-exact", scale_by=0.5)
+    prompt["report"]["inputs"]["latent"] = ["smaller", 0]
+    assert "not what this MODEL sampled" in text_of(comfyui.client.run(prompt), "words")
+    prompt["report"]["inputs"]["latent"] = SAMPLED
+    assert "not what this MODEL sampled" not in text_of(comfyui.client.run(prompt), "words")
+
+
 REFUSED = {
     "a VAE": ("sd15", {"vae": None}, {}, "needs a VAE"),
     "a VAE of another model": ("sd15", {"vae": ["other", 4]}, {}, "Connect the VAE that decodes what this MODEL makes"),
     "a weight": ("sd15", {}, {"weight": 0.0}, "no condition to follow"),
+    "a step after the choice": (
+        "sd15",
+        {"guidance": ["late", 0]},
+        {},
+        "Guidance moves nothing",
+    ),
+    "a latent that moves": ("sd15", {"guidance": ["prompts", 0]}, {}, "Guidance moves nothing"),
     "a stream that is made": ("sd15", {}, {"streams": "audio"}, "no VAE decodes it. Connect its VAE to audio_vae"),
 }
 
@@ -280,6 +324,9 @@ def test_what_cannot_work_is_refused_before_sampling(comfyui: Server, missing: s
     kind, inputs, changed, sentence = REFUSED[missing]
     prompt = plain(kind, seed=SEED, between=steering(kind))
     prompt["other"] = node("TestNativeModel", kind="flux", batch_size=1, weights=0)
+    prompt["early"] = gradient(video_rate=0.1, start=0.0, end=0.2)["guidance"]
+    prompt["late"] = search(**FEW | {"at": 0.5}, then=["early", 0])["guidance"]
+    prompt["prompts"] = gradient(video_rate=0.0, video_prompt_rate=0.1)["guidance"]
     prompt["condition"]["inputs"] |= changed
     for name, link in inputs.items():
         if link is None:

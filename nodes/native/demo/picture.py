@@ -109,6 +109,8 @@ def _vae(source: AnimateDiff) -> comfy.sd.VAE:
 class PictureAutoencoder(nn.Module):
     """An AutoencoderKL of diffusers with the methods of ComfyUI's."""
 
+    passes_gradients = True
+
     def __init__(self, network: Any):
         super().__init__()
         self.network = network

@@ -174,6 +174,8 @@ def _vae(source: AudioLDM) -> comfy.sd.VAE:
 class SoundAutoencoder(nn.Module):
     """AudioLDM's VAE and vocoder with the methods of ComfyUI's autoencoders."""
 
+    passes_gradients = True
+
     def __init__(self, source: AudioLDM, layout: Layout):
         super().__init__()
         self.vae, self.vocoder = source.vae, source.vocoder
