@@ -18,7 +18,7 @@ from ..conditions.encoding import (
     video_condition,
 )
 from ..media import VideoInfo, read_audio, read_image, to_mono
-from ..media.frames import upright
+from ..media.frames import Display
 from ..media.timing import decoded_frames
 from ..metrics import AVAlign, audio_onsets, av_align, local_maxima, motion_curve
 from .models import LoadedModels
@@ -86,9 +86,8 @@ def _av_align(video: Path, info: VideoInfo, sound: Path) -> AVAlign:
 
 
 def _small_frames(video: Path, info: VideoInfo) -> Iterator[torch.Tensor]:
-    """The frames (3, h, w) one by one, uint8, as they are stored: rotation does not change motion."""
-    scale = min(1.0, MOTION_SIDE / min(info.width, info.height))
-    width, height = (info.height, info.width) if info.rotation in (90, 270) else (info.width, info.height)
+    """The frames (3, h, w) one by one, uint8, as displayed."""
+    display = Display(info.geometry, min(1.0, MOTION_SIDE / min(info.width, info.height)))
     with closing(decoded_frames(video)) as frames:
         for frame in islice(frames, len(info.frame_times)):
-            yield upright(frame, round(width * scale), round(height * scale), 0).permute(2, 0, 1)
+            yield display.shown(frame).permute(2, 0, 1)

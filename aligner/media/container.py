@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import MediaError
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 Source = str | os.PathLike | BinaryIO
@@ -21,6 +23,8 @@ Source = str | os.PathLike | BinaryIO
 LOCAL_FILES_ONLY = {"protocol_whitelist": "file"}
 # The file does not contain FFmpeg's version, so that the same input gives the same bytes.
 REPRODUCIBLE = {"fflags": "+bitexact"}
+#: Decoders that know transparency, by FFmpeg's names of their codecs.
+_WITH_TRANSPARENCY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 def describe(source: Source) -> str:
@@ -84,23 +88,88 @@ def created(path: Path, **options: str) -> Iterator[OutputContainer]:
 
 
 def video_stream(container: InputContainer, source: Source) -> VideoStream:
-    """The first video stream of a container. Cover pictures are skipped. Raises MediaError if there is none."""
-    from av.stream import Disposition
-
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return _decodable(stream, source)
-    raise MediaError(f"{describe(source)} has no video stream: choose a video.")
+    """The video stream that players show, see `video_stream_of`. Raises MediaError if there is none."""
+    stream = video_stream_of(container)
+    if stream is None:
+        raise MediaError(f"{describe(source)} has no video stream: choose a video.")
+    return _decodable(stream, source)
 
 
 def audio_stream(container: InputContainer, source: Source) -> AudioStream:
-    """The first audio stream of a container. Raises MediaError if there is none."""
-    for stream in container.streams.audio:
-        return _decodable(stream, source)
-    raise MediaError(f"{describe(source)} has no audio stream: choose a file with sound.")
+    """The audio stream that players play, see `audio_stream_of`. Raises MediaError if there is none."""
+    stream = audio_stream_of(container)
+    if stream is None:
+        raise MediaError(f"{describe(source)} has no audio stream: choose a file with sound.")
+    return _decodable(stream, source)
+
+
+def video_stream_of(container: InputContainer) -> VideoStream | None:
+    """The video stream that the file marks as default, or the first. Cover pictures are no video.
+
+    A still gives way to a sequence in the same file.
+    """
+    from av.stream import Disposition
+
+    streams = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
+    return _default([each for each in streams if each.frames != 1] or streams)
+
+
+def audio_stream_of(container: InputContainer) -> AudioStream | None:
+    """The audio stream that the file marks as default, or the first."""
+    return _default(list(container.streams.audio))
+
+
+def _default(streams: list) -> Any:
+    from av.stream import Disposition
+
+    marked = [each for each in streams if each.disposition & Disposition.default]
+    return next(iter(marked + streams), None)
 
 
 def _decodable(stream, source: Source):
     if stream.codec_context is None:
         raise MediaError(f"{describe(source)}: there is no decoder for its {stream.type}; convert the file first.")
     return stream
+
+
+def packets_of(container: InputContainer, stream: Any, source: Source) -> Iterator[Packet]:
+    """The packets of a stream. Where a damaged file ends too early they end there, with a warning."""
+    import av
+
+    try:
+        for packet in container.demux(stream):
+            if packet.is_corrupt:
+                warn_of_damage(source)
+            yield packet
+    except av.FFmpegError:
+        warn_of_damage(source)
+
+
+def decoder_of(stream: VideoStream) -> Any:
+    """What decodes a video stream with its transparency; None: the stream's own decoder.
+
+    FFmpeg's own decoders of VP8 and VP9 leave transparency out.
+    """
+    import av
+
+    name = _WITH_TRANSPARENCY.get(stream.codec_context.codec.canonical_name)
+    transparent = {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") == "1"
+    if not transparent or name is None:
+        return None
+    return av.CodecContext.create(name, "r")
+
+
+def decoded(packet: Packet, source: Source | None = None, decoder: Any = None) -> list:
+    """The frames of a packet. Of what is damaged there are none, with a warning where the source is given."""
+    import av
+
+    try:
+        return packet.decode() if decoder is None else decoder.decode(packet if packet.size else None)
+    except av.FFmpegError:
+        if source is not None:
+            warn_of_damage(source)
+        return []
+
+
+def warn_of_damage(source: Source) -> None:
+    warnings.warn(f"{describe(source)} is damaged or cut short. What can be decoded of it is used.", stacklevel=2)

@@ -1,4 +1,4 @@
-"""Decoding of selected frames of a video, rotated as displayed."""
+"""Decoding of selected frames of a video, as they are displayed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,27 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import MediaError
+from .colour import Screen
 from .container import Source, describe
-from .probe import clockwise_rotation
+from .geometry import Geometry, read_geometry
 from .timing import decoded_frames
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+
+
+class Display:
+    """Shows decoded frames of one video. scale: of the displayed size, above 0."""
+
+    def __init__(self, geometry: Geometry, scale: float = 1.0):
+        width, height = (max(1, round(side * scale)) for side in (geometry.width, geometry.height))
+        self._geometry, self._screen = geometry, Screen(width, height)
+        #: Of a shown frame.
+        self.shape = (width, height, 3) if geometry.turned else (height, width, 3)
+
+    def shown(self, frame: VideoFrame) -> torch.Tensor:
+        """A frame as a screen shows it, uint8 (H, W, 3) RGB: upright, with square pixels, on white, HDR as SDR."""
+        return self._geometry.upright(self._screen.shown(frame))
 
 
 def read_frames(source: Source, indices: Sequence[int], *, longest_side: int | None = None) -> torch.Tensor:
@@ -29,8 +44,8 @@ def read_frames(source: Source, indices: Sequence[int], *, longest_side: int | N
         longest_side: in pixels; larger frames are scaled down to it.
 
     Returns:
-        uint8 (len(indices), H, W, 3) RGB, rotated as displayed. Row i is frame indices[i]. Frames that differ in
-        size from the first frame are scaled to its size.
+        uint8 (len(indices), H, W, 3) RGB as a screen shows it: upright, with square pixels, transparent parts white,
+        HDR as SDR. Row i is frame indices[i]. Frames that differ in size from the first frame are scaled to its size.
 
     Raises:
         MediaError: an index is negative or beyond the last frame, or the video cannot be decoded.
@@ -43,32 +58,14 @@ def read_frames(source: Source, indices: Sequence[int], *, longest_side: int | N
     rows: dict[int, list[int]] = {}
     for row, index in enumerate(indices):
         rows.setdefault(index, []).append(row)
-    last = max(rows, default=0)
-    result = torch.empty(0)
-    number = -1
+    geometry = read_geometry(source)
+    display = Display(geometry, min(1.0, (longest_side or max(geometry.displayed)) / max(geometry.displayed)))
+    result = torch.empty((len(indices), *display.shape), dtype=torch.uint8)
+    last, number = max(rows, default=0), -1
     with closing(decoded_frames(source)) as frames:
         for number, frame in enumerate(frames):
-            if number == 0:
-                width, height = _shrunk(frame.width, frame.height, longest_side)
-                rotation = clockwise_rotation(frame)
-                size = (width, height) if rotation in (90, 270) else (height, width)
-                result = torch.empty((len(indices), *size, 3), dtype=torch.uint8)
             if number in rows:
-                result[rows[number]] = upright(frame, width, height, rotation)
+                result[rows[number]] = display.shown(frame)
             if number == last:
                 return result
     raise MediaError(f"{describe(source)} has {number + 1} frames, but number {last} (from 0) was requested.")
-
-
-def _shrunk(width: int, height: int, longest_side: int | None) -> tuple[int, int]:
-    scale = min(1.0, (longest_side or max(width, height)) / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def upright(frame: VideoFrame, width: int, height: int, rotation: int) -> torch.Tensor:
-    """A decoded frame as uint8 RGB (H, W, 3), scaled to `width` x `height` and then rotated clockwise.
-
-    rotation: a multiple of 90 degrees.
-    """
-    pixels = torch.from_numpy(frame.to_ndarray(width=width, height=height, format="rgb24", dst_colorspace="DEFAULT"))
-    return torch.rot90(pixels, -rotation // 90)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,6 +22,13 @@ if TYPE_CHECKING:
 _JPEG = {"quality": 95, "subsampling": 0}
 WRITTEN: dict[str, dict[str, Any]] = {".png": {}, ".jpg": _JPEG, ".jpeg": _JPEG}
 
+#: In pixels. No model sees more of a picture, and a result has fewer.
+LONGEST_SIDE = 4096
+#: A decoded picture of so many pixels takes about a gigabyte.
+MOST_PIXELS = 300_000_000
+
+_limit = Lock()
+
 SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of 16-bit grey, by file type and version
 
 
@@ -26,23 +36,43 @@ def read_image(source: Source) -> torch.Tensor:
     """Read a picture as float32 (3, H, W), RGB in 0..1, rotated by its EXIF orientation.
 
     Transparent pixels are composited on white, the background of most drawings and product photographs. Grey,
-    palette, CMYK and 16-bit pictures are converted to RGB. An animation yields its first frame.
+    palette, CMYK and 16-bit pictures are converted to RGB. An animation yields its first frame. A picture with a side
+    above LONGEST_SIDE is scaled down to it, a JPEG while it is decoded.
 
     Raises:
-        MediaError: the file is missing, damaged or not a picture, or has floating-point values of unknown range.
+        MediaError: the file is missing, damaged or not a picture, has more than MOST_PIXELS, or has values of unknown
+            range.
     """
     from PIL import Image, ImageOps
 
     name = describe(source)
     try:
-        with Image.open(source) as picture:
+        with _of_any_size(), Image.open(source) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise MediaError(f"{name} has {picture.width} x {picture.height} pixels: scale it down first.")
+            picture.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
+            picture.load()
+            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
             return _pixels(ImageOps.exif_transpose(picture), name)
     except FileNotFoundError as error:
         raise MediaError(f"{name} is not a file: check the name and the folder.") from error
     except MediaError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         raise MediaError(f"{name} cannot be read as a picture ({error}): save it again as PNG or JPEG.") from error
+
+
+@contextmanager
+def _of_any_size() -> Iterator[None]:
+    """Without Pillow's limit, which photographs of today exceed. It stands in a global variable."""
+    from PIL import Image
+
+    with _limit:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def write_image(path: str | os.PathLike, pixels: torch.Tensor) -> None:
@@ -85,6 +115,8 @@ def _pixels(picture: Image, name: str) -> torch.Tensor:
         raise MediaError(f"{name} holds floating-point values of unknown range: save it as an 8- or 16-bit PNG.")
     if picture.mode in SIXTEEN_BIT:
         grey = torch.from_numpy(numpy.asarray(picture).astype(numpy.float32)) / 65535
+        if grey.amax() > 1:
+            raise MediaError(f"{name} holds 32-bit integers of unknown range: save it as an 8- or 16-bit PNG.")
         return grey.clamp(0, 1).expand(3, -1, -1).contiguous()
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")

@@ -82,11 +82,9 @@ def _aac_rates() -> list[int]:
     return list(Codec("aac", "w").audio_rates or ())
 
 
-def copy_video(path: Path, source: Source, timing: Timing, decode_order: Sequence[int], sound: Soundtrack) -> None:
-    """Write an MP4 with the video packets of `source`, not re-encoded, and `sound`.
-
-    decode_order: see `Timing`.
-    """
+def copy_video(path: Path, source: Source, timing: Timing, sound: Soundtrack) -> None:
+    """Write an MP4 with the video packets of `source`, not re-encoded, and `sound`. The timing has a decode order."""
+    decode_order = cast(Sequence[int], timing.decode_order)
     with opened(source) as container, _created_mp4(path, timing, sound) as output:
         template = video_stream(container, source)
         stream = output.add_stream_from_template(template, opaque=True)  # copying needs no encoder
@@ -119,13 +117,7 @@ def _copied_packets(
             yield packet
 
 
-def encode_video(
-    path: Path,
-    pictures: Iterator[torch.Tensor],
-    timing: Timing,
-    sound: Soundtrack | None,
-    pixel_aspect: Fraction = Fraction(1),
-) -> None:
+def encode_video(path: Path, pictures: Iterator[torch.Tensor], timing: Timing, sound: Soundtrack | None) -> None:
     """Write an MP4 from pictures, uint8 (H, W, 3) RGB, and a sound. Odd sizes are padded by one pixel."""
     first = next(pictures)
     height, width = (size + size % 2 for size in first.shape[:2])
@@ -134,7 +126,7 @@ def encode_video(
         stream = output.add_stream(H264_ENCODER, rate=rate, options=H264_OPTIONS)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-        context.time_base, context.sample_aspect_ratio = timing.time_base, pixel_aspect
+        context.time_base, context.sample_aspect_ratio = timing.time_base, Fraction(1)
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
         _mux(output, _encoded_packets(stream, chain([first], pictures), timing), sound)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import torch
 
-from .container import Source, opened, video_stream
+from .container import Source, audio_stream_of, opened, video_stream
+from .geometry import Geometry, geometry_of
 from .timing import Timing, read_timing
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
 
 
 @dataclass(frozen=True)
@@ -20,22 +17,29 @@ class VideoInfo:
     """A video's properties.
 
     Attributes:
-        width, height: in pixels, as displayed after rotation.
-        rotation: 0, 90, 180 or 270 degrees, the clockwise rotation of the stored picture for display.
-        pixel_aspect: width over height of a displayed pixel, almost always 1.
+        geometry: how the stored pictures are displayed.
         codec: FFmpeg's name of the codec, such as "h264".
+        copyable: whether its packets can be written into another file and are displayed alike there.
         timing: the display times of the frames.
-        audio_sample_rate, audio_channels: of the first audio stream; None if there is none.
+        audio_sample_rate, audio_channels: of the audio stream that players play; None if there is none.
     """
 
-    width: int
-    height: int
-    rotation: int
-    pixel_aspect: Fraction
+    geometry: Geometry
     codec: str
+    copyable: bool
     timing: Timing
     audio_sample_rate: int | None
     audio_channels: int | None
+
+    @property
+    def width(self) -> int:
+        """In pixels, as displayed."""
+        return self.geometry.displayed[0]
+
+    @property
+    def height(self) -> int:
+        """In pixels, as displayed."""
+        return self.geometry.displayed[1]
 
     @property
     def has_audio(self) -> bool:
@@ -43,12 +47,12 @@ class VideoInfo:
 
     @property
     def frame_times(self) -> torch.Tensor:
-        """(N,) float64, ascending: the time of each frame in seconds after the first."""
+        """(N,) float64, ascending from 0: the time of each frame in seconds on the clock of the recording."""
         return self.timing.seconds
 
     @property
     def duration(self) -> Fraction:
-        """Exact seconds from the start of the first frame to the end of the last."""
+        """Exact seconds from the beginning of the recording to the end of the last frame."""
         return self.timing.duration
 
     @property
@@ -74,24 +78,17 @@ def probe_video(source: Source) -> VideoInfo:
         print(info.width, info.height, float(info.duration))
     """
     timing, first = read_timing(source)
-    rotation = clockwise_rotation(first)
-    sideways = rotation in (90, 270)
+    geometry = geometry_of(source, first)
     with opened(source) as container:
         stream = video_stream(container, source)
-        aspect = stream.codec_context.sample_aspect_ratio or Fraction(1)
-        audio = next(iter(container.streams.audio), None)
+        context, audio = stream.codec_context, audio_stream_of(container)
+        squared = (stream.sample_aspect_ratio or 1) == (context.sample_aspect_ratio or 1)
         return VideoInfo(
-            width=first.height if sideways else first.width,
-            height=first.width if sideways else first.height,
-            rotation=rotation,
-            pixel_aspect=1 / aspect if sideways else aspect,
-            codec=stream.codec_context.codec.canonical_name,
+            geometry=geometry,
+            codec=context.codec.canonical_name,
+            # What stands in the container alone does not come along.
+            copyable=geometry.as_stored and squared and timing.decode_order is not None,
             timing=timing,
             audio_sample_rate=audio.codec_context.sample_rate if audio else None,
             audio_channels=audio.codec_context.layout.nb_channels if audio else None,
         )
-
-
-def clockwise_rotation(frame: VideoFrame) -> int:
-    """The clockwise rotation of a decoded frame for display: 0, 90, 180 or 270 degrees."""
-    return round(-frame.rotation / 90) * 90 % 360  # FFmpeg counts counter-clockwise

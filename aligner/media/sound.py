@@ -12,7 +12,9 @@ import torch
 
 from ..errors import MediaError
 from ..files.atomic import written_whole
-from .container import Source, audio_stream, created, describe, opened
+from ..tensors.resampling import resampled
+from .clock import beginning
+from .container import Source, audio_stream, created, decoded, describe, opened, packets_of
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -21,44 +23,88 @@ if TYPE_CHECKING:
 
 # FFmpeg's names of the channel layouts that FLAC (RFC 9639, section 9.1.3) defines for 1 to 6 channels.
 LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1")
+#: Seconds. A smaller gap or overlap is an inaccuracy of the time stamps.
+_SAME_MOMENT = Fraction(3, 100)
+#: Seconds. Time stamps that go back further begin anew.
+_LONGEST_OVERLAP = 1
 LOSSLESS_CODECS: dict[str, Literal["pcm_s16le", "flac"]] = {".wav": "pcm_s16le", ".flac": "flac"}
 
 
 def read_audio(source: Source) -> tuple[torch.Tensor, int]:
-    """Read the first audio stream of a sound or video file.
+    """Read the sound of a sound or video file as players play it, on the clock of the recording.
+
+    Gaps between its packets and a late begin are silence, overlaps are cut, and so is what lies before the recording
+    begins. What is damaged is silence, with a warning.
 
     Returns:
         (waveform, sample rate in Hz): the waveform is float32 (C, T). Integer formats are scaled to -1..1;
         floating-point files may exceed that range. Encoder padding at both ends is removed if the file states it.
 
     Raises:
-        MediaError: the file is missing or damaged, has no audio stream or no samples, or has NaN or infinite values.
+        MediaError: the file is missing, has no audio stream or no samples, or has NaN or infinite values.
     """
-    name = describe(source)
+    name, begin = describe(source), beginning(source)
     with opened(source) as container:
         stream = audio_stream(container, source)
         rate, time_base = stream.codec_context.sample_rate, stream.time_base
-        pieces: list[torch.Tensor] = []
-        start = end = None
-        for packet in container.demux(stream):
+        track, end = _Track(rate), None
+        for packet in packets_of(container, stream, source):
             if packet.pts is not None and packet.duration:
                 end = packet.pts + packet.duration
-            for frame in packet.decode():
-                start = frame.pts if start is None else start
-                pieces.append(_floats(frame))
-                if frame.sample_rate != rate or len(pieces[-1]) != len(pieces[0]):
-                    raise MediaError(f"{name} changes its sample rate or channels midway: convert it to WAV first.")
-    waveform = torch.cat(pieces, dim=1) if pieces else torch.empty(0, 0)
-    # Time stamps count samples only if the time base is one sample.
-    if time_base == Fraction(1, rate) and start is not None and end is not None:
-        padding = waveform.shape[1] - (end - start)
-        if 0 < padding < pieces[-1].shape[1]:
-            waveform = waveform[:, :-padding]
+            for frame in decoded(packet, source):
+                time = None if frame.pts is None else frame.pts * frame.time_base - begin
+                track.add(_floats(frame), frame.sample_rate, time)
+    # The end is exact only if the time base is one sample.
+    if time_base == Fraction(1, rate) and end is not None:
+        track.cut(round((end * time_base - begin) * rate))
+    waveform = track.waveform()
     if not waveform.numel():
         raise MediaError(f"{name} has an audio stream without samples: choose a file with sound.")
     if not waveform.isfinite().all():
         raise MediaError(f"{name} contains NaN or infinite values: export the sound again.")
     return waveform, rate
+
+
+class _Track:
+    """Pieces of sound at their times. All have the rate and the channels of the first."""
+
+    def __init__(self, sample_rate: int):
+        self.sample_rate, self.length = sample_rate, 0
+        self._pieces: list[torch.Tensor] = []
+
+    def add(self, piece: torch.Tensor, sample_rate: int, time: Fraction | None) -> None:
+        """Add a piece (C, n) at a time in seconds; None: after the last."""
+        piece = _with_channels(resampled(piece, sample_rate, self.sample_rate), self._channels(piece))
+        late = 0 if time is None else round(time * self.sample_rate) - self.length
+        # Containers round times to milliseconds.
+        if abs(late) > (self.sample_rate * _SAME_MOMENT if self._pieces else 0):
+            if late < -self.sample_rate * _LONGEST_OVERLAP and self._pieces:
+                late = 0  # the time stamps begin anew, as where recordings were joined
+            self._append(piece.new_zeros(len(piece), max(0, late)))
+            piece = piece[:, max(0, -late) :]
+        self._append(piece)
+
+    def cut(self, length: int) -> None:
+        """Drop what lies behind so many samples, as far as it belongs to the last piece."""
+        padding = self.length - length
+        if self._pieces and 0 < padding < self._pieces[-1].shape[1]:
+            self._pieces[-1] = self._pieces[-1][:, :-padding]
+
+    def waveform(self) -> torch.Tensor:
+        return torch.cat(self._pieces, dim=1) if self._pieces else torch.empty(0, 0)
+
+    def _append(self, piece: torch.Tensor) -> None:
+        if piece.shape[1]:
+            self._pieces.append(piece)
+            self.length += piece.shape[1]
+
+    def _channels(self, piece: torch.Tensor) -> int:
+        return len(self._pieces[0] if self._pieces else piece)
+
+
+def _with_channels(piece: torch.Tensor, channels: int) -> torch.Tensor:
+    """A piece (C, n) with another number of channels: their mean in each."""
+    return piece if len(piece) == channels else to_mono(piece).expand(channels, -1)
 
 
 def _floats(frame: AudioFrame) -> torch.Tensor:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import torch
 
 from ..errors import MediaError
-from .container import Source, describe, opened, video_stream
+from .animation import animation_frames, is_animation
+from .clock import beginning
+from .container import Source, decoded, decoder_of, describe, opened, packets_of, video_stream
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -70,38 +72,71 @@ class Timing:
 
 
 def decoded_frames(source: Source) -> Generator[VideoFrame, None, None]:
-    """Decode a video frame by frame, in order of presentation. Close the generator to close the file early."""
+    """Decode a video frame by frame, in order of presentation. Close the generator to close the file early.
+
+    What is damaged is left out, with a warning.
+    """
+    if is_animation(source):
+        yield from animation_frames(source)
+        return
     with opened(source) as container:
         stream = video_stream(container, source)
         stream.thread_type = "AUTO"
-        yield from container.decode(stream)
+        decoder = decoder_of(stream)
+        for packet in packets_of(container, stream, source):
+            yield from decoded(packet, source, decoder)
 
 
 def read_timing(source: Source) -> tuple[Timing, VideoFrame]:
     """The timing of a video and its first frame, decoded.
 
-    If decoded frames have no ascending times, the timing is even at the average rate of the stream.
-    Raises MediaError if the video is cut short, damaged, or without frames.
+    The first frame stands from the beginning of the recording on, where its sound begins before. If decoded frames have
+    no ascending times, the timing is even at the average rate of the stream. Raises MediaError for a video without
+    frames.
     """
+    if is_animation(source):
+        return _decoded_timing(source, DEFAULT_RATE, 0)
     with opened(source) as container:
         stream = video_stream(container, source)
         time_base = cast(Fraction, stream.time_base)  # demuxers set it for every stream
         rate = stream.average_rate or DEFAULT_RATE
         packets, first = _demuxed(container, stream, source)
         hidden = stream.codec_context.codec.canonical_name in HIDES_FRAMES
-    packet_times = _frame_times(packets)
-    if packet_times is not None and not hidden and not first.interlaced_frame:
-        times = [time for time, packet in zip(packet_times, packets) if packet.shown]
-        order = _ranks(times) if len(times) == len(packets) else None
-    else:
-        decoded = [frame.pts for frame in decoded_frames(source)]
-        times = [time for time in decoded if time is not None]
-        order = None
-        if len(times) < len(decoded) or not _ascending(times):
-            return Timing.even(len(decoded), rate), first
-    start, *_ = times = sorted(times)
-    last = packets[-1].duration or _mean_gap(times) or max(1, round(1 / (rate * time_base)))
-    return Timing(tuple(time - start for time in times), last, time_base, order), first
+    times = _frame_times(packets)
+    if times is None or hidden or first.interlaced_frame:
+        return _decoded_timing(source, rate, packets[-1].duration)
+    shown = [time for time, packet in zip(times, packets) if packet.shown]
+    order = _ranks(shown) if len(shown) == len(packets) else None
+    return _timing(source, shown, time_base, packets[-1].duration, rate, order), first
+
+
+def _decoded_timing(source: Source, rate: Fraction, last: int) -> tuple[Timing, VideoFrame]:
+    """The timing of decoded frames. last: the duration of the last packet in ticks; 0: it states none."""
+    first = frame = None
+    times: list[int | None] = []
+    for frame in decoded_frames(source):
+        first = first or frame
+        times.append(frame.pts)
+    if first is None or frame is None:
+        raise _without_frames(source)
+    known = [time for time in times if time is not None]
+    if len(known) < len(times) or not _ascending(known):
+        return Timing.even(len(times), rate), first
+    return _timing(source, known, cast(Fraction, first.time_base), last or frame.duration or 0, rate, None), first
+
+
+def _timing(
+    source: Source,
+    times: Sequence[int],
+    time_base: Fraction,
+    last: int,
+    rate: Fraction,
+    order: tuple[int, ...] | None,
+) -> Timing:
+    start, *later = sorted(times)
+    late = max(0, round((start * time_base - beginning(source)) / time_base))
+    last = last or _mean_gap([start, *later]) or max(1, round(1 / (rate * time_base)))
+    return Timing((0, *(time - start + late for time in later)), last if later else last + late, time_base, order)
 
 
 class _Packet(NamedTuple):
@@ -111,29 +146,35 @@ class _Packet(NamedTuple):
     duration: int
     keyframe: bool
     shown: bool
+    damaged: bool
 
 
 def _demuxed(container: InputContainer, stream: VideoStream, source: Source) -> tuple[list[_Packet], VideoFrame]:
-    """The headers of all packets in file order, and the first frame. Raises MediaError if the file is damaged."""
+    """The headers of all packets in file order, and the first frame. Raises MediaError if there is none."""
     packets: list[_Packet] = []
     first: VideoFrame | None = None
-    for packet in container.demux(stream):
-        if packet.is_corrupt:
-            raise MediaError(f"{describe(source)} is cut short or damaged: use a complete copy of the file.")
+    for packet in packets_of(container, stream, source):
         if packet.size:
-            packets.append(_Packet(packet.pts, packet.duration or 0, packet.is_keyframe, not packet.is_discard))
-        first = first or next(iter(packet.decode()), None)
+            header = packet.pts, packet.duration or 0, packet.is_keyframe, not packet.is_discard, packet.is_corrupt
+            packets.append(_Packet(*header))
+        first = first or next(iter(decoded(packet, source)), None)
     if first is None:
-        raise MediaError(f"{describe(source)} has no video frame that can be decoded: use another video.")
+        raise _without_frames(source)
     return packets, first
+
+
+def _without_frames(source: Source) -> MediaError:
+    return MediaError(f"{describe(source)} has no video frame that can be decoded: use another video.")
 
 
 def _frame_times(packets: list[_Packet]) -> list[int] | None:
     """The presentation time of each packet; None if packets cannot be equated with frames.
 
-    They can if all have distinct times and the first is a key frame that is shown first. Otherwise pictures at the
-    start may refer to frames that are not in the file.
+    They can if all are whole and have distinct times, and the first is a key frame that is shown first. Otherwise
+    pictures at the start may refer to frames that are not in the file.
     """
+    if any(packet.damaged for packet in packets):
+        return None
     times = [packet.pts for packet in packets if packet.pts is not None]
     distinct = len(times) == len(packets) == len(set(times))
     return times if distinct and packets[0].keyframe and times[0] == min(times) else None

@@ -15,7 +15,7 @@ import torch
 from ..errors import MediaError
 from ..files.atomic import written_whole
 from .container import Source, describe
-from .frames import upright
+from .frames import Display
 from .mp4 import Soundtrack, copy_video, encode_video
 from .probe import VideoInfo, probe_video
 from .timing import Timing, decoded_frames
@@ -24,8 +24,8 @@ from .timing import Timing, decoded_frames
 def add_sound(source: Source, destination: str | os.PathLike, waveform: torch.Tensor, sample_rate: int) -> None:
     """Write the pictures of `source` with `waveform` as their only sound.
 
-    H.264 without rotation is copied without re-encoding. Other video is encoded as H.264 in yuv420p, rotated upright,
-    odd sizes padded by one pixel. In both cases each frame keeps its time relative to the first, which starts at 0.
+    H.264 that is stored as it is displayed is copied without re-encoding. Other video is encoded as H.264 in yuv420p as
+    a screen shows it, odd sizes padded by one pixel. In both cases each frame keeps its time on the recording's clock.
 
     Args:
         destination: an .mp4; it may be the source.
@@ -43,10 +43,10 @@ def add_sound(source: Source, destination: str | os.PathLike, waveform: torch.Te
     info = probe_video(source)
     sound = Soundtrack.fitted(waveform, sample_rate, info.duration)
     with written_whole(destination) as temporary:
-        if info.codec == "h264" and info.rotation == 0 and info.timing.decode_order is not None:
-            copy_video(temporary, source, info.timing, info.timing.decode_order, sound)
+        if info.codec == "h264" and info.copyable:
+            copy_video(temporary, source, info.timing, sound)
         else:
-            encode_video(temporary, _upright_frames(source, info), info.timing, sound, info.pixel_aspect)
+            encode_video(temporary, _displayed_frames(source, info), info.timing, sound)
 
 
 def write_video(
@@ -94,15 +94,15 @@ def _checked_destination(path: str | os.PathLike) -> Path:
     return path
 
 
-def _upright_frames(source: Source, info: VideoInfo) -> Iterator[torch.Tensor]:
-    """All frames of a video as uint8 (H, W, 3), rotated as displayed.
+def _displayed_frames(source: Source, info: VideoInfo) -> Iterator[torch.Tensor]:
+    """All frames of a video as displayed, uint8 (H, W, 3).
 
     Raises MediaError if their number differs from the timing's.
     """
-    width, height = (info.height, info.width) if info.rotation in (90, 270) else (info.width, info.height)
+    display = Display(info.geometry)
     expected, count = len(info.timing.ticks), 0
     with closing(decoded_frames(source)) as frames:
         for count, frame in enumerate(islice(frames, expected), start=1):  # noqa: B007 - counted for the check below
-            yield upright(frame, width, height, info.rotation)
+            yield display.shown(frame)
         if count < expected or next(frames, None) is not None:
             raise MediaError(f"{describe(source)} does not hold the {expected} frames that it announces: convert it.")

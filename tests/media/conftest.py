@@ -109,12 +109,12 @@ def make_sound():
 
 @pytest.fixture
 def turn():
-    """Write a display matrix into an MP4: PyAV reads rotation but cannot write it."""
-    matrices = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
+    """Write a display matrix into an MP4: PyAV reads it but cannot write it. Degrees stand for clockwise turns."""
+    turns = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
 
-    def rewrite(path: Path, clockwise: int) -> Path:
+    def rewrite(path: Path, matrix: int | tuple[int, int, int, int]) -> Path:
         data = bytearray(path.read_bytes())
-        a, b, c, d = (value << 16 for value in matrices[clockwise])
+        a, b, c, d = (value << 16 for value in (turns[matrix] if isinstance(matrix, int) else matrix))
         place = data.index(b"tkhd") + 44  # version-0 track header: the matrix follows 40 bytes of other fields
         data[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
         path.write_bytes(data)

@@ -48,7 +48,7 @@ def test_interrupted_video_leaves_the_older_one(tmp_path, make_video, monkeypatc
     def interrupted(*args):
         for packet in original(*args):
             if len(seen) == 3:
-                seen.extend(tmp_path.glob(".out*"))
+                seen.extend(tmp_path.glob(".*"))
                 raise interruption
             seen.append(packet)
             yield packet

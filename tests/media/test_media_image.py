@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -119,3 +121,42 @@ def test_what_is_no_picture_is_not_written(tmp_path, name, pixels, message):
     with pytest.raises(MediaError, match=message):
         write_image(tmp_path / name, pixels)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_huge_photograph_is_scaled_while_it_is_decoded(tmp_path):
+    from PIL import Image
+
+    path = tmp_path / "huge.jpg"
+    Image.new("RGB", (16320, 12240), (200, 40, 90)).save(path, quality=30)
+    assert (
+        _kilobytes("p = read_image(sys.argv[1]); assert max(p.shape) == 4096", path) - _kilobytes("", path) < 1_000_000
+    )
+
+
+def _kilobytes(code: str, path) -> int:
+    """The most memory that a new Python takes for this code."""
+    whole = (
+        f"import resource, sys; from aligner.media import read_image\n{code}\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    return int(subprocess.run([sys.executable, "-c", whole, str(path)], capture_output=True, check=True).stdout)
+
+
+def test_more_pixels_than_memory_holds_are_refused(tmp_path, monkeypatch):
+    from PIL import Image
+
+    from aligner.media import image
+
+    monkeypatch.setattr(image, "MOST_PIXELS", 100)
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.png")
+    with pytest.raises(MediaError, match="20 x 10 pixels: scale it down"):
+        read_image(tmp_path / "a.png")
+    assert Image.MAX_IMAGE_PIXELS
+
+
+def test_32_bit_integers_are_refused(tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.full((4, 4), 2_000_000, np.int32)).save(tmp_path / "a.tiff")
+    with pytest.raises(MediaError, match="32-bit integers of unknown range"):
+        read_image(tmp_path / "a.tiff")
