@@ -19,8 +19,18 @@ class MediaError(AlignerError):
     """A picture, sound or video that cannot be read or written."""
 
 
+class MediaWarning(UserWarning):
+    """A recording of which only a part can be used."""
+
+
 class CheckpointError(AlignerError):
     """A weight file that is missing, damaged, unsafe or made for another model."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python or of PyTorch says that the host's memory is full."""
+    # PyTorch has no exception of its own for the CPU: its allocator names itself and what it was asked for.
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
 
 
 def listed(names: Iterable[object], most: int = 10) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from ..errors import AlignerError
+from ..errors import AlignerError, MediaWarning
 from .arguments import parser
 
 #: Parts of PyTorch's messages when memory runs out, on the GPU and on the CPU.
@@ -14,6 +16,12 @@ OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, 1 after bad input, 130 after Ctrl-C."""
+    with warnings.catch_warnings():
+        warnings.showwarning = partial(_shown, warnings.showwarning)
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         options = parser().parse_args(arguments)
         # Commands import torch and the model libraries; --help should not wait for them.
@@ -36,3 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\nStopped. No half-written file is left behind.", file=sys.stderr)
         return 130
     return 0
+
+
+def _shown(otherwise: Callable, message: Warning, category: type[Warning], *where: object) -> None:
+    """Show our own warnings as sentences, without the line of code that they come from."""
+    if issubclass(category, MediaWarning):
+        print(f"aligner: {message}", file=sys.stderr)
+    else:
+        otherwise(message, category, *where)

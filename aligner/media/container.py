@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ..errors import MediaError
+from ..errors import MediaError, MediaWarning
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -132,12 +132,12 @@ def _decodable(stream, source: Source):
     return stream
 
 
-def packets_of(container: InputContainer, stream: Any, source: Source) -> Iterator[Packet]:
-    """The packets of a stream. Where a damaged file ends too early they end there, with a warning."""
+def packets_of(container: InputContainer, streams: Any, source: Source) -> Iterator[Packet]:
+    """The packets of one or several streams. Where a damaged file ends too early they end there, with a warning."""
     import av
 
     try:
-        for packet in container.demux(stream):
+        for packet in container.demux(streams):
             if packet.is_corrupt:
                 warn_of_damage(source)
             yield packet
@@ -172,4 +172,5 @@ def decoded(packet: Packet, source: Source | None = None, decoder: Any = None) -
 
 
 def warn_of_damage(source: Source) -> None:
-    warnings.warn(f"{describe(source)} is damaged or cut short. What can be decoded of it is used.", stacklevel=2)
+    message = f"{describe(source)} is damaged or cut short. What can be decoded of it is used."
+    warnings.warn(message, MediaWarning, stacklevel=2)

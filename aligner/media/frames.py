@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import MediaError
+from ..parts import reached
 from .colour import Screen
 from .container import Source, describe
 from .geometry import Geometry, read_geometry
@@ -64,6 +65,7 @@ def read_frames(source: Source, indices: Sequence[int], *, longest_side: int | N
     last, number = max(rows, default=0), -1
     with closing(decoded_frames(source)) as frames:
         for number, frame in enumerate(frames):
+            reached(number, last + 1)
             if number in rows:
                 result[rows[number]] = display.shown(frame)
             if number == last:

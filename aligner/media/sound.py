@@ -6,14 +6,14 @@ import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 
 from ..errors import MediaError
 from ..files.atomic import written_whole
 from ..tensors.resampling import resampled
-from .clock import beginning
+from .clock import LEAD_IN, beginning, pictures_end
 from .container import Source, audio_stream, created, decoded, describe, opened, packets_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def read_audio(source: Source) -> tuple[torch.Tensor, int]:
     """Read the sound of a sound or video file as players play it, on the clock of the recording.
 
     Gaps between its packets and a late begin are silence, overlaps are cut, and so is what lies before the recording
-    begins. What is damaged is silence, with a warning.
+    begins. It ends with the pictures where it is less than 0.15 seconds longer: encoders end with silence. What is
+    damaged is silence, with a warning.
 
     Returns:
         (waveform, sample rate in Hz): the waveform is float32 (C, T). Integer formats are scaled to -1..1;
@@ -43,20 +44,23 @@ def read_audio(source: Source) -> tuple[torch.Tensor, int]:
     Raises:
         MediaError: the file is missing, has no audio stream or no samples, or has NaN or infinite values.
     """
-    name, begin = describe(source), beginning(source)
+    name, begin, shown = describe(source), beginning(source), pictures_end(source)
     with opened(source) as container:
         stream = audio_stream(container, source)
-        rate, time_base = stream.codec_context.sample_rate, stream.time_base
-        track, end = _Track(rate), None
+        rate, time_base = stream.codec_context.sample_rate, cast(Fraction, stream.time_base)
+        track, heard = _Track(rate), None
+        # A 64-bit float counts the samples of years exactly.
+        samples_per_tick, first = float(time_base * rate), float(begin * rate)
         for packet in packets_of(container, stream, source):
             if packet.pts is not None and packet.duration:
-                end = packet.pts + packet.duration
+                heard = (packet.pts + packet.duration) * time_base
             for frame in decoded(packet, source):
-                time = None if frame.pts is None else frame.pts * frame.time_base - begin
-                track.add(_floats(frame), frame.sample_rate, time)
-    # The end is exact only if the time base is one sample.
-    if time_base == Fraction(1, rate) and end is not None:
-        track.cut(round((end * time_base - begin) * rate))
+                place = None if frame.pts is None else round(frame.pts * samples_per_tick - first)
+                track.add(_floats(frame), frame.sample_rate, place)
+    # The stated end of the sound is exact only if the time base is one sample.
+    for end in (heard if time_base == Fraction(1, rate) else None, shown):
+        if end is not None and 0 < Fraction(track.length, rate) - (end - begin) < LEAD_IN:
+            track.cut(round((end - begin) * rate))
     waveform = track.waveform()
     if not waveform.numel():
         raise MediaError(f"{name} has an audio stream without samples: choose a file with sound.")
@@ -70,14 +74,15 @@ class _Track:
 
     def __init__(self, sample_rate: int):
         self.sample_rate, self.length = sample_rate, 0
+        self._same_moment = round(sample_rate * _SAME_MOMENT)
         self._pieces: list[torch.Tensor] = []
 
-    def add(self, piece: torch.Tensor, sample_rate: int, time: Fraction | None) -> None:
-        """Add a piece (C, n) at a time in seconds; None: after the last."""
+    def add(self, piece: torch.Tensor, sample_rate: int, place: int | None) -> None:
+        """Add a piece (C, n) that begins with the sample `place`; None: after the last."""
         piece = _with_channels(resampled(piece, sample_rate, self.sample_rate), self._channels(piece))
-        late = 0 if time is None else round(time * self.sample_rate) - self.length
+        late = 0 if place is None else place - self.length
         # Containers round times to milliseconds.
-        if abs(late) > (self.sample_rate * _SAME_MOMENT if self._pieces else 0):
+        if abs(late) > (self._same_moment if self._pieces else 0):
             if late < -self.sample_rate * _LONGEST_OVERLAP and self._pieces:
                 late = 0  # the time stamps begin anew, as where recordings were joined
             self._append(piece.new_zeros(len(piece), max(0, late)))
@@ -85,10 +90,11 @@ class _Track:
         self._append(piece)
 
     def cut(self, length: int) -> None:
-        """Drop what lies behind so many samples, as far as it belongs to the last piece."""
-        padding = self.length - length
-        if self._pieces and 0 < padding < self._pieces[-1].shape[1]:
-            self._pieces[-1] = self._pieces[-1][:, :-padding]
+        """Drop what lies behind so many samples."""
+        while self._pieces and self.length > length:
+            last = self._pieces.pop()
+            self.length -= last.shape[1]
+            self._append(last[:, : max(0, length - self.length)])
 
     def waveform(self) -> torch.Tensor:
         return torch.cat(self._pieces, dim=1) if self._pieces else torch.empty(0, 0)
