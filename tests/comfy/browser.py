@@ -89,12 +89,11 @@ class Page:
         category = f"""[...document.querySelectorAll('[role=dialog] *, {CONTENT} *')]
                        .find(e => !e.children.length && e.textContent.trim() === '{pack}')"""
         card = f"document.querySelector('[data-testid=template-workflow-{name}]')"
-        self._click_in_page("our category", category)
-        # Pictures are loaded when they come into view.
-        self._wait(
-            "a thumbnail",
-            lambda: self._ask(f"{card}?.scrollIntoView(); return {card}?.querySelector('img')?.naturalWidth > 0"),
-        )
+        # While the dialog loads it may forget which category was chosen. Pictures are loaded when they come into view.
+        thumbnail = f"""if (!{card}) {category}?.click();
+                        {card}?.scrollIntoView();
+                        return {card}?.querySelector('img')?.naturalWidth > 0"""
+        self._wait("a thumbnail", lambda: self._ask(thumbnail))
         self._click_in_page("the card", card)
         self._wait("the graph", lambda: sorted(self._call("ids")) == sorted(node_ids))
         self._wait("the dialog's end", lambda: not self._ask(f"return !!document.querySelector('{CONTENT}')"))
@@ -104,6 +103,13 @@ class Page:
         """The texts of dialogs and error messages, for example about missing nodes and models."""
         return self._ask("""return [...document.querySelectorAll(
             '[role=dialog], [data-testid=error-overlay], .p-toast-message-error')].map(e => e.innerText)""")
+
+    def wait_for_complaint(self, words: str) -> None:
+        """Wait until the page says something about what a graph lacks. Newer pages say it in a panel."""
+        self._ask("""[...document.querySelectorAll('[data-testid=error-overlay] button')]
+                     .find(e => e.innerText.includes('View details'))?.click()""")
+        panel = "document.querySelector('[data-testid=properties-panel]')?.innerText ?? ''"
+        self._wait(f"'{words}'", lambda: words in "\n".join([*self.complaints(), self._ask(f"return {panel}")]))
 
     def missing_nodes(self) -> list[str]:
         return self._call("missing")

@@ -38,7 +38,8 @@
     // Fit the graph without notes between the menus. Returns its edges on the page: left, top, right, bottom.
     // The page may still be moving to another view: it is held here for a while.
     frame: async ({ left, top, right, bottom }) => {
-      const boxes = nodes().filter(({ type }) => type !== "MarkdownNote").map(box);
+      const groups = app.graph.groups.map(({ pos, size }) => [...pos, ...size]);
+      const boxes = [...groups, ...nodes().filter(({ type }) => type !== "MarkdownNote").map(box)];
       const edge = 30; // the marks above title bars
       const x = Math.min(...boxes.map(([x]) => x)) - edge, y = Math.min(...boxes.map(([, y]) => y)) - edge;
       const width = Math.max(...boxes.map(([x, , width]) => x + width)) + edge - x;

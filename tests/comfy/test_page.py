@@ -15,7 +15,17 @@ from .client import Prompt
 from .prompts import WORKFLOWS, workflow_prompt
 from .server import NODE_PACK, Server
 from .test_saved_graphs import NODES
-from .workflows import EXPECTED, Expected, check_file, saved_files
+from .workflows import (
+    EXPECTED,
+    JOINT,
+    RUNNABLE,
+    Expected,
+    check_file,
+    is_too_old,
+    needed_version,
+    require_version,
+    saved_files,
+)
 
 SCREENSHOTS = ROOT / "out" / "screenshots"
 #: The graphs that help pages show.
@@ -24,7 +34,7 @@ PICTURES = ROOT / "web" / "docs" / "pictures"
 GIVERS = ("LoadAudio", "LoadImage", "LoadVideo")
 
 
-@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("workflow", RUNNABLE, ids=lambda path: path.stem)
 def test_template_opens_runs_and_shows_its_result(
     comfyui: Server, page: Page, workflow: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -68,6 +78,7 @@ def shows(shown: dict[str, Any], expected: Expected) -> bool:
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_workflow_survives_being_shared(comfyui: Server, page: Page, workflow: Path) -> None:
+    require_version(comfyui, workflow)
     page.open_graph(json.loads(workflow.read_text(encoding="utf-8")))
     assert_survives(page, comfyui)
 
@@ -78,6 +89,21 @@ def test_every_node_and_input_survives_being_shared(comfyui: Server, page: Page)
     assert page.fill([*NODES, *NODES, *GIVERS]) == [], "inputs that are not wired"
     assert {node["class_type"] for node in page.prompt().values()} == {*NODES, *GIVERS}
     assert_survives(page, comfyui)
+
+
+def test_template_of_a_joint_model_says_what_is_missing(comfyui: Server, page: Page) -> None:
+    """Every version offers the models. One that has not all nodes names the version that has them."""
+    graph = json.loads(JOINT.read_text(encoding="utf-8"))
+    page.open_template(NODE_PACK, JOINT.stem, [node["id"] for node in graph["nodes"]])
+    if is_too_old(comfyui, JOINT):
+        page.wait_for_complaint(f"Requires ComfyUI {needed_version(JOINT)}")
+    else:
+        assert page.missing_nodes() == [] and page.overlapping_nodes() == []
+    page.screenshot(SCREENSHOTS / comfyui.comfyui.version / f"{JOINT.stem}.png")
+    offered = {model["name"] for node in graph["nodes"] for model in node["properties"].get("models", ())}
+    assert len(offered) == 3
+    for name in offered:
+        page.wait_for_complaint(name)
 
 
 def assert_survives(page: Page, comfyui: Server) -> None:

@@ -8,12 +8,23 @@ from pathlib import Path
 import pytest
 
 from . import browser
+from .client import Prompt
 from .prompts import WORKFLOWS, workflow_prompt
 from .server import Server
-from .workflows import EXPECTED, check_file, saved_files
+from .stand_ins import on_random_model
+from .workflows import (
+    EXPECTED,
+    JOINT,
+    RUNNABLE,
+    Expected,
+    bars,
+    check_file,
+    require_version,
+    saved_files,
+)
 
 #: Where a browser is, the page runs all of them (see test_page.py), and one is enough here.
-QUEUED = [path for path in WORKFLOWS if path.stem == "video_to_audio"] if browser.find() else WORKFLOWS
+QUEUED = [path for path in RUNNABLE if path.stem == "video_to_audio"] if browser.find() else RUNNABLE
 #: The page offers downloads from these places only.
 OFFERED_FROM = ("https://huggingface.co/", "https://civitai.com/")
 
@@ -25,20 +36,31 @@ def test_every_workflow_is_expected() -> None:
 
 @pytest.mark.parametrize("workflow", QUEUED, ids=lambda path: path.stem)
 def test_workflow_runs_as_it_is(comfyui: Server, workflow: Path) -> None:
-    client, expected = comfyui.client, EXPECTED[workflow.stem]
-    prompt_id = client.queue(workflow_prompt(comfyui, workflow))
+    assert_runs(comfyui, workflow_prompt(comfyui, workflow), EXPECTED[workflow.stem])
+
+
+def test_workflow_of_a_joint_model_runs_on_a_random_one(comfyui: Server) -> None:
+    require_version(comfyui, JOINT)
+    assert_runs(comfyui, on_random_model(workflow_prompt(comfyui, JOINT)), EXPECTED[JOINT.stem])
+
+
+def assert_runs(server: Server, prompt: Prompt, expected: Expected) -> None:
+    """The prompt reports its progress, shows previews, and saves what is expected."""
+    client = server.client
+    prompt_id = client.queue(prompt)
     entry = client.wait(prompt_id, timeout=600)
     assert entry["status"]["status_str"] == "success", entry["status"]["messages"][-1]
     progress = [event.data["value"] for event in client.events_of(prompt_id, "progress")]
-    assert progress == sorted(progress) and progress[-1] == expected.steps
+    assert bars(progress) == [steps for steps in (expected.rehearsed, expected.steps) if steps]
     previews = client.events_of(prompt_id, "preview")
     assert len(previews) > 5 and all(event.image[:2] == b"\xff\xd8" for event in previews)  # JPEG
-    (file,) = saved_files(comfyui, entry["outputs"])
+    (file,) = saved_files(server, entry["outputs"])
     check_file(file, expected)
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_workflow_knows_every_node_and_input(comfyui: Server, workflow: Path) -> None:
+    require_version(comfyui, workflow)
     info = comfyui.client.object_info()
     graph = json.loads(workflow.read_text(encoding="utf-8"))
     for node in graph["nodes"]:

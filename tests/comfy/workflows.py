@@ -1,7 +1,8 @@
-"""The results of our workflow files."""
+"""Our workflow files: what they need and what they give."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,17 +11,27 @@ import pytest
 
 from aligner.media import probe_video, read_audio, read_image
 
+from .prompts import WORKFLOWS
 from .server import Server
+
+#: It loads a joint model, which people must download first.
+(JOINT,) = (path for path in WORKFLOWS if path.stem == "steer_joint_model")
+#: These run as they open.
+RUNNABLE = [path for path in WORKFLOWS if path != JOINT]
 
 
 @dataclass(frozen=True)
 class Expected:
-    """The result of a workflow: its number of denoising steps, and a file with frames, sound or both."""
+    """The result of a workflow: its number of denoising steps, and a file with frames, sound or both.
+
+    rehearsed: the steps of all candidates that a steered MODEL plays before.
+    """
 
     steps: int
     size: tuple[int, int] | None = None  # (height, width)
     frames: int = 0  # 0 for a sound or a picture
     seconds: Fraction | None = None  # of the sound
+    rehearsed: int = 0
 
 
 EXPECTED = {
@@ -29,12 +40,42 @@ EXPECTED = {
     "image_to_audio": Expected(30, seconds=Fraction(2)),
     "joint_video_audio": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
     "sound_inpainting": Expected(30, seconds=Fraction(2)),
+    "steer_any_audio_model": Expected(20, size=(256, 256), frames=16, seconds=Fraction(2), rehearsed=16 * 8),
+    "steer_any_image_model": Expected(20, size=(64, 64), rehearsed=16 * 8),
+    # On a random model, see stand_ins.py.
+    "steer_joint_model": Expected(8, size=(64, 64), frames=17, seconds=Fraction(17, 25), rehearsed=8 * 2),
     "timeline_long_sound": Expected(20, seconds=Fraction(6)),
     "video_to_audio": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     "video_to_audio_auto_caption": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     # denoise leaves 20 of the 25 steps of the video. The sound takes all of its 25.
     "video_to_video_with_sound": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
 }
+
+
+def needed_version(workflow: Path) -> str:
+    """The first version of ComfyUI that has all core nodes of a workflow, as its file says."""
+    properties = [node["properties"] for node in json.loads(workflow.read_text(encoding="utf-8"))["nodes"]]
+    return max((own["ver"] for own in properties if own.get("cnr_id") == "comfy-core"), key=numbers)
+
+
+def is_too_old(server: Server, workflow: Path) -> bool:
+    """Whether the server's ComfyUI lacks nodes of a workflow."""
+    return numbers(server.comfyui.version) < numbers(needed_version(workflow))
+
+
+def require_version(server: Server, workflow: Path) -> None:
+    """Skip a test of a workflow that needs a newer ComfyUI."""
+    if is_too_old(server, workflow):
+        pytest.skip(f"{workflow.stem} needs ComfyUI {needed_version(workflow)} or newer")
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def bars(values: list[int]) -> list[int]:
+    """Where progress bars end: one that begins again has a smaller value than before."""
+    return [value for value, following in zip(values, [*values[1:], 0]) if following < value]
 
 
 def saved_files(server: Server, outputs: dict) -> list[Path]:
