@@ -8,26 +8,18 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-
-import torch
 
 from aligner.errors import AlignerError
 from aligner.files.atomic import written_whole
 
 from .evaluation.cells import CAPTIONS, METHODS, TASKS, Cell, cells
 from .evaluation.gates import failures, gates
-from .evaluation.instruments import sound_of, video_of
-from .evaluation.runs import DemoModels, demo_models, rows_of, settings_of
+from .evaluation.options import shared_options
+from .evaluation.runs import DemoModels, demo_models, real_features, rows_of, settings_of
 from .evaluation.sheets import generation_sheet, results_sheet
 from .evaluation.table import gain, markdown, summary
 from .training.cards import write_cards
-from .world import clip, scene
-
-#: The number of the first real clip that the Fréchet distance compares results with. There are as many real clips as
-#: results, because the distance grows as samples get fewer.
-REAL_FROM = 10_000
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -91,7 +83,7 @@ def _measured(cell: Cell, models: DemoModels, options: argparse.Namespace) -> di
         return rows_of(Cell(cell.task, method, cell.caption), models, options.split, options.samples, options.work)
 
     mine = rows(cell.method)
-    real = _real_features(models, TASKS[cell.task].generates[0], options.split, options.samples)
+    real = real_features(models.instruments.judge, TASKS[cell.task].generates[0], options.split, options.samples)
     figures = {"settings": settings_of(cell, models)} | summary(mine, real)
     if cell.method != "unguided":
         baseline = rows("unguided")
@@ -101,57 +93,18 @@ def _measured(cell: Cell, models: DemoModels, options: argparse.Namespace) -> di
     return figures
 
 
-@cache
-def _real_features(models: DemoModels, stream: str, split: str, count: int) -> torch.Tensor:
-    """The judge's features of real clips of a split, (count, 64). None of these clips steers a result."""
-    clips = [clip(scene(split, REAL_FROM + number)) for number in range(count)]
-    signal = (
-        sound_of(torch.stack([each.waveform for each in clips]))
-        if stream == "audio"
-        else video_of(torch.stack([each.frames for each in clips]))
-    )
-    return models.instruments.verdict(signal).features
-
-
 def _write(path: Path, figures: dict) -> None:
     with written_whole(path) as partial:
         partial.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m laboratory.evaluate", description=__doc__)
+    shared = shared_options({"tasks": TASKS, "methods": METHODS, "captions": CAPTIONS})
+    parser = argparse.ArgumentParser(prog="python -m laboratory.evaluate", description=__doc__, parents=[shared])
     parser.add_argument("--gates", action="store_true", help="measure the models instead of guidance")
     parser.add_argument("--cards", action="store_true", help="with --gates: write the figures into the models' cards")
     parser.add_argument("--sheets", action="store_true", help="draw contact sheets instead of measuring")
-    parser.add_argument("--split", default="test", choices=("development", "test"), help="(default: %(default)s)")
-    parser.add_argument(
-        "--samples", type=_samples, default=64, metavar="N", help="samples per cell (default: %(default)s)"
-    )
-    for name, choices in (("tasks", TASKS), ("methods", METHODS), ("captions", CAPTIONS)):
-        parser.add_argument(
-            f"--{name}", nargs="+", choices=choices, default=tuple(choices), help="(default: all of them)"
-        )
-    parser.add_argument(
-        "--work",
-        type=Path,
-        default=Path("out/evaluation"),
-        metavar="DIR",
-        help="folder of measured samples; a run resumes from what it finds there (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("out/evaluation"),
-        metavar="DIR",
-        help="folder to write results into (default: %(default)s)",
-    )
     return parser
-
-
-def _samples(text: str) -> int:
-    if not text.isdigit() or int(text) < 8:
-        raise argparse.ArgumentTypeError("give a whole number of samples, at least 8, so that every event has one")
-    return int(text)
 
 
 if __name__ == "__main__":

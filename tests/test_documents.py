@@ -136,10 +136,11 @@ def test_the_newest_version_is_in_the_changelog():
     assert released[0] == version
 
 
-def test_the_evaluation_shows_the_measured_table():
-    measured = text_of(ROOT / "laboratory" / "report" / "test" / "table.md")
+@pytest.mark.parametrize("name", ["test/table.md", "test/native.md"])
+def test_the_evaluation_shows_the_measured_table(name):
+    measured = text_of(ROOT / "laboratory" / "report" / name)
     (shown,) = re.findall(
-        r"^<!-- report: test/table\.md -->\n(.*?)^<!-- end -->$",
+        rf"^<!-- report: {re.escape(name)} -->\n(.*?)^<!-- end -->$",
         text_of(ROOT / "docs" / "evaluation.md"),
         re.MULTILINE | re.DOTALL,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -13,19 +14,19 @@ import torch
 from aligner.binders.base import sampling_of
 from aligner.conditions.condition import Condition
 from aligner.demo import family
+from aligner.demo.judge import Judge, verdict
 from aligner.files.atomic import written_whole
 from aligner.generation import Generation, generate
 from aligner.generators.animatediff import AnimateDiff
 from aligner.generators.audioldm import AudioLDM
 from aligner.generators.base import Generator
 from aligner.generators.joint import JointDenoiser
-from aligner.generators.signals import Signal
 from aligner.guidance.rule import Rule
 
 from ..weights import fingerprint, load_second_imagebind
 from ..world import FPS, FRAMES, SECONDS, SIDE, Clip, clip, scene
 from .cells import CAPTIONS, METHODS, TASKS, Cell
-from .instruments import Instruments, sound_of, video_of
+from .instruments import Finished, Instruments, sound_of, video_of
 
 BATCH = 8
 #: Fewer than the paper's 30 and 25, for all rules: the demo models need no more.
@@ -33,6 +34,9 @@ STEPS = 20
 AUDIO_CFG = 2.5
 #: Increase when code changes results or measures in a way no setting records; cached rows are then discarded.
 EDITION = 2
+#: The number of the first real clip that the Fréchet distance compares results with. There are as many real clips as
+#: results, because the distance grows as samples get fewer.
+REAL_FROM = 10_000
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,19 @@ def rows_of(cell: Cell, models: DemoModels, split: str, samples: int, work: Path
     work: folder where rows are kept, so that a stopped run can go on; None: rows are not kept. Rows of other models or
     settings are discarded.
     """
-    rule, made_by = METHODS[cell.method], settings_of(cell, models)
+    rule = METHODS[cell.method]
     path = work / split / f"{cell.name}.json" if work else None
+    return resumed(path, settings_of(cell, models), samples, lambda indices: _batch(cell, models, split, indices, rule))
+
+
+def resumed(path: Path | None, made_by: str, samples: int, batch: Callable[[range], list[dict]]) -> list[dict]:
+    """The rows of the first `samples` clips. `batch` measures those that the file does not hold, some at a time.
+
+    path: the file where rows are kept; None: they are not kept. made_by: what rows depend on; others are discarded.
+    """
     rows = _kept_rows(path, made_by)
     for first in range(len(rows), samples, BATCH):
-        rows += _batch(cell, models, split, first, min(BATCH, samples - first), rule)
+        rows += batch(range(first, min(first + BATCH, samples)))
         if path:
             with written_whole(path) as partial:
                 partial.write_text(json.dumps({"made_by": made_by, "rows": rows}), encoding="utf-8")
@@ -96,23 +108,49 @@ def _kept_rows(path: Path | None, made_by: str) -> list[dict]:
     return found["rows"] if found["made_by"] == made_by else []
 
 
-def _batch(cell: Cell, models: DemoModels, split: str, first: int, count: int, rule: Rule) -> list[dict]:
-    task, indices = TASKS[cell.task], range(first, first + count)
+def _batch(cell: Cell, models: DemoModels, split: str, indices: range, rule: Rule) -> list[dict]:
+    task = TASKS[cell.task]
+
+    def make(captions: Sequence[str], given: Finished | None) -> dict[str, Finished]:
+        return generated(models, task.generates, captions, given, rule, seed=indices[0], steps=STEPS).signals
+
+    return measured_batch(models.instruments, cell.caption, task.given, split, indices, make)
+
+
+def measured_batch(
+    instruments: Instruments,
+    caption: str,
+    part: str,
+    split: str,
+    indices: Sequence[int],
+    make: Callable[[Sequence[str], Finished | None], dict[str, Finished]],
+) -> list[dict]:
+    """Generate for these clips of a split and measure: one row of figures for each.
+
+    caption: a kind of caption. part: of the clips, which steers. make: captions and that part to the generated streams.
+    """
     clips = [clip(scene(split, index)) for index in indices]
-    captions = [CAPTIONS[cell.caption](each.scene, index) for each, index in zip(clips, indices)]
-    given = given_signal(task.given, clips)
+    captions = [CAPTIONS[caption](each.scene, index) for each, index in zip(clips, indices)]
+    given = given_signal(part, clips)
     began = time.perf_counter()
-    result = generated(models, task.generates, captions, given, rule, seed=first, steps=STEPS)
-    seconds = (time.perf_counter() - began) / count
-    rows = models.instruments.measured(result.signals, [each.scene.event.name for each in clips], given)
+    signals = make(captions, given)
+    seconds = (time.perf_counter() - began) / len(clips)
+    rows = instruments.measured(signals, [each.scene.event.name for each in clips], given)
     return [{"index": index, **row, "seconds": seconds} for index, row in zip(indices, rows)]
+
+
+@cache
+def real_features(judge: Judge, part: str, split: str, count: int) -> torch.Tensor:
+    """The judge's features of that part of real clips of a split, (count, 64). None of these clips steers a result."""
+    clips = [clip(scene(split, REAL_FROM + number)) for number in range(count)]
+    return verdict(judge, given_signal(part, clips)).features
 
 
 def generated(
     models: DemoModels,
     streams: Sequence[str],
     captions: Sequence[str],
-    given: Signal | None,
+    given: Finished | None,
     rule: Rule,
     *,
     seed: int,
@@ -142,7 +180,7 @@ def generated(
     )
 
 
-def given_signal(given: str, clips: Sequence[Clip]) -> Signal | None:
+def given_signal(given: str, clips: Sequence[Clip]) -> Finished | None:
     """The part of the clips that steers: their sounds, their frames, or the frame in the middle of the first event.
 
     given: "audio", "video" or "image"; "" gives None.

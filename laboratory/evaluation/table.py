@@ -22,6 +22,8 @@ HEADINGS = {
     "seconds": "s / sample",
     "optimised": "*guiding binder*",
 }
+#: Gains in `right` over another method on the same samples, shown in points.
+GAINS = {"gain": "points above unguided", "gain_at_equal_cost": "points above unguided at equal cost"}
 
 
 def summary(rows: Sequence[Mapping], real: torch.Tensor) -> dict:
@@ -48,8 +50,11 @@ def gain(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str = "righ
     return {"mean": differences.mean().item(), "low": low, "high": high}
 
 
-def markdown(summaries: Iterable[tuple[Cell, Mapping]]) -> str:
-    """One table for each task, with shares and their intervals in per cent."""
+def markdown(summaries: Iterable[tuple[Cell, Mapping]], headings: Mapping[str, str] = HEADINGS) -> str:
+    """One table for each task, with shares and their intervals in per cent.
+
+    headings: of the figures, by their names.
+    """
     lines: list[str] = []
     task = None
     for cell, figures in summaries:
@@ -59,10 +64,10 @@ def markdown(summaries: Iterable[tuple[Cell, Mapping]]) -> str:
                 "",
                 f"**{task}**",
                 "",
-                f"| caption | steered | {' | '.join(HEADINGS.values())} |",
-                f"|---|---|{'---|' * len(HEADINGS)}",
+                f"| caption | steered | {' | '.join(headings.values())} |",
+                f"|---|---|{'---|' * len(headings)}",
             ]
-        shown = [_shown(figures, name) for name in HEADINGS]
+        shown = [_shown(figures, name) for name in headings]
         lines.append(f"| {cell.caption} | {cell.method} | {' | '.join(shown)} |")
     return "\n".join(lines[1:]) + "\n"
 
@@ -77,4 +82,6 @@ def _shown(figures: Mapping, name: str) -> str:
     mean, low, high = (figures[name][key] for key in ("mean", "low", "high"))
     if name == "right":
         return f"{100 * mean:.0f} % ({100 * low:.0f}–{100 * high:.0f})"
+    if name in GAINS:
+        return f"{100 * mean:+.0f} ({100 * low:.0f} to {100 * high:.0f})"
     return f"{mean:.2f} ({low:.2f}–{high:.2f})"

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from laboratory import evaluate
-from laboratory.evaluation.runs import DemoModels
+from laboratory.evaluation import runs
+from laboratory.evaluation.runs import DemoModels, real_features
 from laboratory.world import scene
 
 
@@ -36,7 +37,7 @@ def measured(monkeypatch, few_resamples, instruments):
 
     monkeypatch.setattr(evaluate, "rows_of", rows_of)
     monkeypatch.setattr(evaluate, "demo_models", lambda: DemoModels(None, None, instruments, "random weights"))
-    evaluate._real_features.cache_clear()
+    real_features.cache_clear()
     return asked
 
 
@@ -136,10 +137,10 @@ def test_each_split_has_its_own_table(tmp_path, tabulated):
     assert {path.parent.name for path in (tmp_path / "out").rglob("table.md")} == {"test", "development"}
 
 
-def test_the_real_clips_steer_no_result(measured, monkeypatch):
+def test_the_real_clips_steer_no_result(measured, monkeypatch, instruments):
     drawn = []
-    monkeypatch.setattr(evaluate, "scene", lambda split, index: drawn.append((split, index)) or scene(split, index))
-    features = evaluate._real_features(evaluate.demo_models(), "audio", "development", 16)
+    monkeypatch.setattr(runs, "scene", lambda split, index: drawn.append((split, index)) or scene(split, index))
+    features = real_features(instruments.judge, "audio", "development", 16)
     assert features.shape == (16, 64) and len(features.unique(dim=0)) == 16
     assert len(set(drawn)) == 16 and all(split == "development" and index >= 10_000 for split, index in drawn)
 
@@ -147,7 +148,7 @@ def test_the_real_clips_steer_no_result(measured, monkeypatch):
 def test_there_are_as_many_real_clips_as_results_and_they_are_drawn_once(tabulated, monkeypatch):
     """The Fréchet distance grows as samples get fewer."""
     drawn = []
-    monkeypatch.setattr(evaluate, "scene", lambda split, index: drawn.append(index) or scene(split, index))
+    monkeypatch.setattr(runs, "scene", lambda split, index: drawn.append(index) or scene(split, index))
     tabulated("--tasks", "V2A", "I2A", "--methods", "unguided")
     assert len(drawn) == 8
 

@@ -26,12 +26,12 @@ MODELS = SimpleNamespace(fingerprint="these weights")
 
 @pytest.fixture
 def batches(monkeypatch):
-    """The batches that are asked for, (first, count) each. Nothing is generated."""
-    made: list[tuple[int, int]] = []
+    """The batches that are asked for. Nothing is generated."""
+    made: list[range] = []
 
-    def batch(cell, models, split, first, count, rule):
-        made.append((first, count))
-        return [{"index": index, "of": cell.name} for index in range(first, first + count)]
+    def batch(cell, models, split, indices, rule):
+        made.append(indices)
+        return [{"index": index, "of": cell.name} for index in indices]
 
     monkeypatch.setattr(runs, "_batch", batch)
     return made
@@ -54,7 +54,7 @@ def two_steps(monkeypatch):
 
 def test_a_cell_is_made_in_batches(batches):
     rows = rows_of(CELL, MODELS, "test", 20)
-    assert batches == [(0, 8), (8, 8), (16, 4)]
+    assert batches == [range(8), range(8, 16), range(16, 20)]
     assert rows == [{"index": index, "of": "V2A-released-vague"} for index in range(20)]
 
 
@@ -67,7 +67,7 @@ def test_a_run_resumes_from_the_kept_rows(tmp_path, batches):
     assert kept_rows(tmp_path) == first
     batches.clear()
     rows = rows_of(CELL, MODELS, "test", 16, tmp_path)
-    assert batches == [(8, 8)]
+    assert batches == [range(8, 16)]
     assert rows[:8] == first and [row["index"] for row in rows] == list(range(16))
     assert kept_rows(tmp_path) == rows
 
@@ -83,7 +83,7 @@ def test_kept_rows_are_not_measured_again(tmp_path, batches):
 def test_each_cell_and_split_keeps_its_own_rows(tmp_path, batches):
     for cell, split in ((CELL, "test"), (replace(CELL, caption="right"), "test"), (CELL, "development")):
         rows_of(cell, MODELS, split, 8, tmp_path)
-    assert batches == [(0, 8)] * 3
+    assert batches == [range(8)] * 3
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ def test_rows_of_other_models_or_settings_are_measured_anew(tmp_path, batches, m
     monkeypatch.setattr(part, name, value)
     batches.clear()
     assert len(rows_of(CELL, MODELS, "test", 8, tmp_path)) == len(kept_rows(tmp_path)) == 8
-    assert batches == [(0, 8)]
+    assert batches == [range(8)]
 
 
 def test_a_failed_batch_leaves_the_earlier_batches(tmp_path, batches, monkeypatch):
     whole = runs._batch
-    monkeypatch.setattr(runs, "_batch", lambda *arguments: whole(*arguments) if arguments[3] < 8 else 1 / 0)
+    monkeypatch.setattr(runs, "_batch", lambda *arguments: whole(*arguments) if arguments[3] == range(8) else 1 / 0)
     with pytest.raises(ZeroDivisionError):
         rows_of(CELL, MODELS, "test", 16, tmp_path)
     assert len(kept_rows(tmp_path)) == 8

@@ -104,3 +104,14 @@ def test_the_table_has_a_section_for_each_task():
         f"| vague | paper | {figures.format('–')}",
     ]
     assert text.endswith("|\n")
+
+
+def test_a_table_has_the_columns_that_are_asked_for():
+    gained = {"mean": 0.5, "low": -0.25, "high": 0.755}
+    columns = {"gain": "more", "seconds": "time"}
+    text = markdown([(Cell("V2A", "default", "vague"), {"seconds": 1.0, "gain": gained})], columns)
+    assert text.splitlines()[2:] == [
+        "| caption | steered | more | time |",
+        "|---|---|---|---|",
+        "| vague | default | +50 (-25 to 76) | 1.0 |",
+    ]
