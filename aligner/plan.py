@@ -46,8 +46,6 @@ def make_plan(
     Raises AlignerError where the rule would have no effect, there is nothing to compare, a condition was made by
     another binder, or a condition counts nowhere in the result.
     """
-    if not math.isfinite(pair_weight):
-        raise AlignerError(f"pair_weight must be a finite number, not {pair_weight}.")
     guiding = [each for each in phases(rule) if each.guides]
     objectives = {
         comparison_of(each): objective_of(denoiser, binder, conditions, comparison_of(each), pair_weight=pair_weight)
@@ -99,6 +97,8 @@ def objective_of(
     """
     weighted = _weighted(conditions, comparison)
     targets = {label: condition for label, condition in weighted.items() if condition.weight}
+    if not math.isfinite(pair_weight):
+        raise AlignerError(f"pair_weight must be a finite number, not {pair_weight}.")
     compared = pairs(outcome.streams, weighted, pair_weight=pair_weight)
     if binder is None:
         raise AlignerError("Conditions need a binder, such as ImageBind, to compare with. Load it and connect it.")

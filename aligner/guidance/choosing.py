@@ -14,7 +14,7 @@ from ..pictures import Tile, contact_sheet, stacked
 from .objective import Alignment
 
 #: The largest side of a candidate's picture in pixels.
-_PICTURE_SIDE = 512
+_PICTURE_SIDE = 384
 
 
 @dataclass(frozen=True)

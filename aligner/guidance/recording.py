@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import torch
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from ..tensors.random_state import random_state, set_random_state
+
 Result = TypeVar("Result")
 
 
@@ -73,14 +75,14 @@ class Recording:
             if call.inputs != _digest((arguments, named)):
                 raise _Diverged
             # A patch of the model may have drawn random numbers, as that of token merging does.
-            _set_random_states(call.random)
+            set_random_state(call.random)
             return tree_map_only(_Held, _Held.brought_back, call.output)
         self.evaluations += 1
         # A network may change its arguments in place.
         inputs = _digest((arguments, named)) if self._records else b""
         output = network(*arguments, **named)
         if self._records:
-            self._calls.append(_Call(inputs, tree_map_only(torch.Tensor, _held, output), _random_states()))
+            self._calls.append(_Call(inputs, tree_map_only(torch.Tensor, _held, output), random_state()))
         return output
 
 
@@ -100,15 +102,3 @@ def _digest(inputs: Any) -> bytes:
 def _bytes(tensor: torch.Tensor) -> torch.Tensor:
     # An expanded tensor shows one value many times, and only a copy has the values one by one.
     return tensor.detach().cpu().flatten().clone(memory_format=torch.contiguous_format).view(torch.uint8)
-
-
-def _random_states() -> list[torch.Tensor]:
-    """The states of torch's global generators: of the host, and of every graphics card that is in use."""
-    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else ())]
-
-
-def _set_random_states(states: list[torch.Tensor]) -> None:
-    host, *cards = states
-    torch.set_rng_state(host)
-    if cards:
-        torch.cuda.set_rng_state_all(cards)

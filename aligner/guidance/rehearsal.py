@@ -44,7 +44,7 @@ class Player(Protocol):
 
 
 @dataclass(frozen=True)
-class Played:
+class RehearsedOutcome:
     """What a player makes, see `aligner.generators.base.Outcome`."""
 
     streams: tuple[str, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from threading import Event
 from typing import Any
 
 
@@ -17,19 +18,24 @@ def intercepted(target: Any, **instead: Callable) -> Iterator[None]:
     The object has a class of its own meanwhile, and its attributes stay as they are. There accelerate and torch.compile
     keep hooks of their own, which may change in the middle of a call. Copies are intercepted as well.
     """
-    kind = type(target)
-    methods = {name: _intercepting(kind, getattr(kind, name), function) for name, function in instead.items()}
+    kind, ended = type(target), Event()
+    methods = {name: _intercepting(kind, getattr(kind, name), function, ended) for name, function in instead.items()}
     _become(target, type(kind.__name__, (kind,), {"__module__": kind.__module__, **methods}))
     try:
         yield
     finally:
+        ended.set()
         _become(target, kind)
 
 
-def _intercepting(kind: type, own: Callable, instead: Callable) -> Callable:
+def _intercepting(kind: type, own: Callable, instead: Callable, ended: Event) -> Callable:
     # Pipelines look at the signature of a scheduler's step, which wraps shows.
     @wraps(own)
     def method(self: Any, *arguments: Any, **named: Any) -> Any:
+        if ended.is_set():  # in a copy that somebody keeps
+            _become(self, kind)
+            return own(self, *arguments, **named)
+
         def original(*arguments: Any, **named: Any) -> Any:
             meanwhile = type(self)
             # torch.compile compiles again for an object of another class.

@@ -94,8 +94,15 @@ class PipelinePlayer:
 
     @property
     def _caches(self) -> bool:
-        """Whether a network keeps a state from step to step, which cannot be played."""
-        return any(getattr(network, "is_cache_enabled", False) for network in self._networks)
+        """Whether a network keeps a state from step to step, which cannot be played.
+
+        A forward of its own that accelerate did not set may be that of a third-party cache.
+        """
+        return any(
+            getattr(network, "is_cache_enabled", False)
+            or ("forward" in vars(network) and not hasattr(network, "_hf_hook"))
+            for network in self._networks
+        )
 
     def _require_parts(self) -> None:
         name = type(self._pipeline).__name__

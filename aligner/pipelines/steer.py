@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 from typing import Any
+
+import torch
 
 from .. import settings
 from ..binders.base import Binder
 from ..conditions.condition import Condition
 from ..errors import AlignerError
 from ..guidance.choosing import Take
-from ..guidance.rehearsal import Played, Rehearsed, choices_of, rehearse, require_choice
+from ..guidance.rehearsal import Rehearsed, RehearsedOutcome, choices_of, rehearse, require_choice
 from ..guidance.rule import Rule
 from ..guidance.search import Search
 from ..plan import objective_of, require_batch, require_conditions, require_seeds
@@ -32,8 +36,9 @@ class Steered:
     """What steering found.
 
     output: what the pipeline returned. seed: of this result; the same call without steering, with
-    `generator=torch.Generator("cpu").manual_seed(seed)`, returns it again. rehearsed: every candidate as it was judged,
-    when, and which was chosen. evaluations: how often a denoising network was called.
+    `generator=torch.Generator("cpu").manual_seed(seed)`, returns it again after `torch.manual_seed(seed)`: some
+    pipelines draw the noise of a stochastic scheduler from torch's global generator. rehearsed: every candidate as it
+    was judged, when, and which was chosen. evaluations: how often a denoising network was called.
     """
 
     output: Any
@@ -74,6 +79,7 @@ def steer(
     _require_search(search)
     require_batch(require_conditions(conditions, binder), 1)
     _require_free(call)
+    _require_numbers(seed, fps, sample_rate)
     require_seeds(seed, max(search.candidates.values(), default=1))
     player = PipelinePlayer(pipeline, call, seed, fps_of(pipeline, call, fps), sample_rate)
 
@@ -89,22 +95,35 @@ def steer(
     return Steered(output, seed + rehearsed.chosen, rehearsed, player.evaluations)
 
 
-def _outcome(signals: Mapping[str, Any], binder: Binder) -> Played:
+def _outcome(signals: Mapping[str, Any], binder: Binder) -> RehearsedOutcome:
     """What the signals of an estimate show. Picture and sound of a joint pipeline may end at different moments."""
-    device = next(weight.device for _, part in binder.named_children() for weight in part.parameters())
-    return Played(tuple(signals), max(Fraction(signal.seconds) for signal in signals.values()), device)
+    weights = (weight for _, part in binder.named_children() for weight in part.parameters())
+    device = next((weight.device for weight in weights), torch.device("cpu"))
+    return RehearsedOutcome(tuple(signals), max(Fraction(signal.seconds) for signal in signals.values()), device)
 
 
 def _require_search(rule: Rule) -> None:
     """Raise AlignerError for a rule that needs a gradient."""
+    if not isinstance(rule, Rule):
+        raise AlignerError(f"search must be a Search, not {type(rule).__name__}.")
     if not isinstance(rule, Search) or rule.then.guides:
         raise AlignerError(
             "No gradient passes through a pipeline of diffusers. Give a Search that no other rule follows."
         )
 
 
+def _require_numbers(seed: int, fps: float | Fraction | None, sample_rate: int | None) -> None:
+    if not isinstance(seed, int):
+        raise AlignerError(f"The seed must be a whole number, not {seed!r}.")
+    for name, value in (("frame rate", fps), ("sample rate", sample_rate)):
+        if value is not None and not (isinstance(value, Real) and math.isfinite(value) and value > 0):
+            raise AlignerError(f"The {name} must be a number above 0, not {value!r}.")
+
+
 def _require_free(call: Mapping[str, Any]) -> None:
     """Raise AlignerError for arguments that fix what candidates differ in, or that ask for several results."""
+    if not isinstance(call, Mapping):
+        raise AlignerError(f"call must hold the arguments of the pipeline by name, not {type(call).__name__}.")
     for name in ("generator", "latents"):
         if call.get(name) is not None:
             raise AlignerError(f"Candidates differ in their noise, but the call gives its own {name}. Leave it out.")

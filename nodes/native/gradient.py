@@ -66,6 +66,7 @@ class EstimateGradient:
                     for number, decoder in self.player.decoders.items()
                     if decoder.stream in moved
                 }
+                self.player.decodings += 1
                 return self.objective(signals | still, index / self.player.steps)
 
             moved, alignment = self.rule.moved_estimate(clean, look, index, self._reach(index, model))

@@ -8,21 +8,20 @@ import comfy.utils
 import torch
 from comfy import model_management
 from comfy.model_patcher import create_model_options_clone
-from comfy.patcher_extension import WrappersMP, add_wrapper_with_key, get_all_wrappers
+from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
 from ...aligner.errors import AlignerError
 from ...aligner.guidance.recording import Recording
 from .decoding import Decoder, matched
 from .noise import CandidateNoise
+from .replaying import replays
 
 KEY = "seeing_hearing"
 
 #: Samplers that choose their own steps, by the names of ComfyUI's functions.
 _WITHOUT_STEPS = {"dpm_adaptive_function": "dpm_adaptive", "dpm_fast_function": "dpm_fast"}
-
-
-#: The wrappers within which a state over several calls would not be played. One of them is ours.
-_STATEFUL = (WrappersMP.OUTER_SAMPLE, WrappersMP.APPLY_MODEL, WrappersMP.DIFFUSION_MODEL)
+#: A last level of noise below this part of the first is none.
+_FINISHED = 0.01
 
 
 class _Stopped(BaseException):
@@ -74,8 +73,8 @@ class NativePlayer:
 
     @property
     def unfinished(self) -> bool:
-        """Whether the run ends with noise, as that of the first of two experts does."""
-        return bool(self.sigmas[-1] > 0)
+        """Whether the run ends with noise that matters, as that of the first of two experts does."""
+        return bool(self.sigmas[-1] > _FINISHED * self.sigmas[0])
 
     @property
     def evaluations(self) -> int:
@@ -144,7 +143,7 @@ class NativePlayer:
         recording = self._records.setdefault(candidate, Recording())
         return recording.play(
             lambda: self._sampled(candidate, recording, callback, record or self.disable_pbar, guide),
-            records=record and self._replays,
+            records=record and replays(self.guider, KEY),
         )
 
     def _sampled(
@@ -174,9 +173,10 @@ class NativePlayer:
         try:
             return self._executor(
                 self.noise.of(candidate),
-                self.latent,
+                # Some samplers change what they are given, such as uni_pc the last level of noise.
+                self.latent.clone(),
                 self.sampler,
-                self.sigmas,
+                self.sigmas.clone(),
                 self.mask,
                 callback,
                 disable_pbar,
@@ -189,17 +189,6 @@ class NativePlayer:
             raise
         finally:
             guider.model_options = options
-
-    @property
-    def _replays(self) -> bool:
-        """Whether records stand for the model.
-
-        What wraps a run or the network may keep a state over the calls, as EasyCache and TeaCache do. It cannot be
-        played, so that the best candidate is sampled anew from its first step.
-        """
-        options = self.guider.model_options
-        around = [wrapper for kind in _STATEFUL for wrapper in get_all_wrappers(kind, options, is_model_options=True)]
-        return len(around) == 1 and "model_function_wrapper" not in options
 
 
 def packed(streams: Sequence[torch.Tensor]) -> torch.Tensor:

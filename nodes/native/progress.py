@@ -41,6 +41,11 @@ class RehearsalProgress:
         picture = stacked(take.pictures) if take.pictures else None
         self._show(candidate, picture, f": {take.alignment.overall.mean().item():.3f}")
 
+    def choose(self, candidate: int, take: Take) -> None:
+        """The search is over. The sampler of a graph without previews keeps showing the best candidate."""
+        picture = stacked(take.pictures) if take.pictures else None
+        self._show(candidate, picture, " is chosen")
+
     def _show(self, candidate: int, picture: Image.Image | None, result: str) -> None:
         words = f"candidate {candidate + 1} of {self.candidates}{result}"
         preview = ("JPEG", captioned(picture.convert("RGB"), words), PREVIEW_SIDE) if picture else None

@@ -5,7 +5,6 @@ from dataclasses import replace
 from PIL import Image
 
 from ...aligner.guidance.choosing import sheet_of
-from ...aligner.guidance.rehearsal import Rehearsed
 from ...aligner.pictures import alignment_curve
 from .steering import SteeredRun
 
@@ -18,8 +17,8 @@ def drawn(run: SteeredRun) -> Image.Image:
         replace(take, label=f"seed + {candidate}" if candidate else "seed")
         for candidate, take in enumerate(rehearsed.takes)
     ]
-    title, caption = _title(run.seed, rehearsed), described(run)
-    return sheet_of(takes, rehearsed.chosen, title=title, caption=caption, batch=True)
+    title, *caption = described(run).splitlines()
+    return sheet_of(takes, rehearsed.chosen, title=title, caption="\n".join(caption), batch=True)
 
 
 def described(run: SteeredRun, known: bool = True) -> str:
@@ -30,19 +29,19 @@ def described(run: SteeredRun, known: bool = True) -> str:
     if rehearsed := run.rehearsed:
         moments = " and ".join(f"after {choice.steps}" for choice in rehearsed.choices)
         lines += [
-            _title(run.seed, rehearsed),
+            f"Seed {run.seed} fits best: {rehearsed.best.alignment.overall.mean().item():.3f}",
             f"{len(rehearsed.takes)} candidates were compared {moments} of {run.steps} steps.",
             *(f"{pair}: {score.mean().item():+.3f}" for pair, score in rehearsed.best.alignment.scores.items()),
         ]
         if not run.repeatable:
             lines.append("The noise comes from a node of its own. Another seed of it may give another result.")
+    lines += run.notes
     if run.curve:
         moved = len({step for step, _ in run.curve})
-        lines.append(f"Gradients moved the result at {moved} steps: {run.curve[0][1]:.3f} to {run.score:.3f}.")
+        first, last = run.curve[0][1], run.score
+        lines.append(
+            f"Gradients moved the result at {moved} steps. Its estimate fits {first:.3f} first, {last:.3f} last."
+        )
     if run.evaluations:
         lines.append(f"{run.evaluations} evaluations of the model, {run.decodings} decodings.")
     return "\n".join(lines)
-
-
-def _title(seed: int | None, rehearsed: Rehearsed) -> str:
-    return f"Seed {seed} fits best: {rehearsed.best.alignment.overall.mean().item():.3f}"

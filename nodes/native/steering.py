@@ -14,7 +14,7 @@ from ...aligner.conditions.condition import Condition
 from ...aligner.errors import AlignerError
 from ...aligner.guidance.gradient import Released
 from ...aligner.guidance.objective import Alignment, Objective
-from ...aligner.guidance.rehearsal import Played, Rehearsed, choices_of, rehearse, require_choice
+from ...aligner.guidance.rehearsal import Rehearsed, RehearsedOutcome, choices_of, rehearse, require_choice
 from ...aligner.guidance.rule import Rule, comparison_of
 from ...aligner.guidance.search import Search
 from ...aligner.plan import objective_of, phases, require_batch, require_conditions
@@ -26,7 +26,7 @@ from .player import KEY, NativePlayer, packed
 from .progress import RehearsalProgress
 
 #: How many samplings are remembered for their reports.
-REMEMBERED = 8
+REMEMBERED = 4
 #: How many values of a result are kept, by which it is known again.
 _MARKS = 1024
 #: Latents that nodes kept in half precision are still known again.
@@ -39,7 +39,8 @@ class SteeredRun:
 
     seed: of the result. repeatable: whether ComfyUI draws the noise from that seed alone. passed_over: why nothing was
     steered; "" where something was. rehearsed: what the search found. curve: by guided step, counted from 1, the mean
-    alignment. evaluations: of the model. decodings: of clean estimates. marks: values of the result.
+    alignment. notes: further sentences for the user. evaluations: of the model. decodings: of clean estimates. marks:
+    values of the result.
     """
 
     steps: int
@@ -48,6 +49,7 @@ class SteeredRun:
     repeatable: bool = True
     rehearsed: Rehearsed | None = None
     curve: list[tuple[int, float]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     evaluations: int = 0
     decodings: int = 0
     marks: torch.Tensor = field(default_factory=lambda: torch.empty(0))
@@ -138,7 +140,9 @@ class Steering:
             player.compared = objective.compared
             choices = choices_of(self.rule, player.steps, unfinished=player.unfinished)
             candidates = require_choice(self.rule, objective, choices, player.steps)
-        if self.moving:
+        if self.moving and candidates > 1 and player.unfinished:
+            run.notes.append("It ends with noise and is chosen at its end. Gradients move the sampler that follows.")
+        elif self.moving:
             first = choices[-1].steps if candidates > 1 else 0
             moved = self._objective(outcome, self.moving)
             guide = EstimateGradient(self.moving, moved, player, self.binder, first, run.add)
@@ -148,13 +152,14 @@ class Steering:
             progress = RehearsalProgress(candidates, choices, player)
             run.rehearsed = rehearse(player, candidates, choices, objective, progress.take)
             chosen, run.repeatable = run.rehearsed.chosen, player.noise.repeatable
+            progress.choose(chosen, run.rehearsed.best)
         # 3. Play the best to its end. Gradients move its clean estimate on the way.
         result = player.finish(chosen, guide)
         run.seed = player.noise.seed(chosen)
         run.evaluations, run.decodings = player.evaluations, player.decodings
         return result
 
-    def _objective(self, outcome: Played, phase: Rule) -> Objective:
+    def _objective(self, outcome: RehearsedOutcome, phase: Rule) -> Objective:
         return objective_of(
             outcome, self.binder.model, self.conditions, comparison_of(phase), pair_weight=self.pair_weight
         )
@@ -215,11 +220,11 @@ def _nothing_to_choose(noise: torch.Tensor, mask: torch.Tensor | None, seed: int
     return ""
 
 
-def _outcome(player: NativePlayer) -> Played:
+def _outcome(player: NativePlayer) -> RehearsedOutcome:
     """What the VAEs make of the latents. The sound of a joint model may end a little before its frames, or after."""
     seconds = [decoder.seconds(player.shapes[number]) for number, decoder in player.decoders.items()]
     streams = tuple(decoder.stream for decoder in player.decoders.values())
-    return Played(streams, max(seconds), model_management.get_torch_device())
+    return RehearsedOutcome(streams, max(seconds), model_management.get_torch_device())
 
 
 def _distance(first: torch.Tensor, second: torch.Tensor) -> float:

@@ -8,6 +8,8 @@ from collections.abc import Generator, Iterator
 from contextlib import redirect_stdout
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from aligner.binders.imagebind import save_imagebind
 from laboratory.random_models import (
@@ -20,6 +22,7 @@ from run import SetupError
 from . import browser
 from .client import Prompt
 from .install import NOT_FOUND, find, python_for
+from .native_prompts import NATIVE_LORA
 from .prompts import animatediff, loaders
 from .server import Server
 
@@ -74,6 +77,22 @@ def random_models(comfyui: Server, tmp_path_factory: pytest.TempPathFactory) -> 
     for source, place in zip(write_random_animatediff(written), ("diffusers", "animatediff_models")):
         shutil.copytree(source, models / place / "random")
     return loaders("random.safetensors", "audioldm-random") | animatediff(base="random", motion="random")
+
+
+@pytest.fixture
+def lora(comfyui: Server) -> Iterator[str]:
+    """A random LoRA for the small SD 1.5, in ComfyUI's own names."""
+    generator = torch.Generator().manual_seed(0)
+    layer = "diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_q"
+    halves = {
+        f"{layer}.lora_{name}.weight": torch.randn(shape, generator=generator)
+        for name, shape in (("up", (64, 4)), ("down", (4, 64)))
+    }
+    file = comfyui.folder / "models" / "loras" / NATIVE_LORA
+    file.parent.mkdir(exist_ok=True)
+    save_file(halves, file)
+    yield NATIVE_LORA
+    file.unlink()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,6 +19,8 @@ KINDS = PICTURES + VIDEOS + SOUNDS + JOINT
 
 MODEL, POSITIVE, NEGATIVE, LATENT, VAE, AUDIO_VAE = (["native", index] for index in range(6))
 SAMPLED: Link = ["sampler", 0]
+#: A file that the fixture `lora` writes.
+NATIVE_LORA = "random_native_lora.safetensors"
 
 
 def plain(

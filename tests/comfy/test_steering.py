@@ -15,6 +15,7 @@ from .native_prompts import (
     JOINT,
     KINDS,
     MODEL,
+    POSITIVE,
     SAMPLED,
     VAE,
     Link,
@@ -181,7 +182,7 @@ def test_functions_of_guidance_see_every_step(comfyui: Server, name: str, settin
     assert shown_by(steered)["sha256"] == shown_by(again)["sha256"]
 
 
-@pytest.mark.parametrize("place", ["model_function_wrapper", "apply_model", "diffusion_model"])
+@pytest.mark.parametrize("place", ["model_function_wrapper", "apply_model", "diffusion_model", "object_patch"])
 def test_what_a_pack_keeps_from_step_to_step_belongs_to_one_candidate(comfyui: Server, place: str) -> None:
     def stateful(prompt: Prompt, model: Link) -> Link:
         prompt["stateful"] = node("TestStatefulModel", model=model, place=place)
@@ -223,6 +224,34 @@ def test_the_first_of_two_experts_is_chosen_at_its_end(comfyui: Server) -> None:
         plainly[name]["inputs"]["noise_seed"] = seed_of(steered)
     again = comfyui.client.run(plainly)
     assert shown_by(steered)["sha256"] == shown_by(again)["sha256"]
+
+
+def test_keyframes_of_hooks_count_the_steps_of_one_candidate(comfyui: Server, lora: str) -> None:
+    def scheduled(prompt: Prompt) -> Prompt:
+        previous: dict[str, Any] = {}
+        for number, (strength, start) in enumerate(((1.0, 0.0), (0.5, 0.15), (2.0, 0.3))):
+            values = {"strength_mult": strength, "start_percent": start, **previous}
+            prompt[f"key {number}"] = node("CreateHookKeyframe", **values)
+            previous = {"prev_hook_kf": [f"key {number}", 0]}
+        prompt["hook"] = node("CreateHookLoraModelOnly", lora_name=lora, strength_model=1.0)
+        prompt["keyed"] = node("SetHookKeyframes", hooks=["hook", 0], hook_kf=["key 2", 0])
+        hooked = {"cond_NEW": POSITIVE, "strength": 1.0, "set_cond_area": "default", "hooks": ["keyed", 0]}
+        prompt["hooked"] = node("ConditioningSetProperties", **hooked)
+        prompt["sampler"]["inputs"]["positive"] = ["hooked", 0]
+        return prompt
+
+    steered = comfyui.client.run(scheduled(plain("sd15", seed=SEED, steps=10, between=steering("sd15"))))
+    again = comfyui.client.run(scheduled(plain("sd15", seed=seed_of(steered), steps=10)))
+    assert shown_by(steered)["sha256"] == shown_by(again)["sha256"]
+
+
+def test_a_schedule_that_is_sampled_twice_stays_as_it_was(comfyui: Server) -> None:
+    """uni_pc changes the last level of noise in place, and ComfyUI keeps the schedule for the next prompt."""
+    for seed in (SEED, SEED + 1):
+        prompt = plain(
+            "sd15", "uni_pc", seed=seed, steps=STEPS, through="SamplerCustomAdvanced", between=steering("sd15")
+        )
+        assert "after 2 of 6 steps" in text_of(comfyui.client.run(prompt), "words")
 
 
 def test_the_report_shows_every_candidate_and_the_preview_names_them(comfyui: Server) -> None:
@@ -293,6 +322,15 @@ def test_gradients_need_no_noise_of_their_own(comfyui: Server) -> None:
     prompt["sampler"]["inputs"]["add_noise"] = "disable"
     words = text_of(comfyui.client.run(prompt), "words")
     assert "adds no noise" in words and "Gradients moved the result at 4 steps" in words
+
+
+def test_one_guidance_serves_both_experts(comfyui: Server) -> None:
+    """The first is searched, and the second moved by gradients."""
+    guidance = search(**FEW, then=["moving", 0]) | {"moving": gradient(video_rate=0.1)["guidance"]}
+    prompt = plain("wan", seed=SEED, steps=STEPS, through="KSamplerAdvanced", between=steering("wan", guidance))
+    prompt["sampler"]["inputs"] |= {"end_at_step": 3, "return_with_leftover_noise": "enable"}
+    words = text_of(comfyui.client.run(prompt), "words")
+    assert "after 3 of 3 steps" in words and "Gradients move the sampler that follows" in words
 
 
 def test_a_latent_that_was_changed_since_is_not_taken_for_a_result(comfyui: Server) -> None:

@@ -6,42 +6,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import save_file
 
 from .client import Client, Prompt
-from .native_prompts import KINDS, SAMPLERS, Between, Link, plain, shown_by
+from .native_prompts import KINDS, NATIVE_LORA, SAMPLERS, Between, Link, plain, shown_by
 from .prompts import choices, node, search
 from .server import Server
 from .test_steering import SAMPLER_NAMES, SEED, STEPS, seed_of, steering
 
-LORA = "steering_lora.safetensors"
 #: The largest growth of memory from its level after SETTLED prompts, and the part of the later ones that is cancelled.
 GROWTH, SETTLED, CANCELLED = 1.10, 10, 0.2
 
 
-@pytest.fixture
-def lora(comfyui: Server) -> Iterator[str]:
-    """A random LoRA for the small SD 1.5, in ComfyUI's own names."""
-    generator = torch.Generator().manual_seed(0)
-    layer = "diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_q"
-    halves = {
-        f"{layer}.lora_{name}.weight": torch.randn(shape, generator=generator)
-        for name, shape in (("up", (64, 4)), ("down", (4, 64)))
-    }
-    file = comfyui.folder / "models" / "loras" / LORA
-    file.parent.mkdir(exist_ok=True)
-    save_file(halves, file)
-    yield LORA
-    file.unlink()
-
-
 def with_lora(prompt: Prompt, model: Link) -> Link:
-    prompt["lora"] = node("LoraLoaderModelOnly", model=model, lora_name=LORA, strength_model=1.0)
+    prompt["lora"] = node("LoraLoaderModelOnly", model=model, lora_name=NATIVE_LORA, strength_model=1.0)
     return ["lora", 0]
 
 

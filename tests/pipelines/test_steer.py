@@ -11,10 +11,12 @@ from aligner.conditions.timeline import Timeline
 from aligner.demo.family import STABLE_DIFFUSION
 from aligner.errors import AlignerError
 from aligner.guidance.gradient import Released
+from aligner.guidance.objective import Comparison
 from aligner.guidance.search import Search, passes
 from aligner.pipelines.steer import steer
 from aligner.timing.intervals import Interval
 from laboratory.random_models import load_random_imagebind
+from tests.extensions.colours import Colours
 from tests.pipelines.random_pipelines import flux, ltx, ltx2, stable_audio, stable_diffusion_xl, wan
 
 STEPS = 6
@@ -299,3 +301,49 @@ def test_what_the_first_estimate_shows_is_refused_after_it(binder, text_conditio
     late = Timeline(target=Interval(5.0, 6.0))
     with pytest.raises(AlignerError, match="5 s"):
         steered(stable_audio(), [replace(text_condition, timeline=late)], binder)
+
+
+def test_a_binder_without_weights_steers():
+    """The protocol of binders promises none: this one compares colours."""
+    colours = Colours()
+    found = steer(
+        stable_diffusion_xl().pipeline,
+        stable_diffusion_xl().call,
+        seed=1,
+        binder=colours,
+        conditions=[encoded(colours, "red")],
+        search=replace(SEARCH, comparison=Comparison(clips="whole")),
+    )
+    assert found.rehearsed.best.alignment.overall.isfinite().all()
+
+
+def test_a_forward_that_keeps_a_state_is_sampled_anew(binder, text_condition):
+    """As a third-party cache that mixes in its last output."""
+
+    def stateful(example):
+        network = example.pipeline.transformer
+        forward, last = network.forward, {}
+
+        def mixed(*arguments, **named):
+            (output,) = forward(*arguments, **named | {"return_dict": False})
+            time = float(named["timestep"].max())
+            result = (output + last["output"]) / 2 if time < last.get("time", 0) else output
+            last.update(time=time, output=result)
+            return (result,)
+
+        network.forward = mixed
+        return example
+
+    found = steered(stateful(flux()), [text_condition], binder)
+    require_same(found.output, plain(stateful(flux()), found.seed))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"seed": 1.5}, {"call": [1]}, {"fps": "8"}, {"sample_rate": 0}, {"search": None}, {"pair_weight": float("nan")}],
+)
+def test_values_of_another_kind_are_refused(binder, text_condition, changed):
+    example = ltx2()
+    usual = {"seed": 1, "call": example.call, "search": SEARCH}
+    with pytest.raises(AlignerError):
+        steer(example.pipeline, **usual | changed, binder=binder, conditions=[text_condition])

@@ -54,8 +54,8 @@ counted: dict[str, dict[str, int]] = {}
 class CountingModel(io.ComfyNode):
     """A model that counts its evaluations. It is never cached, so that a prompt that runs again samples again.
 
-    A call is one call of the network. It takes the positive and the negative prompt together where memory allows. A row
-    is one latent of the batch with one of these prompts.
+    A call is one call inside core's `apply_model`. It takes the positive and the negative prompt together where memory
+    allows. A row is one latent of the batch with one of these prompts.
     """
 
     @classmethod
@@ -74,14 +74,14 @@ class CountingModel(io.ComfyNode):
     def execute(cls, model, name) -> io.NodeOutput:
         counted[name] = {"calls": 0, "rows": 0}
         counting_model = model.clone()
-        forward = counting_model.get_model_object("diffusion_model.forward")
+        apply = counting_model.get_model_object("_apply_model")
 
         def counting(x, *inputs, **conditions):
             counted[name]["calls"] += 1
-            counted[name]["rows"] += len(x[0] if isinstance(x, list) else x)
-            return forward(x, *inputs, **conditions)
+            counted[name]["rows"] += len(x)
+            return apply(x, *inputs, **conditions)
 
-        counting_model.add_object_patch("diffusion_model.forward", counting)
+        counting_model.add_object_patch("_apply_model", counting)
         return io.NodeOutput(counting_model)
 
 

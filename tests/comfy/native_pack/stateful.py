@@ -9,7 +9,7 @@ from comfy.patcher_extension import WrappersMP
 from comfy_api.latest import io
 
 #: Where packs of this kind sit.
-PLACES = ("model_function_wrapper", "apply_model", "diffusion_model")
+PLACES = ("model_function_wrapper", "apply_model", "diffusion_model", "object_patch")
 
 
 class StatefulModel(io.ComfyNode):
@@ -33,6 +33,13 @@ class StatefulModel(io.ComfyNode):
                 return last.mixed(given["timestep"], output)
 
             stateful.set_model_unet_function_wrapper(around)
+        elif place == "object_patch":
+            forward = stateful.get_model_object("diffusion_model.forward")
+
+            def instead(x, timestep, *inputs, **conditions):
+                return last.mixed(timestep, forward(x, timestep, *inputs, **conditions))
+
+            stateful.add_object_patch("diffusion_model.forward", instead)
         else:
 
             def inside(executor: Callable, x, timestep, *inputs, **conditions):
