@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from .client import Prompt, PromptFailed
+from .native_prompts import plain
 from .prompts import (
     EXAMPLE_SOUND,
     STEERED,
@@ -18,6 +19,7 @@ from .prompts import (
     text_to_sound,
 )
 from .server import Server
+from .test_steering import steering
 
 
 def score(server: Server, prompt: Prompt) -> float:
@@ -68,3 +70,19 @@ def test_conditions_of_another_packs_binder_are_refused_by_ours(comfyui: Server)
     prompt["condition"]["inputs"]["binder"] = ["other", 0]
     with pytest.raises(PromptFailed, match="encoded with another binder than the ImageBind in use"):
         score(comfyui, prompt)
+
+
+def test_conditions_of_another_packs_binder_do_not_steer_a_model(comfyui: Server) -> None:
+    prompt = plain("stable_audio", between=steering("stable_audio"))
+    prompt |= {"other": node("OtherPackLoudnessBinder"), "sound": node("LoadAudio", audio=EXAMPLE_SOUND)}
+    prompt["condition"] = condition(audio=["sound", 0])
+    prompt["condition"]["inputs"]["binder"] = ["other", 0]
+    with pytest.raises(PromptFailed, match="encoded with another binder than the ImageBind in use"):
+        comfyui.client.run(prompt)
+
+
+def test_a_binder_of_another_pack_steers_a_model(comfyui: Server) -> None:
+    prompt = plain("stable_audio", between=steering("stable_audio", search(clips="short", audio_candidates=2)))
+    prompt |= {"binder": node("OtherPackLoudnessBinder"), "sound": node("LoadAudio", audio=EXAMPLE_SOUND)}
+    prompt["condition"] = condition(audio=["sound", 0])
+    assert "2 candidates were compared" in comfyui.client.run(prompt)["words"]["text"][0]
