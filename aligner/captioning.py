@@ -12,7 +12,8 @@ from torch import nn
 
 from . import settings
 from .errors import AlignerError, CheckpointError
-from .files.diffusers_folders import load_component, load_part, read_json
+from .files.diffusers_folders import load_component, load_processor, read_json
+from .files.without_code import names_code, needs_code
 from .tensors.precision import dtype_of
 from .tensors.resampling import resampled
 
@@ -166,10 +167,10 @@ def load_captioner(
             f"{folder} holds {names[0]}, which this version of transformers does not support for captions. "
             "Choose another model, or update transformers."
         )
-    captioner = Captioner(
-        load_component(cls, folder, "", dtype, device), load_part(transformers.AutoProcessor, folder, "")
-    )
+    captioner = Captioner(load_component(cls, folder, "", dtype, device), load_processor(folder))
     if not (captioner.sees or captioner.hears):
+        if names_code(folder):
+            raise needs_code(folder)
         raise CheckpointError(
             f"{folder} holds {names[0]}, which takes neither pictures nor sounds. Choose a model that captions "
             "pictures or sounds."

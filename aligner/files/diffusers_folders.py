@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import pickle
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,10 +13,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import CheckpointError, listed
+from ..errors import CheckpointError, is_out_of_memory, listed
+from .json_objects import json_object
+from .strict_loading import require_finite, unread, warn_of_unread
+from .without_code import names_code, needs_code, require_own_files, settings_without_code
 
 #: A buffer that older versions of transformers saved and newer ones compute.
 _OBSOLETE = "position_ids"
+
+#: Files of weights, whole or in shards, and their variants, such as model.fp16.safetensors.
+_WEIGHTS = re.compile(
+    r"(diffusion_pytorch_model|pytorch_model|model)(-\d+-of-\d+)?(\.(?P<variant>\w+))?(-\d+-of-\d+)?\.(safetensors|bin)"
+)
+#: Variants, the best first.
+_VARIANTS = ("fp32", "bf16", "fp16")
 
 
 def require_pipeline(folder: str | Path, pipeline: str, components: tuple[str, ...]) -> Path:
@@ -44,36 +54,39 @@ def require_pipeline(folder: str | Path, pipeline: str, components: tuple[str, .
 
 def read_json(path: Path) -> dict:
     """Read a JSON object. Raises CheckpointError if the file is missing or damaged."""
+    if not path.is_file():
+        raise CheckpointError(f"{path} cannot be read as JSON: it is missing or no file. Download the model again.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return json_object(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read as JSON ({error}). Download the model again.") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path} is damaged: it should hold a JSON object. Download the model again.")
-    return content
 
 
 def load_component(cls: Any, folder: Path, name: str, dtype: torch.dtype, device: torch.device | str) -> nn.Module:
     """Load one component, frozen and in eval mode, from safetensors or a weights-only .bin.
 
+    Weights of a variant, such as fp16, are read where there are no others. What no layer reads is left aside.
+
     cls: a model class of diffusers or transformers. folder / name: holds its config and weights. dtype: of the
     loaded floating-point tensors; computed buffers keep their own.
-    Raises CheckpointError if a key is missing, unexpected or of another shape, or the file is damaged or unsafe.
+    Raises CheckpointError if a key is missing or of another shape, a layer has a key that it does not read, a weight is
+    not finite, or the file is damaged or unsafe.
     """
-    options: dict[str, Any] = {"local_files_only": True, "output_loading_info": True}
+    require_own_files(folder / name)
+    options: dict[str, Any] = {
+        "local_files_only": True,
+        "output_loading_info": True,
+        "variant": _variant(folder / name),
+    }
     if cls.__module__.startswith("diffusers."):
         options |= {"torch_dtype": dtype, "low_cpu_mem_usage": find_spec("accelerate") is not None}
     else:
-        options[_precision_option()] = dtype
+        options |= {_precision_option(): dtype, "trust_remote_code": False, "config": _config(cls, folder / name)}
     with quiet():
         model, info = _read(folder / name, cls.from_pretrained, str(folder), subfolder=name, **options)
-    problems = [
-        f"{len(keys)} {kind.replace('_', ' ')}: {listed(sorted(keys))}"
-        for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")
-        if (keys := [str(key) for key in info.get(kind, ()) if not str(key).endswith(_OBSOLETE)])
-    ]
-    if problems:
-        raise CheckpointError(f"{folder / name} does not hold the weights its config describes. " + "; ".join(problems))
+    _require_described(folder / name, model, info)
+    for key, tensor in model.named_parameters():
+        require_finite(folder / name, key, tensor)
     loaded = model.state_dict().keys()
     for key, tensor in (*model.named_parameters(), *model.named_buffers()):
         # Computed buffers, such as rotary frequencies, are not exact enough in half precision.
@@ -83,12 +96,54 @@ def load_component(cls: Any, folder: Path, name: str, dtype: torch.dtype, device
     return model.eval().requires_grad_(False)
 
 
+def _require_described(place: Path, model: nn.Module, info: Mapping[str, Any]) -> None:
+    """Check what a library says of the keys that it loaded. Raises CheckpointError as `load_component` says."""
+    faults = {
+        kind: sorted(key for key in map(str, info.get(kind, ())) if not key.endswith(_OBSOLETE))
+        for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")
+    }
+    # Beside a missing key, one that nothing reads may be it under another name.
+    complete = not faults["missing_keys"]
+    outside = unread(faults["unexpected_keys"], model.state_dict().keys()) if complete else []
+    faults["unexpected_keys"] = [key for key in faults["unexpected_keys"] if key not in outside]
+    problems = [f"{len(keys)} {kind.replace('_', ' ')}: {listed(keys)}" for kind, keys in faults.items() if keys]
+    if problems:
+        raise CheckpointError(f"{place} does not hold the weights its config describes. " + "; ".join(problems))
+    warn_of_unread(place, outside)
+
+
 def load_part(cls: Any, folder: Path, name: str):
     """Load a component without weights, such as a tokenizer or scheduler, from folder / name.
 
     cls: a class with from_pretrained. Raises CheckpointError if the files are missing or damaged.
     """
     return _read(folder / name, cls.from_pretrained, str(folder / name), local_files_only=True)
+
+
+def load_processor(folder: Path):
+    """Load what prepares the inputs of a model of transformers. No code of the folder runs.
+
+    Raises CheckpointError if the files are missing or damaged, or their classes are not part of transformers.
+    """
+    from transformers import AutoProcessor
+
+    require_own_files(folder)
+
+    def load():
+        with settings_without_code(folder) as copy:
+            return AutoProcessor.from_pretrained(str(copy), local_files_only=True, trust_remote_code=False)
+
+    return _read(folder, load)
+
+
+def _config(cls: Any, folder: Path):
+    """The config of a model of transformers, without what names code."""
+
+    def load():
+        with settings_without_code(folder) as copy:
+            return cls.config_class.from_pretrained(str(copy), local_files_only=True)
+
+    return _read(folder, load)
 
 
 def require_vocabulary(tokenizer, words: int, place: Path) -> None:
@@ -104,6 +159,14 @@ def require_vocabulary(tokenizer, words: int, place: Path) -> None:
             f"{place} has a vocabulary of {len(tokenizer)} tokens, but the text encoder expects {words}. Files such as "
             "vocab.json are missing or belong to another model. Download the model again."
         )
+
+
+def _variant(folder: Path) -> str | None:
+    """The variant to read where a folder holds no weights but variants, such as "fp16"; None for plain weights."""
+    found = {match["variant"] for path in folder.iterdir() if (match := _WEIGHTS.fullmatch(path.name))}
+    if not found or None in found:
+        return None
+    return min(found, key=lambda variant: _VARIANTS.index(variant) if variant in _VARIANTS else len(_VARIANTS))
 
 
 def _precision_option() -> str:
@@ -142,7 +205,9 @@ def _read(place: Path, load, *args, **options):
             f"{place} holds a file that is damaged or would run code while loading. "
             "It was not loaded. Get the weights as safetensors."
         ) from error
-    except MemoryError:
-        raise
     except Exception as error:  # with a damaged config the libraries can raise any exception
+        if is_out_of_memory(error):
+            raise
+        if names_code(place) or "trust_remote_code" in str(error):
+            raise needs_code(place) from error
         raise CheckpointError(f"{place} cannot be loaded ({type(error).__name__}): {error}") from error

@@ -1,13 +1,15 @@
-"""Strict loading of a weight file into an empty model: no missing or extra tensors, no second copy in memory."""
+"""Strict loading of a weight file into an empty model: nothing is missing, and there is no second copy in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from ..errors import CheckpointError, listed
+from ..errors import AlignerWarning, CheckpointError, listed
 from .weights import WeightFile
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -37,6 +39,45 @@ def require_same(weights: WeightFile, wanted: Shapes, *, kind: str, parts: str) 
         raise CheckpointError(f"{weights.path} does not hold the expected {parts}. {spelled}.")
 
 
+def without_unread(weights: WeightFile, wanted: Collection[str]) -> WeightFile:
+    """The same weights without those that no network reads, see `unread`. A warning names them.
+
+    Where a wanted tensor is missing, all stay, because one of them may be it under another name.
+    """
+    complete = set(wanted) <= weights.shapes.keys()
+    extra = set(unread(weights.shapes, wanted)) if complete else set()
+    warn_of_unread(weights.path, sorted(extra))
+    return weights.renamed(lambda name: None if name in extra else name)
+
+
+def unread(names: Iterable[str], wanted: Collection[str]) -> list[str]:
+    """The names of tensors that lie outside all layers of the networks. ComfyUI leaves them aside too.
+
+    A tensor inside a layer is none of them, wanted or not. It may change what the layer's weight means, as the scale of
+    a quantised weight does. wanted: the tensors of the networks.
+    """
+    layers = {*wanted, *(name.rpartition(".")[0] for name in wanted)}
+    return [name for name in names if name not in wanted and not _is_inside(name, layers)]
+
+
+def warn_of_unread(path: Path, names: Iterable[str]) -> None:
+    """Warn of tensors that are left aside, if there are any."""
+    if names := list(names):
+        warnings.warn(
+            f"{path} holds tensors that no network reads. They are left aside: {listed(names)}.",
+            AlignerWarning,
+            stacklevel=3,
+        )
+
+
+def require_finite(path: Path, name: str, tensor: torch.Tensor) -> None:
+    """Raise CheckpointError if a weight is NaN or infinite somewhere."""
+    # Both extremes are NaN where any value is. torch finds none in 8 bits.
+    comparable = tensor.float() if tensor.dtype.itemsize == 1 else tensor
+    if tensor.numel() and not all(extreme.isfinite() for extreme in comparable.aminmax()):
+        raise CheckpointError(f"{path}: {name} holds NaN or infinite values. Download it again.")
+
+
 def fill(
     model: nn.Module,
     names: Mapping[str, str],
@@ -50,7 +91,7 @@ def fill(
 
     model: may be on the meta device. names: {name of a parameter or buffer: its name in the file}; stored shapes may
     differ from the model's by axes of length one. on_tensor: called with each name in the model and the tensor as
-    stored. Raises CheckpointError for tensors that are not floating-point.
+    stored. Raises CheckpointError for tensors that are not floating-point, NaN or infinite.
     """
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     for name, stored in names.items():
@@ -60,9 +101,17 @@ def fill(
                 f"{weights.path}: {stored} holds {tensor.dtype}, not floating-point weights. "
                 "Choose a file that is not quantised."
             )
+        require_finite(weights.path, stored, tensor)
         on_tensor(name, tensor)
         # Always copy: a memory-mapped tensor would change or vanish together with its file.
         _assign(model, name, tensor.reshape(shapes[name]).to(device=device, dtype=dtype, copy=True))
+
+
+def _is_inside(name: str, layers: Collection[str]) -> bool:
+    while name := name.rpartition(".")[0]:
+        if name in layers:
+            return True
+    return False
 
 
 def _assign(model: nn.Module, name: str, tensor: torch.Tensor) -> None:

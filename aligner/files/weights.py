@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +11,13 @@ from pathlib import Path
 import torch
 
 from ..errors import CheckpointError
-from .atomic import written_whole
+from .atomic import UNLISTED, written_whole
+from .pickled import unpickled
 
 #: Entries beside the tensors that are no weights: some of AnimateDiff's files hold a description.
 _NOTES = ("animatediff_config",)
+
+_SAFETENSORS = (".safetensors", ".sft")
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,14 @@ class WeightFile:
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[WeightFile]:
-    """Open a safetensors file or, with any other suffix, a file of torch.save that holds only named tensors.
+    """Open a safetensors file or, with any other suffix, a file of torch.save that holds named tensors.
 
-    Training frameworks store the tensors under the key "state_dict" beside other values; those values are ignored.
+    Training frameworks store the tensors under a key such as "state_dict" beside other values, which are ignored.
     Raises CheckpointError if the file is missing or damaged, or would run code while loading.
     """
     if not path.is_file():
         raise CheckpointError(f"There is no weight file {path}.")
-    opened = _safetensors(path) if path.suffix.lower() == ".safetensors" else _pickled(path)
+    opened = _safetensors(path) if path.suffix.lower() in _SAFETENSORS else _pickled(path)
     with opened as weights:
         yield weights
 
@@ -71,14 +73,18 @@ def save_weights(path: str | os.PathLike, state: Mapping[str, torch.Tensor], met
 
     The file appears under its name only when it is complete. Raises MediaError if it cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     state = {name: tensor.detach().contiguous() for name, tensor in state.items()}
-    with written_whole(path) as partial:
-        if partial.suffix.lower() == ".safetensors":
-            save_file(state, partial, metadata={"format": "pt", **metadata})
-        else:
-            torch.save(state, partial)
+    with written_whole(path, UNLISTED) as partial:
+        try:
+            if Path(path).suffix.lower() == ".safetensors":
+                save_file(state, partial, metadata={"format": "pt", **metadata})
+            else:
+                torch.save(state, partial)
+        except (SafetensorError, RuntimeError) as error:  # so both libraries say that the disk is full
+            raise OSError(str(error)) from error
 
 
 @contextmanager
@@ -96,11 +102,7 @@ def _safetensors(path: Path) -> Iterator[WeightFile]:
 
 @contextmanager
 def _pickled(path: Path) -> Iterator[WeightFile]:
-    state = _unpickled(path)
-    if isinstance(state, dict):
-        state = state.get("state_dict", state)
-    if isinstance(state, dict):
-        state = {name: value for name, value in state.items() if name not in _NOTES}
+    state = _without_notes(unpickled(path))
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
     ):
@@ -108,18 +110,13 @@ def _pickled(path: Path) -> Iterator[WeightFile]:
     yield held_weights(path, state)
 
 
-def _unpickled(path: Path) -> object:
-    try:
-        # Only the zip format (torch 1.6 and later) can be memory-mapped instead of read whole.
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged pickle can raise any exception
-        if "unsupported global" in str(error).lower():
-            raise CheckpointError(
-                f"{path} is refused because loading it would run code from the file. "
-                "Choose a file of plain weights, or its safetensors version."
-            ) from error
-        raise CheckpointError(
-            f"{path} is not a complete file of plain weights ({type(error).__name__}). Download it again."
-        ) from error
+def _without_notes(content: object) -> object:
+    """The tensors of a file without the values that training frameworks store beside them."""
+    if isinstance(content, dict):
+        content = content.get("state_dict", content)
+    if isinstance(content, dict) and len(content) == 1:
+        (only,) = content.values()
+        content = only if isinstance(only, dict) else content
+    if isinstance(content, dict):
+        content = {name: value for name, value in content.items() if name not in _NOTES}
+    return content

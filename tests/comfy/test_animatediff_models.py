@@ -62,7 +62,7 @@ def models(comfyui: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
 
     spatial, temporal = (LAYER.format(kind) for kind in ("attentions", "motion_modules"))
     save_file(lora(f"lora_unet_{spatial.replace('.', '_')}"), folder / "loras" / LORA)
-    save_file(lora("lora_unet_input_blocks_4_1_proj_in"), folder / "loras" / "sdxl.safetensors")
+    save_file(lora("lora_unet_down_blocks_0_attentions_0_proj_in", 48), folder / "loras" / "sdxl.safetensors")
     save_file(lora(f"unet.{temporal}"), folder / "animatediff_motion_lora" / MOTION_LORA)
 
 
@@ -139,7 +139,7 @@ def test_guidance_decodes_with_taesd(comfyui: Server) -> None:
     [
         ({"base": "sdxl.safetensors"}, "sdxl.safetensors is an SDXL checkpoint"),
         ({"base": MOTION}, "motion.safetensors is a motion module, not"),
-        ({"lora": "sdxl.safetensors"}, "is a LoRA for SDXL"),
+        ({"lora": "sdxl.safetensors"}, "made for another model, for example SDXL"),
         ({"motion": NO_MOTION, "motion_lora": MOTION_LORA}, "is a motion LoRA, but there is no motion module"),
         ({"base": DEMO}, "do not fit together"),
         ({"motion": DEMO}, "do not fit together"),

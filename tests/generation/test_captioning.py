@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -207,3 +208,134 @@ def named(architecture: str):
 def test_a_folder_that_cannot_caption_is_an_error(seeing, tmp_path, change, message):
     with pytest.raises(CheckpointError, match=message):
         load_captioner(broken(seeing, tmp_path, change))
+
+
+def changed(file: str, **entries):
+    """A change of a folder: more entries in one of its configs."""
+
+    def change(folder: Path) -> None:
+        path = folder / file
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        path.write_text(json.dumps(known | entries), encoding="utf-8")
+
+    return change
+
+
+#: Code that leaves a trace where it runs.
+TRAP = "import pathlib\npathlib.Path(__file__).with_name('ran').touch()\nraise SystemExit('the code of a folder ran')\n"
+
+
+def trapped(*changes):
+    """A change of a folder: its own code, and configs that name it."""
+
+    def change(folder: Path) -> None:
+        for file in ("trap.py", "custom_generate/generate.py"):
+            (folder / file).parent.mkdir(exist_ok=True)
+            (folder / file).write_text(TRAP, encoding="utf-8")
+        for each in changes:
+            each(folder)
+
+    return change
+
+
+def without(*files: str):
+    def change(folder: Path) -> None:
+        for file in files:
+            (folder / file).unlink(missing_ok=True)
+
+    return change
+
+
+PROCESSORS = ["processor_config.json", "preprocessor_config.json", "tokenizer_config.json", "config.json"]
+FOREIGN = {f"Auto{kind}": "trap.Trap" for kind in ("Processor", "ImageProcessor", "Config", "Model")} | {
+    "AutoTokenizer": ["trap.Trap", None]
+}
+
+
+@pytest.fixture
+def unasked(monkeypatch):
+    """Standard input that answers yes to everything, and the questions that it heard."""
+    questions: list[str] = []
+
+    def answer(question: str = "") -> str:
+        questions.append(question)
+        return "y"
+
+    monkeypatch.setattr("builtins.input", answer)
+    return questions
+
+
+@pytest.mark.parametrize("file", PROCESSORS)
+@pytest.mark.parametrize("classes", [{}, {"processor_class": None}, {"processor_class": "SomebodysProcessor"}])
+def test_code_of_a_folder_neither_runs_nor_asks(seeing, tmp_path, unasked, monkeypatch, file, classes):
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    folder = broken(seeing, tmp_path, trapped(changed(file, auto_map=FOREIGN, **classes)))
+    shutil.rmtree(folder / "custom_generate")
+    try:
+        assert load_captioner(folder).of_picture(PICTURE, longest=3) is not None
+    except CheckpointError as error:
+        assert "brings code of its own, which never runs here" in str(error)
+    assert not unasked and not list(tmp_path.rglob("ran"))
+
+
+def test_what_only_code_of_the_folder_can_prepare_is_an_error(seeing, tmp_path, unasked):
+    change = trapped(
+        without("tokenizer_config.json", "preprocessor_config.json"),
+        changed("processor_config.json", processor_class="Trap", image_processor=None, auto_map=FOREIGN),
+    )
+    folder = broken(seeing, tmp_path, change)
+    shutil.rmtree(folder / "custom_generate")
+    with pytest.raises(CheckpointError, match="broken brings code of its own, which never runs here"):
+        load_captioner(folder)
+    assert not unasked and not list(tmp_path.rglob("ran"))
+
+
+def test_a_folder_does_not_generate_by_its_own_code(seeing, tmp_path, unasked):
+    """Some versions of transformers refuse such a folder, others load it without its code."""
+    folder = broken(seeing, tmp_path, trapped())
+    try:
+        assert load_captioner(folder).of_picture(PICTURE, longest=3)
+    except CheckpointError as error:
+        assert "brings code of its own, which never runs here" in str(error)
+    assert not unasked and not list(tmp_path.rglob("ran"))
+
+
+@pytest.mark.parametrize("name", ["attn_implementation", "_attn_implementation"])
+@pytest.mark.parametrize("place", ["", "text_config", "vision_config"])
+def test_kernels_that_a_config_names_are_not_looked_for(seeing, tmp_path, monkeypatch, name, place):
+    """transformers would ask the model hub for them."""
+    asked = []
+    monkeypatch.setattr("transformers.modeling_utils.is_kernel", lambda wanted: asked.append(wanted) or False)
+    kernel = {name: "somebody/kernel"}
+    config = json.loads((seeing / "config.json").read_text(encoding="utf-8"))
+    entries = {place: {**config[place], **kernel}} if place else kernel
+    captioner = load_captioner(broken(seeing, tmp_path, changed("config.json", **entries)))
+    assert captioner.of_picture(PICTURE, longest=6) == load_captioner(seeing).of_picture(PICTURE, longest=6)
+    assert "somebody/kernel" not in asked
+
+
+@pytest.mark.parametrize("shard", ["../outside.safetensors", "/outside.safetensors", "a/b.safetensors", "C:x", 3, "\0"])
+def test_weights_outside_of_a_folder_are_not_read(seeing, tmp_path, shard):
+    def change(folder: Path) -> None:
+        (folder / "model.safetensors").rename(tmp_path / "outside.safetensors")
+        index = {"metadata": {}, "weight_map": {"a": shard}}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+
+    with pytest.raises(CheckpointError, match="names .*, which is no file beside it"):
+        load_captioner(broken(seeing, tmp_path, change))
+
+
+@pytest.mark.parametrize("index", [b"", b"[]", b'{"weight_map": 3}', b"[" * 100000])
+def test_a_damaged_list_of_weights_is_an_error_that_names_it(seeing, tmp_path, index):
+    change = lambda folder: (folder / "model.safetensors.index.json").write_bytes(index)  # noqa: E731
+    with pytest.raises(CheckpointError, match=r"model.safetensors.index.json is damaged"):
+        load_captioner(broken(seeing, tmp_path, change))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("file", ["preprocessor_config.json", "generation_config.json", "model.safetensors"])
+def test_a_pipe_in_a_folder_is_an_error_and_nothing_waits_for_it(seeing, tmp_path, file):
+    folder = broken(seeing, tmp_path, without(file))
+    os.mkfifo(folder / file)
+    with pytest.raises(CheckpointError, match=f"{file} is no file that can be read"):
+        load_captioner(folder)

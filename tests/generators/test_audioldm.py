@@ -17,6 +17,8 @@ from aligner.generators.base import BackwardPass
 from aligner.guidance.rule import Unguided
 from laboratory.random_models import write_random_audioldm
 
+PARTS = ("unet", "vae", "vocoder", "text_encoder")
+
 
 @pytest.fixture(scope="module")
 def pipeline(audioldm_folder):
@@ -104,6 +106,36 @@ def test_loads_old_attention_names_of_the_vae(tmp_path, audioldm_folder):
     model, original = load_audioldm(folder), load_audioldm(audioldm_folder)
     for (name, ours), theirs in zip(model.vae.named_parameters(), original.vae.parameters()):
         assert torch.equal(ours, theirs), name
+
+
+def weights_of(model):
+    return {f"{part}.{name}": tensor for part in PARTS for name, tensor in getattr(model, part).state_dict().items()}
+
+
+def test_a_folder_that_holds_only_fp16_variants(tmp_path, audioldm, audioldm_folder):
+    folder = shutil.copytree(audioldm_folder, tmp_path / "fp16")
+    for path in list(folder.rglob("*.safetensors")):
+        path.rename(path.with_name(f"{path.stem}.fp16.safetensors"))
+    found, expected = weights_of(load_audioldm(folder)), weights_of(audioldm)
+    assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("part", ["unet", "text_encoder"])
+def test_shards_outside_the_folder_are_refused(tmp_path, audioldm_folder, part):
+    folder = shutil.copytree(audioldm_folder, tmp_path / "x")
+    (path,) = (folder / part).glob("*.safetensors")
+    shutil.move(path, tmp_path / "outside.safetensors")
+    index = {"metadata": {}, "weight_map": {"conv_in.weight": "../../outside.safetensors"}}
+    path.with_name(f"{path.name}.index.json").write_text(json.dumps(index))
+    with pytest.raises(CheckpointError, match="which is no file beside it. It was not loaded"):
+        load_audioldm(folder)
+
+
+def test_a_config_that_names_a_kernel_of_the_hub_loads_without_it(tmp_path, audioldm, audioldm_folder):
+    folder = shutil.copytree(audioldm_folder, tmp_path / "x")
+    config = json.loads((folder / "text_encoder" / "config.json").read_text())
+    (folder / "text_encoder" / "config.json").write_text(json.dumps({**config, "attn_implementation": "evil/kernel"}))
+    assert torch.equal(load_audioldm(folder).encode_prompts(["rain"]), audioldm.encode_prompts(["rain"]))
 
 
 @pytest.mark.parametrize("prediction_type", ["v_prediction", "sample"])

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from aligner.errors import CheckpointError
 from aligner.generators.stable_diffusion import (
     load_stable_diffusion,
     save_motion_module,
@@ -44,6 +45,13 @@ UNREAD = {
         "cond_stage_model.logit_scale",
         "cond_stage_model.text_projection",
         "cond_stage_model.transformer.text_projection.weight",
+        "denoiser.sigmas",
+        "scale_factor",
+        "logvar",
+        "first_stage_model.loss.logvar",
+        "first_stage_model.loss.discriminator.main.0.weight",
+        "first_stage_model.model_ema.decay",
+        "embedding_manager.string_to_param_dict.*",
     )
 }
 
@@ -150,9 +158,142 @@ def test_published_layouts_of_checkpoints(tmp_path, base_file, small, small_is_p
     assert_loaded(load_stable_diffusion(path), small, small.unet)
 
 
+@pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
+@pytest.mark.parametrize("prefix", ["module.", "", "module.unet."])
+def test_motion_modules_as_training_saves_them(tmp_path, base_file, small, animated, adapter, prefix, suffix):
+    """AnimateDiff's train.py saves the whole U-Net, with the names of distributed training."""
+    from diffusers import UNetMotionModel
+
+    save_motion_module(tmp_path / "mm.safetensors", adapter)
+    whole = {name: tensor for name, tensor in animated.state_dict().items() if ".motion_modules." not in name}
+    state = {prefix + name: tensor for name, tensor in {**whole, **load_file(tmp_path / "mm.safetensors")}.items()}
+    path = tmp_path / f"checkpoint{suffix}"
+    if suffix == ".ckpt":
+        torch.save({"epoch": 2, "global_step": 3, "state_dict": state}, path)
+    else:
+        save_file(state, path)
+    assert same(load_stable_diffusion(base_file, path).unet, UNetMotionModel.from_unet2d(small.unet, adapter))
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
+def test_motion_modules_as_diffusers_files(tmp_path, base_file, small, adapter, suffix, whole):
+    """A MotionAdapter's file alone, without its config, and that of a whole UNetMotionModel."""
+    from diffusers import UNetMotionModel
+
+    expected = UNetMotionModel.from_unet2d(small.unet, adapter)
+    state, path = (expected if whole else adapter).state_dict(), tmp_path / f"diffusion_pytorch_model{suffix}"
+    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
+    loaded = load_stable_diffusion(base_file, path).unet
+    assert same(loaded, expected) and loaded.config.motion_max_seq_length == 12
+
+
+def test_a_motion_module_that_lacks_a_weight_is_refused_in_every_layout(tmp_path, base_file, mid_adapter):
+    for name in ("pos_embed.pe", "ff.net.2.bias"):
+        full = f"mid_block.motion_modules.0.transformer_blocks.0.{name}"
+        save_file(
+            {key: tensor for key, tensor in mid_adapter.state_dict().items() if key != full}, tmp_path / "x.safetensors"
+        )
+        with pytest.raises(CheckpointError, match=f"expected motion modules. missing: {full}\\."):
+            load_stable_diffusion(base_file, tmp_path / "x.safetensors")
+
+
 def test_a_file_without_metadata_has_the_published_sizes(tmp_path, base_file, small, small_is_published):
     save_file({**load_file(base_file), **UNREAD}, tmp_path / "model.safetensors")
     assert_loaded(load_stable_diffusion(tmp_path / "model.safetensors"), small, small.unet)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+@pytest.mark.parametrize("name", ["note", "control_model.time_embed.0.weight", "model.diffusion_model.adapter.weight"])
+def test_tensors_that_no_network_reads_are_left_aside_and_named(tmp_path, base_file, small, name, suffix, request):
+    state, path = {**load_file(base_file), name: torch.zeros(2, 2)}, tmp_path / f"model{suffix}"
+    if suffix == ".ckpt":
+        request.getfixturevalue("small_is_published")
+        torch.save(state, path)
+    else:
+        save_file(state, path, metadata=_metadata(base_file))
+    with pytest.warns(UserWarning, match=f"model{suffix} holds tensors that no network reads. .*aside: {name}\\."):
+        assert_loaded(load_stable_diffusion(path), small, small.unet)
+
+
+@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2])
+def test_checkpoints_in_every_floating_point_format(tmp_path, base_file, stored):
+    state = {name: tensor.to(stored) for name, tensor in load_file(base_file).items()}
+    save_file(state, tmp_path / "x.safetensors", metadata=_metadata(base_file))
+    loaded = load_stable_diffusion(tmp_path / "x.safetensors").unet
+    expected = state["model.diffusion_model.out.2.weight"].float()
+    assert torch.equal(loaded.get_parameter("conv_out.weight"), expected)
+
+
+def test_known_tensors_that_no_network_reads_cause_no_warning(tmp_path, base_file, small, recwarn):
+    save_file({**load_file(base_file), **UNREAD}, tmp_path / "model.safetensors", metadata=_metadata(base_file))
+    assert_loaded(load_stable_diffusion(tmp_path / "model.safetensors"), small, small.unet)
+    assert not [warning for warning in recwarn if "model.safetensors" in str(warning.message)]
+
+
+def test_tensors_that_no_network_reads_in_a_folder_are_left_aside_and_named(tmp_path, base_folder, small):
+    folder = shutil.copytree(base_folder, tmp_path / "x")
+    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    save_file({**load_file(path), "ema.decay": torch.zeros(1)}, path, metadata={"format": "pt"})
+    with pytest.warns(UserWarning, match="unet holds tensors that no network reads. .*aside: ema.decay"):
+        assert_loaded(load_stable_diffusion(folder), small, small.unet)
+
+
+def only_variants(folder, variant):
+    """Rename the weights as `save_pretrained(..., variant=variant)` does."""
+    for path in [path for path in folder.rglob("*") if path.suffix in (".safetensors", ".bin")]:
+        path.rename(path.with_name(f"{path.stem}.{variant}{path.suffix}"))
+    return folder
+
+
+@pytest.mark.parametrize("variant", ["fp16", "bf16", "mine"])
+def test_folders_that_hold_only_a_variant(tmp_path, base_folder, motion_folder, small, animated, variant):
+    base = only_variants(shutil.copytree(base_folder, tmp_path / "base"), variant)
+    motion = only_variants(shutil.copytree(motion_folder, tmp_path / "motion"), variant)
+    assert_loaded(load_stable_diffusion(base, motion), small, animated)
+
+
+def test_plain_weights_go_before_variants_and_the_most_exact_variant_before_others(tmp_path, base_folder, small):
+    folder = shutil.copytree(base_folder, tmp_path / "x")
+    plain = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    for variant in ("fp16", "fp32"):
+        shutil.copy(plain, plain.with_name(f"{plain.stem}.{variant}.safetensors"))
+    halved = {name: tensor / 2 for name, tensor in load_file(plain).items()}
+    save_file(halved, plain.with_name(f"{plain.stem}.fp16.safetensors"), metadata={"format": "pt"})
+    assert_loaded(load_stable_diffusion(folder), small, small.unet)
+    plain.unlink()
+    assert_loaded(load_stable_diffusion(folder), small, small.unet)
+
+
+@pytest.mark.parametrize("variant", [None, "fp16"])
+def test_folders_in_shards(tmp_path, base_folder, small, variant):
+    folder = shutil.copytree(base_folder, tmp_path / "x")
+    shutil.rmtree(folder / "unet")
+    small.unet.save_pretrained(folder / "unet", max_shard_size="100KB", variant=variant)
+    assert len(list((folder / "unet").glob("*.safetensors"))) > 1
+    assert_loaded(load_stable_diffusion(folder), small, small.unet)
+
+
+@pytest.mark.parametrize("variant", [None, "fp16"])
+@pytest.mark.parametrize("place", ["../stolen.safetensors", "sub/x.safetensors", "..\\x", "/etc/hostname", 3])
+def test_shards_outside_the_folder_are_refused(tmp_path, base_folder, small, variant, place):
+    folder = shutil.copytree(base_folder, tmp_path / "x")
+    shutil.rmtree(folder / "unet")
+    small.unet.save_pretrained(folder / "unet", max_shard_size="100KB", variant=variant)
+    (index,) = (folder / "unet").glob("*.index*.json")
+    content = json.loads(index.read_text())
+    content["weight_map"] = {**content["weight_map"], "conv_in.weight": place}
+    index.write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match="which is no file beside it. It was not loaded"):
+        load_stable_diffusion(folder)
+
+
+@pytest.mark.parametrize("entry", ["attn_implementation", "_attn_implementation"])
+def test_a_config_that_names_a_kernel_of_the_hub_loads_without_it(tmp_path, base_folder, small, entry):
+    folder = shutil.copytree(base_folder, tmp_path / "x")
+    config = json.loads((folder / "text_encoder" / "config.json").read_text())
+    (folder / "text_encoder" / "config.json").write_text(json.dumps({**config, entry: "evil/kernel"}))
+    assert_loaded(load_stable_diffusion(folder), small, small.unet)
 
 
 def test_short_names_of_the_text_encoder(tmp_path, base_file, small, small_is_published):

@@ -58,6 +58,8 @@ def names_only(path, *names, shape=(2, 2)):
         (MOTION_LORA, "a motion LoRA"),
         ("lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight", "a LoRA"),
         ("unet.conv_in.lora_A.weight", "a LoRA"),
+        ("diffusion_model.out.0.diff", "a LoRA"),
+        ("v_pred", "a checkpoint for v-prediction"),
     ],
 )
 def test_other_files_given_as_base(tmp_path, name, kind):
@@ -92,7 +94,7 @@ def test_other_files_given_as_motion_module(tmp_path, base_file, name, kind):
 def test_unknown_files_say_what_they_hold(tmp_path, base_file):
     path = names_only(tmp_path / "x.safetensors", *(f"layer.{k}" for k in range(20)))
     refused(path, r"holds no U-Net\. Choose a full checkpoint")
-    refused(base_file, r"not a motion module .*layer.0.* and 10 more", path)
+    refused(base_file, r"is not a motion module\. It holds: layer.0.* and 10 more", path)
 
 
 @pytest.mark.parametrize(
@@ -119,12 +121,19 @@ def test_faults_of_a_checkpoint_are_listed(tmp_path, base_file, name):
     path = tmp_path / "x.safetensors"
     rewrite(base_file, path, lambda state: {key: tensor for key, tensor in state.items() if key != name})
     refused(path, f"weights of Stable Diffusion 1.5. missing: {name}\\.")
-    rewrite(base_file, path, lambda state: {**state, f"{name}.more": torch.zeros(1), "v_pred": torch.zeros(0)})
-    refused(path, f"unexpected: {name}.more, v_pred\\.")
+    beside = f"{name.rpartition('.')[0]}.scale_weight"
+    rewrite(base_file, path, lambda state: {**state, f"{name}.absmax": torch.zeros(1), beside: torch.zeros(1)})
+    refused(path, f"unexpected: .*{name}.absmax")
+    refused(path, f"unexpected: .*{beside}")
     rewrite(base_file, path, lambda state: {**state, name: torch.zeros(3, 4, 5)})
     refused(path, rf"of another shape: {name} \(3, 4, 5\) instead of \(")
     rewrite(base_file, path, lambda state: {**state, name: state[name].to(torch.int8)})
     refused(path, f"{name} holds torch.int8")
+    for value in (torch.nan, torch.inf, -torch.inf):
+        rewrite(
+            base_file, path, lambda state: {**state, name: state[name].clone().index_fill_(0, torch.tensor(0), value)}
+        )
+        refused(path, f"{name} holds NaN or infinite values. Download it again")
 
 
 def test_small_weights_without_their_metadata_are_no_stable_diffusion(tmp_path, base_file):
@@ -145,7 +154,7 @@ def test_faults_of_a_motion_module_are_listed(tmp_path, base_file, motion_file):
     refused(base_file, f"{POSITIONS} differs from", path)
 
 
-@pytest.mark.parametrize("metadata", ["", "[]", "{}", '{"unet": 1}', "not json"])
+@pytest.mark.parametrize("metadata", ["", "[]", "{}", '{"unet": 1}', "not json", "[" * 200_000], ids=range(6))
 def test_damaged_metadata(tmp_path, base_file, motion_file, metadata):
     save_file(load_file(base_file), tmp_path / "x.safetensors", metadata={"stable_diffusion_config": metadata})
     refused(tmp_path / "x.safetensors", "metadata are damaged")
@@ -183,6 +192,7 @@ def test_motion_modules_for_another_base(tmp_path, base_file, base_folder, sizes
 def test_pia(tmp_path, base_file):
     motion_adapter(conv_in_channels=9).save_pretrained(tmp_path / "pia")
     refused(base_file, "made for PIA", tmp_path / "pia")
+    refused(base_file, "made for PIA", tmp_path / "pia" / "diffusion_pytorch_model.safetensors")
 
 
 def test_missing_files(tmp_path, base_file):
@@ -275,12 +285,14 @@ def test_folders_that_changed_places(base_folder, motion_folder, base_file):
 
 
 @pytest.mark.parametrize("name", ["conv_in.weight", "mid_block.attentions.0.norm.bias"])
-def test_faults_of_folders_are_listed(tmp_path, base_folder, base_file, motion_folder, name):
+def test_faults_of_folders_are_listed(tmp_path, base_folder, name):
     shutil.copytree(base_folder, tmp_path / "x")
     path = tmp_path / "x" / "unet" / "diffusion_pytorch_model.safetensors"
     rewrite(path, path, lambda state: {key: tensor for key, tensor in state.items() if key != name})
     refused(tmp_path / "x", f"1 missing keys: {name}")
-    shutil.copytree(motion_folder, tmp_path / "mm")
-    path = tmp_path / "mm" / "diffusion_pytorch_model.safetensors"
-    rewrite(path, path, lambda state: {**state, name: torch.zeros(1)})
-    refused(base_file, f"1 unexpected keys: {name}", tmp_path / "mm")
+    shutil.rmtree(tmp_path / "x")
+    shutil.copytree(base_folder, tmp_path / "x")
+    rewrite(path, path, lambda state: {**state, f"{name}.absmax": torch.zeros(1)})
+    refused(tmp_path / "x", f"1 unexpected keys: {name}.absmax")
+    rewrite(path, path, lambda state: {**load_file(base_folder / "unet" / path.name), name: state[name] * torch.nan})
+    refused(tmp_path / "x", f"unet: {name} holds NaN or infinite values")

@@ -8,9 +8,8 @@ from pathlib import Path
 import torch
 
 from ...errors import AlignerError, CheckpointError
-from ...files.atomic import written_whole
 from ...files.strict_loading import fill, require_same
-from ...files.weights import WeightFile, open_weights
+from ...files.weights import WeightFile, open_weights, save_weights
 from ..base import Fingerprint
 from .binder import ImageBind
 from .config import HUGE, ImageBindConfig
@@ -66,11 +65,7 @@ def save_imagebind(model: ImageBind, path: str | os.PathLike) -> None:
 
     The file appears under its name only when it is complete.
     """
-    from safetensors.torch import save_file
-
-    state = {name: tensor.contiguous() for name, tensor in official_state_dict(model).items()}
-    with written_whole(path) as partial:
-        save_file(state, partial, metadata={"format": "pt", CONFIG_METADATA: model.config.to_json()})
+    save_weights(path, official_state_dict(model), {CONFIG_METADATA: model.config.to_json()})
 
 
 def _config(weights: WeightFile) -> ImageBindConfig:

@@ -21,9 +21,10 @@ _INSTEAD = {
 _PATTERNS = {
     "an SDXL checkpoint": r"conditioner\.embedders\.|model\.diffusion_model\.label_emb\.",
     "a Stable Diffusion 2 checkpoint": r"cond_stage_model\.model\.",
+    "a checkpoint for v-prediction": r"v_pred$|edm_vpred\.",
     BASE: r"model\.diffusion_model\.|first_stage_model\.|cond_stage_model\.",
     "a motion LoRA": r"(?=.*motion_modules)(?=.*lora)",
-    LORA: r"lora_|lycoris_|.*(\.lora_|_lora\.|\.lora\.)",
+    LORA: r"lora_|lycoris_|.*(\.lora_|_lora\.|\.lora\.)|.*\.(hada_w1_a|lokr_w[12](_a)?|diff(_b)?|[wb]_norm)$",
     MOTION: r".*motion_modules\.",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from torch import nn
 
 from ...errors import CheckpointError, listed
 from ...files.diffusers_folders import load_component, read_json
-from ...files.strict_loading import fill, require_same
+from ...files.json_objects import json_object
+from ...files.strict_loading import fill, require_same, without_unread
 from ...files.weights import WeightFile, held_weights, open_weights, save_weights
 from .kinds import MOTION, require_kind
 from .networks import config_of, empty_network
@@ -22,42 +24,58 @@ from .original_names import original_motion_names, same_positions
 
 CONFIG_METADATA = "motion_adapter_config"
 
-_WIDTH = "down_blocks.{}.motion_modules.0.temporal_transformer.norm.weight"
+_PIA = "is made for PIA, which animates a given picture. Choose another motion module."
+
+#: The start of a weight of a motion module, after what training and other programs put before it.
+_MODULE = re.compile(r"(.*?\.)??(?=((down|up)_blocks\.\d+|mid_block)\.motion_modules\.)")
+
+#: The level that only the original layout has.
+_ORIGINAL = ".temporal_transformer."
 
 
 class MotionFile:
-    """An open file in the original layout, such as mm_sd_v15_v2.ckpt."""
+    """An open file in the original layout, such as mm_sd_v15_v2.ckpt, or in that of diffusers.
+
+    Training saves the whole U-Net; only its motion modules are read.
+    """
 
     def __init__(self, weights: WeightFile):
         require_kind(weights, MOTION)
-        # Files from training on several GPUs have names that begin with "module.".
-        self.path, self.weights = weights.path, weights.renamed(lambda name: name.removeprefix("module."))
-        self.config = _config(self.weights)
+        _refuse_pia(weights)
+        self.path, self.weights = weights.path, weights.renamed(_motion_name)
+        if not self.weights.shapes:
+            raise CheckpointError(f"{self.path} is not {MOTION}. It holds: {listed(weights.shapes)}.")
+        self.is_original = any(_ORIGINAL in name for name in self.weights.shapes)
+        self.config = _config(self.weights, _ORIGINAL if self.is_original else ".")
 
     def require(self, unet: nn.Module) -> None:
-        """Check that the file holds exactly the motion modules of a UNetMotionModel. Raises CheckpointError if not."""
+        """Check that the file holds the motion modules of a UNetMotionModel. Raises CheckpointError if not."""
         state: dict[str, torch.Tensor] = unet.state_dict()
         wanted: dict[str, tuple[int, ...]] = {}
-        for name, original in original_motion_names(unet).items():
-            wanted[original] = tuple(state[name].shape)
-            if copy := same_positions(original):
-                wanted[copy] = wanted[original]
-        require_same(self.weights, wanted, kind=MOTION, parts="motion modules")
+        for name, stored in self._names(unet).items():
+            wanted[stored] = tuple(state[name].shape)
+            if copy := same_positions(stored):
+                wanted[copy] = wanted[stored]
+        require_same(without_unread(self.weights, wanted), wanted, kind=MOTION, parts="motion modules")
 
     def fill(self, unet: nn.Module, *, dtype: torch.dtype, device: torch.device | str) -> None:
         """Load the motion modules into an empty UNetMotionModel.
 
         Raises CheckpointError if the two copies of a table of positions differ, which diffusers cannot represent.
         """
-        names = original_motion_names(unet)
+        names = self._names(unet)
         fill(unet, names, self.weights, dtype=dtype, device=device)
-        for name, original in names.items():
-            copy = same_positions(original)
+        for name, stored in names.items():
+            copy = same_positions(stored)
             if copy and not torch.equal(self.weights.take(copy).to(device, dtype), unet.get_buffer(name)):
                 raise CheckpointError(
-                    f"{self.path}: {copy} differs from {original}, which is not supported. "
-                    "Choose another motion module."
+                    f"{self.path}: {copy} differs from {stored}, which is not supported. Choose another motion module."
                 )
+
+    def _names(self, unet: nn.Module) -> dict[str, str]:
+        """{name: its name in the file} of the motion modules."""
+        originals = original_motion_names(unet)
+        return originals if self.is_original else {name: name for name in originals}
 
 
 class MotionFolder:
@@ -127,28 +145,36 @@ def save_motion_module(path: str | os.PathLike, motion: nn.Module) -> None:
     save_weights(path, state, {CONFIG_METADATA: json.dumps(config_of(motion))})
 
 
-def _config(weights: WeightFile) -> dict:
+def _motion_name(name: str) -> str | None:
+    """The name of a weight of a motion module without what stands before it; None for other weights."""
+    found = _MODULE.match(name)
+    return name[found.end() :] if found else None
+
+
+def _config(weights: WeightFile, level: str) -> dict:
     """The config of the MotionAdapter in a file, from its metadata or else from the names and shapes of its weights.
 
-    Raises CheckpointError if the metadata is damaged or the weights are no motion module.
+    level: between the name of a motion module and its layers. Raises CheckpointError if the metadata is damaged or the
+    weights are no motion module.
     """
     if CONFIG_METADATA in weights.metadata:
         try:
-            config = dict(json.loads(weights.metadata[CONFIG_METADATA]))
+            config = json_object(weights.metadata[CONFIG_METADATA])
             config["block_out_channels"]  # without it diffusers would use its default sizes
             return config
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, KeyError) as error:
             raise CheckpointError(
                 f"{weights.path}: its metadata are damaged ({error!r}). Download it again."
             ) from error
     shapes = weights.shapes
     widths: list[int] = []
-    while (name := _WIDTH.format(len(widths))) in shapes:
-        widths.append(shapes[name][0])
-    positions = [shape[1] for name, shape in shapes.items() if name.endswith(".pos_encoder.pe") and len(shape) == 3]
+    while shape := shapes.get(f"down_blocks.{len(widths)}.motion_modules.0{level}norm.weight"):
+        widths.append(shape[0])
+    tables = (".pos_encoder.pe", ".pos_embed.pe")
+    positions = [shape[1] for name, shape in shapes.items() if name.endswith(tables) and len(shape) == 3]
     if not widths or not positions:
         raise CheckpointError(
-            f"{weights.path} is not a motion module in AnimateDiff's original layout. It holds: {listed(shapes)}."
+            f"{weights.path} is not a motion module as AnimateDiff or diffusers writes it. It holds: {listed(shapes)}."
         )
     layers = {name.split(".")[3] for name in shapes if name.startswith("down_blocks.0.motion_modules.")}
     return {
@@ -159,10 +185,17 @@ def _config(weights: WeightFile) -> dict:
     }
 
 
+def _refuse_pia(weights: WeightFile) -> None:
+    """Raise CheckpointError for a first layer that takes a picture beside the 4 channels of a latent."""
+    for name, shape in weights.shapes.items():
+        if name.endswith("conv_in.weight") and len(shape) == 4 and shape[1] != 4:
+            raise CheckpointError(f"{weights.path} {_PIA}")
+
+
 def _require_fit(path: Path, motion: Mapping, unet: Mapping) -> None:
     """Raise CheckpointError unless the configs of motion modules and U-Net have the same sizes."""
     if motion["conv_in_channels"]:
-        raise CheckpointError(f"{path} is made for PIA, which animates a given picture. Choose another motion module.")
+        raise CheckpointError(f"{path} {_PIA}")
     wanted, found = list(unet["block_out_channels"]), list(motion["block_out_channels"])
     if wanted != found:
         raise CheckpointError(

@@ -14,7 +14,8 @@ from ...errors import CheckpointError
 
 COMPONENTS = ("unet", "vae", "text_encoder")
 
-#: The settings of a CLIPTextConfig that change the results; others differ between versions of transformers.
+#: The settings of a CLIPTextConfig that change the results. Others differ between versions of transformers, or name
+#: code.
 _TEXT_SETTINGS = (
     "vocab_size",
     "hidden_size",
@@ -48,14 +49,14 @@ def network_class(name: str) -> Any:
 def empty_network(cls: Any, config: Mapping, source: Path) -> nn.Module:
     """A network on the meta device, so that its weights take no memory.
 
-    cls: a model class of diffusers or transformers. source: of the config, for messages.
+    cls: a model class of diffusers, or CLIPTextModel. source: of the config, for messages.
     Raises CheckpointError if the config does not describe such a network.
     """
     try:
         with torch.device("meta"):
             if hasattr(cls, "from_config"):  # of diffusers
                 return cls.from_config(dict(config))
-            return cls(cls.config_class(**config))
+            return cls(cls.config_class(**{name: config[name] for name in _TEXT_SETTINGS if name in config}))
     except Exception as error:  # with a damaged config the libraries can raise any exception
         raise CheckpointError(
             f"{source} describes its {cls.__name__} by a config that cannot be used "

@@ -60,11 +60,20 @@ def original_unet_names(unet: nn.Module) -> dict[str, str]:
 
     Raises AlignerError for weights that the original layout does not have.
     """
+    names = known_unet_names(unet)
+    for name in unet.state_dict():
+        if name not in names and ".motion_modules." not in name:
+            raise _no_place(name)
+    return names
+
+
+def known_unet_names(unet: nn.Module) -> dict[str, str]:
+    """As `original_unet_names`, without weights that the original layout does not have."""
     layers = _unet_layers(unet)
     names = {}
     for name in unet.state_dict():
-        if ".motion_modules." not in name:
-            layer, original, rest = _split(name, layers)
+        if found := _split(name, layers):
+            layer, original, rest = found
             if ".resnets." in layer:
                 part, _, leaf = rest.rpartition(".")
                 rest = f"{_UNET_RESNET[part]}.{leaf}"
@@ -77,7 +86,10 @@ def original_vae_names(vae: nn.Module) -> dict[str, str]:
     layers = _vae_layers(vae)
     names = {}
     for name in vae.state_dict():
-        layer, original, rest = _split(name, layers)
+        found = _split(name, layers)
+        if found is None:
+            raise _no_place(name)
+        layer, original, rest = found
         rest = rest.replace("conv_shortcut", "nin_shortcut")
         if ".attentions." in layer:
             part, _, leaf = rest.rpartition(".")
@@ -106,16 +118,6 @@ def original_motion_name(name: str) -> str:
         raise AlignerError(f"{name} is no weight of a motion module.")
     module, inner = found.groups()
     return f"{module}.temporal_transformer." + ".".join(_MOTION_LAYERS.get(part, part) for part in inner.split("."))
-
-
-def library_motion_name(original: str) -> str:
-    """The name in diffusers of a weight of a motion module; parts without an original form stay unchanged.
-
-    Not for tables of positions.
-    """
-    for ours, theirs in _MOTION_LAYERS.items():
-        original = original.replace(f".{theirs}.", f".{ours}.")
-    return original.replace(".temporal_transformer.", ".")
 
 
 def same_positions(original: str) -> str | None:
@@ -178,11 +180,15 @@ def _vae_layers(vae: Any) -> dict[str, str]:
     return layers
 
 
-def _split(name: str, layers: dict[str, str]) -> tuple[str, str, str]:
-    """(layer, its original name, the rest of the name). Raises AlignerError if `layers` has no such layer."""
+def _split(name: str, layers: dict[str, str]) -> tuple[str, str, str] | None:
+    """(layer, its original name, the rest of the name); None if `layers` has no such layer."""
     parts = name.split(".")
     for length in range(len(parts) - 1, 0, -1):
         layer = ".".join(parts[:length])
         if layer in layers:
             return layer, layers[layer], ".".join(parts[length:])
-    raise AlignerError(f"The original layout of Stable Diffusion 1 has no place for {name}.")
+    return None
+
+
+def _no_place(name: str) -> AlignerError:
+    return AlignerError(f"The original layout of Stable Diffusion 1 has no place for {name}.")

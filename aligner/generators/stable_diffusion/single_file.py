@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from ...errors import CheckpointError
-from ...files.strict_loading import fill, require_same
+from ...files.json_objects import json_object
+from ...files.strict_loading import fill, require_same, without_unread
 from ...files.weights import WeightFile, open_weights, save_weights
 from .kinds import BASE, require_kind
 from .networks import COMPONENTS, config_of, published_config, settle
@@ -33,12 +34,13 @@ CONFIG_METADATA = "stable_diffusion_config"
 _NAMES = {"unet": original_unet_names, "vae": original_vae_names, "text_encoder": original_text_names}
 _PARTS = {UNET_PREFIX: "U-Net", VAE_PREFIX: "VAE", TEXT_PREFIX: "text encoder"}
 
-#: Tensors of checkpoints that the networks do not use: the noise schedule and the averaged copy of training, position
-#: ids, and CLIP's logit scale and text projection, which merging tools and ComfyUI save.
+#: Tensors of checkpoints that are known to be read by no network: noise schedules, training's averaged copies, losses
+#: and learned words, position ids, and CLIP's logit scale and text projection, which merging tools and ComfyUI save.
 _UNREAD = re.compile(
     r"(betas|alphas_cumprod(_prev)?|(sqrt|sqrt_one_minus|log_one_minus|sqrt_recip|sqrt_recipm1)_alphas_cumprod"
     r"|posterior_variance|posterior_log_variance_clipped|posterior_mean_coef[12]"
-    r"|model_ema\..*"
+    r"|denoiser\.sigmas|scale_factor|logvar"
+    r"|(.*\.)?model_ema\..*|first_stage_model\.loss\..*|embedding_manager\..*"
     r"|cond_stage_model\.transformer\.(text_model\.)?embeddings\.position_ids"
     r"|cond_stage_model\.(logit_scale|text_projection(\.weight)?|transformer\.text_projection(\.weight)?))"
 )
@@ -61,7 +63,7 @@ class SingleFile:
         return clip_tokenizer()
 
     def require(self, networks: Mapping[str, nn.Module]) -> None:
-        """Check that the file holds exactly the weights of these networks, except motion modules.
+        """Check that the file holds the weights of these networks, except motion modules. See `without_unread`.
 
         Raises CheckpointError if not.
         """
@@ -78,7 +80,10 @@ class SingleFile:
                 original: original_shape(original, shapes[key]) for key, original in _NAMES[name](network).items()
             }
         require_same(
-            self.weights, wanted, kind="a Stable Diffusion 1.5 checkpoint", parts="weights of Stable Diffusion 1.5"
+            without_unread(self.weights, wanted),
+            wanted,
+            kind="a Stable Diffusion 1.5 checkpoint",
+            parts="weights of Stable Diffusion 1.5",
         )
 
     def fill(self, name: str, network: nn.Module, *, dtype: torch.dtype, device: torch.device | str) -> None:
@@ -124,7 +129,7 @@ def _configs(weights: WeightFile) -> dict[str, dict]:
     if CONFIG_METADATA not in weights.metadata:
         return {name: published_config(name) for name in COMPONENTS}
     try:
-        configs = json.loads(weights.metadata[CONFIG_METADATA])
+        configs = json_object(weights.metadata[CONFIG_METADATA])
         return {name: dict(configs[name]) for name in COMPONENTS}
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{weights.path}: its metadata are damaged ({error!r}). Download it again.") from error

@@ -1,0 +1,110 @@
+"""Model folders without the code that they bring: none of it runs, and nobody is asked whether it may."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PureWindowsPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ..errors import CheckpointError
+
+#: The entries of configs that name code: classes in the folder or on the model hub, and kernels on the model hub.
+_NAMES_OF_CODE = {
+    "auto_map",
+    "attn_implementation",
+    "_attn_implementation",
+    "_attn_implementation_internal",
+    "experts_implementation",
+    "_experts_implementation",
+    "_experts_implementation_internal",
+}
+#: Code, and weights, which are large and no settings.
+_LEFT_OUT = {".py", ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf"}
+
+#: The lists of shards, also of a variant: model.safetensors.index.fp16.json.
+_INDEX = re.compile(r"\.index(\.\w+)?\.json$")
+
+
+@contextmanager
+def settings_without_code(folder: Path) -> Iterator[Path]:
+    """A temporary copy of the settings in a model folder: configs, vocabularies and templates.
+
+    Its configs name neither code nor kernels. Only regular files are read. Raises OSError where one cannot be read.
+    """
+    with TemporaryDirectory(prefix="aligner-") as place:
+        copy = Path(place) / folder.name
+        shutil.copytree(folder, copy, ignore=_left_out, copy_function=_copied)
+        yield copy
+
+
+def names_code(folder: Path) -> bool:
+    """Whether a config in a model folder names classes of code that is no part of a library."""
+    configs = [path for path in folder.glob("*.json") if path.is_file()]
+    return any('"auto_map"' in path.read_text(encoding="utf-8", errors="replace") for path in configs)
+
+
+def needs_code(folder: Path) -> CheckpointError:
+    """The error for a model folder that cannot be loaded without its own code."""
+    return CheckpointError(
+        f"{folder} brings code of its own, which never runs here, and cannot be loaded without it. Choose a model that "
+        "transformers knows by itself."
+    )
+
+
+def require_own_files(folder: Path) -> None:
+    """Check that a model folder is made of regular files, and that its weights lie in it.
+
+    Raises CheckpointError for a pipe, a socket or a broken link, which a library would wait for or fail at, and for a
+    list of shards that leads out of the folder.
+    """
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise CheckpointError(f"{folder} cannot be read ({error.strerror}). Check its permissions.") from error
+    for path in entries:
+        if not (path.is_file() or path.is_dir()):
+            raise CheckpointError(f"{path} is no file that can be read. Remove it, or download the model again.")
+        if _INDEX.search(path.name):
+            _require_shards_inside(path)
+
+
+def _require_shards_inside(index: Path) -> None:
+    try:
+        shards = list(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{index} is damaged ({type(error).__name__}). Download the model again.") from error
+    for name in shards:
+        # PureWindowsPath knows both kinds of slashes, and drives.
+        if not isinstance(name, str) or PureWindowsPath(name).name != name or "\0" in name:
+            raise CheckpointError(
+                f"{index} names {name!r}, which is no file beside it. It was not loaded. Download the model again."
+            )
+
+
+def _left_out(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if not _is_wanted(Path(folder) / name)]
+
+
+def _is_wanted(path: Path) -> bool:
+    if path.name.startswith(".") or path.suffix.lower() in _LEFT_OUT:
+        return False
+    return path.is_dir() or path.is_file()
+
+
+def _copied(source: str, target: str) -> None:
+    content = Path(source).read_bytes()
+    if source.lower().endswith(".json"):
+        content = json.dumps(_cleaned(json.loads(content))).encode()
+    Path(target).write_bytes(content)
+
+
+def _cleaned(value: Any) -> Any:
+    """A JSON value without the entries that name code, at any depth."""
+    if isinstance(value, dict):
+        return {name: _cleaned(entry) for name, entry in value.items() if name not in _NAMES_OF_CODE}
+    return [_cleaned(entry) for entry in value] if isinstance(value, list) else value
