@@ -10,6 +10,9 @@ NOT_FINITE = (
     "learning rate or cfg."
 )
 
+#: Parts of PyTorch's messages when memory runs out, on the GPU and on the CPU.
+_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
+
 
 class AlignerError(ValueError):
     """An input that cannot be used. The message names the input and says what to do about it."""
@@ -19,7 +22,11 @@ class MediaError(AlignerError):
     """A picture, sound or video that cannot be read or written."""
 
 
-class MediaWarning(UserWarning):
+class AlignerWarning(UserWarning):
+    """An input of which a part is left aside. The message is a sentence for the user."""
+
+
+class MediaWarning(AlignerWarning):
     """A recording of which only a part can be used."""
 
 
@@ -28,9 +35,10 @@ class CheckpointError(AlignerError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of Python or of PyTorch says that the host's memory is full."""
-    # PyTorch has no exception of its own for the CPU: its allocator names itself and what it was asked for.
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
+    """Whether an error of Python or of PyTorch says that memory is full, the host's or a device's."""
+    # PyTorch has no exception of its own for the CPU.
+    said = isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _OUT_OF_MEMORY)
+    return said or isinstance(error, MemoryError)
 
 
 def listed(names: Iterable[object], most: int = 10) -> str:

@@ -8,7 +8,9 @@ from .conditions.encode_condition import EncodeCondition
 from .conditions.load_conditions import LoadConditions
 from .conditions.save_conditions import SaveConditions
 from .host.examples import offer_examples
+from .host.gates import gated
 from .host.model_folders import register_model_folders
+from .host.warned import log_our_warnings
 from .loaders.add_lora import AddLora
 from .loaders.download_model import DownloadModel
 from .loaders.load_animatediff import LoadAnimateDiff
@@ -32,43 +34,49 @@ from .scoring.rank_variations import RankVariations
 from .steering.steer_model import SteerModel
 from .steering.steering_report import SteeringReport
 
+NODES = [
+    gated(node)
+    for node in (
+        LoadImageBind,
+        LoadAudioLDM,
+        LoadAnimateDiff,
+        AddLora,
+        LoadCaptioner,
+        DownloadModel,
+        LoadDemoModel,
+        EncodeCondition,
+        ConditionTimeline,
+        BlendConditions,
+        SaveConditions,
+        LoadConditions,
+        SearchSettings,
+        GradientSettings,
+        SteerModel,
+        SteeringReport,
+        AudioSampler,
+        VideoSampler,
+        JointSampler,
+        SaveTunedPrompt,
+        LoadTunedPrompt,
+        EncodeSound,
+        MaskSeconds,
+        KeyFrame,
+        Caption,
+        AlignmentScore,
+        RankVariations,
+    )
+]
+
 
 class SeeingAndHearing(ComfyExtension):
     """The list of nodes, as ComfyUI asks for it."""
 
     async def get_node_list(self):
-        return [
-            LoadImageBind,
-            LoadAudioLDM,
-            LoadAnimateDiff,
-            AddLora,
-            LoadCaptioner,
-            DownloadModel,
-            LoadDemoModel,
-            EncodeCondition,
-            ConditionTimeline,
-            BlendConditions,
-            SaveConditions,
-            LoadConditions,
-            SearchSettings,
-            GradientSettings,
-            SteerModel,
-            SteeringReport,
-            AudioSampler,
-            VideoSampler,
-            JointSampler,
-            SaveTunedPrompt,
-            LoadTunedPrompt,
-            EncodeSound,
-            MaskSeconds,
-            KeyFrame,
-            Caption,
-            AlignmentScore,
-            RankVariations,
-        ]
+        return NODES
 
 
 async def comfy_entrypoint() -> ComfyExtension:
+    log_our_warnings()
     register_model_folders()
     offer_examples()
     return SeeingAndHearing()

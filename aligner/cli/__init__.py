@@ -7,11 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ..errors import AlignerError, MediaWarning
+from ..errors import AlignerError, AlignerWarning, is_out_of_memory
 from .arguments import parser
-
-#: Parts of PyTorch's messages when memory runs out, on the GPU and on the CPU.
-OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +29,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         print(f"aligner: {error}", file=sys.stderr)
         return 1
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
+        if not is_out_of_memory(error):
             raise
         print(
             f"aligner: memory ran out ({error}). Try --dtype fp16, or something shorter or smaller. Where gradients "
@@ -48,7 +45,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _shown(otherwise: Callable, message: Warning, category: type[Warning], *where: object) -> None:
     """Show our own warnings as sentences, without the line of code that they come from."""
-    if issubclass(category, MediaWarning):
+    if issubclass(category, AlignerWarning):
         print(f"aligner: {message}", file=sys.stderr)
     else:
         otherwise(message, category, *where)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import AlignerError, CheckpointError
-from ..files.catalogue import INDEX_FILES, KINDS
+from ..files.catalogue import INDEX_FILES, KINDS, files_matching
 from ..generators.stable_diffusion import Lora
 from .installed import BINDERS, GENERATORS, NamedPath, installed
 
@@ -98,7 +98,7 @@ def _only(kind: str, models: Path) -> Path:
     found = sorted(
         path.parent if path.name in INDEX_FILES else path
         for pattern in KINDS[kind].patterns
-        for path in models.glob(pattern)
+        for path in files_matching(models, pattern)
     )
     if not found:
         raise CheckpointError(f"There is no {wanted} in {models}. Put one into {folder}, or name it with --{kind}.")

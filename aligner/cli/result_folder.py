@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from ..errors import AlignerError, MediaError, listed
@@ -16,6 +19,8 @@ SUFFIXES = {
     "sound": (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif"),
     "picture": (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"),
 }
+#: What stands between the columns of a table.
+SEPARATORS = (",", ";", "\t")
 _KINDS = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
 
 
@@ -33,7 +38,8 @@ class Result:
 def read_results(folder: str | Path, names: Iterable[str] | None = None) -> dict[str, Result]:
     """The results in a folder, by name without suffix, sorted. Folders below it are not searched.
 
-    names: read only the results of these names. A sound beside a video of the same name replaces the video's own. A
+    Names are composed (NFC): some systems store an accented letter as two characters. names: read only the results of
+    these names, as `read_results` gives them. A sound beside a video of the same name replaces the video's own. A
     picture beside a video or a sound of the same name is its overview or spectrogram, and is ignored.
 
     Raises AlignerError if the folder is missing or empty, lacks one of the names, holds two files of one kind and
@@ -52,7 +58,7 @@ def _files_by_name(folder: str | Path) -> dict[str, list[Path]]:
     files: dict[str, list[Path]] = {}
     for path in sorted(Path(folder).iterdir()):
         if path.suffix.lower() in _KINDS and not path.name.startswith(".") and path.is_file():
-            files.setdefault(path.stem, []).append(path)
+            files.setdefault(_composed(path.stem), []).append(path)
     if not files:
         raise MediaError(
             f"There is nothing to score in {folder}: no video, sound or picture. Folders inside it are not searched."
@@ -77,22 +83,35 @@ def _result(name: str, paths: Iterable[Path]) -> Result:
 
 
 def read_captions(path: str | Path) -> dict[str, str]:
-    """The captions of a CSV file with the columns `name` (a result's, without suffix) and `caption`.
+    """The captions of a table with the columns `name` (a result's, without suffix) and `caption`.
 
+    The table is CSV with commas, semicolons or tabs, in UTF-8, or in UTF-16 as spreadsheets write it.
     Raises MediaError if it is no such file.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = _rows(Path(path).read_bytes())
+    except (OSError, UnicodeError, csv.Error) as error:
         raise MediaError(f"{path} cannot be read as CSV in UTF-8 ({error}).") from error
-    captions = {row.get("name") or "": (row.get("caption") or "").strip() for row in rows}
-    if len(captions) < len(rows):
-        twice = next(name for name in captions if sum((row.get("name") or "") == name for row in rows) > 1)
+    named = [(_composed(row.get("name") or ""), (row.get("caption") or "").strip()) for row in rows]
+    captions = dict(named)
+    if len(captions) < len(named):
+        twice = next(name for name in captions if sum(each == name for each, _ in named) > 1)
         raise MediaError(f"{path} has more than one caption for {twice!r}. Keep one of them.")
     if not captions or not all(captions) or not all(captions.values()):
         raise MediaError(f"{path} must have the columns name and caption in its first line, and both in every other.")
     return captions
+
+
+def _rows(content: bytes) -> list[dict[str, str]]:
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    text = content.decode(encoding)
+    # The separator is the one that finds both columns: captions hold commas and semicolons as well.
+    readers = [csv.DictReader(StringIO(text, newline=""), delimiter=separator) for separator in SEPARATORS]
+    return list(next((each for each in readers if {"name", "caption"} <= set(each.fieldnames or ())), readers[0]))
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def require_names(wanted: Iterable[str], there: Mapping[str, object], place: str) -> None:

@@ -59,6 +59,11 @@ def _mean_direction(embeddings: Sequence[Embedding], shares: Sequence[float], pe
         F.normalize(embedding.clips if per_clip else embedding.mean()[:, None], dim=-1).to(device)
         for embedding in embeddings
     ]
+    if len({direction.shape for direction in directions}) > 1:
+        raise AlignerError(
+            "These conditions hold embeddings of different shapes and cannot be blended. Encode them again with one "
+            "binder."
+        )
     mean = torch.zeros_like(directions[0])
     for share, direction in zip(shares, directions):
         mean = mean + share * direction

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from fractions import Fraction
+from numbers import Rational
+from typing import Any
+
+import torch
 
 from ..binders.base import Embedding
 from ..errors import AlignerError
+from ..values.naming import named
+from ..values.numbers import number as number_of
+from ..values.tensors import floats
 from .timeline import Timeline
+
+#: What comparisons ask of embeddings and of timelines, whoever made them.
+_EMBEDDING = ("modality", "binder", "spans", "clips", "heads", "towards", "mean", "mapped")
+_TIMELINE = ("source", "target", "strength", "schedule", "placed", "strengths", "require_within")
 
 
 @dataclass(frozen=True)
@@ -19,6 +29,8 @@ class Condition:
     weight: 0 switches the condition off. duration: exact length of the recording in seconds; None for what has none.
     streams: the generated streams that it steers; None: all of them. timeline: when it counts; None: always.
     prompt: whether it is the generator's own prompt, whose weight a rule multiplies by its text_weight.
+
+    Raises AlignerError for numbers that are not finite, and for clips, times and words that no binder makes.
     """
 
     embedding: Embedding
@@ -29,8 +41,14 @@ class Condition:
     prompt: bool = False
 
     def __post_init__(self):
-        if not math.isfinite(self.weight):
-            raise AlignerError(f"The weight of a condition must be a finite number, not {self.weight}.")
+        number_of(self.weight, "The weight of a condition")
+        _require_embedding(self.embedding)
+        if self.duration is not None and not (isinstance(self.duration, Rational) and self.duration > 0):
+            raise AlignerError(f"A condition must last longer than 0 s, not {named(self.duration)}.")
+        if self.timeline is not None:
+            _require_attributes(self.timeline, _TIMELINE, "the timeline of Condition Timeline")
+        if self.streams is not None and not (isinstance(self.streams, tuple) and all(map(_is_word, self.streams))):
+            raise AlignerError("A condition must name the streams that it steers by words, such as audio.")
 
     def steers(self, stream: str) -> bool:
         """Whether the condition counts for a stream."""
@@ -40,6 +58,74 @@ class Condition:
     def target(self) -> Embedding:
         """What a result is compared with: the embedding, at the times at which it steers."""
         return self.timeline.placed(self.embedding) if self.timeline else self.embedding
+
+
+def conditions_of(value: object, what: str) -> list[Condition]:
+    """The gate of conditions: a list of them, or of objects with all their fields from another package.
+
+    what: its name for messages. Raises AlignerError for anything else.
+    """
+    if not isinstance(value, list | tuple):
+        raise AlignerError(f"{what} must be conditions, such as Encode Condition gives, not {named(value)}.")
+    return [_condition(each, what) for each in value]
+
+
+def _condition(value: object, what: str) -> Condition:
+    names = [field.name for field in fields(Condition)]
+    if not all(hasattr(value, name) for name in names):
+        raise AlignerError(f"{what} must hold conditions, such as Encode Condition gives, not {named(value)}.")
+    return Condition(*(getattr(value, name) for name in names))
+
+
+def _require_embedding(embedding: Embedding) -> None:
+    """Raise AlignerError unless an embedding is one that a binder makes of what it can take."""
+    _require_attributes(embedding, _EMBEDDING, "an embedding of a binder")
+    if not _is_word(embedding.modality):
+        raise AlignerError(
+            f"The modality of a condition must be a word, such as text, not {named(embedding.modality)}."
+        )
+    if not isinstance(embedding.binder, str) or not isinstance(embedding.heads, Mapping):
+        raise AlignerError("A condition must name its binder by a fingerprint, and its heads by their modalities.")
+    count = _number_of_clips(embedding.clips, embedding.modality)
+    if any(_number_of_clips(clips, embedding.modality) != count for clips in embedding.heads.values()):
+        raise AlignerError(f"The heads of a condition must have its {count} clips.")
+    spans = embedding.spans
+    if spans is not None and not (_is_list(spans) and len(spans) == count and all(map(_is_span, spans))):
+        raise AlignerError(f"The {count} clips of a condition must each have a time that ends after its start.")
+
+
+def _require_attributes(value: object, names: Sequence[str], wanted: str) -> None:
+    if isinstance(value, type) or not all(hasattr(value, name) for name in names):
+        raise AlignerError(f"A condition must hold {wanted}, not {named(value)}.")
+
+
+def _number_of_clips(clips: torch.Tensor, modality: str) -> int:
+    what = f"The {modality} of a condition"
+    embedded = floats(clips, what)
+    if embedded.ndim != 3 or clips.dtype.itemsize < 2:
+        raise AlignerError(
+            f"{what} must be floats of shape (1, clips, width), but is {clips.dtype} of shape {tuple(clips.shape)}."
+        )
+    if not embedded.isfinite().all():
+        raise AlignerError(
+            f"{what} has an embedding that is not finite. Check what was encoded, or load the binder in fp32 or bf16."
+        )
+    return embedded.shape[1]
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _is_span(span: Any) -> bool:
+    if not (_is_list(span) and len(span) == 2):
+        return False
+    start, end = (number_of(edge, "The time of a clip") for edge in span)
+    return start < end
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and value.isidentifier()
 
 
 def label_conditions(conditions: Iterable[Condition]) -> dict[str, Condition]:

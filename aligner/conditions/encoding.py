@@ -14,18 +14,22 @@ from .. import settings
 from ..binders.base import CLIPS_AT_ONCE, Binder, sampling_of
 from ..errors import AlignerError
 from ..media import VideoInfo, probe_video, read_frames, to_mono
-from ..tensors.precision import full_precision
 from ..timing.clips import ClipSampling, frame_indices
+from ..values.sounds import sample_rate as sample_rate_of
+from ..values.sounds import waveform as waveform_of
+from ..values.tensors import real_tensor
+from ..values.texts import text as text_of
 from .condition import Condition
 from .masking import masked
 
 CLIPS = settings.CLIPS.default
+_PICTURE, _VIDEO, _SOUND = "The picture of a condition", "The video of a condition", "The sound of a condition"
 
 
 @torch.no_grad()
 def text_condition(binder: Binder, text: str, weight: float = 1.0) -> Condition:
     """Embed a text. ImageBind cuts it to 77 tokens, the last one its end token. Raises AlignerError if it is empty."""
-    if not text.strip():
+    if not text_of(text, "The text of a condition").strip():
         raise AlignerError("The text of a condition is empty. Write something, or leave the condition out.")
     return Condition(binder.embed_text([text]), weight)
 
@@ -49,7 +53,7 @@ def image_condition(
     binder: Binder, pixels: torch.Tensor, weight: float = 1.0, *, mask: torch.Tensor | None = None
 ) -> Condition:
     """Embed a picture (3, H, W) in 0..1. mask: see `masked`."""
-    shown = masked(pixels[None], mask, torch.tensor([0]), 1, binder.mean_colour)
+    shown = masked(real_tensor(pixels, _PICTURE)[None], mask, torch.tensor([0]), 1, binder.mean_colour)
     return Condition(binder.embed_image(shown), weight)
 
 
@@ -57,19 +61,13 @@ def image_condition(
 def audio_condition(
     binder: Binder, waveform: torch.Tensor, sample_rate: int, weight: float = 1.0, *, clips: str = CLIPS
 ) -> Condition:
-    """Embed a sound (channels, samples), nominally in -1..1. Channels are averaged.
+    """Embed a sound (channels, samples), floats nominally in -1..1 or integers. Channels are averaged.
 
     clips: how it is cut, best as the rule that it steers says. Raises AlignerError for anything else.
     """
-    if waveform.ndim != 2 or not waveform.numel() or not waveform.is_floating_point():
-        raise AlignerError(
-            "A sound must be floats of shape (channels, samples) and not empty, but it is "
-            f"{waveform.dtype} {tuple(waveform.shape)}."
-        )
-    embedding = binder.embed_audio(
-        to_mono(full_precision(waveform)), sample_rate, sampling_of(binder, clips), at_once=CLIPS_AT_ONCE
-    )
-    return Condition(embedding, weight, Fraction(waveform.shape[-1], int(sample_rate)))
+    sound, rate = waveform_of(waveform, _SOUND, dimensions=2), sample_rate_of(sample_rate, _SOUND)
+    embedding = binder.embed_audio(to_mono(sound), rate, sampling_of(binder, clips), at_once=CLIPS_AT_ONCE)
+    return Condition(embedding, weight, Fraction(sound.shape[-1], rate))
 
 
 @torch.no_grad()
@@ -90,6 +88,9 @@ def frames_condition(
     """
     if not fps > 0:
         raise AlignerError(f"The frame rate must be above 0, not {fps}.")
+    frames = real_tensor(frames, _VIDEO)
+    if not len(frames):
+        raise AlignerError(f"{_VIDEO} has no frames. Check what made it.")
 
     def read(indices: torch.Tensor) -> torch.Tensor:
         return masked(to_pixels(frames[indices]), mask, indices, len(frames), binder.mean_colour)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from ..errors import AlignerError
 from ..tensors.pixels import unit_range
+from ..values.pictures import mask as mask_of
 
 
 def masked(
@@ -26,7 +27,8 @@ def masked(
     """
     if mask is None:
         return pixels
-    if mask.ndim != 3 or len(mask) not in (1, count):
+    mask = mask_of(mask, "The mask of a condition")
+    if len(mask) not in (1, count):
         raise AlignerError(
             f"A mask must be one picture, or one for each frame, but has shape {tuple(mask.shape)}. "
             "Give one mask, or as many as there are frames."
@@ -38,8 +40,8 @@ def masked(
     seen = torch.empty_like(pixels, memory_format=torch.contiguous_format)
     for k, picture in enumerate(pixels):  # one at a time: a video in floats is four times as large as in bytes
         shown = F.interpolate(
-            chosen[k % len(chosen)][None, None].float(), size=picture.shape[-2:], mode="bilinear", align_corners=False
+            chosen[k % len(chosen)][None, None], size=picture.shape[-2:], mode="bilinear", align_corners=False
         )[0]
-        blend = torch.lerp(neutral, unit_range(picture), shown.to(picture.device).clamp(0, 1))
+        blend = torch.lerp(neutral, unit_range(picture), shown.to(picture.device))
         seen[k] = (blend * 255).round() if pixels.dtype == torch.uint8 else blend
     return seen

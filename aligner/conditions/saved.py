@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -12,13 +13,16 @@ import torch
 
 from ..binders.base import Embedding
 from ..errors import AlignerError, CheckpointError
+from ..files.json_objects import json_value
 from ..files.weights import WeightFile, open_weights, save_weights
 from ..timing.curves import Curve
 from ..timing.intervals import Interval
+from ..values.tensors import floats
 from .condition import Condition
 from .timeline import Timeline
 
 _METADATA = "conditions"
+_FRACTION = re.compile(r"\d{1,18}(/\d{1,18})?", re.ASCII)
 
 
 def save_conditions(path: str | os.PathLike, conditions: Sequence[Condition]) -> None:
@@ -48,7 +52,7 @@ def load_conditions(path: str | os.PathLike) -> list[Condition]:
 
     with open_weights(Path(path)) as weights:
         try:
-            descriptions = json.loads(weights.metadata[_METADATA])
+            descriptions = json_value(weights.metadata[_METADATA])
             return [_condition(description, weights, number) for number, description in enumerate(descriptions)]
         except AlignerError as error:
             raise CheckpointError(f"{path} holds a condition that cannot be used: {error}") from error
@@ -85,7 +89,7 @@ def _condition(description: dict, weights: WeightFile, number: int) -> Condition
     return Condition(
         _embedding(description, weights, number),
         description["weight"],
-        duration and Fraction(duration),
+        duration and _fraction(duration),
         description["streams"] and tuple(description["streams"]),
         timeline
         and Timeline(
@@ -99,20 +103,23 @@ def _condition(description: dict, weights: WeightFile, number: int) -> Condition
 
 
 def _embedding(description: dict, weights: WeightFile, number: int) -> Embedding:
-    """Raises ValueError unless there are clips, each with its time if there is any."""
-    clips = weights.take(str(number)).clone()
-    heads = {modality: weights.take(f"{number}.{modality}").clone() for modality in description["heads"]}
+    clips = _clips(weights, str(number))
+    heads = {modality: _clips(weights, f"{number}.{modality}") for modality in description["heads"]}
     spans = description["spans"]
     if spans is not None:
         spans = tuple((float(start), float(end)) for start, end in spans)
-    for each in (clips, *heads.values()):
-        if each.ndim != 3 or not each.numel() or not each.is_floating_point() or each.shape[1] != clips.shape[1]:
-            raise ValueError(f"The clips are {each.dtype} of shape {tuple(each.shape)}.")
-    if spans is not None and (len(spans) != clips.shape[1] or not all(start < end for start, end in spans)):
-        raise ValueError(f"{clips.shape[1]} clips cannot be at {spans}.")
-    if not isinstance(description["binder"], str):
-        raise ValueError("The binder's fingerprint is no text.")
     return Embedding(clips, spans, description["modality"], description["binder"], heads)
+
+
+def _clips(weights: WeightFile, name: str) -> torch.Tensor:
+    return floats(weights.take(name), name).clone()
+
+
+def _fraction(written: str) -> Fraction:
+    """Raises ValueError for anything but what `str` makes of a fraction: 1e999999999 would take hours to read."""
+    if not _FRACTION.fullmatch(written):
+        raise ValueError(f"{written[:40]} is no fraction.")
+    return Fraction(written)
 
 
 def _curve(points: list) -> Curve:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,13 +11,16 @@ from pathlib import Path
 
 from ..errors import MediaError
 
+#: The suffix of temporary files that no list of models or recordings shows, even if the program is killed.
+UNLISTED = ".partial"
+
 
 @contextmanager
-def written_whole(path: str | os.PathLike) -> Iterator[Path]:
+def written_whole(path: str | os.PathLike, suffix: str | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it to `path` when the block succeeds.
 
-    The temporary file has the suffix of `path`, because libraries choose a format by it. It is in the same folder,
-    because a move is atomic only within one file system. A missing folder is created.
+    suffix: of the temporary file. None: that of `path`, for libraries that choose a format by it. It is in the same
+    folder, because a move is atomic only within one file system. A missing folder is created.
 
     If the block fails, Ctrl-C included, the temporary file is removed and an existing `path` stays unchanged. The
     block may therefore read the file that it replaces. It must close that file before it ends: Windows does not
@@ -30,13 +34,12 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
             temporary.write_text("{}")
     """
     path = Path(path)
-    if path.is_dir():
-        raise MediaError(f"{path} is a folder: give the name of a file to write.")
+    _require_name_of_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MediaError(f"{path}: its folder cannot be created ({error.strerror}).") from error
-    temporary = _beside(path)
+    temporary = _beside(path, path.suffix if suffix is None else suffix)
     try:
         usual_mode = _usual_mode(temporary)
         yield temporary
@@ -46,9 +49,10 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
     except OSError as error:
         if error.filename and Path(error.filename) not in (temporary, path):
             raise  # the error is about another file, which the block uses
-        raise MediaError(f"{path} cannot be written ({error.strerror or error}): choose another place.") from error
+        raise MediaError(f"{path} cannot be written ({_reason(error)}): choose another place.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before says more than what cannot be removed now
+            temporary.unlink(missing_ok=True)
 
 
 def require_writable(path: str | os.PathLike) -> None:
@@ -59,22 +63,37 @@ def require_writable(path: str | os.PathLike) -> None:
     missing: list[Path] = []
     # An absolute path without "..": the folders created below are then exactly the missing ones.
     place = Path(os.path.abspath(path))
+    _require_name_of_file(place)
     try:
-        if place.is_dir():
-            raise MediaError(f"{path} is a folder: give the name of a file to write.")
         if place.exists() and not os.access(place, os.W_OK):
             raise MediaError(f"{path} is write-protected: choose another name, or allow writing.")
         missing = [folder for folder in place.parents if not folder.exists()]
         place.parent.mkdir(parents=True, exist_ok=True)
-        probe = _beside(place)
+        probe = _beside(place, UNLISTED)
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise MediaError(f"{path} cannot be written ({error.strerror or error}): choose another place.") from error
+        raise MediaError(f"{path} cannot be written ({_reason(error)}): choose another place.") from error
     finally:
         for folder in missing:
             with suppress(OSError):  # not created, or no longer empty because another program uses it
                 folder.rmdir()
+
+
+def _require_name_of_file(path: Path) -> None:
+    """Raise MediaError for a folder, and for a name that the file system cannot hold, as one of too many bytes."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{str(path)!r} cannot be written ({_reason(error)}): choose another name.") from error
+    if stat.S_ISDIR(mode):
+        raise MediaError(f"{path} is a folder: give the name of a file to write.")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _usual_mode(unused: Path) -> int:
@@ -85,9 +104,9 @@ def _usual_mode(unused: Path) -> int:
     return mode
 
 
-def _beside(path: Path) -> Path:
-    """A hidden, unused name in the same folder and with the same suffix."""
-    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+def _beside(path: Path, suffix: str) -> Path:
+    """A hidden, unused name in the same folder. It is short: the name of `path` may fill what a file system allows."""
+    return path.with_name(f".{uuid.uuid4().hex}{suffix}")
 
 
 def _move(temporary: Path, path: Path) -> None:

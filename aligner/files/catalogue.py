@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..errors import AlignerWarning
 from .downloads import RemoteFile, hub_files
 
 
@@ -54,8 +57,30 @@ KINDS = {
 INDEX_FILES = ("model_index.json", "config.json")
 _PIPELINE, _NETWORK = INDEX_FILES
 
+#: A description of a model is no longer than that, in characters.
+_LONGEST_DESCRIPTION = 2**20
+
 #: What belongs to a model that is a folder: no weights in other formats, no pictures and no notes.
 _FOLDER = ("*.json", "*.txt", "*.bin", "*.safetensors")
+
+
+def files_matching(folder: Path, pattern: str, holding: str = "") -> Iterator[Path]:
+    """The files below a folder that match a glob pattern and can be read.
+
+    holding: a text that each of them must contain near its beginning; "": any. A folder, a pipe or a broken link of
+    such a name is skipped with a warning, as is what may not be read: one odd entry must not hide the others.
+    """
+    for path in folder.glob(pattern):
+        try:
+            if not path.is_file():
+                raise OSError("it is no regular file")
+            with path.open(encoding="utf-8", errors="replace") as file:
+                found = holding in file.read(_LONGEST_DESCRIPTION if holding else 1)
+        except OSError as error:
+            warnings.warn(f"{path} is left out: {error.strerror or error}.", AlignerWarning, stacklevel=2)
+            continue
+        if found:
+            yield path
 
 
 @dataclass(frozen=True)
@@ -78,17 +103,18 @@ class Offer:
         """The folder below a models folder where it goes."""
         return KINDS[self.kind].folder
 
-    def files(self, place: Path) -> list[RemoteFile]:
+    def files(self, place: Path, on_wait: Callable[[], None] = lambda: None) -> list[RemoteFile]:
         """The files of the model, with paths below `folder`. Asks the model hub where the source is a repository.
 
-        place: where users can put the model themselves, for messages. The index file of a folder comes last, so that a
-        model is found only when it is complete. Raises AlignerError where the hub does not answer or lacks the files.
+        place: where users can put the model themselves, for messages. on_wait: see `hub_files`. The index file of a
+        folder comes last, so that a model is found only when it is complete. Raises AlignerError where the hub does
+        not answer or lacks the files.
         """
         if isinstance(self.source, RemoteFile):
             return [self.source]
         if not self.index:
-            return hub_files(self.source, place, (self.name,))
-        found = sorted(hub_files(self.source, place, _FOLDER), key=lambda file: file.path == self.index)
+            return hub_files(self.source, place, (self.name,), on_wait)
+        found = sorted(hub_files(self.source, place, _FOLDER, on_wait), key=lambda file: file.path == self.index)
         return [replace(file, path=f"{self.name}/{file.path}") for file in found]
 
 

@@ -5,29 +5,37 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import http.client
+import math
 import os
 import re
 import shutil
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from threading import Thread
+from typing import TypeVar
 
 from ..errors import AlignerError
+from .waiting import EVERY, attended
 
 #: The model hub. HF_ENDPOINT names a mirror, as for the hub's own tools.
 HUB = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 _CHUNK = 2**20  # bytes
 _TIMEOUT = 30  # seconds without a byte
+_LISTING_TIMEOUT = 60  # seconds for the list of a repository, however many pages it has
 _PARTIAL = ".download"
 #: The header Content-Range (RFC 9110, section 14.4): the first byte, absent in an unsatisfied range, and the file size.
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
 
 #: urllib returns a refused range as an error, which can be read like any other response.
 _Response = http.client.HTTPResponse | urllib.error.HTTPError
+Entry = TypeVar("Entry")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -53,26 +61,31 @@ class RemoteFile:
             )
 
 
-def hub_files(repository: str, place: Path, wanted: Sequence[str] = ("*",)) -> list[RemoteFile]:
+def hub_files(
+    repository: str, place: Path, wanted: Sequence[str] = ("*",), on_wait: Callable[[], None] = lambda: None
+) -> list[RemoteFile]:
     """List the files in a repository of the model hub that match a pattern.
 
     repository: "owner/name". place: where users can put the files themselves, for messages. wanted: patterns as of
-    fnmatch. In a folder with .safetensors files the .bin files are left out: they hold the same weights.
-    Raises AlignerError if the hub cannot be reached, or holds no such repository or files.
+    fnmatch. In a folder with .safetensors files the .bin files are left out: they hold the same weights. on_wait:
+    called several times a second; an exception that it raises ends the wait.
+    Raises AlignerError if the hub cannot be reached, does not finish its list within a minute, or holds no such
+    repository or files.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.hf_api import RepoFile
 
-    try:
-        entries = list(HfApi(endpoint=HUB).list_repo_tree(repository, recursive=True))
-    except HfHubHTTPError as error:
-        raise AlignerError(
-            f"The model hub does not give {repository} ({error.response.status_code}). Look at "
-            f"{HUB}/{repository}, or {_by_hand(place)}."
-        ) from error
-    except Exception as error:  # network errors differ between versions of huggingface_hub (requests, then httpx)
-        raise _unreachable(f"{HUB}/{repository}", error, place) from error
+    def listing() -> list:
+        try:
+            return list(_in_time(HfApi(endpoint=HUB).list_repo_tree(repository, recursive=True)))
+        except HfHubHTTPError as error:
+            raise AlignerError(
+                f"The model hub does not give {repository} ({error.response.status_code}). Look at "
+                f"{HUB}/{repository}, or {_by_hand(place)}."
+            ) from error
+
+    entries = _from_network(listing, f"{HUB}/{repository}", place, on_wait, _LISTING_TIMEOUT)
     files = [
         entry
         for entry in entries
@@ -97,34 +110,53 @@ def hub_files(repository: str, place: Path, wanted: Sequence[str] = ("*",)) -> l
     ]
 
 
+def _in_time(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries of a list, which may have no end. It also ends the thread that nobody waits for any more."""
+    until = time.monotonic() + _LISTING_TIMEOUT
+    for entry in entries:
+        if time.monotonic() > until:
+            raise TimeoutError(f"the list does not end within {_LISTING_TIMEOUT} s")
+        yield entry
+
+
+class _Progress:
+    """What was received of some files. It is reported while bytes arrive and while none arrive."""
+
+    def __init__(self, files: Sequence[RemoteFile], report: Callable[[int, int], None]):
+        self.sizes, self.done, self._report = {file: file.size or 0 for file in files}, 0, report
+
+    def __call__(self) -> None:
+        self._report(self.done, sum(self.sizes.values()))
+
+
 def download(files: Sequence[RemoteFile], folder: Path, on_progress: Callable[[int, int], None]) -> list[Path]:
     """Download the files that are missing in a folder. Returns the paths of the downloaded files.
 
-    on_progress: called with the bytes received so far and the bytes of all known sizes, after every chunk. An
-    exception that it raises ends the download.
+    on_progress: called with the bytes received so far and the bytes of all known sizes, several times a second, also
+    while nothing arrives. An exception that it raises ends the download.
 
     An interrupted download leaves a partial file (".download") beside the target. The next call resumes it if the
     file's checksum is known; without a checksum nothing would detect that the file has changed on the server.
 
-    Raises AlignerError if the network or the disk fails, or if a file has the wrong size or checksum. A wrong file is
-    deleted.
+    Raises AlignerError if the network or the disk fails, if nothing arrives for half a minute, or if a file has the
+    wrong size or checksum. A wrong file is deleted.
     """
     with _disk(folder):
         missing = [file for file in files if not (folder / file.path).is_file()]
-    sizes = {file: file.size or 0 for file in missing}
-    _require_room(folder, sum(sizes.values()) - sum(_size(_partial(folder / file.path)) for file in missing))
-    done = 0
+    progress = _Progress(missing, on_progress)
+    kept = sum(_size(_partial(folder / file.path)) for file in missing)
+    _require_room(folder, sum(progress.sizes.values()) - kept)
     for file in missing:
-        target = folder / file.path
+        target, before = folder / file.path, progress.done
         with _disk(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
-        with closing(_transfer(file, target)) as progress:  # a cancelled generator would keep its file open
-            for received, sizes[file] in progress:
-                on_progress(done + received, sum(sizes.values()))
-        _require_intact(file, target)
+        with closing(_transfer(file, target, progress)) as transfer:  # a cancelled generator would keep its file open
+            for received, progress.sizes[file] in transfer:
+                progress.done = before + received
+                progress()
+        _require_intact(file, target, progress)
         with _disk(target):
             _partial(target).replace(target)
-        done += sizes[file]
     return [folder / file.path for file in missing]
 
 
@@ -137,21 +169,21 @@ def _size(path: Path) -> int:
         return path.stat().st_size if path.exists() else 0
 
 
-def _transfer(file: RemoteFile, target: Path) -> Generator[tuple[int, int], None, None]:
+def _transfer(file: RemoteFile, target: Path, on_wait: Callable[[], None]) -> Generator[tuple[int, int], None, None]:
     """Append the missing bytes to the partial file. Yields (bytes received, bytes expected)."""
     partial, received = _partial(target), _resumable(file, target)
     if received and received == file.size:
         yield received, received
         return
-    response, received, size = _resumed(file, received, target)
-    with response:
+    response, received, size = _resumed(file, received, target, on_wait)
+    with _closed_aside(response):
         if received and received == size:  # the partial file is complete; only the server knew its size
             yield received, received
             return
         expected = _expected_size(file, response, size, target)
         _require_room(partial.parent, expected - _size(partial))
         with _disk(partial), open(partial, "ab" if received else "wb") as output:
-            for chunk in _chunks(file, response, target):
+            for chunk in _chunks(file, response, target, on_wait):
                 output.write(chunk)
                 received += len(chunk)
                 if received > expected:  # another file, perhaps an endless one
@@ -170,31 +202,44 @@ def _resumable(file: RemoteFile, target: Path) -> int:
     return received if file.size is None or received <= file.size else 0
 
 
-def _resumed(file: RemoteFile, start: int, target: Path) -> tuple[_Response, int, int | None]:
+def _resumed(
+    file: RemoteFile, start: int, target: Path, on_wait: Callable[[], None]
+) -> tuple[_Response, int, int | None]:
     """(response, position of its first byte in the file, size of the file or None if the server does not state it).
 
     The position is `start`, or 0 if the server cannot resume. A position equal to the size means that no bytes follow.
     """
-    response = _response(file, start, target)
+    response = _response(file, start, target, on_wait)
     first, size = _content_range(response)
     if first is not None and first in (0, start):
         return response, first, size
     response.close()
     if not start:
         raise _mismatch(file, target)
-    return _resumed(file, 0, target)
+    return _resumed(file, 0, target, on_wait)
 
 
-def _response(file: RemoteFile, start: int, target: Path) -> _Response:
+def _response(file: RemoteFile, start: int, target: Path, on_wait: Callable[[], None]) -> _Response:
     request = urllib.request.Request(file.url, headers={"Range": f"bytes={start}-"} if start else {})
+
+    def opened() -> _Response:
+        try:
+            return urllib.request.urlopen(request, timeout=_TIMEOUT)
+        except urllib.error.HTTPError as error:
+            if start and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return error  # its Content-Range states the size
+            raise
+
+    return _from_network(opened, file.url, target, on_wait, _TIMEOUT)
+
+
+@contextmanager
+def _closed_aside(response: _Response) -> Iterator[None]:
+    """Close a response at the end, in a thread: closing waits for a read that nobody waits for any more."""
     try:
-        return urllib.request.urlopen(request, timeout=_TIMEOUT)
-    except urllib.error.HTTPError as error:
-        if start and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return error  # its Content-Range states the size
-        raise _unreachable(file.url, error, target) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise _unreachable(file.url, error, target) from error
+        yield
+    finally:
+        Thread(target=response.close, daemon=True).start()
 
 
 def _content_range(response: _Response) -> tuple[int | None, int | None]:
@@ -230,31 +275,55 @@ def _expected_size(file: RemoteFile, response: _Response, size: int | None, targ
     return expected
 
 
-def _chunks(file: RemoteFile, response: _Response, target: Path) -> Iterator[bytes]:
+def _chunks(file: RemoteFile, response: _Response, target: Path, on_wait: Callable[[], None]) -> Iterator[bytes]:
+    def read() -> bytes:
+        """What arrives in a moment, at most a chunk; nothing at the end."""
+        until, received = time.monotonic() + EVERY, bytearray()
+        while len(received) < _CHUNK and time.monotonic() < until and (more := response.read1(_CHUNK)):
+            received += more
+        return bytes(received)
+
+    while chunk := _from_network(read, file.url, target, on_wait):
+        yield chunk
+
+
+def _from_network(
+    work: Callable[[], Result], url: str, place: Path, on_wait: Callable[[], None], seconds: float = math.inf
+) -> Result:
+    """work(), see `attended`. Raises AlignerError where the network fails, or does not answer in time."""
+
+    def translated() -> Result:
+        try:
+            return work()
+        except AlignerError:
+            raise
+        except Exception as error:  # network errors differ between versions of huggingface_hub (requests, then httpx)
+            raise _unreachable(url, error, place) from error
+
     try:
-        while chunk := response.read1(_CHUNK):
-            yield chunk
-    except (OSError, http.client.HTTPException) as error:
-        raise _unreachable(file.url, error, target) from error
+        return attended(translated, on_wait, seconds)
+    except TimeoutError as error:
+        raise _unreachable(url, error, place) from error
 
 
-def _require_intact(file: RemoteFile, target: Path) -> None:
+def _require_intact(file: RemoteFile, target: Path, on_wait: Callable[[], None]) -> None:
     """Check size and checksum of the partial file. Deletes it and raises AlignerError if one differs."""
     partial = _partial(target)
     with _disk(partial):
         wrong = file.size is not None and partial.stat().st_size != file.size
         if not wrong and file.sha256:
-            wrong = _sha256(partial) != file.sha256
+            wrong = _sha256(partial, on_wait) != file.sha256
         if wrong:
             partial.unlink()
             raise _mismatch(file, target)
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, on_wait: Callable[[], None]) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as content:
         while chunk := content.read(_CHUNK):
             digest.update(chunk)
+            on_wait()
     return digest.hexdigest()
 
 

@@ -11,8 +11,10 @@ from typing import Generic, Protocol, TypeVar
 import torch
 
 from ..errors import AlignerError
+from ..parts import reached
 from ..tensors.precision import dtype_of, full_precision
 from ..timing.intervals import WHOLE, Interval
+from ..values.texts import text as text_of
 from .base import Network, Streams
 from .windows import Windows
 
@@ -69,7 +71,8 @@ class DDIMDenoiser(ABC, Generic[Model]):
         self.scheduler = _scheduler(model.scheduler_config, steps)
         self.timesteps = self.scheduler.timesteps[-steps_taken(steps, denoise) :]
         self.steps = len(self.timesteps)
-        self.negative = model.encode_prompts([negative_prompt]) if self.cfg > 1 else None
+        negative = text_of(negative_prompt, "The negative prompt")
+        self.negative = model.encode_prompts([negative]) if self.cfg > 1 else None
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -109,10 +112,11 @@ class DDIMDenoiser(ABC, Generic[Model]):
 
     def prompts(self, prompts: Mapping[str, Sequence[str]] | Sequence[str]) -> Streams:
         texts = prompts[self.stream] if isinstance(prompts, Mapping) else prompts
-        return {self.stream: self.model.encode_prompts(texts)}
+        return {self.stream: self.model.encode_prompts([text_of(text, "The prompt") for text in texts])}
 
     def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
         """Gaussian noise; with denoise below 1 the noisy clean latent (eq. 2). Raises AlignerError without one."""
+        reached(0, 1)  # a host may end the run between the noises of a long video
         noise = torch.stack(
             [torch.randn(self.shape, generator=generator, device=generator.device) for generator in generators]
         )

@@ -15,6 +15,7 @@ from PIL import Image
 from ..binders.base import CLIPS_AT_ONCE, Binder, Embedding, concatenated, in_seconds
 from ..errors import NOT_FINITE, AlignerError
 from ..media.image import eight_bit
+from ..parts import in_parts
 from ..pictures import spectrogram
 from ..tensors.checkpointing import recomputed
 from ..timing.clips import ClipSampling, Span, frame_indices
@@ -146,7 +147,9 @@ class LatentFrames:
     @torch.no_grad()
     def finished(self) -> Frames:
         # A few at a time onto the host: all frames of a long video may exceed the memory of the device.
-        parts = [self._decoded(self.decode, part).cpu() for part in self.latents.split(_FRAMES_AT_ONCE, dim=2)]
+        parts = [
+            self._decoded(self.decode, part).cpu() for part in in_parts(self.latents.split(_FRAMES_AT_ONCE, dim=2))
+        ]
         return Frames(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), self.fps).finished()
 
     @torch.no_grad()
@@ -193,7 +196,7 @@ def _embedded(
     see = _embedded_clips if len(spans) <= CLIPS_AT_ONCE else partial(recomputed, _embedded_clips)
     parts = [
         see(look, indices[first : first + CLIPS_AT_ONCE], spans[first : first + CLIPS_AT_ONCE], binder, sampling)
-        for first in range(0, len(spans), CLIPS_AT_ONCE)
+        for first in in_parts(range(0, len(spans), CLIPS_AT_ONCE))
     ]
     return replace(concatenated(parts, dim=1), spans=in_seconds(spans))
 

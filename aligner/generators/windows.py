@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from ..errors import AlignerError
+from ..parts import in_parts
 from ..tensors.checkpointing import recomputed
 
 
@@ -60,7 +61,7 @@ class Windows:
         total: torch.Tensor | None = None
         if len(spans) == 1:
             return function(whole)
-        for (start, end), share in zip(spans, self._shares(count, scale)):
+        for (start, end), share in in_parts(list(zip(spans, self._shares(count, scale)))):
             result = recomputed(function, whole.narrow(axis, start, end - start)).narrow(result_axis, 0, len(share))
             faded = result * share.to(result).view(-1, *[1] * (result.ndim - result_axis - 1))
             if total is None:

@@ -6,10 +6,19 @@ import torch
 import torch.nn.functional as F
 
 from ..binders.base import Embedding
+from ..errors import AlignerError
 
 
 def cosine_distance(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """F(x, y) = 1 - cos(x, y) over the last dimension; in 0..2 (Seeing and Hearing, section 3.2.3)."""
+    """F(x, y) = 1 - cos(x, y) over the last dimension; in 0..2 (Seeing and Hearing, section 3.2.3).
+
+    Raises AlignerError for embeddings of different widths: a file may name a binder that did not make it.
+    """
+    if x.shape[-1] != y.shape[-1]:
+        raise AlignerError(
+            f"Embeddings of the widths {x.shape[-1]} and {y.shape[-1]} cannot be compared. Encode the condition again "
+            "with the binder in use."
+        )
     return 1.0 - F.cosine_similarity(x, y, dim=-1)
 
 

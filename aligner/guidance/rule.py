@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ import torch
 from ..errors import AlignerError
 from ..generators.base import NO_GRADIENT, BackwardPass, Denoiser, Generator, Streams
 from ..generators.signals import Signal
+from ..values.naming import named
 from .choosing import Take
 from .objective import PUBLISHED, Alignment, Comparison, Objective
 
@@ -94,6 +95,10 @@ class Rule(ABC):
         """Raise AlignerError where the rule would have no effect on this run from step `first` on."""
 
 
+#: What a search, a plan and a sampler ask of a rule.
+_METHODS = [name for name in vars(Rule) if not name.startswith("_")]
+
+
 @dataclass(frozen=True)
 class Scope:
     """What a run is about, known before it begins.
@@ -114,6 +119,23 @@ class Scope:
     def of(self, denoiser: Generator) -> Scope:
         """The same for a generator that stands in for this one."""
         return replace(self, denoiser=denoiser)
+
+
+def rule_of(value: Any, what: str) -> Any:
+    """The gate of rules: an object with the methods of `Rule`, whoever wrote it.
+
+    what: its name for messages. Raises AlignerError for anything else, and for a comparison that does not exist.
+    """
+    if isinstance(value, type) or not all(hasattr(value, name) for name in _METHODS):
+        raise AlignerError(
+            f"{what} must be a rule, such as Search Settings or Gradient Settings gives, not {named(value)}."
+        )
+    if not all(hasattr(value.comparison, each.name) for each in fields(Comparison)):
+        raise AlignerError(f"{what} must be a rule whose comparison has compare, clips and text_weight.")
+    comparison_of(value)
+    if (then := getattr(value, "then", None)) is not None:
+        rule_of(then, f"What follows {what}")
+    return value
 
 
 def comparison_of(rule: Rule) -> Comparison:

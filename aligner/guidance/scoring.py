@@ -30,6 +30,9 @@ def score(
         for target in counting.values():
             if one.duration is not None and target.timeline:
                 target.timeline.require_within(float(one.duration))
+    for each in (*labelled.values(), *counting.values()):
+        if len(each.embedding.clips) != 1:
+            raise AlignerError(f"The {each.embedding.modality} of a condition holds several; score them one by one.")
     pairs = [
         Pair(one, label, target.weight, timeline=target.timeline)
         for one in labelled

@@ -5,7 +5,6 @@ from comfy_api.latest import io
 from ...aligner import settings
 from ...aligner.errors import AlignerError
 from ..host.encoding import encode
-from ..host.managed_model import ManagedModel
 from ..inputs import CATEGORY, BinderType, conditions_output, kept_conditions_socket, widgets
 
 #: The choice that stands for every generated stream.
@@ -54,7 +53,7 @@ class EncodeCondition(io.ComfyNode):
 
     @classmethod
     def execute(cls, binder, text, fps, weight, clips, streams, conditions=(), **given) -> io.NodeOutput:
-        encoded = encode(ManagedModel.of(binder), text=text, fps=fps, weight=weight, clips=clips, **given)
+        encoded = encode(binder, text=text, fps=fps, weight=weight, clips=clips, **given)
         if not encoded:
             raise AlignerError("There is nothing to encode: connect an image, a video or a sound, or write a text.")
         steered = None if streams == ALL else (streams,)

@@ -1,6 +1,7 @@
 from comfy_api.latest import io
 
 from ...aligner.conditions.saved import load_conditions
+from ..host.managed_model import versions
 from ..host.model_folders import condition_names, condition_path
 from ..inputs import CATEGORY, conditions_output, kept_conditions_socket
 
@@ -28,9 +29,9 @@ class LoadConditions(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file, conditions=()) -> int:
+    def fingerprint_inputs(cls, file, conditions=()) -> tuple[str, ...]:
         """Another file may replace this one under the same name."""
-        return condition_path(file).stat().st_mtime_ns
+        return versions(condition_path(file))
 
     @classmethod
     def execute(cls, file, conditions=()) -> io.NodeOutput:

@@ -12,9 +12,11 @@ from ...aligner.conditions.encoding import (
     video_condition,
 )
 from ...aligner.errors import AlignerError
-from .convert import exact_rate, pixels, video_file, waveform
+from ...aligner.parts import listening
+from .convert import exact_rate, frames_of, pixels, video_file
 from .managed_model import ManagedModel, load_on_device
 from .memory import with_one_more_try
+from .progress import Parts
 
 #: Room for the activations of a binder over the clips that it takes together.
 BINDER_BYTES = 2**30
@@ -24,7 +26,7 @@ def encode(binder: ManagedModel, *, text: str, fps: float, weight: float, clips:
     """A condition for each connected image, video and audio, and for a text that is not empty.
 
     given: the connected ones of image, video, audio and mask. The mask belongs to image and video.
-    Raises AlignerError for a mask without either, and for the AUDIO of a silent video, which is connected but None.
+    Raises AlignerError for a mask without either.
     """
     mask = given.get("mask")
     if mask is not None and "image" not in given and "video" not in given:
@@ -32,7 +34,8 @@ def encode(binder: ManagedModel, *, text: str, fps: float, weight: float, clips:
             "A mask belongs to an image or a video, but neither is connected. Connect one of them, or disconnect the "
             "mask."
         )
-    return with_one_more_try(lambda: _encoded(binder, text, fps, weight, clips, mask, given))
+    with listening(Parts()):
+        return with_one_more_try(lambda: _encoded(binder, text, fps, weight, clips, mask, given))
 
 
 def _encoded(
@@ -52,7 +55,7 @@ def _encoded(
     if "video" in given:
         encoded.append(_video(binder, given["video"], weight, clips, mask))
     if "audio" in given:
-        sounds, rate = waveform(given["audio"])
+        sounds, rate = given["audio"]
         encoded += [audio_condition(binder, sound, rate, weight, clips=clips) for sound in sounds]
     if text.strip():
         encoded.append(text_condition(binder, text, weight))
@@ -75,7 +78,5 @@ def _video(binder: Binder, video, weight: float, clips: str, mask: torch.Tensor 
     source = video_file(video)
     if source is not None:
         return video_condition(binder, source, weight, clips=clips, mask=mask)
-    components = video.get_components()
-    return frames_condition(
-        binder, components.images, components.frame_rate, weight, clips=clips, mask=mask, to_pixels=pixels
-    )
+    frames, rate = frames_of(video)
+    return frames_condition(binder, frames, rate, weight, clips=clips, mask=mask, to_pixels=pixels)

@@ -6,6 +6,7 @@ from comfy import model_management
 
 from ...aligner.errors import AlignerError
 from ...aligner.generators.base import AudioModel, VideoModel
+from ...aligner.values.numbers import number
 
 MASK = "noise_mask"
 #: Latent frames per second of a sound, and the samples that were asked for. Nodes that cut latents change neither.
@@ -32,6 +33,10 @@ def video_latent(latent: torch.Tensor, model: VideoModel) -> dict:
 def samples_of(latent: dict) -> torch.Tensor:
     """The samples (B, C, height, width). Raises AlignerError for latents of other kinds of models."""
     samples = latent["samples"]
+    if samples.is_nested:
+        raise AlignerError(
+            "This latent holds several streams. Separate them, and connect that of a picture or a sound."
+        )
     if samples.ndim != 4:
         raise AlignerError(
             f"This latent has shape {tuple(samples.shape)}, but those of pictures, videos and sounds "
@@ -45,13 +50,18 @@ def is_sound(latent: dict) -> bool:
     return latent.get("type") == "audio" or samples_of(latent).shape[1] != _PICTURE_CHANNELS
 
 
+def frames_per_second(latent: dict) -> float:
+    """Latent frames per second of a sound. Raises AlignerError where a node has left no rate there."""
+    return number(latent.get(FRAMES_PER_SECOND, 25.0), "The latent's frames_per_second", 0.01, 10_000)
+
+
 def mask_of(latent: dict) -> torch.Tensor | None:
     """The mask of a LATENT, (B, 1, height, width) of its samples, 1 where it is made anew; None without one."""
     mask = latent.get(MASK)
     if mask is None:
         return None
-    count, _, *size = latent["samples"].shape
-    mask = mask.detach().float().reshape(-1, 1, *mask.shape[-2:])
+    count, _, *size = samples_of(latent).shape
+    mask = mask.reshape(-1, 1, *mask.shape[-2:])
     scaled = mask if list(mask.shape[-2:]) == size else F.interpolate(mask, size=size, mode="bilinear")
     # ComfyUI's own samplers repeat masks in the same way.
     return scaled.repeat(-(-count // len(scaled)), 1, 1, 1)[:count].clamp(0, 1)

@@ -15,6 +15,8 @@ from torch import nn
 from ...aligner.binders.base import part_name
 from ...aligner.errors import AlignerError
 from ...aligner.tensors.precision import DTYPES
+from .memory import with_one_more_try
+from .progress import end_if_cancelled
 
 
 def resolve_dtype(choice: str) -> torch.dtype:
@@ -32,10 +34,15 @@ _MANAGED = "_seeing_hearing_managed"
 
 
 class ManagedModel:
-    """A model whose parts ComfyUI moves one by one, so that a part that is not needed stays on the host."""
+    """A model whose parts ComfyUI moves one by one, so that a part that is not needed stays on the host.
+
+    Every block of the model looks whether the user has cancelled the prompt, before it runs.
+    """
 
     def __init__(self, model: nn.Module):
         self.model: Any = model
+        for module in model.modules():
+            module.register_forward_pre_hook(end_if_cancelled)
         self._patchers = {name: _patcher(part) for name, part in model.named_children()}
 
     @classmethod
@@ -120,20 +127,33 @@ def shared(load: Callable[..., nn.Module], *files: Hashable, **settings: Hashabl
     key = load, files, tuple(settings.items()), _written([*files, *settings.values()])
     managed = _shared.get(key)
     if managed is None:
-        managed = _shared[key] = ManagedModel(load(*files, **settings))
+        managed = _shared[key] = ManagedModel(with_one_more_try(lambda: load(*files, **settings)))
     return managed
 
 
-def _written(parts: Iterable[object]) -> tuple[int, ...]:
-    """The times of the last change of all paths among these, and of LoRAs. A folder counts by its newest file."""
+def _written(parts: Iterable[object]) -> tuple[str, ...]:
+    """The versions of all paths among these, and of LoRAs."""
     paths = [
         path
         for part in parts
         for path in ([lora.path for lora in part] if isinstance(part, tuple) else [part])
         if isinstance(path, Path)
     ]
+    return versions(*paths)
+
+
+def versions(*paths: Path) -> tuple[str, ...]:
+    """A text for each file or folder, another one when it was replaced or written.
+
+    Loaders return it as their fingerprint: without one ComfyUI keeps what they loaded once.
+    """
     return tuple(
-        max(file.stat().st_mtime_ns for file in ([path] if path.is_file() else path.rglob("*"))) for path in paths
+        " ".join(
+            f"{found.name} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+            for found in sorted([path] if path.is_file() else path.rglob("*"))
+            if found.is_file() and (stat := found.stat())
+        )
+        for path in paths
     )
 
 

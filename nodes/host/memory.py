@@ -7,7 +7,7 @@ from typing import TypeVar
 from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 
-from ...aligner.errors import AlignerError
+from ...aligner.errors import AlignerError, is_out_of_memory
 from ...aligner.guidance.rule import Rule
 from ...aligner.guidance.search import Search
 
@@ -68,9 +68,9 @@ def _unless_out_of_memory(work: Callable[[], Result]) -> list[Result]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether ComfyUI takes the error for lack of memory. Its later versions know more kinds of it."""
+    """Whether we or ComfyUI take the error for lack of memory. Its later versions know more kinds of it."""
     asked = getattr(model_management, "is_oom", lambda error: isinstance(error, model_management.OOM_EXCEPTION))
-    return asked(error)
+    return is_out_of_memory(error) or asked(error)
 
 
 def advice(rule: Rule, estimate: Estimate, batch: int, streams: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import folder_paths
 
 from ...aligner.errors import CheckpointError
-from ...aligner.files.catalogue import KINDS, Offer
+from ...aligner.files.catalogue import KINDS, Offer, files_matching
 
 IMAGEBIND, AUDIOLDM, CAPTIONERS, CHECKPOINTS, MOTION_MODULES, VAE_APPROX = (
     KINDS[kind].folder for kind in ("imagebind", "audioldm", "captioner", "base", "motion", "taesd")
@@ -146,17 +146,30 @@ def first_place(offer: Offer) -> Path:
 
 
 def _files(kind: str, suffixes: set[str]) -> list[str]:
-    return [name for name in folder_paths.get_filename_list(kind) if Path(name).suffix.lower() in suffixes]
+    """The files of a kind, without hidden ones, which are no models: some systems and programs leave such."""
+    found = [Path(name) for name in folder_paths.get_filename_list(kind)]
+    return [
+        str(name)
+        for name in found
+        if name.suffix.lower() in suffixes and not any(part.startswith(".") for part in name.parts)
+    ]
 
 
 def _path(kind: str, name: str) -> Path:
-    return Path(folder_paths.get_full_path_or_raise(kind, name))
+    """The file behind a name of a list. Raises CheckpointError where it is no regular file, or has gone since."""
+    found = folder_paths.get_full_path(kind, name)
+    if found is None:
+        raise CheckpointError(
+            f"{name!r} in models/{kind} is no file that can be read. It may be a link to a file that has gone. Put the "
+            "file there again and refresh the page."
+        )
+    return Path(found)
 
 
 def _folder_path(kind: str, description: str, name: str, what: str) -> Path:
     folders = _folders(kind, description)
     if name not in folders:
-        raise CheckpointError(f"There is no {what} folder {name}. Put one into models/{kind} and refresh the page.")
+        raise CheckpointError(f"There is no {what} folder {name!r}. Put one into models/{kind} and refresh the page.")
     return folders[name]
 
 
@@ -176,7 +189,6 @@ def _folders(kind: str, description: str, holding: str = "") -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for place in folder_paths.get_folder_paths(kind):
-        for file in Path(place).glob(f"*/{description}"):
-            if holding in file.read_text(encoding="utf-8", errors="replace"):
-                found.setdefault(file.parent.name, file.parent)
+        for file in files_matching(Path(place), f"*/{description}", holding):
+            found.setdefault(file.parent.name, file.parent)
     return dict(sorted(found.items()))

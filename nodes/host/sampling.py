@@ -6,10 +6,13 @@ from ...aligner.conditions.condition import Condition
 from ...aligner.conditions.encoding import prompt_conditions
 from ...aligner.generation import Generation, generate
 from ...aligner.generators.base import Generator, Streams
-from ...aligner.guidance.rule import Rule, Step, Unguided
+from ...aligner.guidance.rule import Rule, Unguided
+from ...aligner.parts import listening
 from ...aligner.plan import activation_bytes, phases
+from .attention import CancellableAttention
 from .managed_model import ManagedModel, load_on_device
 from .memory import advice, affordable, with_one_more_try
+from .progress import Progress
 
 TEXT_ENCODER = "text_encoder"
 #: Room for the activations of a text encoder over 77 tokens or a few more.
@@ -47,7 +50,7 @@ def sample(
     rule: Rule,
     guided: bool,
     seed: int,
-    on_step: Callable[[Step], None],
+    on_step: Progress,
     batch: int = 1,
     pair_weight: float = 1.0,
     latents: Callable[[], Streams | None] = lambda: None,
@@ -85,8 +88,9 @@ def sample(
         )
 
     rule = affordable(rule, estimate, batch, parts)
-    return with_one_more_try(
-        lambda: run(rule),
-        lambda: advice(rule, estimate, batch, denoiser.streams),
-        again=lambda: run(rule.frugal()),
-    )
+    with listening(on_step.part), CancellableAttention():
+        return with_one_more_try(
+            lambda: run(rule),
+            lambda: advice(rule, estimate, batch, denoiser.streams),
+            again=lambda: run(rule.frugal()),
+        )

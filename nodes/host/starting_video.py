@@ -6,6 +6,7 @@ from ...aligner.errors import AlignerError
 from ...aligner.generators.animatediff import STREAM, require_sides
 from ...aligner.generators.base import Streams, VideoModel
 from .convert import pixels
+from .latents import samples_of
 
 
 class StartingVideo:
@@ -47,8 +48,8 @@ class StartingVideo:
 
 
 def _samples(model: VideoModel, latent: dict) -> torch.Tensor:
-    samples, channels = latent["samples"], model.latent_channels
-    if samples.ndim != 4 or samples.shape[1] != channels:
+    samples, channels = samples_of(latent), model.latent_channels
+    if samples.shape[1] != channels:
         raise AlignerError(
             f"This latent has shape {tuple(samples.shape)}, but one of this generator has "
             f"(frames, {channels}, height, width). Use a latent from this node or from VAE Encode."

@@ -2,6 +2,7 @@ from comfy_api.latest import io
 
 from ...aligner import settings
 from ...aligner.generators.stable_diffusion import Lora
+from ..host.managed_model import versions
 from ..host.model_folders import NONE, motion_lora_names, motion_lora_path
 from ..inputs import CATEGORY, LorasType, widget
 
@@ -31,6 +32,11 @@ class AddLora(io.ComfyNode):
                 LorasType.Output(display_name="loras", tooltip="For Load AnimateDiff, or for one more Add LoRA node.")
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, lora=NONE, **settings) -> tuple[str, ...]:
+        """Another file may replace this one under the same name."""
+        return () if lora == NONE else versions(motion_lora_path(lora))
 
     @classmethod
     def execute(cls, lora, strength, loras=()) -> io.NodeOutput:

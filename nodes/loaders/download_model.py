@@ -60,9 +60,10 @@ class DownloadModel(io.ComfyNode):
 
         def on_progress(done: int, total: int) -> None:
             model_management.throw_exception_if_processing_interrupted()
-            bar.update_absolute(PARTS * done // total, PARTS)
+            bar.update_absolute(PARTS * done // max(1, total), PARTS)
 
-        new = download(offer.files(place / offer.name), place, on_progress)
+        files = offer.files(place / offer.name, model_management.throw_exception_if_processing_interrupted)
+        new = download(files, place, on_progress)
         return io.NodeOutput(
             offer.name,
             ui=ui.PreviewText(f"{offer.name} is in {place} now ({len(new)} new). Press R to see it in its loader."),

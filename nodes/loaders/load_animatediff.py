@@ -5,7 +5,7 @@ from ...aligner.demo.family import load_demo_animatediff
 from ...aligner.errors import AlignerError
 from ...aligner.generators.animatediff import load_animatediff
 from ...aligner.generators.stable_diffusion import Lora
-from ..host.managed_model import resolve_dtype, shared
+from ..host.managed_model import resolve_dtype, shared, versions
 from ..host.model_folders import (
     DEMO,
     NONE,
@@ -23,6 +23,15 @@ from ..host.model_folders import (
 from ..inputs import CATEGORY, LorasType, VideoGeneratorType, precision_input, widget
 
 NO_MOTION = "none (pictures only)"
+
+#: Where the files of an input are. An input is absent where a wire brings it.
+_PATHS = {
+    "base": stable_diffusion_path,
+    "motion": motion_module_path,
+    "lora": lora_path,
+    "motion_lora": motion_lora_path,
+    "taesd": taesd_path,
+}
 
 
 class LoadAnimateDiff(io.ComfyNode):
@@ -78,6 +87,12 @@ class LoadAnimateDiff(io.ComfyNode):
                 )
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **chosen) -> tuple[str, ...]:
+        """Other files may replace these under the same names."""
+        names = {each: chosen.get(each, NONE) for each in _PATHS}
+        return versions(*(_PATHS[each](name) for each, name in names.items() if name not in (DEMO, NONE, NO_MOTION)))
 
     @classmethod
     def execute(

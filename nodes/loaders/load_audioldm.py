@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ...aligner.demo.family import load_demo_audioldm
 from ...aligner.generators.audioldm import load_audioldm
-from ..host.managed_model import resolve_dtype, shared
+from ..host.managed_model import resolve_dtype, shared, versions
 from ..host.model_folders import DEMO, audioldm_names, audioldm_path
 from ..inputs import CATEGORY, AudioGeneratorType, precision_input
 
@@ -35,6 +35,11 @@ class LoadAudioLDM(io.ComfyNode):
                 )
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, model=DEMO, **settings) -> tuple[str, ...]:
+        """Another file may replace this one under the same name."""
+        return () if model == DEMO else versions(audioldm_path(model))
 
     @classmethod
     def execute(cls, model, precision) -> io.NodeOutput:

@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ...aligner.captioning import load_captioner
 from ...aligner.demo.family import load_demo_captioner
-from ..host.managed_model import resolve_dtype, shared
+from ..host.managed_model import resolve_dtype, shared, versions
 from ..host.model_folders import DEMO, captioner_names, captioner_path
 from ..inputs import CATEGORY, CaptionerType, precision_input
 
@@ -29,6 +29,11 @@ class LoadCaptioner(io.ComfyNode):
             ],
             outputs=[CaptionerType.Output(display_name="captioner", tooltip="For Caption.")],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, model=DEMO, **settings) -> tuple[str, ...]:
+        """Another file may replace this one under the same name."""
+        return () if model == DEMO else versions(captioner_path(model))
 
     @classmethod
     def execute(cls, model, precision) -> io.NodeOutput:

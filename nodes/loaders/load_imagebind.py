@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ...aligner.binders.imagebind import load_imagebind
 from ...aligner.demo.family import load_demo_imagebind
-from ..host.managed_model import resolve_dtype, shared
+from ..host.managed_model import resolve_dtype, shared, versions
 from ..host.model_folders import DEMO, imagebind_names, imagebind_path
 from ..inputs import CATEGORY, BinderType, precision_input
 
@@ -33,6 +33,11 @@ class LoadImageBind(io.ComfyNode):
                 )
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, model=DEMO, **settings) -> tuple[str, ...]:
+        """Another file may replace this one under the same name."""
+        return () if model == DEMO else versions(imagebind_path(model))
 
     @classmethod
     def execute(cls, model, precision) -> io.NodeOutput:

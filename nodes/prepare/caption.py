@@ -4,7 +4,7 @@ from comfy_api.latest import io, ui
 from ...aligner import settings
 from ...aligner.captioning import Captioner
 from ...aligner.errors import AlignerError
-from ..host.convert import pixels, waveform
+from ..host.convert import pixels
 from ..host.managed_model import load_on_device
 from ..host.memory import with_one_more_try
 from ..inputs import CATEGORY, CaptionerType, widget
@@ -57,7 +57,7 @@ class Caption(io.ComfyNode):
             load_on_device(captioner.patchers_of("model"), memory_required=CAPTION_BYTES)
             if "image" in given:
                 return model.of_picture(pixels(given["image"])[0], **request)
-            sounds, rate = waveform(given["audio"])
+            sounds, rate = given["audio"]
             return model.of_sound(sounds[0].mean(dim=0), rate, **request)
 
         text = " ".join(part for part in (before.strip(), with_one_more_try(written), after.strip()) if part)

@@ -2,11 +2,12 @@ import torch
 from comfy_api.latest import io
 
 from ...aligner.generators.base import AudioModel
+from ...aligner.parts import listening
 from ...aligner.tensors.resampling import resampled
-from ..host.convert import waveform
 from ..host.latents import sound_latent
-from ..host.managed_model import ManagedModel, load_on_device
+from ..host.managed_model import load_on_device
 from ..host.memory import with_one_more_try
+from ..host.progress import Parts
 from ..inputs import CATEGORY, AudioGeneratorType
 
 #: Room for the encoder's activations over the seconds that it takes together.
@@ -37,13 +38,14 @@ class EncodeSound(io.ComfyNode):
 
     @classmethod
     def execute(cls, audio_generator, audio) -> io.NodeOutput:
-        generator = ManagedModel.of(audio_generator)
-        model: AudioModel = generator.model
-        sounds, rate = waveform(audio)
-        sounds = resampled(sounds.mean(dim=1), rate, model.sample_rate)
+        model: AudioModel = audio_generator.model
+        sounds, rate = audio
 
         def encoded() -> torch.Tensor:
-            load_on_device(generator.patchers_of("vae"), memory_required=len(sounds) * ENCODER_BYTES)
+            load_on_device(audio_generator.patchers_of("vae"), memory_required=len(sounds) * ENCODER_BYTES)
             return model.encode(sounds)
 
-        return io.NodeOutput(sound_latent(with_one_more_try(encoded), model, sounds.shape[1]))
+        with listening(Parts()):
+            sounds = resampled(sounds.mean(dim=1), rate, model.sample_rate)
+            latent = with_one_more_try(encoded)
+        return io.NodeOutput(sound_latent(latent, model, sounds.shape[1]))

@@ -5,7 +5,9 @@ from ...aligner import settings
 from ...aligner.errors import AlignerError
 from ...aligner.media import probe_video, read_frames
 from ...aligner.media.key_frame import key_frame, looked_at, shrunk
-from ..host.convert import exact_rate, pixels, video_file
+from ...aligner.parts import listening
+from ..host.convert import exact_rate, frames_of, pixels, video_file
+from ..host.progress import Parts
 from ..inputs import CATEGORY, widget
 
 
@@ -41,12 +43,12 @@ class KeyFrame(io.ComfyNode):
             times = probe_video(source).frame_times
             numbers = looked_at(len(times))
             # Many frames are read small to choose from, and the chosen one in full size.
-            number = numbers[key_frame(read_frames(source, numbers, longest_side=256).permute(0, 3, 1, 2))]
-            chosen = read_frames(source, [number]).float() / 255
+            with listening(Parts()):
+                number = numbers[key_frame(read_frames(source, numbers, longest_side=256).permute(0, 3, 1, 2))]
+                chosen = read_frames(source, [number]).float() / 255
             return io.NodeOutput(chosen, number, float(times[number]))
         if video is not None:
-            components = video.get_components()
-            image, fps = components.images, components.frame_rate
+            image, fps = frames_of(video)
         numbers = looked_at(len(image))
         number = numbers[key_frame(torch.cat([shrunk(pixels(image[k : k + 1])) for k in numbers]))]
-        return io.NodeOutput(image[number : number + 1].clone(), number, number / float(exact_rate(float(fps))))
+        return io.NodeOutput(image[number : number + 1].clone(), number, number / float(exact_rate(fps)))

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 from ...aligner import settings
 from ...aligner.errors import AlignerError
 from ...aligner.timing.curves import Curve
-from ..host.latents import FRAMES_PER_SECOND, MASK, is_sound, mask_of, samples_of
+from ..host.latents import MASK, frames_per_second, is_sound, mask_of, samples_of
 from ..inputs import CATEGORY, widgets
 
 
@@ -40,7 +40,7 @@ class MaskSeconds(io.ComfyNode):
                 "end."
             )
         sound = is_sound(latent)
-        rate, time = (latent.get(FRAMES_PER_SECOND, 25.0), 2) if sound else (fps, 0)
+        rate, time = (frames_per_second(latent), 2) if sound else (fps, 0)
         count = samples.shape[time]
         if start * rate >= count:
             raise AlignerError(

@@ -11,8 +11,7 @@ from ...aligner.generators.audioldm import STREAM
 from ...aligner.generators.base import AudioModel
 from ..host import results
 from ..host.convert import audio_output, image_output
-from ..host.latents import SOUND_SAMPLES, sound_latent, stream_mask
-from ..host.managed_model import ManagedModel
+from ..host.latents import SOUND_SAMPLES, samples_of, sound_latent, stream_mask
 from ..host.progress import Progress
 from ..host.sampling import load_text_encoders, sample, with_prompts
 from ..inputs import (
@@ -101,10 +100,8 @@ class AudioSampler(io.ComfyNode):
         latent=None,
         tuned_prompt=None,
     ) -> io.NodeOutput:
-        generator = ManagedModel.of(audio_generator)
-        binder = None if binder is None else ManagedModel.of(binder)
-        model: AudioModel = generator.model
-        load_text_encoders(generator)
+        model: AudioModel = audio_generator.model
+        load_text_encoders(audio_generator)
         denoiser = model.denoiser(
             seconds=_seconds(model, length, seconds, conditions, latent),
             steps=steps,
@@ -120,7 +117,7 @@ class AudioSampler(io.ComfyNode):
         result = sample(
             denoiser,
             prompts,
-            generator,
+            audio_generator,
             binder=binder,
             conditions=with_prompts(conditions, binder, {STREAM: prompt}, guidance, guided),
             rule=guidance,
@@ -163,14 +160,14 @@ def _seconds(
 
 
 def _latent_seconds(model: AudioModel, latent: dict) -> Fraction:
-    samples, asked = latent["samples"], latent.get(SOUND_SAMPLES, 0)
+    samples, asked = samples_of(latent), latent.get(SOUND_SAMPLES)
     channels, _, bins = model.latent_shape(1)
-    if samples.ndim != 4 or (samples.shape[1], samples.shape[3]) != (channels, bins):
+    if (samples.shape[1], samples.shape[3]) != (channels, bins):
         raise AlignerError(
             f"This latent has shape {tuple(samples.shape)}, but one of this model's sounds has "
             f"(variations, {channels}, time, {bins}). Use a latent from this node."
         )
     # Other nodes cut and join latents and keep the number that stands beside the samples.
-    if not asked or model.latent_shape(asked)[1] != samples.shape[2]:
+    if not (isinstance(asked, int) and asked > 0) or model.latent_shape(asked)[1] != samples.shape[2]:
         asked = model.latent_samples(samples)
     return Fraction(asked, model.sample_rate)

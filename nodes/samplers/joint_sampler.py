@@ -7,7 +7,6 @@ from ...aligner.generators.joint import JointDenoiser
 from ..host import results
 from ..host.convert import audio_output, exact_rate, frames_output, image_output
 from ..host.latents import sound_latent, stream_mask, video_latent
-from ..host.managed_model import ManagedModel
 from ..host.progress import Progress
 from ..host.sampling import load_text_encoders, sample, with_prompts
 from ..host.starting_video import StartingVideo
@@ -122,13 +121,11 @@ class JointSampler(io.ComfyNode):
         init_frames=None,
         tuned_prompt=None,
     ) -> io.NodeOutput:
-        video_managed, audio_managed = ManagedModel.of(video_generator), ManagedModel.of(audio_generator)
-        binder = None if binder is None else ManagedModel.of(binder)
-        video_model: VideoModel = video_managed.model
-        audio_model: AudioModel = audio_managed.model
+        video_model: VideoModel = video_generator.model
+        audio_model: AudioModel = audio_generator.model
         start = StartingVideo(video_model, latent, init_frames, denoise)
         texts = {"video": prompt, "audio": audio_prompt if audio_prompt.strip() else prompt}
-        load_text_encoders(video_managed, audio_managed)
+        load_text_encoders(video_generator, audio_generator)
         video = video_model.denoiser(
             **start.size(frames, height, width),
             fps=exact_rate(fps),
@@ -155,8 +152,8 @@ class JointSampler(io.ComfyNode):
         result = sample(
             both,
             prompts,
-            video_managed,
-            audio_managed,
+            video_generator,
+            audio_generator,
             binder=binder,
             conditions=with_prompts(conditions, binder, texts, guidance, guided),
             rule=guidance,

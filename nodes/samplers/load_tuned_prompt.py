@@ -1,6 +1,7 @@
 from comfy_api.latest import io
 
 from ...aligner.generators.tuned_prompts import load_tuned_prompt
+from ..host.managed_model import versions
 from ..host.model_folders import tuned_prompt_names, tuned_prompt_path
 from ..inputs import CATEGORY, TunedPromptType
 
@@ -27,9 +28,9 @@ class LoadTunedPrompt(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file) -> int:
+    def fingerprint_inputs(cls, file) -> tuple[str, ...]:
         """Another file may replace this one under the same name."""
-        return tuned_prompt_path(file).stat().st_mtime_ns
+        return versions(tuned_prompt_path(file))
 
     @classmethod
     def execute(cls, file) -> io.NodeOutput:

@@ -7,7 +7,6 @@ from ...aligner.generators.base import VideoModel
 from ..host import results
 from ..host.convert import exact_rate, frames_output, image_output
 from ..host.latents import stream_mask, video_latent
-from ..host.managed_model import ManagedModel
 from ..host.progress import Progress
 from ..host.sampling import load_text_encoders, sample, with_prompts
 from ..host.starting_video import StartingVideo
@@ -95,11 +94,9 @@ class VideoSampler(io.ComfyNode):
         init_frames=None,
         tuned_prompt=None,
     ) -> io.NodeOutput:
-        generator = ManagedModel.of(video_generator)
-        binder = None if binder is None else ManagedModel.of(binder)
-        model: VideoModel = generator.model
+        model: VideoModel = video_generator.model
         start = StartingVideo(model, latent, init_frames, denoise)
-        load_text_encoders(generator)
+        load_text_encoders(video_generator)
         denoiser = model.denoiser(
             **start.size(frames, height, width),
             fps=exact_rate(fps),
@@ -117,7 +114,7 @@ class VideoSampler(io.ComfyNode):
         result = sample(
             denoiser,
             prompts,
-            generator,
+            video_generator,
             binder=binder,
             conditions=with_prompts(conditions, binder, {STREAM: prompt}, guidance, guided),
             rule=guidance,

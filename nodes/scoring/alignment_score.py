@@ -3,7 +3,6 @@ from comfy_api.latest import io, ui
 from ...aligner import settings
 from ...aligner.guidance.scoring import score
 from ..host.encoding import encode
-from ..host.managed_model import ManagedModel
 from ..inputs import CATEGORY, BinderType, ConditionsType, report_output, widgets
 
 
@@ -37,7 +36,7 @@ class AlignmentScore(io.ComfyNode):
 
     @classmethod
     def execute(cls, binder, conditions, fps, compare, clips, **given) -> io.NodeOutput:
-        scored = encode(ManagedModel.of(binder), text="", fps=fps, weight=1.0, clips=clips, **given)
+        scored = encode(binder, text="", fps=fps, weight=1.0, clips=clips, **given)
         cosines, overall = score(scored, conditions, compare)
         report = "\n".join(f"{pair}: {cosine:+.3f}" for pair, cosine in cosines.items())
         return io.NodeOutput(overall, report, ui=ui.PreviewText(report))

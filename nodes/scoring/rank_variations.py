@@ -8,7 +8,7 @@ from ...aligner.generation import SEARCH
 from ...aligner.guidance.scoring import score
 from ...aligner.metrics import av_align_of_clip
 from ...aligner.metrics.ranking import ranked, ranking_report
-from ..host.convert import exact_rate, pixels, waveform
+from ..host.convert import exact_rate, pixels
 from ..host.encoding import encode
 from ..host.managed_model import ManagedModel
 from ..inputs import CATEGORY, BinderType, ConditionsType, widget
@@ -54,11 +54,8 @@ class RankVariations(io.ComfyNode):
 
     @classmethod
     def execute(cls, fps, audio=(), frames=(), binder=(), conditions=()) -> io.NodeOutput:
-        # The sound of a silent video is connected and None. waveform() refuses it.
-        sounds = [
-            {"waveform": one[None], "sample_rate": rate} for sounds, rate in map(waveform, audio) for one in sounds
-        ]
-        videos, conditions = _given(frames), _given(conditions)
+        sounds = [(one[None], rate) for sounds, rate in audio for one in sounds]
+        videos = list(frames)
         count, rates = max(len(sounds), len(videos)), [exact_rate(each) for each in fps]
         if not all(len(each) in (0, 1, count) for each in (sounds, videos)) or not count:
             raise AlignerError(
@@ -72,9 +69,9 @@ class RankVariations(io.ComfyNode):
         batch, scores = _batch(sounds), {}
         if sounds and videos and all(len(video) > 1 for video in videos):
             scores["AV-Align"] = [_timing(each, rates[k % len(rates)]) for k, each in enumerate(candidates)]
-        if _given(binder) and conditions:
+        if binder and conditions:
             varied = {name for name, each in (("audio", sounds), ("image", videos)) if len(each) == count}
-            managed = ManagedModel.of(binder[0])
+            managed = binder[0]
             scores[managed.model.identity] = [
                 _alignment(managed, {name: each[name] for name in varied}, rates[k % len(rates)], conditions[0])
                 for k, each in enumerate(candidates)
@@ -83,15 +80,14 @@ class RankVariations(io.ComfyNode):
         report, best = ranking_report(scores, order), candidates[order[0]]
         if batch:
             batch["waveform"] = batch["waveform"][[k for k in order if k < len(sounds)]]
-        return io.NodeOutput(best.get("audio"), best.get("image"), batch, report, ui=ui.PreviewText(report))
+        sound = _batch([best["audio"]] if sounds else [])
+        return io.NodeOutput(sound, best.get("image"), batch, report, ui=ui.PreviewText(report))
 
 
 def _timing(candidate: dict, fps) -> float:
     model_management.throw_exception_if_processing_interrupted()
-    sound = candidate["audio"]
-    return av_align_of_clip(
-        pixels(candidate["image"]), fps, sound["waveform"][0].mean(dim=0), int(sound["sample_rate"])
-    ).matched
+    sound, sample_rate = candidate["audio"]
+    return av_align_of_clip(pixels(candidate["image"]), fps, sound[0].mean(dim=0), sample_rate).matched
 
 
 def _alignment(binder: ManagedModel, candidate: dict, fps, conditions) -> float:
@@ -100,24 +96,21 @@ def _alignment(binder: ManagedModel, candidate: dict, fps, conditions) -> float:
     return score(encoded, conditions, COMPARISON.compare)[1]
 
 
-def _given(values: list) -> list:
-    return [value for value in values if value is not None]
-
-
-def _batch(sounds: list[dict]) -> dict | None:
+def _batch(sounds: list[tuple[torch.Tensor, int]]) -> dict | None:
     """The sounds as one AUDIO. Silence continues shorter ones. Where channels differ in number, each sound is averaged.
 
     Raises AlignerError for different sample rates.
     """
     if not sounds:
         return None
-    rates, longest = {each["sample_rate"] for each in sounds}, max(each["waveform"].shape[-1] for each in sounds)
+    rates, waves = {rate for _, rate in sounds}, [wave for wave, _ in sounds]
     if len(rates) > 1:
         raise AlignerError(
             f"These sounds have different sample rates ({', '.join(map(str, sorted(rates)))} Hz) and cannot be one "
             "batch. Resample them first."
         )
-    if len({each["waveform"].shape[1] for each in sounds}) > 1:
-        sounds = [{**each, "waveform": each["waveform"].mean(dim=1, keepdim=True)} for each in sounds]
-    parts = [torch.nn.functional.pad(each["waveform"], (0, longest - each["waveform"].shape[-1])) for each in sounds]
+    if len({wave.shape[1] for wave in waves}) > 1:
+        waves = [wave.mean(dim=1, keepdim=True) for wave in waves]
+    longest = max(wave.shape[-1] for wave in waves)
+    parts = [torch.nn.functional.pad(wave, (0, longest - wave.shape[-1])) for wave in waves]
     return {"waveform": torch.cat(parts), "sample_rate": rates.pop()}

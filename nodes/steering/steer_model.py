@@ -4,7 +4,6 @@ from ...aligner import settings
 from ...aligner.errors import AlignerError
 from ...aligner.generation import SEARCH
 from ..host.convert import exact_rate
-from ..host.managed_model import ManagedModel
 from ..inputs import CATEGORY, BinderType, ConditionsType, GuidanceType, SteeringType, widgets
 from ..native.decoding import decoder_of
 from ..native.steering import Steering
@@ -65,5 +64,5 @@ class SteerModel(io.ComfyNode):
                 f"Both VAEs of Steer Model decode {decoders[0].stream}. Connect the one for pictures or video to vae "
                 "and the one for sound to audio_vae, or disconnect one."
             )
-        steering = Steering(ManagedModel.of(binder), conditions, guidance, decoders, pair_weight)
+        steering = Steering(binder, conditions, guidance, decoders, pair_weight)
         return io.NodeOutput(steering.attached(model), steering)

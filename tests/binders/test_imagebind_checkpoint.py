@@ -224,7 +224,7 @@ def test_quantised_weights_are_refused(tmp_path, model, state):
         load_imagebind(tmp_path / "x.safetensors")
 
 
-@pytest.mark.parametrize("config", ["", "[]", "{}", '{"vision": 1}', "not json"])
+@pytest.mark.parametrize("config", ["", "[]", "{}", '{"vision": 1}', "not json", '{"a":' * 100_000, "[" * 100_000])
 def test_damaged_metadata_are_refused(tmp_path, state, config):
     save_file(state, tmp_path / "x.safetensors", metadata={"imagebind_config": config})
     with pytest.raises(CheckpointError, match="metadata"):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 
 import pytest
 import torch
@@ -185,6 +186,30 @@ def test_bad_input_ends_with_one_clear_line_and_no_file(refused, clips, tmp_path
     (tmp_path / "few.csv").write_text("name,caption\nlate,a square\n")
     (tmp_path / "wrong.csv").write_text("file,text\nlate,a square\n")
     assert re.search(message, refused("score", *arguments))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_captions_are_separated_by_what_spreadsheets_use(tmp_path, separator, encoding):
+    caption = f"a ball; it bounces, twice{separator}\u2028then rests"
+    table = f'name{separator}caption\r\na{separator}"{caption}"\r\nb{separator}"two\nlines"\r\n'
+    (tmp_path / "captions.csv").write_bytes(table.encode(encoding))
+    assert read_captions(tmp_path / "captions.csv") == {"a": caption, "b": "two\nlines"}
+
+
+def test_names_match_however_a_system_stores_accents(tmp_path):
+    """macOS stores é as e and an accent; other systems as one letter."""
+    one, two = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    assert one != two
+    for folder, name in (("ours", two), ("theirs", one)):
+        (tmp_path / folder).mkdir()
+        write_audio(tmp_path / folder / f"{name}.wav", click_at(0.5), RATE)
+    (tmp_path / "captions.csv").write_text(f"name,caption\n{two},a clip\n", encoding="utf-8")
+    assert read_captions(tmp_path / "captions.csv") == {one: "a clip"}
+    assert list(read_results(tmp_path / "theirs", read_results(tmp_path / "ours"))) == [one]
+    write_audio(tmp_path / "theirs" / f"{two}.wav", click_at(0.5), RATE)
+    with pytest.raises(AlignerError, match="share a name"):
+        read_results(tmp_path / "theirs")
 
 
 def test_captions_as_spreadsheets_write_them(tmp_path):

@@ -319,3 +319,25 @@ def test_ctrl_c_leaves_nothing_half_written(run, a2v, tmp_path, capsys, monkeypa
     assert run(*a2v, "--rule", rule) == 130
     assert "No half-written file" in capsys.readouterr().err
     assert not list(tmp_path.glob("*out*"))
+
+
+def test_a_sound_that_no_player_plays_is_refused(run, a2v, sound, tmp_path, capsys):
+    """A file of floats may hold any number."""
+    import wave
+
+    samples = torch.full((8000,), 1e38).numpy().tobytes()
+    with wave.open(str(sound), "wb") as file:
+        file.setparams((1, 4, 16000, 0, "NONE", ""))
+        file.writeframes(samples)
+    content = bytearray(sound.read_bytes())
+    content[20] = 3  # the format of a WAV file: IEEE floats
+    sound.write_bytes(content)
+    assert run(*a2v) == 1
+    assert "The sound of a condition holds values from 1e+38 to 1e+38" in capsys.readouterr().err
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("option", ["--prompt", "--negative-prompt", "--away-from"])
+def test_a_text_in_another_encoding_than_the_terminals_is_refused(run, a2v, option, capsys):
+    assert run(*a2v, option, "a dog \udcff") == 1
+    assert "holds half of a character at position 7" in capsys.readouterr().err

@@ -107,28 +107,28 @@ def images_of_every_kind_become_rgb(pack: str) -> None:
     import torch
 
     convert = importlib.import_module(f"{pack}.nodes.host.convert")
+    gate = importlib.import_module(f"{pack}.nodes.host.gates").GATES["IMAGE"]
     with torch.inference_mode():
         half = torch.rand(2, 5, 7, 3).half()
         grey, clear = torch.rand(1, 5, 7, 1), torch.cat([torch.zeros(1, 5, 7, 3), torch.zeros(1, 5, 7, 1)], -1)
         for image in (half, grey, clear, grey * 3 - 1):
-            pixels = convert.pixels(image)
+            pixels = convert.pixels(gate(image, "image"))
             assert pixels.shape == (len(image), 3, 5, 7) and pixels.dtype == torch.float32
             assert pixels.min() >= 0 and pixels.max() <= 1
         assert torch.equal(convert.pixels(clear), torch.ones(1, 3, 5, 7)), "transparent pixels become white"
     for image in (torch.rand(1, 5, 7, 2), torch.rand(5, 7, 3), torch.zeros(1, 5, 7, 3, dtype=torch.uint8)):
-        assert _refused(convert.pixels, image)
+        assert _refused(lambda value: gate(value, "image"), image)
 
 
 def sounds_of_every_kind_become_float32(pack: str) -> None:
     import torch
 
-    convert = importlib.import_module(f"{pack}.nodes.host.convert")
+    gate = importlib.import_module(f"{pack}.nodes.host.gates").GATES["AUDIO"]
     with torch.inference_mode():
-        sound, rate = convert.waveform({"waveform": torch.rand(1, 6, 100).half(), "sample_rate": 48000})
+        sound, rate = gate({"waveform": torch.rand(1, 6, 100).half(), "sample_rate": 48000}, "audio")
         assert sound.dtype == torch.float32 and (sound.shape, rate) == ((1, 6, 100), 48000)
-    assert _refused(convert.waveform, None)
-    for empty_or_flat in (torch.zeros(1, 2, 0), torch.zeros(9)):
-        assert _refused(convert.waveform, {"waveform": empty_or_flat, "sample_rate": 16000})
+    for value in (None, *({"waveform": each, "sample_rate": 16000} for each in (torch.zeros(1, 2, 0), torch.zeros(9)))):
+        assert _refused(lambda value: gate(value, "audio"), value)
 
 
 def rounded_frame_rates_become_exact(pack: str) -> None:
@@ -239,6 +239,67 @@ def a_run_out_of_memory_is_tried_once_more_and_then_advised(pack: str) -> None:
         assert advice in str(error) and "twice" in str(error)
     else:
         raise AssertionError("memory ran out twice without an error")
+
+
+def a_full_memory_of_the_host_is_out_of_memory_too(pack: str) -> None:
+    """PyTorch has no exception of its own for it. Another error of the same type is no lack of memory."""
+    memory = importlib.import_module(f"{pack}.nodes.host.memory")
+    memory.model_management.unload_all_models = lambda: None
+    allocator = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"
+    windows = "[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you tried to allocate 9"
+
+    def times(error: BaseException) -> int:
+        tried = []
+
+        def work() -> None:
+            tried.append(error)
+            raise error
+
+        try:
+            memory.with_one_more_try(work)
+        except ValueError as told:
+            assert "ran out of memory, twice" in str(told)
+        except type(error):
+            assert len(tried) == 1
+        return len(tried)
+
+    assert [times(error) for error in (MemoryError(), RuntimeError(allocator), RuntimeError(windows))] == [2, 2, 2]
+    assert times(RuntimeError("shapes do not fit")) == 1
+
+
+def large_attention_is_the_same_in_pieces_and_is_cancelled_between_them(pack: str) -> None:
+    import torch
+    import torch.nn.functional as F
+
+    attention = importlib.import_module(f"{pack}.nodes.host.attention")
+    progress = importlib.import_module(f"{pack}.nodes.host.progress")
+    query, key, value = (torch.randn(2, 3, 300, 8, requires_grad=True) for _ in range(3))
+    whole = F.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False)
+    (gradient,) = torch.autograd.grad(whole.sin().sum(), query)
+    looked = []
+    progress.model_management.throw_exception_if_processing_interrupted = lambda: looked.append(True)
+    attention.PIECE = 2**17
+    with attention.CancellableAttention():
+        pieces = F.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False)
+        forwards = len(looked)
+        (again,) = torch.autograd.grad(pieces.sin().sum(), query)
+    assert torch.allclose(pieces, whole, atol=1e-6) and torch.allclose(again, gradient, atol=1e-6)
+    assert forwards > 4 and len(looked) == 2 * forwards
+    masked = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+    with attention.CancellableAttention():
+        assert torch.equal(F.scaled_dot_product_attention(query, key, value, is_causal=True), masked)
+
+
+def every_block_looks_for_a_cancel(pack: str) -> None:
+    import torch
+
+    managing = importlib.import_module(f"{pack}.nodes.host.managed_model")
+    progress = importlib.import_module(f"{pack}.nodes.host.progress")
+    looked = []
+    progress.model_management.throw_exception_if_processing_interrupted = lambda: looked.append(True)
+    network = torch.nn.Sequential(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)))
+    managing.ManagedModel(network).model(torch.ones(1, 2))
+    assert len(looked) == 4
 
 
 def a_missing_package_is_an_error_with_the_command_that_installs_it(pack: str) -> None:
@@ -365,6 +426,9 @@ CHECKS = (
     demo_decoders_have_a_gradient,
     checkpointing_is_switched_on_where_the_device_is_too_small,
     a_run_out_of_memory_is_tried_once_more_and_then_advised,
+    a_full_memory_of_the_host_is_out_of_memory_too,
+    large_attention_is_the_same_in_pieces_and_is_cancelled_between_them,
+    every_block_looks_for_a_cancel,
     a_missing_package_is_an_error_with_the_command_that_installs_it,
     models_are_shared_while_a_graph_holds_them,
     # Last: from then on ComfyUI takes the device for a graphics card.

@@ -18,8 +18,8 @@ from .install import ComfyUI, python_for
 from .packing import pack, unpack
 
 NODE_PACK = "seeing-and-hearing"
-#: A pack of somebody else, whose nodes use our sockets, and one with random native models.
-OTHER_PACKS = [Path(__file__).with_name(name) for name in ("other_pack.py", "native_pack")]
+#: A pack of somebody else, whose nodes use our sockets, one whose wires carry anything, and one with native models.
+OTHER_PACKS = [Path(__file__).with_name(name) for name in ("other_pack.py", "hostile_pack.py", "native_pack")]
 #: Settings of the page. It shows its templates to new users: they may open before they are loaded, and then stay empty.
 #: Its small map covers a part of the graph.
 PAGE = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False}

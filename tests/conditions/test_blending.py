@@ -70,6 +70,7 @@ def test_streams_and_the_duration_of_videos_stay():
         ([condition([1.0, 0.0]), condition([2.0, 0.0], weight=-1.0)], "cancel each other out"),
         ([condition([1.0, 0.0], streams=("video",)), condition([0.0, 1.0])], "different streams"),
         ([condition([1.0, 0.0]), condition([0.0, 1.0], binder="other")], "another binder than the first"),
+        ([condition([1.0, 0.0]), condition([0.0, 1.0, 0.0])], "different shapes"),
         ([condition([1.0, 0.0], timeline=Timeline()), condition([0.0, 1.0])], "Blend first"),
     ],
 )

@@ -68,17 +68,32 @@ def test_text_beyond_77_tokens_is_cut_and_works(binder):
     [
         (lambda b: text_condition(b, "  "), "empty"),
         (lambda b: audio_condition(b, torch.full((1, 16000), float("nan")), 16000), "NaN"),
+        (lambda b: text_condition(b, None), "must be a text"),
+        (lambda b: text_condition(b, "a dog\udcff"), "half of a character at position 6"),
         (lambda b: audio_condition(b, torch.zeros(1, 0), 16000), "empty"),
+        (lambda b: audio_condition(b, torch.full((1, 16000), 1e38), 16000), "A sound lies in -1..1"),
+        (lambda b: audio_condition(b, torch.zeros(1, 16000, dtype=torch.int64), 16000), "full scale is unknown"),
+        (lambda b: audio_condition(b, torch.zeros(1, 16000), float("inf")), "sample rate"),
+        (lambda b: image_condition(b, torch.zeros(3, 8, 8, device="meta")), "no values"),
+        (lambda b: frames_condition(b, torch.zeros(2, 3, 8, 8, device="meta"), Fraction(24)), "no values"),
         (lambda b: image_condition(b, torch.full((3, 8, 8), float("nan"))), "NaN"),
         (lambda b: image_condition(b, torch.zeros(4, 8, 8)), "RGB"),
         (lambda b: frames_condition(b, torch.zeros(2, 3, 8, 8), 0), "frame rate"),
         (lambda b: frames_condition(b, torch.zeros(2, 3, 8, 8), Fraction(24), clips="all"), "released, upstream"),
-        (lambda b: frames_condition(b, torch.zeros(0, 3, 8, 8), Fraction(24)), "no frames|empty|longer than 0"),
+        (lambda b: frames_condition(b, torch.zeros(0, 3, 8, 8), Fraction(24)), "has no frames"),
     ],
 )
 def test_bad_input_names_itself(binder, make, message):
     with pytest.raises(AlignerError, match=message):
         make(binder)
+
+
+def test_integers_are_scaled_by_the_range_of_their_type(binder):
+    tone = (torch.arange(16000) * 0.3).sin()[None] * 0.5
+    heard = audio_condition(binder, tone, 16000).embedding.mean()
+    for integers in ((tone * 2**15).short(), (tone * 2**31).to(torch.int32), (tone * 2**15).short().numpy()):
+        other = audio_condition(binder, integers, "16000").embedding.mean()
+        assert torch.cosine_similarity(heard, other) > 0.999
 
 
 def test_half_precision_inputs_work(binder):

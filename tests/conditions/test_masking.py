@@ -30,6 +30,10 @@ def test_every_frame_has_its_own_mask():
     assert torch.equal(masked(PIXELS[:1], masks, torch.tensor([1]), 3, MEAN), PIXELS[:1])
 
 
+def test_one_picture_needs_no_batch_of_masks():
+    assert torch.equal(masked(PIXELS, LEFT[0], ALL, 3, MEAN), masked(PIXELS, LEFT, ALL, 3, MEAN))
+
+
 def test_without_a_mask_it_is_as_it_was():
     assert masked(PIXELS, None, ALL, 3, MEAN) is PIXELS
 
@@ -39,8 +43,10 @@ def test_without_a_mask_it_is_as_it_was():
     [
         (torch.ones(2, 8, 8), "as many as there are frames"),
         (torch.ones(4, 8, 8), "as many as there are frames"),
-        (torch.ones(8, 8), "must be one picture"),
+        (torch.ones(1, 1, 8, 8), "must be floats of shape"),
         (torch.zeros(1, 8, 8), "is empty"),
+        (torch.full((1, 8, 8), float("nan")), "holds NaN"),
+        (torch.full((1, 8, 8), 255.0), "A mask lies in 0..1"),
     ],
 )
 def test_a_mask_that_cannot_be_meant_is_an_error(mask, message):

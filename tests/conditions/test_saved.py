@@ -53,11 +53,25 @@ def test_what_cannot_be_saved_is_an_error(tmp_path, name, conditions, message):
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("metadata", [{}, {"conditions": "no"}, {"conditions": '[{"modality": "text"}]'}])
+BOMBS = [{"conditions": opening * 100_000} for opening in ("[", '{"a":', '[{"timeline":')]
+
+
+@pytest.mark.parametrize("metadata", [{}, {"conditions": "no"}, {"conditions": '[{"modality": "text"}]'}, *BOMBS])
 def test_another_file_is_an_error(tmp_path, metadata):
     save_weights(tmp_path / "other.safetensors", {"0": torch.zeros(1, 1, 8)}, metadata)
     with pytest.raises(CheckpointError, match="does not hold conditions"):
         load_conditions(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2, torch.float16, torch.bfloat16])
+def test_clips_of_fewer_bits_become_float32(tmp_path, dtype):
+    save_conditions(tmp_path / "some.safetensors", CONDITIONS[1:])
+    with open_weights(tmp_path / "some.safetensors") as weights:
+        metadata, clips = dict(weights.metadata), weights.take("0").clone()
+    save_weights(tmp_path / "small.safetensors", {"0": clips.to(dtype)}, metadata)
+    (condition,) = load_conditions(tmp_path / "small.safetensors")
+    assert condition.embedding.clips.dtype == torch.float32
+    assert torch.allclose(condition.embedding.clips, clips, rtol=0.25, atol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +84,15 @@ def test_another_file_is_an_error(tmp_path, metadata):
         ({"0": torch.zeros(1, 2, 8, dtype=torch.int64)}, {}),
         (None, {"duration": "1/0"}),
         (None, {"duration": float("inf")}),
+        (None, {"duration": "1e999999999"}),
+        (None, {"modality": None}),
+        (None, {"modality": "two words"}),
+        (None, {"spans": [[0.0, float("nan")]] * 2}),
+        (None, {"streams": [["audio"]]}),
+        (None, {"streams": "a\ud800"}),
+        ({"0": torch.full((1, 2, 8), float("nan")), "0.audio": torch.ones(1, 2, 6)}, {}),
+        ({"0": torch.ones(1, 2, 8), "0.audio": torch.full((1, 2, 6), float("inf"))}, {}),
+        ({"0": torch.ones(1, 2, 8, dtype=torch.complex64), "0.audio": torch.ones(1, 2, 6)}, {}),
         (None, {"spans": [[0.0, 1.0]]}),
         (None, {"spans": []}),
         (None, {"spans": [[0.0], [1.0]]}),
@@ -93,5 +116,5 @@ def test_a_damaged_file_is_an_error(tmp_path, state, changed):
         whole if state is None else {**state, "other": torch.zeros(1)},
         {"conditions": json.dumps([{**description, **changed}])},
     )
-    with pytest.raises(CheckpointError, match="does not hold conditions"):
+    with pytest.raises(CheckpointError, match="does not hold conditions|holds a condition that cannot be used: "):
         load_conditions(path)

@@ -46,6 +46,17 @@ def test_another_file_is_refused(tmp_path):
         load_tuned_prompt(tmp_path / "other.safetensors")
 
 
+@pytest.mark.parametrize(
+    "embedding", [torch.full((1, 8), float("nan")), torch.full((1, 8), float("inf")), torch.ones(2, 8), torch.ones(8)]
+)
+def test_an_embedding_that_cannot_be_used_is_refused(tmp_path, embedding):
+    from safetensors.torch import save_file
+
+    save_file({"audio": embedding}, tmp_path / "odd.safetensors", metadata={"text:audio": "a dog"})
+    with pytest.raises(CheckpointError, match="holds a tuned prompt that cannot be used: The tuned prompt for 'audio'"):
+        load_tuned_prompt(tmp_path / "odd.safetensors")
+
+
 def test_another_suffix_is_refused(tmp_path, prompt):
     with pytest.raises(AlignerError, match="change the suffix"):
         save_tuned_prompt(tmp_path / "p.pt", prompt)

@@ -66,3 +66,15 @@ def test_a_target_between_the_clips_is_an_error():
     result = condition(spans=((0.0, 2.0), (4.0, 6.0), (8.0, 10.0)), duration=10)
     with pytest.raises(AlignerError, match="'text' steers 2.1 s to 3.9 s, but its strength is 0 on all clips"):
         score([result], [condition(timeline=Timeline(target=Interval(2.1, 3.9)))])
+
+
+def test_a_condition_that_its_binder_did_not_make_is_an_error():
+    """A file may name any binder."""
+    wide = Condition(Embedding(torch.ones(1, 1, 7), None, "text", "one"))
+    with pytest.raises(AlignerError, match="widths 4 and 7 cannot be compared"):
+        score([condition()], [wide])
+
+
+def test_several_embeddings_in_one_condition_are_an_error():
+    with pytest.raises(AlignerError, match="score them one by one"):
+        score([condition()], [Condition(Embedding(torch.ones(3, 1, 4), None, "text", "one"))])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from aligner.errors import MediaError
 from aligner.files.atomic import require_writable, written_whole
-from aligner.media import add_sound, mp4, write_audio, write_video
+from aligner.files.weights import save_weights
+from aligner.media import add_sound, mp4, write_audio, write_image, write_video
+from run import ROOT
 
 FRAMES = torch.zeros(60, 64, 64, 3, dtype=torch.uint8)
 
@@ -127,3 +131,63 @@ def test_a_block_that_writes_nothing_leaves_the_older_file(tmp_path):
     with pytest.raises(MediaError), written_whole(tmp_path / "x"):
         pass
     assert (tmp_path / "x").read_bytes() == b"an older result"
+
+
+#: Names of 255 bytes, the most that file systems allow, in letters of one to four bytes.
+LONG_NAMES = ["x" * 251, "é" * 125 + "x", "あ" * 83 + "xx", "🎵" * 62 + "xxx"]
+
+
+@pytest.mark.parametrize("name", LONG_NAMES)
+def test_names_fill_what_the_file_system_allows(tmp_path, name):
+    assert len(os.fsencode(f"{name}.wav")) == 255
+    write_audio(tmp_path / f"{name}.wav", torch.zeros(1, 100), 16000)
+    write_video(tmp_path / f"{name}.mp4", FRAMES[:2], 25)
+    write_image(tmp_path / f"{name}.png", torch.zeros(3, 8, 8))
+    require_writable(tmp_path / f"{name}.jpg")
+    assert sorted(path.stem for path in tmp_path.iterdir()) == [name] * 3
+
+
+@pytest.mark.parametrize("name", ["x" * 252 + ".wav", "あ" * 84 + ".wav", "a\0b.wav", "a\ud800.wav"])
+def test_names_that_the_file_system_cannot_hold_are_errors_in_a_sentence(tmp_path, name):
+    for write in (lambda path: write_audio(path, torch.zeros(1, 100), 16000), require_writable):
+        with pytest.raises(MediaError, match="cannot be written .*choose another name"):
+            write(tmp_path / name)
+
+
+@pytest.fixture
+def full_disk():
+    """No file can grow beyond 1000 bytes."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("full_disk")
+@pytest.mark.parametrize("name", ["x.safetensors", "x.pt"])
+def test_weights_on_a_full_disk_are_an_error_in_a_sentence(tmp_path, name):
+    """Both libraries raise errors of their own."""
+    with pytest.raises(MediaError, match=f"{name} cannot be written .*choose another place"):
+        save_weights(tmp_path / name, {"a": torch.zeros(1000)}, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_removed_does_not_hide_what_went_wrong(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(30, "Read-only file system")
+
+    with pytest.raises(MediaError, match="No space left"), written_whole(tmp_path / "x") as temporary:
+        monkeypatch.setattr(type(temporary), "unlink", refuse)
+        raise OSError(28, "No space left on device")
+
+
+def test_what_a_killed_program_leaves_is_in_no_list_of_models(tmp_path):
+    script = (
+        "import os, signal, sys, safetensors.torch, torch; from aligner.files.weights import save_weights\n"
+        "safetensors.torch.save_file = lambda state, path, **_: (path.touch(), os.kill(os.getpid(), signal.SIGKILL))\n"
+        "save_weights(sys.argv[1], {'a': torch.zeros(1)}, {})\n"
+    )
+    subprocess.run([sys.executable, "-c", script, tmp_path / "kept.safetensors"], cwd=ROOT)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".") and left.suffix == ".partial"

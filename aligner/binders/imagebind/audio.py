@@ -15,7 +15,6 @@ from ...timing.clips import Span
 from .towers import MEL_BINS, MEL_FRAMES
 
 SAMPLE_RATE = 16_000
-LOWEST_RATE = 1_000
 
 #: ImageBind's statistics of log-mel values.
 MEAN = -4.268

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from ...errors import AlignerError
+from ...files.json_objects import json_object
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class ImageBindConfig:
     def from_json(cls, text: str) -> ImageBindConfig:
         """Inverse of `to_json`. Raises AlignerError for anything else."""
         try:
-            fields = json.loads(text)
+            fields = json_object(text)
             for name in ("vision", "text", "audio"):
                 fields[name] = TowerConfig(**fields[name])
             return cls(**fields)
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise AlignerError(f"This does not describe ImageBind's towers: {text[:200]}") from error
 
 

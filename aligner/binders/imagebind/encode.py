@@ -11,12 +11,14 @@ from functools import partial
 import torch
 
 from ...errors import AlignerError
+from ...parts import in_parts
 from ...tensors.checkpointing import recomputed
 from ...tensors.pixels import unit_range
 from ...tensors.resampling import resampled
 from ...timing.clips import ClipSampling, Span
+from ...values.sounds import LOWEST_RATE
 from ..base import CLIPS_AT_ONCE, Embedding, in_seconds
-from .audio import LOWEST_RATE, SAMPLE_RATE, audio_input
+from .audio import SAMPLE_RATE, audio_input
 from .tokenizer import tokenize
 from .towers import Towers
 from .vision import clip_input, image_input
@@ -57,7 +59,7 @@ def embed_frames(
     with _graph_only_for(frames):
         # A few clips at a time, of a long video once more in the backward pass, so that memory does not grow with it.
         look = _embedded_clips if len(indices) <= CLIPS_AT_ONCE else partial(recomputed, _embedded_clips)
-        parts = [look(model, frames, chosen, sampling) for chosen in indices.split(CLIPS_AT_ONCE)]
+        parts = [look(model, frames, chosen, sampling) for chosen in in_parts(indices.split(CLIPS_AT_ONCE))]
         return Embedding(torch.cat(parts).unsqueeze(0), in_seconds(spans), "video", model.fingerprint)
 
 
@@ -93,7 +95,7 @@ def embed_audio(
             clips = torch.cat(
                 [
                     recomputed(_heard, model, *_stretch(waveform, spans[first : first + at_once]))
-                    for first in range(0, len(spans), at_once)
+                    for first in in_parts(range(0, len(spans), at_once))
                 ],
                 dim=1,
             )

@@ -7,7 +7,12 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
+from ...parts import in_parts
+
 BINS, FFT, HOP, SAMPLE_RATE = 64, 1024, 160, 16000
+
+#: Frames of a long sound that are computed together.
+_FRAMES_AT_ONCE = 2**12
 
 #: Magnitudes below it count as silence, as in AudioLDM's training.
 FLOOR = 1e-5
@@ -21,10 +26,16 @@ def log_mel(waveform: torch.Tensor, floor: float = FLOOR) -> torch.Tensor:
     """
     window, filters = _constants(waveform.device)
     padded = F.pad(waveform.unsqueeze(1), ((FFT - HOP) // 2,) * 2, mode="reflect").squeeze(1)
-    spectrum = torch.stft(padded, FFT, HOP, FFT, window, center=False, return_complex=True)
-    magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt()
-    with torch.autocast(waveform.device.type, enabled=False):  # bfloat16 has steps of 0.03 at the demo's floor
-        return (magnitude.transpose(1, 2) @ filters).clamp(min=floor).log()
+    reach = (_FRAMES_AT_ONCE - 1) * HOP + FFT
+    parts = []
+    for start in in_parts(range(0, waveform.shape[1], _FRAMES_AT_ONCE * HOP)):
+        spectrum = torch.stft(
+            padded[:, start : start + reach], FFT, HOP, FFT, window, center=False, return_complex=True
+        )
+        magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt()
+        with torch.autocast(waveform.device.type, enabled=False):  # bfloat16 has steps of 0.03 at the demo's floor
+            parts.append((magnitude.transpose(1, 2) @ filters).clamp(min=floor).log())
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 @lru_cache(maxsize=4)
