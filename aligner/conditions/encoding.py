@@ -14,6 +14,7 @@ from .. import settings
 from ..binders.base import CLIPS_AT_ONCE, Binder, sampling_of
 from ..errors import AlignerError
 from ..media import VideoInfo, probe_video, read_frames, to_mono
+from ..parts import reached
 from ..timing.clips import ClipSampling, frame_indices
 from ..values.sounds import sample_rate as sample_rate_of
 from ..values.sounds import waveform as waveform_of
@@ -66,6 +67,7 @@ def audio_condition(
     clips: how it is cut, best as the rule that it steers says. Raises AlignerError for anything else.
     """
     sound, rate = waveform_of(waveform, _SOUND, dimensions=2), sample_rate_of(sample_rate, _SOUND)
+    reached(0, 1)  # a host may end the work between passes over a long sound
     embedding = binder.embed_audio(to_mono(sound), rate, sampling_of(binder, clips), at_once=CLIPS_AT_ONCE)
     return Condition(embedding, weight, Fraction(sound.shape[-1], rate))
 
