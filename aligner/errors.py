@@ -23,11 +23,11 @@ class MediaError(AlignerError):
 
 
 class AlignerWarning(UserWarning):
-    """An input of which a part is left aside. The message is a sentence for the user."""
+    """A part of an input is left aside. The message is a sentence for the user."""
 
 
 class MediaWarning(AlignerWarning):
-    """A recording of which only a part can be used."""
+    """Only a part of a recording can be used."""
 
 
 class CheckpointError(AlignerError):

@@ -65,18 +65,16 @@ def _converter(frame: VideoFrame, width: int, height: int) -> Graph:
 
     curve = "iec61966-2-1" if frame.color_trc in _HIGH_DYNAMIC_RANGE else "bt709"
     graph = Graph()
-    chain = [
+    chain = (
         graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base),
         graph.add("scale", f"w={width}:h={height}:out_primaries=bt709:out_transfer={curve}"),
         # Through 16 bits; directly to 8, saturated colours are less accurate.
         graph.add("format", "gbrp16le"),
         graph.add("format", "rgb24"),
         graph.add("buffersink"),
-    ]
-    for one, following in zip(chain, chain[1:]):
-        one.link_to(following)
+    )
     try:
-        graph.configure()
+        graph.link_nodes(*chain).configure()
     except av.FFmpegError as error:
         raise MediaError(
             "This video has the colours of HDR or of a wide gamut, and this build of PyAV cannot convert them. Update "

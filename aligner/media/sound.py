@@ -13,6 +13,7 @@ import torch
 from ..errors import MediaError
 from ..files.atomic import written_whole
 from ..tensors.resampling import resampled
+from ..values.sounds import of_full_scale
 from .clock import LEAD_IN, beginning, pictures_end
 from .container import Source, audio_stream, created, decoded, describe, opened, packets_of
 
@@ -118,11 +119,7 @@ def _floats(frame: AudioFrame) -> torch.Tensor:
     values = torch.from_numpy(frame.to_ndarray())
     if frame.format.is_packed:
         values = values.reshape(frame.samples, -1).T
-    if values.is_floating_point():
-        return values.float()
-    if values.dtype == torch.uint8:
-        return (values.float() - 128) / 128
-    return values.float() / -torch.iinfo(values.dtype).min
+    return values.float() if values.is_floating_point() else of_full_scale(values)
 
 
 def to_mono(waveform: torch.Tensor) -> torch.Tensor:

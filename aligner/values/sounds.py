@@ -63,11 +63,16 @@ def sample_rate(value: object, what: str) -> int:
     return whole_number(value, f"The sample rate of {what}", LOWEST_RATE, HIGHEST_RATE)
 
 
+def of_full_scale(samples: torch.Tensor) -> torch.Tensor:
+    """Integers as float32 in -1..1. Bytes without a sign have their middle at 128."""
+    if samples.dtype == torch.uint8:
+        return (samples.float() - 128) / 128
+    return samples.float() / -torch.iinfo(samples.dtype).min
+
+
 def _scaled(samples: torch.Tensor, what: str) -> torch.Tensor:
     if samples.is_floating_point():
         return full_precision(samples)
-    if samples.dtype == torch.uint8:
-        return (samples.float() - 128) / 128
-    if samples.dtype in _SIGNED:
-        return samples.float() / -torch.iinfo(samples.dtype).min
+    if samples.dtype in (torch.uint8, *_SIGNED):
+        return of_full_scale(samples)
     raise AlignerError(f"{what} holds {samples.dtype}, whose full scale is unknown. Convert it to floats in -1..1.")

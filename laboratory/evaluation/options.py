@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def shared_options(choices: Mapping[str, Iterable[str]]) -> argparse.ArgumentParser:
-    """A parser to be the parent of another one. choices: by option, the names of which people may choose some."""
+    """A parser to be the parent of another one. choices: for each option, the names that it takes."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--split", default="test", choices=("development", "test"), help="(default: %(default)s)")
     parser.add_argument(

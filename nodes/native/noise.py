@@ -57,7 +57,7 @@ class CandidateNoise:
         """The place of every latent's noise among those that are drawn one after the other; [] where one is missing."""
         wanted = [row.cpu() for row in self._given]
         # ComfyUI 0.3.64 draws in the latent's own precision, later versions in single precision.
-        for drawn in (torch.float32, wanted[0].dtype):
+        for drawn in dict.fromkeys((torch.float32, wanted[0].dtype)):
             found: dict[int, int] = {}
             generator = torch.manual_seed(cast(int, self._seed))
             for place in range(_LONGEST_BATCH):

@@ -136,3 +136,22 @@ def _one_step_of_training() -> Iterator[None]:
 
         patch.setattr(binder, "_trained", one_step)
         yield
+
+
+@pytest.fixture
+def made_up_row():
+    """A row of figures for a sample of that number. right: whether the judge finds the event."""
+
+    def row(index: int, right: bool) -> dict:
+        return {
+            "right": right,
+            "silent": False,
+            "cosine": 0.1,
+            "second": 0.2,
+            "matched": None,
+            "optimised": 0.3,
+            "seconds": 1.0,
+            "features": [float(index == k) for k in range(64)],
+        }
+
+    return row

@@ -14,26 +14,14 @@ from laboratory.world import scene
 
 
 @pytest.fixture
-def measured(monkeypatch, few_resamples, instruments):
+def measured(monkeypatch, few_resamples, instruments, made_up_row):
     """The cells that are measured, (name, split, samples, folder). Their rows are made up."""
     asked: list[tuple] = []
 
     def rows_of(cell, models, split, samples, work):
         asked.append((cell.name, split, samples, work))
         right = cell.method == "default"
-        return [
-            {
-                "right": right,
-                "silent": False,
-                "cosine": 0.1,
-                "second": 0.2,
-                "matched": None,
-                "optimised": 0.3,
-                "seconds": 1.0,
-                "features": [float(index == k) for k in range(64)],
-            }
-            for index in range(samples)
-        ]
+        return [made_up_row(index, right) for index in range(samples)]
 
     monkeypatch.setattr(evaluate, "rows_of", rows_of)
     monkeypatch.setattr(evaluate, "demo_models", lambda: DemoModels(None, None, instruments, "random weights"))

@@ -17,23 +17,11 @@ RIGHT = {UNGUIDED: 0, AS_COSTLY: 0.5, STEERED: 1}
 
 
 @pytest.fixture
-def measured(monkeypatch, few_resamples, instruments, tmp_path):
+def measured(monkeypatch, few_resamples, instruments, tmp_path, made_up_row):
     """Measures made-up rows with options and returns the figures and the table."""
 
     def rows(cell, comfyui, instruments, split, samples, work):
-        return [
-            {
-                "right": index < RIGHT[cell.method] * samples,
-                "silent": False,
-                "cosine": 0.1,
-                "second": 0.2,
-                "matched": None,
-                "optimised": 0.3,
-                "seconds": 1.0,
-                "features": [float(index == k) for k in range(64)],
-            }
-            for index in range(samples)
-        ]
+        return [made_up_row(index, index < RIGHT[cell.method] * samples) for index in range(samples)]
 
     def run(*options: str) -> tuple[dict, str]:
         evaluate_native.main([*options, "--samples", "8", "--output", str(tmp_path)])

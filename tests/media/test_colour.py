@@ -7,11 +7,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from av.filter import Graph
+import torch
 
 from aligner.media import add_sound, probe_video, read_frames, write_video
+from tests.media.grading import HDR, graded
 
-BT709, BT601, BT2020 = 1, 5, 9
 LIMITED, FULL = 1, 2
 #: Matrix coefficients, primaries and transfer of H.273 belong together.
 STANDARDS = {"BT.709": (1, 1, 1), "BT.601, 625 lines": (5, 5, 6), "BT.601, 525 lines": (6, 6, 6)}
@@ -59,46 +59,13 @@ def test_matrix_and_range_are_those_that_the_file_states(tmp_path, name, full, s
 
 @pytest.mark.parametrize("curve", ["smpte2084", "arib-std-b67"])
 def test_hdr_looks_like_the_picture_that_it_was_made_of(tmp_path, curve):
-    path = encode(tmp_path / "hdr.mkv", [graded(curve)] * 2, "ffv1", "yuv420p10le", (9, 9, HDR[curve]))
+    path = encode(tmp_path / "hdr.mkv", graded([halves()] * 2, curve), "ffv1", "yuv420p10le", (9, 9, HDR[curve]))
     with av.open(str(path)) as container:
         assert next(container.decode(video=0)).color_trc == HDR[curve]
     assert_halves(read_frames(path, [0])[0], tolerance=20)
-    add_sound(path, tmp_path / "out.mp4", np_silence(), 16000)
+    add_sound(path, tmp_path / "out.mp4", torch.zeros(1, 3200), 16000)
     assert probe_video(tmp_path / "out.mp4").codec == "h264"
     assert_halves(read_frames(tmp_path / "out.mp4", [0])[0], tolerance=25)
-
-
-#: H.273's codes of perceptual quantiser and hybrid log-gamma, by FFmpeg's names.
-HDR = {"smpte2084": 16, "arib-std-b67": 18}
-
-
-def graded(curve: str):
-    """The halves as an HDR frame."""
-    source = av.VideoFrame.from_ndarray(halves(), format="rgb24")
-    source.color_primaries, source.color_trc = 1, 13
-    graph = Graph()
-    chain = [
-        graph.add_buffer(width=source.width, height=source.height, format=source.format, time_base=Fraction(1, 10)),
-        graph.add("scale", f"out_primaries=bt2020:out_transfer={curve}"),
-        graph.add("format", "gbrp16le"),
-        graph.add("scale", "out_color_matrix=bt2020nc:out_range=tv"),
-        graph.add("format", "yuv420p10le"),
-        graph.add("buffersink"),
-    ]
-    for one, following in zip(chain, chain[1:]):
-        one.link_to(following)
-    graph.configure()
-    graph.push(source)
-    frame = graph.pull()
-    frame.colorspace, frame.color_range = BT2020, LIMITED
-    frame.color_primaries, frame.color_trc = 9, HDR[curve]
-    return frame
-
-
-def np_silence():
-    import torch
-
-    return torch.zeros(1, 3200)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +111,5 @@ def test_transparent_parts_are_white_in_every_codec(tmp_path, suffix, codec, pix
 
 
 def test_a_written_video_has_the_colours_that_it_was_given(tmp_path):
-    import torch
-
     write_video(tmp_path / "clip.mp4", torch.from_numpy(np.stack([halves()] * 3)), 10)
     assert_halves(read_frames(tmp_path / "clip.mp4", [1])[0], tolerance=6)

@@ -12,12 +12,12 @@ import av
 import numpy as np
 import pytest
 import torch
-from av.filter import Graph
 
 from aligner.conditions.encoding import audio_condition, video_condition
 from aligner.demo.family import load_demo_imagebind
 from aligner.media import probe_video, read_audio, read_frames
 from aligner.metrics import audio_onsets, av_align, local_maxima, motion_curve
+from tests.media.grading import HDR, graded
 
 RATE, FPS, COUNT = 16000, 10, 30
 HEIGHT, WIDTH = 96, 128
@@ -130,27 +130,9 @@ def full_range(folder: Path, turn) -> Path:
 
 def hdr(folder: Path, turn) -> Path:
     """Perceptual quantiser and the primaries of BT.2020."""
-    frames = plain(pictures(), format="rgb24")
-    graph = Graph()
-    chain = [
-        graph.add_buffer(width=WIDTH, height=HEIGHT, format="rgb24", time_base=Fraction(1, FPS)),
-        graph.add("scale", "out_primaries=bt2020:out_transfer=smpte2084"),
-        graph.add("format", "gbrp16le"),
-        graph.add("scale", "out_color_matrix=bt2020nc:out_range=tv"),
-        graph.add("format", "yuv420p10le"),
-        graph.add("buffersink"),
-    ]
-    for one, following in zip(chain, chain[1:]):
-        one.link_to(following)
-    graph.configure()
-    graded = []
-    for number, frame in enumerate(frames):
-        frame.color_primaries, frame.color_trc, frame.pts = 1, 13, number
-        graph.push(frame)
-        result = graph.pull()
-        result.colorspace, result.color_range, result.color_primaries, result.color_trc = 9, 1, 9, 16
-        graded.append(result)
-    return encoded(folder / "hdr.mkv", graded, codec="ffv1", pixel_format="yuv420p10le", tags=(9, 9, 16, 1))
+    frames = graded(pictures(), "smpte2084")
+    tags = (9, 9, HDR["smpte2084"], 1)
+    return encoded(folder / "hdr.mkv", frames, codec="ffv1", pixel_format="yuv420p10le", tags=tags)
 
 
 WAYS = {

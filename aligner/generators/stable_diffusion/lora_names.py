@@ -1,4 +1,4 @@
-"""The names in LoRA files: which weight of which network a tensor changes, and which part of the change it is."""
+"""The names in LoRA files. A name gives the network, the weight that a tensor changes, and the part of the change."""
 
 from __future__ import annotations
 
