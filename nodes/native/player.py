@@ -125,6 +125,10 @@ class NativePlayer:
         finally:
             self.forget(candidate)
 
+    def unpacked(self, packed: torch.Tensor) -> list[torch.Tensor]:
+        """The latents of every stream."""
+        return comfy.utils.unpack_latents(packed, self.shapes) if len(self.shapes) > 1 else [packed]
+
     def _require_steps(self) -> None:
         function = getattr(getattr(self.sampler, "sampler_function", None), "__name__", "")
         if function in _WITHOUT_STEPS:
@@ -132,10 +136,6 @@ class NativePlayer:
                 f"{_WITHOUT_STEPS[function]} chooses its own steps, so that nothing can be compared at one of them. "
                 "Choose another sampler, such as euler or dpmpp_2m, or bypass Steer Model."
             )
-
-    def unpacked(self, packed: torch.Tensor) -> list[torch.Tensor]:
-        """The latents of every stream."""
-        return comfy.utils.unpack_latents(packed, self.shapes) if len(self.shapes) > 1 else [packed]
 
     def _play(
         self, candidate: int, callback: Callable | None, *, record: bool, guide: Callable | None = None

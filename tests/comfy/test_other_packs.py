@@ -19,7 +19,7 @@ from .prompts import (
     text_to_sound,
 )
 from .server import Server
-from .test_steering import steering
+from .steered_prompts import steering
 
 
 def score(server: Server, prompt: Prompt) -> float:

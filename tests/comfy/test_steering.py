@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from .client import Client, Event, Prompt, PromptFailed
+from .client import Client, Event, Prompt
 from .native_prompts import (
-    AUDIO_VAE,
-    JOINT,
     KINDS,
     MODEL,
     POSITIVE,
@@ -26,12 +24,7 @@ from .native_prompts import (
 )
 from .prompts import choices, condition, cosine, gradient, loaders, node, scored, search
 from .server import Server
-
-SEED, STEPS, CANDIDATES = 5, 6, 3
-#: A choice after half of the steps, of three candidates.
-FEW = {"audio_candidates": CANDIDATES, "video_candidates": CANDIDATES, "at": 0.4}
-#: Deterministic and stochastic samplers, those of one step and of several, and one that looks twice a step.
-SAMPLER_NAMES = ["euler", "euler_ancestral", "dpmpp_2m", "dpmpp_2m_sde", "uni_pc", "lcm"]
+from .steered_prompts import CANDIDATES, FEW, SAMPLER_NAMES, SEED, STEPS, seed_of, steering, text_of
 
 
 @pytest.fixture(params=KINDS)
@@ -39,32 +32,6 @@ def kind(request: pytest.FixtureRequest, comfyui: Server) -> str:
     if request.param not in choices(comfyui, "TestNativeModel", "kind"):
         pytest.skip("this ComfyUI has no such model")
     return request.param
-
-
-def steering(kind: str, guidance: Prompt | None = None, **inputs: Any):
-    """A Between that steers a model, and reports it."""
-
-    def steered(prompt: Prompt, model: Link) -> Link:
-        chosen = search(**FEW) if guidance is None else guidance
-        vaes = {"vae": VAE} | ({"audio_vae": AUDIO_VAE} if kind in JOINT else {})
-        wires = {"model": model, "binder": ["binder", 0], "conditions": ["condition", 0], "guidance": ["guidance", 0]}
-        prompt |= {"binder": loaders()["binder"], "condition": condition(text="a bell rings"), **chosen}
-        prompt["steer"] = node("SeeingHearingSteerModel", fps=8.0, pair_weight=1.0, **wires | vaes | inputs)
-        prompt["report"] = node("SeeingHearingSteeringReport", steering=["steer", 1], latent=SAMPLED)
-        prompt["words"] = node("PreviewAny", source=["report", 3])
-        prompt["seed"] = node("PreviewAny", source=["report", 2])
-        return ["steer", 0]
-
-    return steered
-
-
-def text_of(outputs: dict[str, Any], name: str) -> str:
-    (text,) = outputs[name]["text"]
-    return text
-
-
-def seed_of(outputs: dict[str, Any]) -> int:
-    return int(text_of(outputs, "seed"))
 
 
 def same_as_plain(server: Server, kind: str, **settings: Any) -> int:
@@ -340,69 +307,3 @@ def test_a_latent_that_was_changed_since_is_not_taken_for_a_result(comfyui: Serv
     assert "not what this MODEL sampled" in text_of(comfyui.client.run(prompt), "words")
     prompt["report"]["inputs"]["latent"] = SAMPLED
     assert "not what this MODEL sampled" not in text_of(comfyui.client.run(prompt), "words")
-
-
-REFUSED = {
-    "a VAE": ("sd15", {"vae": None}, {}, "needs a VAE"),
-    "a VAE of another model": ("sd15", {"vae": ["other", 4]}, {}, "Connect the VAE that decodes what this MODEL makes"),
-    "a weight": ("sd15", {}, {"weight": 0.0}, "no condition to follow"),
-    "a step after the choice": (
-        "sd15",
-        {"guidance": ["late", 0]},
-        {},
-        "Guidance moves nothing",
-    ),
-    "a latent that moves": ("sd15", {"guidance": ["prompts", 0]}, {}, "Guidance moves nothing"),
-    "a stream that is made": ("sd15", {}, {"streams": "audio"}, "no VAE decodes it. Connect its VAE to audio_vae"),
-}
-
-
-@pytest.mark.parametrize("missing", REFUSED)
-def test_what_cannot_work_is_refused_before_sampling(comfyui: Server, missing: str) -> None:
-    kind, inputs, changed, sentence = REFUSED[missing]
-    prompt = plain(kind, seed=SEED, between=steering(kind))
-    prompt["other"] = node("TestNativeModel", kind="flux", batch_size=1, weights=0)
-    prompt["early"] = gradient(video_rate=0.1, start=0.0, end=0.2)["guidance"]
-    prompt["late"] = search(**FEW | {"at": 0.5}, then=["early", 0])["guidance"]
-    prompt["prompts"] = gradient(video_rate=0.0, video_prompt_rate=0.1)["guidance"]
-    prompt["condition"]["inputs"] |= changed
-    for name, link in inputs.items():
-        if link is None:
-            del prompt["steer"]["inputs"][name]
-        else:
-            prompt["steer"]["inputs"][name] = link
-    prompt_id = comfyui.client.queue(prompt)
-    messages = dict(comfyui.client.wait(prompt_id)["status"]["messages"])
-    assert sentence in messages["execution_error"]["exception_message"]
-    assert not comfyui.client.events_of(prompt_id, "progress")
-
-
-@pytest.mark.parametrize("sampler_name", ["dpm_fast", "dpm_adaptive"])
-def test_samplers_without_steps_are_named(comfyui: Server, sampler_name: str) -> None:
-    with pytest.raises(PromptFailed, match=f"{sampler_name} chooses its own steps"):
-        comfyui.client.run(plain("sd15", sampler_name, seed=SEED, between=steering("sd15")))
-
-
-def test_the_rule_of_the_paper_says_that_it_cannot_steer_a_model(comfyui: Server) -> None:
-    with pytest.raises(PromptFailed, match="the rule released"):
-        comfyui.client.run(plain("sd15", seed=SEED, between=steering("sd15", gradient(rule="paper"))))
-
-
-def test_a_decoder_without_a_gradient_says_that_search_works(comfyui: Server) -> None:
-    if "ltxav" not in choices(comfyui, "TestNativeModel", "kind"):
-        pytest.skip("this ComfyUI has no joint models")
-    with pytest.raises(PromptFailed, match="Steer by Search Settings"):
-        comfyui.client.run(plain("ltxav", seed=SEED, between=steering("ltxav", gradient())))
-
-
-def test_a_model_is_steered_once(comfyui: Server) -> None:
-    def twice(prompt: Prompt, model: Link) -> Link:
-        once = steering("sd15")(prompt, model)
-        prompt["again"] = {
-            "class_type": "SeeingHearingSteerModel",
-            "inputs": prompt["steer"]["inputs"] | {"model": once},
-        }
-        return ["again", 0]
-
-    with pytest.raises(PromptFailed, match="steered already"):
-        comfyui.client.run(plain("sd15", seed=SEED, between=twice))

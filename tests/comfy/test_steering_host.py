@@ -14,7 +14,7 @@ from .client import Client, Prompt
 from .native_prompts import KINDS, NATIVE_LORA, SAMPLERS, Between, Link, plain, shown_by
 from .prompts import choices, node, search
 from .server import Server
-from .test_steering import SAMPLER_NAMES, SEED, STEPS, seed_of, steering
+from .steered_prompts import SAMPLER_NAMES, SEED, STEPS, seed_of, steering
 
 #: The largest growth of memory from its level after SETTLED prompts, and the part of the later ones that is cancelled.
 GROWTH, SETTLED, CANCELLED = 1.10, 10, 0.2
