@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import AlignerWarning
 from .downloads import RemoteFile, hub_files
+from .weights import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -25,28 +26,30 @@ class Kind:
     folder: str
 
 
+def _weights(name: str) -> tuple[str, ...]:
+    return tuple(name + suffix for suffix in SUFFIXES)
+
+
 #: By the name of the kind. The command line has an option of this name where a command takes such a model.
 KINDS = {
-    "imagebind": Kind(
-        ("imagebind/*.safetensors", "imagebind/*.pth"), "ImageBind checkpoint such as imagebind_huge.pth", "imagebind"
-    ),
+    "imagebind": Kind(_weights("imagebind/*"), "ImageBind checkpoint such as imagebind_huge.pth", "imagebind"),
     "audioldm": Kind(
         ("audioldm/model_index.json", "audioldm/*/model_index.json"),
         "AudioLDM folder such as audioldm-m-full",
         "audioldm",
     ),
     "base": Kind(
-        ("checkpoints/*.safetensors", "checkpoints/*.ckpt", "diffusers/*/model_index.json"),
+        (*_weights("checkpoints/*"), "diffusers/*/model_index.json"),
         "Stable Diffusion 1.5",
         "checkpoints",
     ),
     "motion": Kind(
-        tuple(f"animatediff_models/{name}" for name in ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*/config.json")),
+        (*_weights("animatediff_models/*"), "animatediff_models/*/config.json"),
         "motion module such as v3_sd15_mm.ckpt",
         "animatediff_models",
     ),
     "taesd": Kind(
-        ("vae_approx/taesd_decoder.safetensors", "vae_approx/taesd_decoder.pth"),
+        _weights("vae_approx/taesd_decoder"),
         "TAESD decoder such as taesd_decoder.safetensors",
         "vae_approx",
     ),

@@ -16,7 +16,7 @@ from torch import nn
 from ..errors import CheckpointError, is_out_of_memory, listed
 from .json_objects import json_object
 from .strict_loading import require_finite, unread, warn_of_unread
-from .without_code import names_code, needs_code, require_own_files, settings_without_code
+from .without_code import names_code, needs_code, require_own_files, require_plain_weights, settings_without_code
 
 #: A buffer that older versions of transformers saved and newer ones compute.
 _OBSOLETE = "position_ids"
@@ -70,9 +70,10 @@ def load_component(cls: Any, folder: Path, name: str, dtype: torch.dtype, device
     cls: a model class of diffusers or transformers. folder / name: holds its config and weights. dtype: of the
     loaded floating-point tensors; computed buffers keep their own.
     Raises CheckpointError if a key is missing or of another shape, a layer has a key that it does not read, a weight is
-    not finite, or the file is damaged or unsafe.
+    not finite or quantised, or the file is damaged or unsafe.
     """
     require_own_files(folder / name)
+    require_plain_weights(folder / name, read_json(folder / name / "config.json"))
     options: dict[str, Any] = {
         "local_files_only": True,
         "output_loading_info": True,

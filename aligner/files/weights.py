@@ -18,6 +18,8 @@ from .pickled import unpickled
 _NOTES = ("animatediff_config",)
 
 _SAFETENSORS = (".safetensors", ".sft")
+#: The suffixes of files with tensors by name. Those beside safetensors are of torch.save.
+SUFFIXES = (*_SAFETENSORS, ".ckpt", ".pth", ".pt", ".bin")
 
 
 @dataclass(frozen=True)

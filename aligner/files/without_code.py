@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 from tempfile import TemporaryDirectory
@@ -25,6 +25,9 @@ _NAMES_OF_CODE = {
 }
 #: Code, and weights, which are large and no settings.
 _LEFT_OUT = {".py", ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf"}
+
+#: The file by which peft's adapters name the model that they change. transformers loads that one instead.
+_ADAPTER = "adapter_config.json"
 
 #: The lists of shards, also of a variant: model.safetensors.index.fp16.json.
 _INDEX = re.compile(r"\.index(\.\w+)?\.json$")
@@ -59,8 +62,8 @@ def needs_code(folder: Path) -> CheckpointError:
 def require_own_files(folder: Path) -> None:
     """Check that a model folder is made of regular files, and that its weights lie in it.
 
-    Raises CheckpointError for a pipe, a socket or a broken link, which a library would wait for or fail at, and for a
-    list of shards that leads out of the folder.
+    Raises CheckpointError for a pipe, a socket or a broken link, which a library would wait for or fail at, for a list
+    of shards that leads out of the folder, and for an adapter, which leads to a model elsewhere.
     """
     try:
         entries = list(folder.iterdir())
@@ -69,8 +72,23 @@ def require_own_files(folder: Path) -> None:
     for path in entries:
         if not (path.is_file() or path.is_dir()):
             raise CheckpointError(f"{path} is no file that can be read. Remove it, or download the model again.")
+        if path.name == _ADAPTER:
+            raise CheckpointError(
+                f"{folder} holds an adapter for another model, not a whole model. Choose a whole one."
+            )
         if _INDEX.search(path.name):
             _require_shards_inside(path)
+
+
+def require_plain_weights(folder: Path, config: Mapping[str, Any]) -> None:
+    """Check by its config that the weights in a model folder are not quantised.
+
+    Libraries may fetch code from the model hub to read quantised ones. Raises CheckpointError.
+    """
+    if config.get("quantization_config"):
+        raise CheckpointError(
+            f"{folder} holds quantised weights, which are not supported. Choose the model in fp32, bf16 or fp16."
+        )
 
 
 def _require_shards_inside(index: Path) -> None:

@@ -18,7 +18,7 @@ from torch.nn import functional
 from ..errors import MediaError
 from ..tensors.resampling import resampled
 from .container import Source, created, opened, reading, video_stream
-from .sound import LAYOUTS, checked_waveform, sound_packets, to_mono
+from .sound import LAYOUTS, encodable, sound_packets, to_mono
 from .timing import Timing
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Soundtrack:
         rates = _aac_rates()
         if sample_rate not in rates:
             raise MediaError(f"MP4 sound cannot have {sample_rate} Hz: resample it to one of {sorted(rates)}.")
-        waveform = checked_waveform(waveform, sample_rate).clamp(-1, 1)
+        waveform = encodable(waveform, sample_rate).clamp(-1, 1)
         missing = round(duration * sample_rate) - waveform.shape[1]
         return Soundtrack(functional.pad(waveform, (0, missing)), sample_rate)  # a negative pad cuts
 

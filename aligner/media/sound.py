@@ -13,7 +13,7 @@ import torch
 from ..errors import MediaError
 from ..files.atomic import written_whole
 from ..tensors.resampling import resampled
-from ..values.sounds import of_full_scale
+from ..values import sounds
 from .clock import LEAD_IN, beginning, pictures_end
 from .container import Source, audio_stream, created, decoded, describe, opened, packets_of
 
@@ -119,7 +119,7 @@ def _floats(frame: AudioFrame) -> torch.Tensor:
     values = torch.from_numpy(frame.to_ndarray())
     if frame.format.is_packed:
         values = values.reshape(frame.samples, -1).T
-    return values.float() if values.is_floating_point() else of_full_scale(values)
+    return values.float() if values.is_floating_point() else sounds.of_full_scale(values)
 
 
 def to_mono(waveform: torch.Tensor) -> torch.Tensor:
@@ -137,14 +137,14 @@ def write_audio(path: str | os.PathLike, waveform: torch.Tensor, sample_rate: in
         sample_rate: in Hz.
 
     Raises:
-        MediaError: another suffix, a wrong shape or type, no samples, NaN or infinite values, or a path that cannot
-            be written.
+        MediaError: another suffix, more channels, or a path that cannot be written.
+        AlignerError: another shape or type, no samples, or values that are no sound.
     """
     path = Path(path)
     codec = LOSSLESS_CODECS.get(path.suffix.lower())
     if codec is None:
         raise MediaError(f"{path.name}: sounds are written as {' or '.join(LOSSLESS_CODECS)}; change the suffix.")
-    waveform = checked_waveform(waveform, sample_rate)
+    waveform = encodable(waveform, sample_rate)
     sixteen_bit = (waveform * 32768).round().clamp(-32768, 32767).short()
     with written_whole(path) as temporary, created(temporary) as output:
         stream = output.add_stream(codec, rate=sample_rate, layout=LAYOUTS[len(waveform) - 1], format="s16")
@@ -152,21 +152,16 @@ def write_audio(path: str | os.PathLike, waveform: torch.Tensor, sample_rate: in
             output.mux(packet)
 
 
-def checked_waveform(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
-    """Check that a waveform (C, T) can be encoded; return it as float32 on the CPU.
+def encodable(waveform: torch.Tensor, rate: int) -> torch.Tensor:
+    """A waveform (C, n) of 1 to 6 channels as float32 on the CPU.
 
-    Raises MediaError for a wrong shape or type, no samples, NaN or infinite values, or a sample rate below 1.
+    Raises AlignerError for another shape or type, values that are no sound, or a sample rate (Hz) that is none.
     """
-    if waveform.ndim != 2 or not 1 <= len(waveform) <= len(LAYOUTS) or waveform.shape[1] == 0:
-        raise MediaError(
-            f"a sound must have the shape (channels, samples) with 1 to {len(LAYOUTS)} channels and at least "
-            f"one sample, but this one has {tuple(waveform.shape)}."
-        )
-    if not waveform.is_floating_point() or not waveform.isfinite().all():
-        raise MediaError("a sound must consist of finite floating-point values; this one has NaN, inf or integers.")
-    if sample_rate <= 0:
-        raise MediaError(f"the sample rate must be positive, but it is {sample_rate}.")
-    return waveform.detach().to("cpu", torch.float32)
+    samples = sounds.waveform(waveform, "The sound", dimensions=2)
+    sounds.sample_rate(rate, "the sound")
+    if len(samples) > len(LAYOUTS):
+        raise MediaError(f"The sound has {len(samples)} channels, but at most {len(LAYOUTS)} can be written.")
+    return samples.detach().to("cpu", torch.float32)
 
 
 def sound_packets(stream: AudioStream, waveform: torch.Tensor) -> Iterator[Packet]:

@@ -6,20 +6,18 @@ import folder_paths
 
 from ...aligner.errors import CheckpointError
 from ...aligner.files.catalogue import KINDS, Offer, files_matching
+from ...aligner.files.weights import SUFFIXES
 
 IMAGEBIND, AUDIOLDM, CAPTIONERS, CHECKPOINTS, MOTION_MODULES, VAE_APPROX = (
     KINDS[kind].folder for kind in ("imagebind", "audioldm", "captioner", "base", "motion", "taesd")
 )
 #: Folders of files that our own nodes write.
 TUNED_PROMPTS, CONDITIONS = "tuned_prompts", "conditions"
+SAVED = ".safetensors"
 #: Other extensions for AnimateDiff use this name as well.
 MOTION_LORAS = "animatediff_motion_lora"
 #: More of ComfyUI's own folders.
 DIFFUSERS, LORAS = "diffusers", "loras"
-
-SAFETENSORS = ".safetensors"
-#: The suffixes of files with tensors by name.
-WEIGHTS = {SAFETENSORS, ".ckpt", ".pth", ".pt"}
 
 #: The models of this extension. They are first in every list, so that a new graph runs before any download.
 DEMO = "demo (built in)"
@@ -36,7 +34,7 @@ def register_model_folders() -> None:
 
 
 def imagebind_names() -> list[str]:
-    return [DEMO, *_files(IMAGEBIND, {SAFETENSORS, ".pth"})]
+    return [DEMO, *_files(IMAGEBIND)]
 
 
 def imagebind_path(name: str) -> Path:
@@ -54,7 +52,7 @@ def audioldm_path(name: str) -> Path:
 
 def stable_diffusion_names() -> list[str]:
     """Checkpoint files of any model, and folders of Stable Diffusion."""
-    return [DEMO, *_files(CHECKPOINTS, WEIGHTS), *_stable_diffusion_folders()]
+    return [DEMO, *_files(CHECKPOINTS), *_stable_diffusion_folders()]
 
 
 def stable_diffusion_path(name: str) -> Path:
@@ -64,7 +62,7 @@ def stable_diffusion_path(name: str) -> Path:
 def motion_module_names() -> list[str]:
     """Files and folders, without the files inside of such a folder."""
     folders = _motion_folders()
-    files = [name for name in _files(MOTION_MODULES, WEIGHTS) if Path(name).parent.as_posix() not in folders]
+    files = [name for name in _files(MOTION_MODULES) if Path(name).parent.as_posix() not in folders]
     return [*files, *folders]
 
 
@@ -73,12 +71,12 @@ def motion_module_path(name: str) -> Path:
 
 
 def lora_names() -> list[str]:
-    return [NONE, *_files(LORAS, WEIGHTS)]
+    return [NONE, *_files(LORAS)]
 
 
 def motion_lora_names() -> list[str]:
     """The LoRAs in the folder of motion LoRAs, and all others: people keep motion LoRAs in both places."""
-    return [NONE, *dict.fromkeys([*_files(MOTION_LORAS, WEIGHTS), *_files(LORAS, WEIGHTS)])]
+    return [NONE, *dict.fromkeys([*_files(MOTION_LORAS), *_files(LORAS)])]
 
 
 def lora_path(name: str) -> Path:
@@ -91,7 +89,7 @@ def motion_lora_path(name: str) -> Path:
 
 def taesd_names() -> list[str]:
     """Decoders for latents of Stable Diffusion 1. The same folder holds encoders, and decoders for other models."""
-    return [NONE, *(name for name in _files(VAE_APPROX, WEIGHTS) if Path(name).stem == "taesd_decoder")]
+    return [NONE, *(name for name in _files(VAE_APPROX) if Path(name).stem == "taesd_decoder")]
 
 
 def taesd_path(name: str) -> Path:
@@ -108,7 +106,7 @@ def captioner_path(name: str) -> Path:
 
 
 def tuned_prompt_names() -> list[str]:
-    return _files(TUNED_PROMPTS, {SAFETENSORS})
+    return _files(TUNED_PROMPTS, (SAVED,))
 
 
 def tuned_prompt_path(name: str) -> Path:
@@ -116,7 +114,7 @@ def tuned_prompt_path(name: str) -> Path:
 
 
 def condition_names() -> list[str]:
-    return _files(CONDITIONS, {SAFETENSORS})
+    return _files(CONDITIONS, (SAVED,))
 
 
 def condition_path(name: str) -> Path:
@@ -145,7 +143,7 @@ def first_place(offer: Offer) -> Path:
     return Path(folder_paths.get_folder_paths(offer.folder)[0])
 
 
-def _files(kind: str, suffixes: set[str]) -> list[str]:
+def _files(kind: str, suffixes: tuple[str, ...] = SUFFIXES) -> list[str]:
     """The files of a kind, without hidden ones, which are no models: some systems and programs leave such."""
     found = [Path(name) for name in folder_paths.get_filename_list(kind)]
     return [

@@ -333,7 +333,7 @@ def test_a_sound_that_no_player_plays_is_refused(run, a2v, sound, tmp_path, caps
     content[20] = 3  # the format of a WAV file: IEEE floats
     sound.write_bytes(content)
     assert run(*a2v) == 1
-    assert "The sound of a condition holds values from 1e+38 to 1e+38" in capsys.readouterr().err
+    assert "The sound holds values from 1e+38 to 1e+38" in capsys.readouterr().err
     assert not (tmp_path / "out.mp4").exists()
 
 

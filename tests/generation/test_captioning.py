@@ -339,3 +339,18 @@ def test_a_pipe_in_a_folder_is_an_error_and_nothing_waits_for_it(seeing, tmp_pat
     os.mkfifo(folder / file)
     with pytest.raises(CheckpointError, match=f"{file} is no file that can be read"):
         load_captioner(folder)
+
+
+def test_an_adapter_does_not_lead_to_a_model_elsewhere(seeing, tmp_path):
+    def adapter(folder: Path) -> None:
+        text = json.dumps({"base_model_name_or_path": str(tmp_path / "elsewhere"), "peft_type": "LORA"})
+        (folder / "adapter_config.json").write_text(text, encoding="utf-8")
+
+    with pytest.raises(CheckpointError, match="broken holds an adapter for another model, not a whole model"):
+        load_captioner(broken(seeing, tmp_path, adapter))
+
+
+def test_quantised_weights_are_refused_before_a_library_fetches_code_for_them(seeing, tmp_path):
+    folder = broken(seeing, tmp_path, changed("config.json", quantization_config={"quant_method": "mxfp4"}))
+    with pytest.raises(CheckpointError, match="quantised weights, which are not supported. Choose the model in fp32"):
+        load_captioner(folder)
