@@ -75,9 +75,9 @@ AUDIO_CFG = Setting(
     step=0.1,
 )
 VIDEO_CFG = AUDIO_CFG.having(
-    default=7.5,
-    description="Scale of classifier-free guidance: how closely the frames follow their prompt. 7.5 is usual. At 1 or "
-    "less the negative prompt has no effect and a step takes half the time.",
+    default=0.0,
+    description="Scale of classifier-free guidance: how closely the frames follow their prompt. 0 is the model's own: "
+    "7.5 for Stable Diffusion 1.5. Up to 1 the negative prompt has no effect and a step takes half the time.",
 )
 LENGTH = Setting(
     "length",
@@ -110,14 +110,16 @@ FRAMES = Setting(
 )
 WIDTH = Setting(
     "width",
-    512,
-    "Width, a multiple of 8. Stable Diffusion 1.5 was trained for 512.",
-    low=16,
+    0,
+    "Width, a multiple of 8. 0 is the model's own: 512 for Stable Diffusion 1.5.",
+    low=0,
     high=16384,
     step=8,
     unit="pixels",
 )
-HEIGHT = WIDTH.having(name="height", description="Height, a multiple of 8. Stable Diffusion 1.5 was trained for 512.")
+HEIGHT = WIDTH.having(
+    name="height", description="Height, a multiple of 8. 0 is the model's own: 512 for Stable Diffusion 1.5."
+)
 FPS = Setting(
     "fps",
     8.0,
@@ -137,8 +139,8 @@ DECODING = Setting(
 WINDOW_SECONDS = Setting(
     "window_seconds",
     0.0,
-    "Length of the overlapping windows in which a long sound is made, so that memory does not grow with its length. "
-    "10 suits AudioLDM, 2 the built-in toy. 0 makes the sound in one piece.",
+    "Length of the overlapping windows in which a long sound is made, so that memory and the time of a step do not "
+    "explode. 0 is automatic: windows of 10 where the sound of AudioLDM is longer than 20.",
     low=0.0,
     high=600.0,
     step=0.1,
@@ -283,9 +285,9 @@ COMPARE = Setting(
 CLIPS = Setting(
     "clips",
     "short",
-    "How recordings are cut into clips. short: every half second, which tells moments apart. released: every second, "
-    "as in the authors' code. upstream: 5 clips of video and 3 of sound, 2 s each, as in ImageBind's code.",
-    choices=("short", "released", "upstream"),
+    "How recordings are cut into clips. short: every half second, which tells moments apart. seconds: every second, "
+    "as in the authors' code. spread: 5 clips of video and 3 of sound, 2 s each, as in ImageBind's code.",
+    choices=("short", "seconds", "spread"),
 )
 TEXT_WEIGHT = Setting(
     "text_weight",
@@ -297,7 +299,7 @@ TEXT_WEIGHT = Setting(
 )
 #: What the paper and the released code compare.
 PUBLISHED_COMPARE = COMPARE.having(default="mean")
-PUBLISHED_CLIPS = CLIPS.having(default="released")
+PUBLISHED_CLIPS = CLIPS.having(default="seconds")
 PUBLISHED_TEXT_WEIGHT = TEXT_WEIGHT.having(default=1.0)
 
 # Guidance: the search
@@ -334,15 +336,15 @@ FUNNEL = Setting(
 
 RULE = Setting(
     "rule",
-    "released",
-    "released: Adam on the latent after the scheduler's step, as in the authors' code. paper: a plain gradient step "
+    "code",
+    "code: Adam on the latent after the scheduler's step, as in the authors' code. paper: a plain gradient step "
     "before it, through the denoising network, as in the paper; it takes longer and wants higher rates, 1 to 10.",
-    choices=("released", "paper"),
+    choices=("code", "paper"),
 )
 AUDIO_RATE = Setting(
     "audio_rate",
     0.1,
-    "Learning rate of a sound's latent. 0.1 is the paper's; 0.02 to 0.3 is usual with released. 0 leaves it alone.",
+    "Learning rate of a sound's latent. 0.1 is the paper's; 0.02 to 0.3 is usual with code. 0 leaves it alone.",
     low=0.0,
     high=1000.0,
     step=0.001,

@@ -20,7 +20,7 @@ def test_the_tables_of_all_documents_are_up_to_date():
 def test_a_block_becomes_a_table_and_the_rest_stays():
     text = filled(BLOCK.format("AUDIO_CANDIDATES, CLIPS"))
     assert text.startswith("before\n\n<!-- settings: AUDIO_CANDIDATES, CLIPS -->\n\n| setting |")
-    assert text.endswith("| short, released, upstream | short |\n\n<!-- end -->\n\nafter\n")
+    assert text.endswith("| short, seconds, spread | short |\n\n<!-- end -->\n\nafter\n")
     assert f"\n| audio_candidates | {settings.AUDIO_CANDIDATES.description} | 1 to 64 | 16 |\n" in text
     assert "anything" not in text and filled(text) == text
 

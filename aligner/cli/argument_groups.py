@@ -17,8 +17,6 @@ MODEL_OPTIONS = {
     "motion": ("PATH", "This AnimateDiff motion module, a file or a folder,"),
     "taesd": ("PATH", "This TAESD, taesd_decoder.safetensors or a folder, for --decoding taesd,"),
 }
-#: A default in words, where the built-in models have another one.
-OR_BUILT_IN = "{}; the built-in models have their own"
 
 
 def add_output(command: ArgumentParser, kinds: str) -> None:
@@ -120,9 +118,7 @@ def add_frames(command: ArgumentParser) -> None:
 
 def add_pictures(command: ArgumentParser) -> argparse._ActionsContainer:
     group = command.add_argument_group("pictures")
-    for setting in (settings.WIDTH, settings.HEIGHT):
-        add_option(group, setting, default=OR_BUILT_IN.format(setting.default))
-    add_option(group, settings.DECODING)
+    add_options(group, (settings.WIDTH, settings.HEIGHT, settings.DECODING))
     return group
 
 
@@ -134,8 +130,7 @@ def add_audio_sampling(command: ArgumentParser) -> None:
 
 def add_video_sampling(command: ArgumentParser) -> None:
     group = command.add_argument_group("sampling")
-    add_options(group, (settings.SEED, settings.VIDEO_STEPS))
-    add_option(group, settings.VIDEO_CFG, default=OR_BUILT_IN.format(settings.VIDEO_CFG.default))
+    add_options(group, (settings.SEED, settings.VIDEO_STEPS, settings.VIDEO_CFG))
     _add_overview(group)
 
 

@@ -27,11 +27,11 @@ EXAMPLES = """examples:
       a sound for a silent clip, as long as the clip
   python -m aligner v2a clip.mp4 -o out.wav --models ComfyUI/models --audio-candidates 32 --away-from "music"
       a search among more noises, which also avoids music
-  python -m aligner v2a clip.mp4 -o out.wav --models ComfyUI/models --rule released
+  python -m aligner v2a clip.mp4 -o out.wav --models ComfyUI/models --rule code
       the same with gradients, as in the authors' code
   python -m aligner i2a picture.jpg -o out.wav --seconds 5 --models ComfyUI/models
       five seconds of sound for a picture
-  python -m aligner a2v birds.wav -o out.mp4 --models ComfyUI/models --prompt "birds on a branch" --then released
+  python -m aligner a2v birds.wav -o out.mp4 --models ComfyUI/models --prompt "birds on a branch" --then code
       two seconds of video for a sound, with that sound; gradients move what the search chose
   python -m aligner a2v rain.wav -o out.mp4 --models ComfyUI/models --init clip.mp4 --denoise 0.6
       a clip changed to fit a sound

@@ -86,7 +86,7 @@ def check_outputs(options: Namespace, suffixes: tuple[str, ...], rule: Rule, str
             rates = " or ".join(f"--{stream}-prompt-rate" for stream in streams)
             raise AlignerError(
                 f"No prompt is tuned, so that --save-prompt has nothing to write: raise {rates} of --rule or --then "
-                "released or paper, and leave --unguided out."
+                "code or paper, and leave --unguided out."
             )
 
 

@@ -10,11 +10,9 @@ from fractions import Fraction
 import torch
 from torch.nn import functional
 
-from .. import settings
 from ..demo import shape as demo_shape
-from ..demo.family import VIDEO_CFG
 from ..errors import AlignerError, MediaError
-from ..generators.animatediff import require_fps, require_frames, require_sides
+from ..generators.animatediff import OWN_SIDE, require_fps, require_frames, require_sides
 from ..generators.audioldm import require_samples
 from ..media import probe_video, read_audio, read_frames
 
@@ -38,21 +36,12 @@ def video_shape(options: Namespace, *, built_in: bool) -> VideoShape:
 
     built_in: whether the built-in models run, which have a size of their own.
     """
-    width, height = (
-        given if given is not None else demo_shape.SIDE if built_in else setting.default
-        for given, setting in ((options.width, settings.WIDTH), (options.height, settings.HEIGHT))
-    )
+    own = demo_shape.SIDE if built_in else OWN_SIDE
+    width, height = options.width or own, options.height or own
     require_sides(height, width)
     shape = VideoShape(require_frames(options.frames), width, height, require_fps(options.fps))
     require_samples(shape.seconds)
     return shape
-
-
-def video_cfg(options: Namespace, *, built_in: bool) -> float:
-    """How closely the generator of frames follows its prompt."""
-    if options.cfg is not None:
-        return options.cfg
-    return VIDEO_CFG if built_in else settings.VIDEO_CFG.default
 
 
 def read_piece(source: str, start: float, seconds: Fraction | float | None = None) -> tuple[torch.Tensor, int]:

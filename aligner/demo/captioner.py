@@ -49,7 +49,7 @@ class DemoCaptioner(nn.Module):
         on_token: Callable[[], None] = lambda: None,
     ) -> str:
         """The caption of a mono sound (n,); see `of_picture`."""
-        sampling = sampling_of(self.model, "released")
+        sampling = sampling_of(self.model, "seconds")
         return self._nearest(self.model.embed_audio(waveform[None], sample_rate, sampling), longest)
 
     @torch.no_grad()

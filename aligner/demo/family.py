@@ -43,7 +43,7 @@ def load_demo_animatediff(
     *, motion: bool = True, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> AnimateDiff:
     """The generator of video; without motion, of pictures."""
-    return load_animatediff(STABLE_DIFFUSION, MOTION if motion else None, dtype=dtype, device=device)
+    return load_animatediff(STABLE_DIFFUSION, MOTION if motion else None, own_cfg=VIDEO_CFG, dtype=dtype, device=device)
 
 
 def load_demo_captioner(*, dtype: torch.dtype = torch.float32) -> DemoCaptioner:

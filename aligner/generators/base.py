@@ -183,6 +183,8 @@ class AudioModel(Protocol):
     """Weights that make sound, as loaders return them. Their child modules move between devices.
 
     A child called "text_encoder" reads prompts and is moved by itself; one called "vae" encodes sounds.
+
+    Of `denoiser` window_seconds may be 0: the model's own choice.
     """
 
     sample_rate: int
@@ -214,6 +216,8 @@ class VideoModel(Protocol):
 
     compression: pixels per latent pixel along each side. latent_channels: of a latent. latent_scale: latents divided by
     it are what the VAE of the model decodes.
+
+    Of `denoiser` height, width and cfg may be 0: the model's own.
     """
 
     compression: int

@@ -260,7 +260,7 @@ class Paper(Gradient):
 
 
 #: The gradient rules by their names in `aligner.settings.RULE`.
-RULES: dict[str, type[Gradient]] = {"released": Released, "paper": Paper}
+RULES: dict[str, type[Gradient]] = {"code": Released, "paper": Paper}
 
 
 def _descend(optimiser: torch.optim.Optimizer, loss: torch.Tensor, index: int) -> None:

@@ -58,7 +58,7 @@ class Pair:
         if not strengths.any():
             raise AlignerError(
                 f"The condition {self.target!r} steers {self.timeline.target}, but its strength is 0 on "
-                f"all clips of the {self.stream} that are compared. Choose clips short or released, "
+                f"all clips of the {self.stream} that are compared. Choose clips short or seconds, "
                 "which leave no gaps, or widen its interval."
             )
         return strengths

@@ -203,7 +203,7 @@ class Search(Rule):
                 if spans and not any(map(segment.share, spans)):
                     raise AlignerError(
                         f"Candidates are chosen segment by segment, but at {segment} no clip is compared: clips "
-                        f"{self.comparison.clips} leave gaps in so long a result. Choose clips short or released."
+                        f"{self.comparison.clips} leave gaps in so long a result. Choose clips short or seconds."
                     )
 
 

@@ -52,9 +52,9 @@ class ClipSampling:
 
 CLIP_SAMPLINGS = {
     # The released Seeing-and-Hearing code (v2a/video2audio.py): clips of 1 s, ceil(duration) of them.
-    "released": ClipSampling(video=Cut(1.0, None), audio=Cut(1.0, None), frames_per_clip=2, crops="squash"),
+    "seconds": ClipSampling(video=Cut(1.0, None), audio=Cut(1.0, None), frames_per_clip=2, crops="squash"),
     # ImageBind's own data.py.
-    "upstream": ClipSampling(video=Cut(2.0, 5), audio=Cut(2.0, 3), frames_per_clip=2, crops="three"),
+    "spread": ClipSampling(video=Cut(2.0, 5), audio=Cut(2.0, 3), frames_per_clip=2, crops="three"),
     # About as long as an event: what is seen in a clip is heard in the same clip.
     "short": ClipSampling(video=Cut(0.5, None), audio=Cut(0.5, None), frames_per_clip=2, crops="squash"),
 }

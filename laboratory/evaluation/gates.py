@@ -81,7 +81,7 @@ def zero_shot(models: DemoModels, sounds: torch.Tensor, frames: torch.Tensor, ev
     events, and with the mean of each event's clips in the other modality.
     """
     binder = models.instruments.binder
-    sampling = sampling_of(binder, "upstream")
+    sampling = sampling_of(binder, "spread")
     texts = F.normalize(binder.embed_text([event.captions[0] for event in EVENTS]).mean(), dim=1)
 
     def embedded(signal: Callable[[torch.Tensor], Signal], values: torch.Tensor) -> torch.Tensor:

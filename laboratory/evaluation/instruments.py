@@ -76,7 +76,7 @@ class Instruments:
     @staticmethod
     @torch.no_grad()
     def _cosine(binder: Binder, one: Signal, other: Signal) -> torch.Tensor:
-        sampling = sampling_of(binder, "released")
+        sampling = sampling_of(binder, "seconds")
         return F.cosine_similarity(one.embed(binder, sampling).mean(), other.embed(binder, sampling).mean())
 
     @staticmethod

@@ -196,7 +196,7 @@ def _moving(rule: Rule, decoders: Sequence[Decoder]) -> Released | None:
     if not isinstance(rule, Search) or last.guides and last is not rule:
         raise AlignerError(
             f"{type(last).__name__} needs a denoising network of ours and cannot steer a MODEL. Connect Search "
-            "Settings, or Gradient Settings with the rule released."
+            "Settings, or Gradient Settings with the rule code."
         )
     return None
 

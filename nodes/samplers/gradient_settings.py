@@ -16,7 +16,7 @@ class GradientSettings(io.ComfyNode):
             display_name="Gradient Settings",
             category=f"{CATEGORY}/guidance",
             description="Steers by gradients: latents and prompt embeddings move towards the conditions at every "
-            "denoising step. The rules are those of the released code and of the paper (Seeing and Hearing, arXiv "
+            "denoising step. The rules are those of the authors' code and of the paper (Seeing and Hearing, arXiv "
             "2402.17723).",
             inputs=widgets(*settings.GRADIENT),
             outputs=[

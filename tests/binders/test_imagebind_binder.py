@@ -43,7 +43,7 @@ def test_every_transformer_block_can_be_recomputed(model):
 
 
 def test_clips_have_names_that_the_binder_knows(model):
-    assert set(model.samplings) == {"short", "released", "upstream"}
+    assert set(model.samplings) == {"short", "seconds", "spread"}
     with pytest.raises(AlignerError, match="ImageBind does not know the clips 'all'. Choose one of: "):
         sampling_of(model, "all")
 
@@ -52,7 +52,7 @@ def test_memory_grows_with_clips_and_crops_and_shrinks_by_checkpointing(model):
     def size(modality, clips, name, checkpointing=False):
         return model.activation_bytes(modality, clips, sampling_of(model, name), checkpointing=checkpointing)
 
-    assert size("video", 4, "released") == 4 * size("video", 1, "released")
-    assert size("video", 1, "upstream") == 3 * size("video", 1, "released"), "three crops"
-    assert size("audio", 1, "upstream") == size("audio", 1, "released")
+    assert size("video", 4, "seconds") == 4 * size("video", 1, "seconds")
+    assert size("video", 1, "spread") == 3 * size("video", 1, "seconds"), "three crops"
+    assert size("audio", 1, "spread") == size("audio", 1, "seconds")
     assert 0 < size("audio", 1, "short", True) < size("audio", 1, "short")

@@ -14,7 +14,7 @@ from aligner.errors import AlignerError
 from aligner.timing.clips import CLIP_SAMPLINGS, clip_spans, frame_indices
 from laboratory.random_imagebind import random_imagebind
 
-RELEASED, UPSTREAM = CLIP_SAMPLINGS["released"], CLIP_SAMPLINGS["upstream"]
+RELEASED, UPSTREAM = CLIP_SAMPLINGS["seconds"], CLIP_SAMPLINGS["spread"]
 
 
 @pytest.fixture

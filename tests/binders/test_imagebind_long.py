@@ -12,7 +12,7 @@ from aligner.generators.signals import Frames, LatentFrames
 from aligner.timing.clips import CLIP_SAMPLINGS
 
 
-@pytest.mark.parametrize("name", ["released", "short"])
+@pytest.mark.parametrize("name", ["seconds", "short"])
 @pytest.mark.parametrize("samples, at_once", [(52000, 2), (52000, 3), (160001, 4), (9000, 4)])
 def test_a_few_clips_at_a_time_are_the_same(binder, name, samples, at_once):
     waveform = (0.1 * torch.randn(2, samples, generator=torch.Generator().manual_seed(0))).requires_grad_()

@@ -115,7 +115,7 @@ def test_real_picture(run, real, tmp_path, models):
         (["v2a", "nowhere.mp4", "-o", "out.mp4"], "nowhere.mp4"),
         (["v2a", EXAMPLE_VIDEO, "-o", "out.avi"], "out.avi"),
         (
-            ["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "3", "--start", "0.9", "--rule", "released"],
+            ["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--steps", "3", "--start", "0.9", "--rule", "code"],
             "holds none of the 3 steps",
         ),
         (["v2a", EXAMPLE_VIDEO, "-o", "out.mp4", "--start", "0.6", "--end", "0.4", "--rule", "paper"], "is empty"),
@@ -146,7 +146,7 @@ def test_ctrl_c_leaves_nothing_half_written(run, tmp_path, clip, models, capsys,
 
     monkeypatch.setattr(aligner.guidance.gradient, "_descend", interrupted)
     output = tmp_path / "result" / "out.mp4"
-    assert run("v2a", clip, "-o", output, "--models", models, "--rule", "released", *FEW_STEPS) == 130
+    assert run("v2a", clip, "-o", output, "--models", models, "--rule", "code", *FEW_STEPS) == 130
     assert "No half-written file" in capsys.readouterr().err
     assert not output.parent.exists() or not list(output.parent.iterdir())
 
@@ -193,11 +193,11 @@ def test_every_option_reaches_the_generation(run, generations, clip, models, tmp
         *("--negative-prompt", "hiss", "--seed", "7", "--steps", "4", "--cfg", "3", "--window-seconds", "2.5"),
         *("--rule", "paper", "--audio-rate", "5", "--audio-prompt-rate", "0.01", "--inner-steps", "2"),
         *("--start", "0.1", "--end", "0.9", "--no-checkpointing"),
-        *("--compare", "per_clip", "--clips", "upstream", "--text-weight", "0.5"),
+        *("--compare", "per_clip", "--clips", "spread", "--text-weight", "0.5"),
     )
     assert run(*arguments) == run(*arguments, "--unguided") == 0
     guided, unguided = generations
-    comparison = Comparison("per_clip", "upstream", 0.5)
+    comparison = Comparison("per_clip", "spread", 0.5)
     assert guided["rule"] == Paper(
         rates={"audio": 5.0},
         prompt_rates={"audio": 0.01},

@@ -28,7 +28,7 @@ gone = no_such_module:Gone
 SMALL = ("--frames", "4", "--width", "32", "--height", "32")
 FEW = ("--video-candidates", "3", "--steps", "4")
 #: A gradient at all steps that leaves the prompt alone.
-MOVING = ("--rule", "released", "--start", "0", "--video-prompt-rate", "0", "--decoding", "half")
+MOVING = ("--rule", "code", "--start", "0", "--video-prompt-rate", "0", "--decoding", "half")
 
 
 @pytest.fixture
@@ -134,13 +134,13 @@ def test_all_of_them_work_together_without_any_other_model(run, toys, generation
     [
         (
             ["--rule", "nobody"],
-            "--rule nobody: there is none of this name. Available: search, released, paper, luckiest.",
+            "--rule nobody: there is none of this name. Available: search, code, paper, luckiest.",
         ),
         (
             ["--rule", "luckiest", "--at", "0.5"],
             "--at belongs to the rule search and has no effect with --rule luckiest",
         ),
-        (["--rule", "luckiest", "--clips", "short"], "--clips belongs to the rules search, released and paper"),
+        (["--rule", "luckiest", "--clips", "short"], "--clips belongs to the rules search, code and paper"),
         (["--rule", "luckiest", "--then", "paper"], "--then belongs to the rule search"),
         (["--binder", "nobody=x"], "--binder nobody: there is none of this name. Available: statistics."),
         (["--generator", "nobody=x"], "--generator nobody: there is none of this name. Available: fog, gone, hum."),
@@ -174,7 +174,7 @@ def test_a_file_that_another_package_reads_is_never_overwritten(refused, toys, s
 
 
 def test_without_other_packages_the_message_names_what_is_built_in(refused, clip):
-    assert "Available: search, released, paper." in refused("v2a", clip, "-o", "out.wav", "--rule", "luckiest")
+    assert "Available: search, code, paper." in refused("v2a", clip, "-o", "out.wav", "--rule", "luckiest")
     assert "Available: nothing." in refused("v2a", clip, "-o", "out.wav", "--binder", "statistics=x")
 
 
@@ -194,7 +194,7 @@ def test_help_loads_neither_the_package_nor_torch(site, command):
         check=True,
     ).stdout
     assert printed.splitlines()[-1] == "nothing more"
-    assert "examples:" in printed and (not command or "{search,released,paper,NAME}" in printed)
+    assert "examples:" in printed and (not command or "{search,code,paper,NAME}" in printed)
 
 
 def test_an_installed_rule_is_found_by_a_fresh_process(site, clip, tmp_path):

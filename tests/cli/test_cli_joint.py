@@ -13,7 +13,7 @@ from aligner.media import probe_video, read_audio
 #: Four small frames in few steps.
 SMALL = ("--frames", "4", "--width", "32", "--height", "32", "--steps", "3", "--audio-steps", "3")
 #: The rule of the released code, at all steps.
-GRADIENT = ("--rule", "released", "--start", "0")
+GRADIENT = ("--rule", "code", "--start", "0")
 #: A search among few.
 FEW = ("--audio-candidates", "2", "--video-candidates", "2")
 
@@ -125,7 +125,7 @@ def test_tuned_prompts_of_both_streams(run, joint, generations, tmp_path):
 
 def test_gradients_may_move_what_the_search_chose(run, generations, joint, tmp_path):
     search = (*joint[: -len(GRADIENT)], "waves", *FEW, "--at", "0.5", "--overview", tmp_path / "overview.png")
-    assert run(*search) == run(*search, "--then", "released", "--start", "0", "--video-rate", "0.02") == 0
+    assert run(*search) == run(*search, "--then", "code", "--start", "0", "--video-rate", "0.02") == 0
     chosen, moved = generations
     assert chosen["rule"] == Search(candidates={"audio": 2, "video": 2}, at=0.5)
     assert moved["rule"] == Search(
@@ -152,7 +152,7 @@ def test_every_option_reaches_the_generation(run, joint, generations):
     )
     assert run(*arguments) == run(*arguments, "--unguided") == 0
     guided, unguided = generations
-    comparison = Comparison("per_clip", "released", 1.0)
+    comparison = Comparison("per_clip", "seconds", 1.0)
     assert guided["rule"] == Paper(
         rates={"video": 5.0, "audio": 6.0},
         prompt_rates={"video": 0.02, "audio": 0.03},
@@ -174,13 +174,13 @@ def test_every_option_reaches_the_generation(run, joint, generations):
     [
         (["", "--pair-weight", "0"], "every condition has weight 0"),
         (["waves", "--pair-weight", "0", "--text-weight", "0"], "every condition has weight 0"),
-        (["waves", "--pair-weight", "0", "--then", "released"], "every condition has weight 0"),
+        (["waves", "--pair-weight", "0", "--then", "code"], "every condition has weight 0"),
         (["waves", "--pair-weight", "nan"], "--pair-weight must be between -10 and 10, not nan"),
         (["waves", "--audio-steps", "0"], "--audio-steps must be between 1 and 999, not 0"),
         (["waves", "--audio-cfg", "-2"], "--audio-cfg must be between 0 and 30, not -2"),
         (["waves", "--audio-rate", "-2"], "--audio-rate must be between 0 and 1000, not -2"),
         (
-            [*("waves", "--rule", "released"), *("--video-rate", "0", "--video-prompt-rate", "0", "--audio-rate", "0")],
+            [*("waves", "--rule", "code"), *("--video-rate", "0", "--video-prompt-rate", "0", "--audio-rate", "0")],
             "learning rates of",
         ),
         (["waves", "--video-candidates", "1", "--audio-candidates", "1"], "Try several candidates"),
@@ -190,7 +190,7 @@ def test_every_option_reaches_the_generation(run, joint, generations):
         (["waves", "--width", "30"], "multiple of 8"),
         (["waves", "--models", "nowhere"], "there is no nowhere"),
         (
-            ["waves", "--rule", "released", "--video-prompt-rate", "0", "--save-prompt", "p.safetensors"],
+            ["waves", "--rule", "code", "--video-prompt-rate", "0", "--save-prompt", "p.safetensors"],
             "raise --video-prompt-rate or --audio-prompt-rate",
         ),
     ],

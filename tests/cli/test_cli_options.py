@@ -76,9 +76,7 @@ REQUIRED = {
     "demo": (),
 }
 #: Where the rule or the models have a default of their own, the option is None until it is given.
-OPEN = {"width", "height", "compare", "text_weight"} | {
-    setting.name for setting in (*settings.SEARCH, *settings.GRADIENT)
-}
+OPEN = {"compare", "text_weight"} | {setting.name for setting in (*settings.SEARCH, *settings.GRADIENT)}
 #: Every name that a setting has, whatever the command.
 NAMES = {each.name for each in vars(settings).values() if isinstance(each, settings.Setting)}
 
@@ -136,7 +134,7 @@ def test_description_range_and_default_in_the_help_are_the_settings(command):
 def test_type_and_default_are_the_settings(command):
     defaults = parsed(command)
     for setting in OFFERED[command]:
-        own = command not in ("score", "demo") and (setting.name in OPEN or setting is settings.VIDEO_CFG)
+        own = command not in ("score", "demo") and setting.name in OPEN
         assert getattr(defaults, setting.name) == (None if own else setting.default), setting.name
         if setting is not settings.CHECKPOINTING:
             given = setting.choices[-1] if setting.choices else str(setting.high or "text")

@@ -11,8 +11,8 @@ from aligner.guidance.rule import Unguided
 from aligner.guidance.search import Search
 
 BOTH = ("video", "audio")
-GIVEN = Comparison("mean", "upstream", 0.25)
-COMPARED = ("--compare", "mean", "--clips", "upstream", "--text-weight", "0.25")
+GIVEN = Comparison("mean", "spread", 0.25)
+COMPARED = ("--compare", "mean", "--clips", "spread", "--text-weight", "0.25")
 
 
 def joint(*arguments: str):
@@ -25,9 +25,9 @@ def joint(*arguments: str):
     [
         ((), Search()),
         (("--rule", "search"), Search()),
-        (("--rule", "released"), Released()),
+        (("--rule", "code"), Released()),
         (("--rule", "paper"), Paper()),
-        (("--then", "released"), Search(then=Released())),
+        (("--then", "code"), Search(then=Released())),
         (("--rule", "search", "--then", "paper"), Search(then=Paper())),
         (("--unguided",), Unguided(Comparison())),
         (("--rule", "paper", "--unguided"), Unguided(Paper().comparison)),
@@ -42,7 +42,7 @@ def test_defaults_are_those_of_the_rules(arguments, rule):
 def test_a_rule_knows_the_streams_of_the_command_alone(command, stream):
     options = [command, "source", "-o", "out"]
     search = rule_of(parser().parse_args(options), [stream])
-    released = rule_of(parser().parse_args([*options, "--rule", "released"]), [stream])
+    released = rule_of(parser().parse_args([*options, "--rule", "code"]), [stream])
     assert search == Search(candidates={stream: Search().candidates[stream]})
     assert released == Released(
         rates={stream: Released().rates[stream]}, prompt_rates={stream: Released().prompt_rates[stream]}
@@ -57,7 +57,7 @@ def test_options_of_the_search_reach_it():
 MOVING = ("--audio-rate", "0.2", "--video-prompt-rate", "0", "--inner-steps", "3", "--start", "0.1", "--end", "0.9")
 
 
-@pytest.mark.parametrize("name, rule", [("released", Released), ("paper", Paper)])
+@pytest.mark.parametrize("name, rule", [("code", Released), ("paper", Paper)])
 def test_options_of_the_gradient_rules_reach_them_alone_and_after_a_search(name, rule):
     moving = rule(
         rates={"audio": 0.2, "video": 0.01},
@@ -72,14 +72,14 @@ def test_options_of_the_gradient_rules_reach_them_alone_and_after_a_search(name,
 
 
 def test_what_is_compared_applies_to_all_phases_when_it_is_given():
-    assert joint("--then", "released", *COMPARED) == Search(then=Released(comparison=GIVEN), comparison=GIVEN)
-    one = joint("--then", "released", "--clips", "upstream")
-    assert one.comparison == Comparison(clips="upstream")
-    assert one.then.comparison == Comparison("mean", "upstream", 1.0)
+    assert joint("--then", "code", *COMPARED) == Search(then=Released(comparison=GIVEN), comparison=GIVEN)
+    one = joint("--then", "code", "--clips", "spread")
+    assert one.comparison == Comparison(clips="spread")
+    assert one.then.comparison == Comparison("mean", "spread", 1.0)
     assert joint("--rule", "paper", "--unguided", *COMPARED) == Unguided(GIVEN)
 
 
-SEARCH_OPTIONS = (("--audio-candidates", "2"), ("--video-candidates", "2"), ("--at", "0.5"), ("--then", "released"))
+SEARCH_OPTIONS = (("--audio-candidates", "2"), ("--video-candidates", "2"), ("--at", "0.5"), ("--then", "code"))
 GRADIENT_OPTIONS = (
     ("--audio-rate", "0.1"),
     ("--video-rate", "0.1"),
@@ -93,7 +93,7 @@ GRADIENT_OPTIONS = (
 )
 
 
-@pytest.mark.parametrize("rule", ["released", "paper"])
+@pytest.mark.parametrize("rule", ["code", "paper"])
 @pytest.mark.parametrize("option", SEARCH_OPTIONS, ids=" ".join)
 def test_options_of_the_search_are_refused_with_gradient_rules(rule, option):
     with pytest.raises(AlignerError) as error:
@@ -109,15 +109,15 @@ def test_options_of_the_gradient_rules_are_refused_with_the_search_alone(option)
     with pytest.raises(AlignerError) as error:
         joint(*option)
     assert str(error.value) == (
-        f"{option[0].replace('--no-', '--')} belongs to the rules released and paper and has no effect with --rule "
+        f"{option[0].replace('--no-', '--')} belongs to the rules code and paper and has no effect with --rule "
         "search: leave it out, or choose such a rule by --rule or --then."
     )
-    assert joint("--then", "released", *option).then.checkpointing is (option != ("--no-checkpointing",))
+    assert joint("--then", "code", *option).then.checkpointing is (option != ("--no-checkpointing",))
 
 
 def test_an_unused_option_ends_the_command_with_one_line(refused, clip):
     line = refused("v2a", clip, "-o", "out.mp4", "--audio-rate", "0.1")
-    assert line.startswith("aligner: --audio-rate belongs to the rules released and paper")
+    assert line.startswith("aligner: --audio-rate belongs to the rules code and paper")
 
 
 def test_a_funnel_is_read_from_its_text():

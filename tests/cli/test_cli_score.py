@@ -110,7 +110,7 @@ def test_json_holds_the_figures_of_every_file_and_the_same_seed_gives_the_same(r
     assert bind["value"] == pytest.approx(sum(bind["each"].values()) / 2)
     assert bind["interval"][0] <= bind["value"] <= bind["interval"][1]
     assert measures["Frechet (ImageBind audio)"]["interval"] is None
-    assert "by ImageBind, which guidance optimises" in bind["group"] and document["clips"] == "released"
+    assert "by ImageBind, which guidance optimises" in bind["group"] and document["clips"] == "seconds"
     assert document["reference"] == str(sounds) and "too few" in document["notes"][0]
 
 

@@ -18,7 +18,7 @@ from aligner.media import probe_video, read_audio, read_image, write_audio, writ
 #: Half a second of small video in few steps.
 SMALL = ("--frames", "4", "--width", "32", "--height", "32", "--steps", "3")
 #: The rule of the released code, at all steps.
-GRADIENT = ("--rule", "released", "--start", "0")
+GRADIENT = ("--rule", "code", "--start", "0")
 
 
 @pytest.fixture
@@ -120,12 +120,12 @@ def test_a_clip_is_shown_at_the_asked_rate_and_cropped_to_the_asked_size(tmp_pat
 @pytest.mark.parametrize("checkpointing", ["--checkpointing", "--no-checkpointing"])
 def test_half_decoding_says_how_well_its_gradient_led(run, a2v, capsys, checkpointing):
     cosine = r"decoding half: the gradient's cosine with the exact one is ([+-]\d\.\d+)"
-    assert run(*a2v, "--rule", "released", "--decoding", "half", checkpointing) == 0
+    assert run(*a2v, "--rule", "code", "--decoding", "half", checkpointing) == 0
     assert -1 < float(re.search(cosine, capsys.readouterr().out)[1]) < 1
-    assert run(*a2v, "--video-candidates", "2", "--then", "released", "--decoding", "half") == 0
+    assert run(*a2v, "--video-candidates", "2", "--then", "code", "--decoding", "half") == 0
     assert -1 < float(re.search(cosine, capsys.readouterr().out)[1]) < 1
-    assert run(*a2v, "--rule", "released", "--decoding", "half", "--unguided") == 0
-    assert run(*a2v, "--rule", "released", "--decoding", "exact") == 0
+    assert run(*a2v, "--rule", "code", "--decoding", "half", "--unguided") == 0
+    assert run(*a2v, "--rule", "code", "--decoding", "exact") == 0
     assert run(*a2v, "--decoding", "half") == 0, "a search has no gradient"
     assert "cosine with the exact one" not in capsys.readouterr().out
 
@@ -150,12 +150,12 @@ def test_a_file_of_taesd_needs_its_decoding(run, a2v, tmp_path, capsys):
 def test_guidance_may_look_through_taesd(run, a2v, capsys, tmp_path):
     from diffusers import AutoencoderTiny
 
-    assert run(*a2v, "--rule", "released", "--decoding", "taesd") == 1
+    assert run(*a2v, "--rule", "code", "--decoding", "taesd") == 1
     assert "no TAESD decoder such as taesd_decoder.safetensors" in capsys.readouterr().err
     with torch.random.fork_rng():
         save_taesd(tmp_path / "taesd_decoder.safetensors", AutoencoderTiny().decoder)
     taesd = tmp_path / "taesd_decoder.safetensors"
-    assert run(*a2v, "--rule", "released", "--decoding", "taesd", "--taesd", taesd) == 0
+    assert run(*a2v, "--rule", "code", "--decoding", "taesd", "--taesd", taesd) == 0
     assert "decoding taesd: the gradient's cosine" in capsys.readouterr().out
 
 
@@ -207,11 +207,11 @@ def test_every_option_reaches_the_generation(run, a2v, generations, clip):
         *("--frames", "5", "--fps", "12", "--width", "64", "--height", "32", "--window-frames", "4"),
         *("--rule", "paper", "--video-rate", "5", "--video-prompt-rate", "0.02", "--inner-steps", "2"),
         *("--start", "0", "--end", "0.9", "--no-checkpointing"),
-        *("--compare", "per_clip", "--clips", "upstream", "--text-weight", "0.5"),
+        *("--compare", "per_clip", "--clips", "spread", "--text-weight", "0.5"),
     )
     assert run(*arguments) == run(*arguments, "--unguided") == 0
     guided, unguided = generations
-    comparison = Comparison("per_clip", "upstream", 0.5)
+    comparison = Comparison("per_clip", "spread", 0.5)
     assert guided["rule"] == Paper(
         rates={"video": 5.0},
         prompt_rates={"video": 0.02},
@@ -240,12 +240,12 @@ def test_every_option_reaches_the_generation(run, a2v, generations, clip):
         (["--width", "60"], "width must be a multiple of 8, not 60. Take 64"),
         (["--height", "36"], "height must be a multiple of 8"),
         (["--start", "0.9", "--rule", "paper"], "holds none of the 3 steps"),
-        (["--video-rate", "0", "--video-prompt-rate", "0", "--rule", "released"], "learning rates of video"),
+        (["--video-rate", "0", "--video-prompt-rate", "0", "--rule", "code"], "learning rates of video"),
         (["--video-rate", "0", "--video-prompt-rate", "0", "--then", "paper"], "learning rates of video"),
         (["--video-candidates", "1"], "Try several candidates"),
         (["--weight", "0", "--prompt", "birds"], "every condition has weight 0"),
-        (["--weight", "0", "--prompt", "birds", "--then", "released"], "every condition has weight 0"),
-        (["--weight", "0", "--rule", "released"], "every condition has weight 0"),
+        (["--weight", "0", "--prompt", "birds", "--then", "code"], "every condition has weight 0"),
+        (["--weight", "0", "--rule", "code"], "every condition has weight 0"),
         (["--away-from", " "], "--away-from needs a text"),
         (["--sound-start", "2.6"], "lasts 2.50 s.* earlier --sound-start"),
         (["--sound-start", "-1"], "--sound-start .* must be 0 or more"),
@@ -256,10 +256,10 @@ def test_every_option_reaches_the_generation(run, a2v, generations, clip):
         (["--init", "tone.wav", "--denoise", "0.5"], "no video stream"),
         (["--overview", "out.png", "--unguided"], "there is no overview"),
         (
-            ["--save-prompt", "p.safetensors", "--rule", "released", "--video-prompt-rate", "0"],
+            ["--save-prompt", "p.safetensors", "--rule", "code", "--video-prompt-rate", "0"],
             "raise --video-prompt-rate",
         ),
-        (["--save-prompt", "p.safetensors", "--rule", "released", "--unguided"], "leave --unguided out"),
+        (["--save-prompt", "p.safetensors", "--rule", "code", "--unguided"], "leave --unguided out"),
         (["--tuned-prompt", "tone.wav"], "tone.wav"),
         (["--lora", "style.safetensors"], "there is no style.safetensors"),
         (["--imagebind", "tone.wav"], "also give --base and --motion"),
@@ -310,7 +310,7 @@ def test_bad_requests_for_pictures(refused, sound, arguments, message):
     assert message in refused("a2i", sound, *arguments)
 
 
-@pytest.mark.parametrize("rule, step", [("released", "gradient._descend"), ("search", "search._picked")])
+@pytest.mark.parametrize("rule, step", [("code", "gradient._descend"), ("search", "search._picked")])
 def test_ctrl_c_leaves_nothing_half_written(run, a2v, tmp_path, capsys, monkeypatch, rule, step):
     def interrupted(*_):
         raise KeyboardInterrupt

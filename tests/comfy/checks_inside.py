@@ -148,7 +148,7 @@ def every_widget_of_the_settings_nodes_changes_the_rule(pack: str) -> None:
     )
     for node, chosen, new in (
         (search.SearchSettings, settings.SEARCH, search.Search()),
-        (gradient.GradientSettings, settings.GRADIENT, gradient.RULES["released"]()),
+        (gradient.GradientSettings, settings.GRADIENT, gradient.RULES["code"]()),
     ):
         defaults = {setting.name: setting.default for setting in chosen}
         widgets = {each.id: each.default for each in node.define_schema().inputs if hasattr(each, "default")}

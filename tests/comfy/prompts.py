@@ -124,7 +124,7 @@ def scored(result: str = "sampler", socket: str = "audio") -> Prompt:
             conditions=["condition", 0],
             fps=24.0,
             compare="mean",
-            clips="released",
+            clips="seconds",
             **{socket: [result, 0]},
         )
     }

@@ -61,8 +61,8 @@ def test_a_binder_of_another_pack_steers_and_scores(comfyui: Server) -> None:
 
 
 def test_clips_that_the_binder_does_not_know_are_an_error(comfyui: Server) -> None:
-    with pytest.raises(PromptFailed, match="Loudness does not know the clips 'released'. Choose one of: short"):
-        score(comfyui, heard(**STEERED) | search(clips="released"))
+    with pytest.raises(PromptFailed, match="Loudness does not know the clips 'seconds'. Choose one of: short"):
+        score(comfyui, heard(**STEERED) | search(clips="seconds"))
 
 
 def test_conditions_of_another_packs_binder_are_refused_by_ours(comfyui: Server) -> None:

@@ -81,7 +81,7 @@ def test_an_unconnected_guidance_is_a_new_search_settings_node(comfyui: Server) 
 
 
 def test_a_gradient_rule_moves_what_a_search_chose(comfyui: Server, random_models: Prompt) -> None:
-    few = {"audio_candidates": 3, "compare": "mean", "clips": "released"}
+    few = {"audio_candidates": 3, "compare": "mean", "clips": "seconds"}
     prompt = text_to_sound(**STEERED) | random_models
     then = {"moved": gradient()["guidance"], **search(**few, then=["moved", 0])}
     assert cosine(comfyui.client.run(prompt | then)) > cosine(comfyui.client.run(prompt | search(**few)))
@@ -115,7 +115,7 @@ def test_a_search_is_interrupted_within_a_step(comfyui: Server) -> None:
     [
         {"rule": "paper", "audio_rate": 30.0},
         {"audio_prompt_rate": 0.01, "inner_steps": 2},
-        {"checkpointing": False, "compare": "per_clip", "clips": "upstream"},
+        {"checkpointing": False, "compare": "per_clip", "clips": "spread"},
     ],
     ids=["paper", "prompt tuning", "no checkpointing"],
 )

@@ -52,7 +52,7 @@ def test_samplers_without_steps_are_named(comfyui: Server, sampler_name: str) ->
 
 
 def test_the_rule_of_the_paper_says_that_it_cannot_steer_a_model(comfyui: Server) -> None:
-    with pytest.raises(PromptFailed, match="the rule released"):
+    with pytest.raises(PromptFailed, match="the rule code"):
         comfyui.client.run(plain("sd15", seed=SEED, between=steering("sd15", gradient(rule="paper"))))
 
 

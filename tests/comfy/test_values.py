@@ -145,7 +145,7 @@ def test_a_sound_of_another_type_is_the_same_sound(comfyui: Server, other: str) 
         **loaders(),
         "tone": node("TestHostileValue", kind="a tone", seed=0),
         "hostile": node("TestHostileValue", kind=value, seed=0),
-        "condition": condition(audio=["tone", 0], clips="released"),
+        "condition": condition(audio=["tone", 0], clips="seconds"),
         **scored("hostile"),
     }
     assert cosine(comfyui.client.run(prompt)) == pytest.approx(1, abs=0.05 if other.startswith("8") else 2e-3)

@@ -43,7 +43,7 @@ def test_every_pair_rises_above_the_unguided_run(comfyui: Server, random_models:
             image=["sampler", 0],
             fps=["sampler", 1],
             compare="mean",
-            clips="released",
+            clips="seconds",
         ),
     }
 

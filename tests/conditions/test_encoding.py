@@ -18,7 +18,7 @@ from aligner.errors import AlignerError
 from aligner.media import probe_video, read_frames, write_video
 
 
-@pytest.mark.parametrize("clips, count", [("released", 2), ("upstream", 5), ("short", 4)])
+@pytest.mark.parametrize("clips, count", [("seconds", 2), ("spread", 5), ("short", 4)])
 def test_a_file_and_its_frames_in_memory_are_the_same_condition(binder, clips, count):
     info = probe_video(EXAMPLE_VIDEO)
     frames = read_frames(EXAMPLE_VIDEO, range(len(info.frame_times))).permute(0, 3, 1, 2).float() / 255
@@ -40,7 +40,7 @@ def test_only_the_frames_that_are_looked_at_are_read(binder, monkeypatch):
         return read_frames(source, indices)
 
     monkeypatch.setattr(aligner.conditions.encoding, "read_frames", recording_read)
-    video_condition(binder, EXAMPLE_VIDEO, clips="released")
+    video_condition(binder, EXAMPLE_VIDEO, clips="seconds")
     assert len(asked) == 4 < len(probe_video(EXAMPLE_VIDEO).frame_times)
 
 
@@ -79,7 +79,7 @@ def test_text_beyond_77_tokens_is_cut_and_works(binder):
         (lambda b: image_condition(b, torch.full((3, 8, 8), float("nan"))), "NaN"),
         (lambda b: image_condition(b, torch.zeros(4, 8, 8)), "RGB"),
         (lambda b: frames_condition(b, torch.zeros(2, 3, 8, 8), 0), "frame rate"),
-        (lambda b: frames_condition(b, torch.zeros(2, 3, 8, 8), Fraction(24), clips="all"), "released, upstream"),
+        (lambda b: frames_condition(b, torch.zeros(2, 3, 8, 8), Fraction(24), clips="all"), "seconds, spread"),
         (lambda b: frames_condition(b, torch.zeros(0, 3, 8, 8), Fraction(24)), "has no frames"),
     ],
 )

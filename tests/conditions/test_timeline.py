@@ -104,7 +104,7 @@ def test_a_moment_at_which_nothing_counts_still_has_a_figure():
 def test_what_lies_between_the_clips_is_an_error_and_not_nothing():
     gaps = replace(heard(0, 1, 2), spans=((0.0, 2.0), (4.0, 6.0), (8.0, 10.0)))
     between, beside = (condition(Timeline(target=Interval(*part))) for part in ((2.1, 3.9), (3.9, 4.1)))
-    with pytest.raises(AlignerError, match="'1' steers 2.1 s to 3.9 s, but .* audio .* Choose clips short or released"):
+    with pytest.raises(AlignerError, match="'1' steers 2.1 s to 3.9 s, but .* audio .* Choose clips short or seconds"):
         aligned(gaps, beside, between)
     assert aligned(gaps, beside).weights["audio ~ 0"] == pytest.approx(0.05 / 3)
 

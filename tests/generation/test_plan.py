@@ -109,24 +109,22 @@ def test_a_condition_between_the_clips_is_an_error_before_sampling(audioldm, bin
     """ImageBind's own sampling of 10 s hears 0 to 2, 4 to 6 and 8 to 10."""
     denoiser = audioldm.denoiser(seconds=10, steps=6)
     between = Condition(text_condition.embedding, timeline=Timeline(target=Interval(2.1, 3.9)))
-    with pytest.raises(AlignerError, match="'text' steers 2.1 s to 3.9 s.* Choose clips short or released"):
-        make_plan(rule(comparison=replace(PUBLISHED, clips="upstream")), denoiser, binder, [between])
-    for clips in ("short", "released"):
+    with pytest.raises(AlignerError, match="'text' steers 2.1 s to 3.9 s.* Choose clips short or seconds"):
+        make_plan(rule(comparison=replace(PUBLISHED, clips="spread")), denoiser, binder, [between])
+    for clips in ("short", "seconds"):
         make_plan(rule(comparison=replace(PUBLISHED, clips=clips)), denoiser, binder, [between])
 
 
 def test_the_comparison_of_every_phase_is_checked(audioldm, binder, text_condition):
     denoiser = audioldm.denoiser(seconds=10, steps=6)
     between = Condition(text_condition.embedding, timeline=Timeline(target=Interval(2.1, 3.9)))
-    with pytest.raises(AlignerError, match="Choose clips short or released"):
-        rule = Search(then=Released(comparison=replace(PUBLISHED, clips="upstream")))
+    with pytest.raises(AlignerError, match="Choose clips short or seconds"):
+        rule = Search(then=Released(comparison=replace(PUBLISHED, clips="spread")))
         make_plan(rule, denoiser, binder, [between])
 
 
 def test_clips_that_the_binder_does_not_know_are_an_error(denoiser, binder, text_condition):
-    with pytest.raises(
-        AlignerError, match="ImageBind does not know the clips 'all'. Choose one of: released, upstream"
-    ):
+    with pytest.raises(AlignerError, match="ImageBind does not know the clips 'all'. Choose one of: seconds, spread"):
         make_plan(Search(comparison=Comparison(clips="all")), denoiser, binder, [text_condition])
 
 

@@ -50,7 +50,7 @@ def prompts(denoiser):
 @pytest.fixture(scope="module")
 def conditions(binder):
     sound = torch.randn(1, 32000, generator=torch.Generator().manual_seed(3)) * 0.1
-    return [audio_condition(binder, sound, 16000, clips="released"), text_condition(binder, "a dog barks")]
+    return [audio_condition(binder, sound, 16000, clips="seconds"), text_condition(binder, "a dog barks")]
 
 
 def _generated(denoiser, prompts, binder, conditions, rule, seed=0, batch=1):
@@ -152,7 +152,7 @@ def test_a_picture_needs_no_schedule_of_ddim(animatediff_folders, tmp_path):
 def _loss(binder, conditions, signal):
     named = {"audio": conditions[0], "text": conditions[1]}
     objective = Objective(
-        lambda video: video.embed(binder, CLIP_SAMPLINGS["released"]),
+        lambda video: video.embed(binder, CLIP_SAMPLINGS["seconds"]),
         {name: condition.embedding for name, condition in named.items()},
         pairs(["video"], named),
         PUBLISHED.compare,
@@ -164,7 +164,7 @@ def _loss(binder, conditions, signal):
 def test_decoding_on_demand_has_the_gradient_of_decoding_everything(exact_animatediff, frames, fps, seeded):
     binder = load_random_imagebind(seed=2).double()
     conditions = [
-        audio_condition(binder, torch.randn(1, 32000, generator=seeded, dtype=torch.float64), 16000, clips="released"),
+        audio_condition(binder, torch.randn(1, 32000, generator=seeded, dtype=torch.float64), 16000, clips="seconds"),
         text_condition(binder, "a dog barks"),
     ]
     latents = torch.randn(2, 4, frames, 8, 8, generator=seeded, dtype=torch.float64).requires_grad_(True)

@@ -160,14 +160,14 @@ def test_a_negative_weight_pushes_away(denoiser, prompts, binder, text_condition
 
 def test_a_given_sound_is_not_confused_with_the_generated_one(denoiser, prompts, binder, seeded):
     sound = torch.randn(1, 16000, generator=seeded) * 0.1
-    given = [audio_condition(binder, sound, 16000, clips="released")]
+    given = [audio_condition(binder, sound, 16000, clips="seconds")]
     unguided, guided = (_generated(denoiser, prompts, binder, given, rule) for rule in (Unguided(), Released()))
     assert unguided.score + 1e-3 < guided.score < 0.99
 
 
-@pytest.mark.parametrize("settings", [{"compare": "per_clip"}, {"clips": "upstream"}])
+@pytest.mark.parametrize("settings", [{"compare": "per_clip"}, {"clips": "spread"}])
 def test_comparison_and_clips_reach_the_loss(denoiser, prompts, binder, settings):
-    given, comparison = [video_condition(binder, EXAMPLE_VIDEO, clips="released")], replace(PUBLISHED, **settings)
+    given, comparison = [video_condition(binder, EXAMPLE_VIDEO, clips="seconds")], replace(PUBLISHED, **settings)
     usual, other, unguided = (
         _generated(denoiser, prompts, binder, given, rule)
         for rule in (Released(), Released(comparison=comparison), Unguided(comparison))

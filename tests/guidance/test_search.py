@@ -20,7 +20,7 @@ from aligner.sampling import sample
 from aligner.timing.clips import CLIP_SAMPLINGS
 
 STEPS, TRIED = 5, 4
-UPSTREAM = Comparison(clips="upstream")
+UPSTREAM = Comparison(clips="spread")
 
 
 @pytest.fixture
@@ -385,9 +385,7 @@ def test_every_segment_of_a_long_sound_is_chosen_by_itself(audioldm, binder, con
 def test_segments_between_the_clips_are_an_error(audioldm, binder, conditions):
     """All candidates would be alike there, and the first would win."""
     denoiser, seen = audioldm.denoiser(seconds=20, steps=STEPS, window_seconds=2.0), []
-    with pytest.raises(
-        AlignerError, match="segment by segment, but at .* clips upstream leave gaps.* short or released"
-    ):
+    with pytest.raises(AlignerError, match="segment by segment, but at .* clips spread leave gaps.* short or seconds"):
         _run(denoiser, binder, conditions, candidates={"audio": 2}, comparison=UPSTREAM, on_step=seen.append)
     assert not seen
     _run(

@@ -91,7 +91,7 @@ def test_zero_shot_counts_clips_whose_event_is_the_nearest(monkeypatch):
 
     monkeypatch.setattr(gates, "sound_of", signal)
     monkeypatch.setattr(gates, "video_of", signal)
-    binder = SimpleNamespace(samplings={"upstream": None}, embed_text=embed_text)
+    binder = SimpleNamespace(samplings={"spread": None}, embed_text=embed_text)
     models = SimpleNamespace(instruments=SimpleNamespace(binder=binder))
     assert zero_shot(models, heard, seen, events) == {
         "sound to text": 15 / 16,

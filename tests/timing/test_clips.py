@@ -10,7 +10,7 @@ import torch
 from aligner.errors import AlignerError
 from aligner.timing.clips import CLIP_SAMPLINGS, clip_spans, frame_indices
 
-RELEASED, UPSTREAM = CLIP_SAMPLINGS["released"], CLIP_SAMPLINGS["upstream"]
+RELEASED, UPSTREAM = CLIP_SAMPLINGS["seconds"], CLIP_SAMPLINGS["spread"]
 
 
 @pytest.mark.parametrize(

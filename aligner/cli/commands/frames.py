@@ -9,7 +9,7 @@ import torch
 from ...errors import AlignerError
 from ...generators.animatediff import STREAM
 from ...generators.base import Generator, Streams, VideoModel
-from ..inputs import VideoShape, first_frames, video_cfg
+from ..inputs import VideoShape, first_frames
 from ..models import IMAGE_ENCODER, LoadedModels, part_of
 
 
@@ -49,7 +49,7 @@ def video_denoiser(options: Namespace, models: LoadedModels, shape: VideoShape) 
         width=shape.width,
         fps=shape.fps,
         steps=options.steps,
-        cfg=video_cfg(options, built_in=models.built_in),
+        cfg=options.cfg,
         negative_prompt=options.negative_prompt,
         denoise=options.denoise,
         decoding=options.decoding,

@@ -2,6 +2,7 @@
 
 from .generator import (
     DECODINGS,
+    OWN_SIDE,
     STREAM,
     WINDOW,
     AnimateDiff,
@@ -14,6 +15,7 @@ from .generator import (
 
 __all__ = [
     "DECODINGS",
+    "OWN_SIDE",
     "STREAM",
     "WINDOW",
     "AnimateDiff",

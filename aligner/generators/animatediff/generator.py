@@ -45,6 +45,8 @@ PICTURE_SCHEDULE = {"steps_offset": 1, "clip_sample": False, "set_alpha_to_one":
 #: to 224 x 224 in any case. "taesd": with a tiny decoder that was trained to imitate the VAE's.
 DECODINGS = settings.DECODING.choices
 
+#: Width and height in pixels, and the scale of classifier-free guidance, that suit Stable Diffusion 1.5.
+OWN_SIDE, OWN_CFG = 512, 7.5
 #: Frames that motion modules were trained with, and the shortest window in which neighbours share a frame.
 WINDOW, SHORTEST_WINDOW = 16, 4
 
@@ -52,7 +54,7 @@ WINDOW, SHORTEST_WINDOW = 16, 4
 class AnimateDiff(nn.Module):
     """The frozen weights: text encoder, U-Net with or without motion modules, image VAE, and the noise schedule.
 
-    taesd: a tiny decoder beside the VAE's, or None.
+    taesd: a tiny decoder beside the VAE's, or None. own_cfg: the scale of classifier-free guidance that suits it.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class AnimateDiff(nn.Module):
         tokenizer,
         scheduler_config: dict,
         taesd: Network = None,
+        own_cfg: float = OWN_CFG,
     ):
         super().__init__()
+        self.own_cfg = own_cfg
         self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
         self.taesd = taesd
         motion_schedule = {**MOTION_SCHEDULE, "prediction_type": scheduler_config.get("prediction_type", "epsilon")}
@@ -89,6 +93,11 @@ class AnimateDiff(nn.Module):
     def compression(self) -> int:
         """Pixels per latent pixel, along each side."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @property
+    def own_side(self) -> int:
+        """Width and height in pixels of the pictures that it was trained with."""
+        return self.unet.config.sample_size * self.compression
 
     @property
     def latent_channels(self) -> int:
@@ -166,10 +175,11 @@ class AnimateDiff(nn.Module):
 class AnimateDiffDenoiser(DDIMDenoiser[AnimateDiff]):
     """AnimateDiff ready to sample the stream "video".
 
-    frames: 1 makes a picture. height, width: in pixels. fps: frames per second; sound and frames are matched by it.
-    decoding: one of DECODINGS, for guidance only; the result is always decoded exactly. window_frames: a longer video
-    is made in overlapping windows of so many frames, the sliding context. 0: one piece, or windows of WINDOW where the
-    motion modules have no positions for so many frames.
+    frames: 1 makes a picture. height, width: in pixels. cfg: the scale of classifier-free guidance. Of these three 0 is
+    the model's own. fps: frames per second; sound and frames are matched by it. decoding: one of DECODINGS, for
+    guidance only; the result is always decoded exactly. window_frames: a longer video is made in overlapping windows of
+    so many frames, the sliding context. 0: one piece, or windows of WINDOW where the motion modules have no positions
+    for so many frames.
 
     Raises AlignerError for sizes that the model cannot make; the rest: see DDIMDenoiser.
     """
@@ -192,6 +202,7 @@ class AnimateDiffDenoiser(DDIMDenoiser[AnimateDiff]):
         window_frames: int,
     ):
         require_frames(frames, model.has_motion)
+        height, width = height or model.own_side, width or model.own_side
         require_sides(height, width, model.compression)
         if decoding not in DECODINGS:
             raise AlignerError(f"Unknown decoding {decoding!r}. Choose one of: {', '.join(DECODINGS)}.")
@@ -206,7 +217,7 @@ class AnimateDiffDenoiser(DDIMDenoiser[AnimateDiff]):
             STREAM,
             shape,
             steps=steps,
-            cfg=cfg,
+            cfg=cfg or model.own_cfg,
             negative_prompt=negative_prompt,
             denoise=denoise,
             windows=_windows(model, frames, window_frames),
@@ -265,19 +276,22 @@ def load_animatediff(
     *,
     loras: Sequence[Lora] = (),
     taesd: str | Path | None = None,
+    own_cfg: float = OWN_CFG,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> AnimateDiff:
     """Load Stable Diffusion 1.5 with a motion module, strictly; see `load_stable_diffusion` for what files may be.
 
     Without a motion module the model makes pictures. taesd: a tiny decoder for approximate guidance, see `load_taesd`.
-    Raises CheckpointError that says what is wrong with which file.
+    own_cfg: see AnimateDiff. Raises CheckpointError that says what is wrong with which file.
     """
     from ..stable_diffusion import load_stable_diffusion, load_taesd
 
     tiny = load_taesd(taesd, dtype=dtype, device=device) if taesd else None
     parts = load_stable_diffusion(base, motion, loras=loras, dtype=dtype, device=device)
-    return AnimateDiff(parts.unet, parts.vae, parts.text_encoder, parts.tokenizer, parts.scheduler_config, tiny)
+    return AnimateDiff(
+        parts.unet, parts.vae, parts.text_encoder, parts.tokenizer, parts.scheduler_config, tiny, own_cfg
+    )
 
 
 def _unit_range(pictures: torch.Tensor) -> torch.Tensor:

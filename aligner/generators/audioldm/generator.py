@@ -78,6 +78,11 @@ class AudioLDM(nn.Module):
         return self.vocoder.config.sampling_rate
 
     @property
+    def own_window(self) -> float:
+        """Seconds of the windows in which it makes long sounds by itself: twice the length in its config."""
+        return 2 * self.unet.config.sample_size * self.compression * self.hop / self.sample_rate
+
+    @property
     def hop(self) -> int:
         """Samples per mel frame."""
         return math.prod(self.vocoder.config.upsample_rates)
@@ -162,7 +167,8 @@ class AudioLDMDenoiser(DDIMDenoiser[AudioLDM]):
 
     seconds: length of the sound, at most an hour; it is rendered to the sample. cfg: the released code uses 2.5.
     window_seconds: a longer sound is made in overlapping windows of this length, in memory that does not grow with it.
-    0: one piece. The rest, and what is raised: see DDIMDenoiser.
+    0: windows of the model's own length where the sound is longer than two of them. The rest, and what is raised: see
+    DDIMDenoiser.
     """
 
     def __init__(
@@ -185,7 +191,7 @@ class AudioLDMDenoiser(DDIMDenoiser[AudioLDM]):
             cfg=cfg,
             negative_prompt=negative_prompt,
             denoise=denoise,
-            windows=_windows(model, window_seconds) if require_window(window_seconds) else None,
+            windows=_chosen_windows(model, self.samples / model.sample_rate, require_window(window_seconds)),
         )
 
     @property
@@ -281,12 +287,19 @@ def load_audioldm(
 
 
 def require_window(seconds: float) -> float:
-    """Return the length of windows; 0: no windows. Raises AlignerError for one too short to overlap, or too long."""
+    """Return the length of windows; 0: the model's own. Raises AlignerError for one that is too short or too long."""
     if seconds != 0 and not SHORTEST_WINDOW <= seconds <= LONGEST_SECONDS:
         raise AlignerError(
             f"A window must last {SHORTEST_WINDOW:g} s or longer, not {seconds:g} s. AudioLDM was trained on 10 s."
         )
     return seconds
+
+
+def _chosen_windows(model: AudioLDM, length: float, window: float) -> Windows | None:
+    """The windows of a sound of `length` seconds; None: it is made in one piece."""
+    if window:
+        return _windows(model, window)
+    return _windows(model, model.own_window) if length > 2 * model.own_window else None
 
 
 def _windows(model: AudioLDM, seconds: float) -> Windows:
