@@ -82,8 +82,8 @@ VIDEO_CFG = AUDIO_CFG.having(
 LENGTH = Setting(
     "length",
     "same as video",
-    "same as video: the sound is exactly as long as the video among the conditions. seconds: the sound is as long as "
-    "the setting seconds says. A connected latent keeps its own length.",
+    "same as video: the sound is exactly as long as the video that it follows. Without one, and with seconds, the "
+    "setting seconds counts. A connected latent keeps its own length.",
     choices=("same as video", "seconds"),
 )
 SECONDS = Setting("seconds", 5.0, "Length of the sound.", low=0.01, high=3600.0, step=0.01, unit="seconds")

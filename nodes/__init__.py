@@ -3,10 +3,13 @@
 from comfy_api.latest import ComfyExtension
 
 from .conditions.blend_conditions import BlendConditions
-from .conditions.condition_timeline import ConditionTimeline
 from .conditions.encode_condition import EncodeCondition
 from .conditions.load_conditions import LoadConditions
 from .conditions.save_conditions import SaveConditions
+from .guidance.gradient_settings import GradientSettings
+from .guidance.search_settings import SearchSettings
+from .guidance.steer_model import SteerModel
+from .guidance.steering_report import SteeringReport
 from .host.examples import offer_examples
 from .host.gates import gated
 from .host.model_folders import register_model_folders
@@ -18,21 +21,18 @@ from .loaders.load_audioldm import LoadAudioLDM
 from .loaders.load_captioner import LoadCaptioner
 from .loaders.load_demo_model import LoadDemoModel
 from .loaders.load_imagebind import LoadImageBind
-from .prepare.caption import Caption
-from .prepare.encode_sound import EncodeSound
-from .prepare.key_frame import KeyFrame
-from .prepare.mask_seconds import MaskSeconds
+from .long_form.condition_timeline import ConditionTimeline
+from .long_form.encode_sound import EncodeSound
+from .long_form.mask_seconds import MaskSeconds
 from .samplers.audio_sampler import AudioSampler
-from .samplers.gradient_settings import GradientSettings
 from .samplers.joint_sampler import JointSampler
-from .samplers.load_tuned_prompt import LoadTunedPrompt
-from .samplers.save_tuned_prompt import SaveTunedPrompt
-from .samplers.search_settings import SearchSettings
 from .samplers.video_sampler import VideoSampler
-from .scoring.alignment_score import AlignmentScore
-from .scoring.rank_variations import RankVariations
-from .steering.steer_model import SteerModel
-from .steering.steering_report import SteeringReport
+from .utilities.alignment_score import AlignmentScore
+from .utilities.caption import Caption
+from .utilities.key_frame import KeyFrame
+from .utilities.load_tuned_prompt import LoadTunedPrompt
+from .utilities.rank_variations import RankVariations
+from .utilities.save_tuned_prompt import SaveTunedPrompt
 
 NODES = [
     gated(node)

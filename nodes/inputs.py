@@ -8,7 +8,17 @@ from ..aligner import settings
 from ..aligner.settings import Setting
 from ..aligner.tensors.precision import DTYPES
 
-CATEGORY = "Seeing & Hearing"
+
+class Category:
+    """Where ComfyUI's menu lists the nodes; each is a folder of our package."""
+
+    LOADERS = "Seeing & Hearing/loaders"
+    CONDITIONS = "Seeing & Hearing/conditions"
+    GUIDANCE = "Seeing & Hearing/guidance"
+    SAMPLERS = "Seeing & Hearing/samplers"
+    LONG_FORM = "Seeing & Hearing/long form"
+    UTILITIES = "Seeing & Hearing/utilities"
+
 
 #: A binder: a ManagedModel, or any module that meets the protocol `aligner.binders.base.Binder`.
 BinderType = io.Custom("SEEING_HEARING_BINDER")
@@ -29,6 +39,11 @@ TunedPromptType = io.Custom("SEEING_HEARING_TUNED_PROMPT")
 
 #: A `nodes.native.steering.Steering`: what a steered MODEL tried.
 SteeringType = io.Custom("SEEING_HEARING_STEERING")
+
+
+def schema(**fields: Any) -> io.Schema:
+    """A node's schema. What this ComfyUI does not know yet, such as search_aliases, is left out."""
+    return io.Schema(**{name: value for name, value in fields.items() if name in io.Schema.__dataclass_fields__})
 
 
 def widget(setting: Setting, **changes: Any) -> io.Input:
@@ -52,6 +67,13 @@ def widget(setting: Setting, **changes: Any) -> io.Input:
 def widgets(*chosen: Setting) -> list[io.Input]:
     """The widgets of several settings, in this order."""
     return [widget(setting) for setting in chosen]
+
+
+def folded(*inputs: io.Input) -> list[io.Input]:
+    """Rarely used inputs: the page folds them until somebody asks for them."""
+    for each in inputs:
+        each.extra_dict["advanced"] = True
+    return list(inputs)
 
 
 def seed_input() -> io.Int.Input:
@@ -110,14 +132,20 @@ def report_output() -> io.Output:
     )
 
 
-def guiding_sockets() -> list[io.Input]:
-    """The sockets of guidance: binder, conditions and rule."""
+def guiding_sockets(*kinds: str) -> list[io.Input]:
+    """The sockets of guidance: binder, what is followed, conditions and rule.
+
+    kinds: see `followed_sockets`.
+    """
     return [
         BinderType.Input(
-            "binder", optional=True, tooltip="From Load ImageBind. It compares the result with the conditions."
+            "binder", optional=True, tooltip="From Load ImageBind. It compares the result with what it follows."
         ),
+        *followed_sockets(*kinds),
         ConditionsType.Input(
-            "conditions", optional=True, tooltip="From Encode Condition. The result follows or avoids them."
+            "conditions",
+            optional=True,
+            tooltip="From Encode Condition: more to follow or to avoid, each with its weight, seconds and region.",
         ),
         GuidanceType.Input(
             "guidance",
@@ -125,6 +153,22 @@ def guiding_sockets() -> list[io.Input]:
             tooltip="From Search Settings or Gradient Settings. Unconnected: the search with its defaults.",
         ),
     ]
+
+
+def followed_sockets(*kinds: str) -> list[io.Input]:
+    """Sockets for what the result follows, without a node between. kinds: of "video", "image" and "audio"."""
+    sockets = {
+        "video": io.Video.Input(
+            "video", optional=True, tooltip="A clip that the result follows, as by Encode Condition with weight 1."
+        ),
+        "image": io.Image.Input(
+            "image", optional=True, tooltip="A picture that the result follows, as by Encode Condition with weight 1."
+        ),
+        "audio": io.Audio.Input(
+            "audio", optional=True, tooltip="A sound that the result follows, as by Encode Condition with weight 1."
+        ),
+    }
+    return [sockets[kind] for kind in kinds]
 
 
 def tuned_prompt_socket() -> io.Input:

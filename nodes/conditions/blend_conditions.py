@@ -2,7 +2,7 @@ from comfy_api.latest import io
 
 from ...aligner import settings
 from ...aligner.conditions.blending import blended
-from ..inputs import CATEGORY, ConditionsType, conditions_output, kept_conditions_socket, widget
+from ..inputs import Category, ConditionsType, conditions_output, kept_conditions_socket, schema, widget
 
 
 class BlendConditions(io.ComfyNode):
@@ -10,12 +10,13 @@ class BlendConditions(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingBlendConditions",
             display_name="Blend Conditions",
-            category=f"{CATEGORY}/conditions",
+            category=Category.CONDITIONS,
             description="Makes one condition of several: their weighted mean. A weight below 0 points away from its "
             "condition. Without a blend each condition pulls by itself, and the result may follow any of them.",
+            search_aliases=["mix", "morph", "interpolate", "average", "in between"],
             inputs=[
                 ConditionsType.Input("conditions", tooltip="Two or more, from chained Encode Condition nodes."),
                 widget(settings.WEIGHT),

@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ...aligner import settings
 from ...aligner.errors import AlignerError
 from ..host.encoding import encode
-from ..inputs import CATEGORY, BinderType, conditions_output, kept_conditions_socket, widgets
+from ..inputs import BinderType, Category, conditions_output, folded, kept_conditions_socket, schema, widgets
 
 #: The choice that stands for every generated stream.
 ALL = settings.STREAMS.default
@@ -16,12 +16,21 @@ class EncodeCondition(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingEncodeCondition",
             display_name="Encode Condition",
-            category=f"{CATEGORY}/conditions",
+            category=Category.CONDITIONS,
             description="Makes a condition that steers a sampler from a picture, video, sound or text. Connect any of "
             "them. Chain several of these nodes to combine conditions. A weight below 0 pushes away.",
+            search_aliases=[
+                "imagebind encode",
+                "reference image",
+                "reference audio",
+                "reference video",
+                "audio prompt",
+                "image to audio",
+                "audio reactive",
+            ],
             inputs=[
                 BinderType.Input("binder", tooltip="From Load ImageBind."),
                 io.Image.Input(
@@ -46,15 +55,24 @@ class EncodeCondition(io.ComfyNode):
                 io.String.Input(
                     "text", default="", multiline=True, tooltip="Words, cut after 77 tokens. Empty: no text condition."
                 ),
-                *widgets(settings.CONDITION_FPS, settings.WEIGHT, settings.CLIPS, settings.STREAMS),
+                *widgets(settings.CONDITION_FPS, settings.WEIGHT),
+                *folded(*widgets(settings.CLIPS, settings.STREAMS)),
             ],
             outputs=[conditions_output()],
         )
 
     @classmethod
+    def require(cls, connected, text) -> None:
+        if not (connected & {"image", "video", "audio"} or text.strip()):
+            raise AlignerError("There is nothing to encode: connect an image, a video or a sound, or write a text.")
+        if "mask" in connected and not connected & {"image", "video"}:
+            raise AlignerError(
+                "A mask belongs to an image or a video, but neither is connected. Connect one of them, or disconnect "
+                "the mask."
+            )
+
+    @classmethod
     def execute(cls, binder, text, fps, weight, clips, streams, conditions=(), **given) -> io.NodeOutput:
         encoded = encode(binder, text=text, fps=fps, weight=weight, clips=clips, **given)
-        if not encoded:
-            raise AlignerError("There is nothing to encode: connect an image, a video or a sound, or write a text.")
         steered = None if streams == ALL else (streams,)
         return io.NodeOutput([*conditions, *(replace(condition, streams=steered) for condition in encoded)])

@@ -3,7 +3,7 @@ from comfy_api.latest import io
 from ...aligner.conditions.saved import load_conditions
 from ..host.managed_model import versions
 from ..host.model_folders import condition_names, condition_path
-from ..inputs import CATEGORY, conditions_output, kept_conditions_socket
+from ..inputs import Category, conditions_output, kept_conditions_socket, schema
 
 
 class LoadConditions(io.ComfyNode):
@@ -11,12 +11,13 @@ class LoadConditions(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingLoadConditions",
             display_name="Load Conditions",
-            category=f"{CATEGORY}/conditions",
+            category=Category.CONDITIONS,
             description="Loads conditions that Save Conditions has written. Connect the sampler to the binder that "
             "encoded them.",
+            search_aliases=["load embedding", "import conditions"],
             inputs=[
                 io.Combo.Input(
                     "file",

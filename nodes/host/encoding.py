@@ -1,5 +1,7 @@
 """Recordings, pictures and texts from sockets as conditions."""
 
+from collections.abc import Set
+
 import torch
 
 from ...aligner.binders.base import Binder
@@ -11,7 +13,8 @@ from ...aligner.conditions.encoding import (
     text_condition,
     video_condition,
 )
-from ...aligner.errors import AlignerError
+from ...aligner.errors import AlignerError, listed
+from ...aligner.guidance.rule import Rule
 from ...aligner.parts import listening
 from .convert import exact_rate, frames_of, pixels, video_file
 from .managed_model import ManagedModel, load_on_device
@@ -26,16 +29,35 @@ def encode(binder: ManagedModel, *, text: str, fps: float, weight: float, clips:
     """A condition for each connected image, video and audio, and for a text that is not empty.
 
     given: the connected ones of image, video, audio and mask. The mask belongs to image and video.
-    Raises AlignerError for a mask without either.
     """
     mask = given.get("mask")
-    if mask is not None and "image" not in given and "video" not in given:
-        raise AlignerError(
-            "A mask belongs to an image or a video, but neither is connected. Connect one of them, or disconnect the "
-            "mask."
-        )
     with listening(Parts()):
         return with_one_more_try(lambda: _encoded(binder, text, fps, weight, clips, mask, given))
+
+
+def require_binder(connected: Set[str], *sockets: str) -> None:
+    """Raise AlignerError where one of a sampler's sockets steers and nothing compares."""
+    steering = [name for name in sockets if name in connected]
+    if steering and "binder" not in connected:
+        raise AlignerError(
+            f"{listed(steering)} cannot steer without a binder. Connect Load ImageBind to binder, or disconnect "
+            f"{listed(steering)}."
+        )
+
+
+def encode_followed(binder: ManagedModel | None, rule: Rule, **given) -> list[Condition]:
+    """A condition of weight 1 for each recording that is connected to a sampler, cut as the rule compares.
+
+    given: the connected ones of image, video and audio. Raises AlignerError for frames, whose rate is unknown.
+    """
+    if not given:
+        return []
+    assert binder is not None  # see require_binder
+    if "image" in given and len(given["image"]) > 1:
+        raise AlignerError(
+            "image takes a single picture here. Connect frames to Encode Condition, which has their fps, or as a VIDEO."
+        )
+    return encode(binder, text="", fps=1.0, weight=1.0, clips=rule.comparison.clips, **given)
 
 
 def _encoded(

@@ -33,6 +33,7 @@ from ..inputs import (
     VideoGeneratorType,
 )
 from .choices import known_choice
+from .early import early_check, require_early
 from .managed_model import ManagedModel
 
 #: What nodes ask of models, by socket: the attributes of their protocols that every model has.
@@ -99,30 +100,40 @@ GATES: dict[str, Callable[[object, str], Any]] = {
 
 
 def gated(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
-    """The node, whose inputs pass their gates before it runs.
+    """The node, whose inputs pass their gates and its own `require` before it runs.
 
-    An optional socket that gets None is as one that is not connected. A silent video's sound is refused.
+    An optional socket that gets None is as one that is not connected. A silent video's sound is refused. ComfyUI shows
+    the name of an exception beside its sentence, so that errors of ours become plain ones.
     """
     run = node.execute.__func__
 
     @wraps(run)
     def execute(cls, **given) -> io.NodeOutput:
-        schema = cls.define_schema()
-        for each in schema.inputs:
-            if each.id not in given:
-                continue
-            values = given[each.id] if schema.is_input_list else [given[each.id]]
-            passed = [_passed(each, value) for value in values if not _is_left_out(each, value)]
-            if schema.is_input_list:
-                given[each.id] = passed
-            elif passed:
-                (given[each.id],) = passed
-            else:
-                del given[each.id]
-        return run(cls, **given)
+        try:
+            given = _gated(cls.define_schema(), given)
+            require_early(cls, set(given), given)
+            return run(cls, **given)
+        except AlignerError as error:
+            raise ValueError(str(error)) from error
 
     node.execute = classmethod(execute)
+    if hasattr(node, "require"):
+        node.validate_inputs = early_check(node, _passed)
     return node
+
+
+def _gated(schema: io.Schema, given: dict[str, Any]) -> dict[str, Any]:
+    passed = {}
+    for each in schema.inputs:
+        if each.id not in given:
+            continue
+        values = given[each.id] if schema.is_input_list else [given[each.id]]
+        values = [_passed(each, value) for value in values if not _is_left_out(each, value)]
+        if schema.is_input_list:
+            passed[each.id] = values
+        elif values:
+            (passed[each.id],) = values
+    return passed
 
 
 def _is_left_out(socket: io.Input, value: object) -> bool:
@@ -130,6 +141,7 @@ def _is_left_out(socket: io.Input, value: object) -> bool:
 
 
 def _passed(socket: io.Input, value: object) -> Any:
+    """What a socket or a widget takes, checked and converted."""
     if isinstance(socket, io.Combo.Input):
         return known_choice(socket.id, value, socket.options)
     if isinstance(socket, io.Int.Input):

@@ -30,8 +30,7 @@ def output_file(kind: str, filename_prefix: str) -> tuple[Path, str]:
     filename_prefix: may hold folders, %date:...% and the variables of ComfyUI's own save nodes, such as %year%.
     Raises AlignerError for names that some file system does not allow, and for a folder that cannot be used.
     """
-    prefix = dated(filename_prefix, time.localtime())
-    _require_names(prefix)
+    prefix = require_prefix(filename_prefix)
     place = Path(folder_paths.get_output_directory()) / kind
     try:
         folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(place))
@@ -57,8 +56,9 @@ def dated(prefix: str, now: time.struct_time) -> str:
     return DATE.sub(lambda found: DATE_PARTS.sub(part, found[1]), prefix)
 
 
-def _require_names(prefix: str) -> None:
-    """Raise AlignerError unless a prefix stays in its folder, with names that every file system allows."""
+def require_prefix(filename_prefix: str) -> str:
+    """The prefix with its dates. Raises AlignerError unless it stays in its folder, with names that are allowed."""
+    prefix = dated(filename_prefix, time.localtime())
     # PureWindowsPath knows both kinds of slashes, and drives.
     parts = PureWindowsPath(prefix).parts
     if not prefix.strip() or not parts:
@@ -81,3 +81,4 @@ def _require_names(prefix: str) -> None:
                 f"filename_prefix holds a name of {len(os.fsencode(part))} bytes, but {room} is the most here. Give a "
                 "shorter one."
             )
+    return prefix

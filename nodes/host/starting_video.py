@@ -1,5 +1,7 @@
 """The start of a video and its size: from a LATENT, from frames, or from noise."""
 
+from collections.abc import Set
+
 import torch
 
 from ...aligner.errors import AlignerError
@@ -9,21 +11,30 @@ from .convert import pixels
 from .latents import samples_of
 
 
-class StartingVideo:
-    """The LATENT or the IMAGE batch that is connected, or neither.
+def require_start(connected: Set[str], denoise: float) -> None:
+    """Check what a sampler starts from. Raises AlignerError for two starts, for none, and for one of no effect.
 
-    Raises AlignerError for both, for a latent of another model, and for frames with denoise 1, which keeps nothing.
+    connected: the names of the connected sockets, of which latent and init_frames matter.
     """
+    if {"latent", "init_frames"} <= connected:
+        raise AlignerError("Both latent and init_frames are connected. Disconnect one of them.")
+    # With a latent denoise 1 is no mistake: in ComfyUI's graphs an empty latent sets the size.
+    if "init_frames" in connected and denoise == 1:
+        raise AlignerError(
+            "init_frames are connected, but denoise 1 keeps nothing of them. Lower denoise, for example to 0.6, or "
+            "disconnect them."
+        )
+    if denoise < 1 and not {"latent", "init_frames"} & connected:
+        raise AlignerError(
+            "denoise below 1 keeps a part of a latent, but nothing is connected to start from. Set denoise to 1, or "
+            "connect it."
+        )
 
-    def __init__(self, model: VideoModel, latent: dict | None, frames: torch.Tensor | None, denoise: float):
-        if latent is not None and frames is not None:
-            raise AlignerError("Both latent and init_frames are connected. Disconnect one of them.")
-        # With a latent denoise 1 is no mistake: in ComfyUI's graphs an empty latent sets the size.
-        if frames is not None and denoise == 1:
-            raise AlignerError(
-                "init_frames are connected, but denoise 1 keeps nothing of them. Lower denoise, for example to 0.6, or "
-                "disconnect them."
-            )
+
+class StartingVideo:
+    """The LATENT or the IMAGE batch that is connected, or neither. Raises AlignerError for another model's latent."""
+
+    def __init__(self, model: VideoModel, latent: dict | None, frames: torch.Tensor | None):
         self.model, self.frames = model, frames
         self.samples = None if latent is None else _samples(model, latent)
 

@@ -4,7 +4,7 @@ from ...aligner import settings
 from ...aligner.generators.stable_diffusion import Lora
 from ..host.managed_model import versions
 from ..host.model_folders import NONE, motion_lora_names, motion_lora_path
-from ..inputs import CATEGORY, LorasType, widget
+from ..inputs import Category, LorasType, schema, widget
 
 
 class AddLora(io.ComfyNode):
@@ -12,12 +12,13 @@ class AddLora(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingLora",
             display_name="Add LoRA",
-            category=f"{CATEGORY}/loaders",
+            category=Category.LOADERS,
             description="Adds a LoRA or motion LoRA to those of Load AnimateDiff, which takes one of each. Chain "
             "several of these nodes to add more.",
+            search_aliases=["lora", "motion lora", "camera movement"],
             inputs=[
                 io.Combo.Input(
                     "lora",

@@ -6,7 +6,7 @@ from ...aligner.errors import AlignerError
 from ...aligner.files.catalogue import OFFERS
 from ...aligner.files.downloads import download
 from ..host.model_folders import first_place, listed_name
-from ..inputs import CATEGORY
+from ..inputs import Category, schema
 
 #: The steps of the progress bar.
 PARTS = 1000
@@ -17,13 +17,14 @@ class DownloadModel(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingDownloadModel",
             display_name="Download Model",
-            category=f"{CATEGORY}/loaders",
+            category=Category.LOADERS,
             description="Downloads a real model into ComfyUI's models folder when the node runs with accept on. Then "
             "press R and choose the model in its loader. A model that is there already is not downloaded again. A "
             "cancelled download resumes. No other node of this extension downloads anything.",
+            search_aliases=["get model", "fetch model", "download imagebind", "download audioldm", "install model"],
             inputs=[
                 io.Combo.Input(
                     "model",

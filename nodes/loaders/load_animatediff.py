@@ -20,7 +20,7 @@ from ..host.model_folders import (
     taesd_names,
     taesd_path,
 )
-from ..inputs import CATEGORY, LorasType, VideoGeneratorType, precision_input, widget
+from ..inputs import Category, LorasType, VideoGeneratorType, folded, precision_input, schema, widget
 
 NO_MOTION = "none (pictures only)"
 
@@ -39,13 +39,14 @@ class LoadAnimateDiff(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingLoadAnimateDiff",
             display_name="Load AnimateDiff",
-            category=f"{CATEGORY}/loaders",
+            category=Category.LOADERS,
             description="Loads Stable Diffusion 1.5, or a checkpoint trained from it, and a motion module of "
             "AnimateDiff. Together they make video. The built-in demo model is a toy: it draws eight events in 64 x 64 "
             "pixels.",
+            search_aliases=["animatediff", "motion module", "stable diffusion 1.5", "video model"],
             inputs=[
                 io.Combo.Input(
                     "base",
@@ -71,7 +72,7 @@ class LoadAnimateDiff(io.ComfyNode):
                     "models/loras. It needs a motion module.",
                 ),
                 widget(settings.MOTION_LORA_STRENGTH),
-                precision_input(),
+                *folded(precision_input()),
                 io.Combo.Input(
                     "taesd",
                     options=taesd_names(),
@@ -95,6 +96,26 @@ class LoadAnimateDiff(io.ComfyNode):
         return versions(*(_PATHS[each](name) for each, name in names.items() if name not in (DEMO, NONE, NO_MOTION)))
 
     @classmethod
+    def require(cls, connected, base, motion, lora, motion_lora, taesd) -> None:
+        if DEMO not in (base, motion):
+            return
+        if base != DEMO or motion not in (DEMO, NO_MOTION):
+            raise AlignerError(
+                f"The built-in demo model and real weights do not fit together: set both base and motion to '{DEMO}', "
+                "or neither of them."
+            )
+        if {lora, motion_lora} != {NONE} or "loras" in connected:
+            raise AlignerError(
+                "There is no LoRA for the built-in demo model. Choose a real base, or set lora and motion_lora to "
+                f"'{NONE}' and disconnect Add LoRA."
+            )
+        if taesd != NONE:
+            raise AlignerError(
+                f"TAESD imitates real weights, not the built-in demo model. Choose a real base, or set taesd to "
+                f"'{NONE}'."
+            )
+
+    @classmethod
     def execute(
         cls, base, motion, lora, lora_strength, motion_lora, motion_lora_strength, precision, taesd, loras=()
     ) -> io.NodeOutput:
@@ -104,29 +125,10 @@ class LoadAnimateDiff(io.ComfyNode):
         if motion_lora != NONE:
             chosen.append(Lora(motion_lora_path(motion_lora), motion_lora_strength))
         dtype = resolve_dtype(precision)
-        if DEMO in (base, motion):
-            _require_demo(base, motion, chosen, taesd)
+        if base == DEMO:
             return io.NodeOutput(shared(load_demo_animatediff, motion=motion == DEMO, dtype=dtype))
         module = None if motion == NO_MOTION else motion_module_path(motion)
         tiny = None if taesd == NONE else taesd_path(taesd)
         return io.NodeOutput(
             shared(load_animatediff, stable_diffusion_path(base), module, loras=tuple(chosen), taesd=tiny, dtype=dtype)
-        )
-
-
-def _require_demo(base: str, motion: str, loras: list[Lora], taesd: str) -> None:
-    """Raise AlignerError where built-in and real weights are mixed: their sizes differ."""
-    if base != DEMO or motion not in (DEMO, NO_MOTION):
-        raise AlignerError(
-            f"The built-in demo model and real weights do not fit together: set both base and motion to "
-            f"'{DEMO}', or neither of them."
-        )
-    if loras:
-        raise AlignerError(
-            "There is no LoRA for the built-in demo model. Choose a real base, or set lora and "
-            f"motion_lora to '{NONE}' and disconnect Add LoRA."
-        )
-    if taesd != NONE:
-        raise AlignerError(
-            f"TAESD imitates real weights, not the built-in demo model. Choose a real base, or set taesd to '{NONE}'."
         )

@@ -4,7 +4,7 @@ from ...aligner.demo.family import load_demo_audioldm
 from ...aligner.generators.audioldm import load_audioldm
 from ..host.managed_model import resolve_dtype, shared, versions
 from ..host.model_folders import DEMO, audioldm_names, audioldm_path
-from ..inputs import CATEGORY, AudioGeneratorType, precision_input
+from ..inputs import AudioGeneratorType, Category, folded, precision_input, schema
 
 
 class LoadAudioLDM(io.ComfyNode):
@@ -12,21 +12,22 @@ class LoadAudioLDM(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingLoadAudioLDM",
             display_name="Load AudioLDM",
-            category=f"{CATEGORY}/loaders",
+            category=Category.LOADERS,
             description="Loads AudioLDM, which makes sound from words. Put a published folder (audioldm-s-full-v2, "
             "audioldm-m-full, audioldm-l-full) into models/audioldm. Its weights have the licence CC BY-NC-SA 4.0: "
             "non-commercial use only. The built-in demo model is a toy: it knows eight sounds, such as the thud of a "
             "ball.",
+            search_aliases=["audioldm", "sound model", "audio model", "sfx model", "text to audio"],
             inputs=[
                 io.Combo.Input(
                     "model",
                     options=audioldm_names(),
                     tooltip="A folder from models/audioldm, or the built-in toy.",
                 ),
-                precision_input(),
+                *folded(precision_input()),
             ],
             outputs=[
                 AudioGeneratorType.Output(

@@ -4,7 +4,7 @@ from ...aligner.captioning import load_captioner
 from ...aligner.demo.family import load_demo_captioner
 from ..host.managed_model import resolve_dtype, shared, versions
 from ..host.model_folders import DEMO, captioner_names, captioner_path
-from ..inputs import CATEGORY, CaptionerType, precision_input
+from ..inputs import CaptionerType, Category, folded, precision_input, schema
 
 
 class LoadCaptioner(io.ComfyNode):
@@ -12,20 +12,21 @@ class LoadCaptioner(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingLoadCaptioner",
             display_name="Load Captioner",
-            category=f"{CATEGORY}/loaders",
+            category=Category.LOADERS,
             description="Loads a model that describes pictures or sounds from models/captioners. It may be any model "
             "of transformers, such as BLIP for pictures or Qwen2-Audio for sounds. Download Model fetches both. The "
             "built-in demo model is a toy: it knows eight events.",
+            search_aliases=["blip", "qwen audio", "caption model"],
             inputs=[
                 io.Combo.Input(
                     "model",
                     options=captioner_names(),
                     tooltip="A folder from models/captioners, or the built-in toy.",
                 ),
-                precision_input(),
+                *folded(precision_input()),
             ],
             outputs=[CaptionerType.Output(display_name="captioner", tooltip="For Caption.")],
         )

@@ -1,6 +1,6 @@
 from comfy_api.latest import io
 
-from ..inputs import CATEGORY
+from ..inputs import Category, schema
 from ..native.demo.family import PICTURE, SOUND, empty_latent, load_native_demo
 
 
@@ -9,13 +9,14 @@ class LoadDemoModel(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingLoadDemoModel",
             display_name="Load Demo Model",
-            category=f"{CATEGORY}/loaders",
+            category=Category.LOADERS,
             description="A toy in place of Load Checkpoint, built in and without a download: it draws pictures of 64 x "
             "64 pixels, or makes sounds of 2 s, of eight events, such as a ball that bounces. ComfyUI's own samplers "
             "sample it, to try Steer Model.",
+            search_aliases=["toy model", "try without download", "demo"],
             inputs=[
                 io.Combo.Input(
                     "kind",

@@ -4,7 +4,7 @@ from ...aligner.binders.imagebind import load_imagebind
 from ...aligner.demo.family import load_demo_imagebind
 from ..host.managed_model import resolve_dtype, shared, versions
 from ..host.model_folders import DEMO, imagebind_names, imagebind_path
-from ..inputs import CATEGORY, BinderType, precision_input
+from ..inputs import BinderType, Category, folded, precision_input, schema
 
 
 class LoadImageBind(io.ComfyNode):
@@ -12,20 +12,21 @@ class LoadImageBind(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingLoadImageBind",
             display_name="Load ImageBind",
-            category=f"{CATEGORY}/loaders",
+            category=Category.LOADERS,
             description="Loads ImageBind, which compares pictures, sounds and words. Put imagebind_huge.pth or "
             ".safetensors into models/imagebind. Its weights have the licence CC BY-NC-SA 4.0: non-commercial use "
             "only. The built-in demo model is a toy: it knows eight events.",
+            search_aliases=["binder", "imagebind", "clip for sound", "embedding model"],
             inputs=[
                 io.Combo.Input(
                     "model",
                     options=imagebind_names(),
                     tooltip="A file from models/imagebind, or the built-in toy.",
                 ),
-                precision_input(),
+                *folded(precision_input()),
             ],
             outputs=[
                 BinderType.Output(

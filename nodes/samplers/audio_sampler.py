@@ -7,25 +7,29 @@ from ...aligner import settings
 from ...aligner.conditions.condition import Condition
 from ...aligner.errors import AlignerError
 from ...aligner.generation import SEARCH
-from ...aligner.generators.audioldm import STREAM
+from ...aligner.generators.audioldm import STREAM, require_window
 from ...aligner.generators.base import AudioModel
-from ..host import results
+from ..host import clips, results
 from ..host.convert import audio_output, image_output
+from ..host.encoding import encode_followed, require_binder
 from ..host.latents import SOUND_SAMPLES, samples_of, sound_latent, stream_mask
 from ..host.progress import Progress
 from ..host.sampling import load_text_encoders, sample, with_prompts
+from ..host.starting_video import require_start
 from ..inputs import (
-    CATEGORY,
     AudioGeneratorType,
+    Category,
     TunedPromptType,
+    folded,
     guiding_sockets,
+    schema,
     score_output,
     seed_input,
     tuned_prompt_socket,
     widgets,
 )
 
-SAME_AS_VIDEO, SECONDS = settings.LENGTH.choices
+SAME_AS_VIDEO = settings.LENGTH.default
 
 
 class AudioSampler(io.ComfyNode):
@@ -33,15 +37,32 @@ class AudioSampler(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingAudioSampler",
             display_name="Guided Audio Sampler",
-            category=f"{CATEGORY}/samplers",
+            category=Category.SAMPLERS,
             description="Makes sound that fits the conditions: a video, a picture, another sound or words. Without a "
             "binder it is plain AudioLDM.",
+            search_aliases=[
+                "foley",
+                "sound for video",
+                "video to audio",
+                "video to sound",
+                "v2a",
+                "sound effect",
+                "sfx",
+                "generate sound",
+                "generate audio",
+                "image to audio",
+                "image to sound",
+                "text to audio",
+                "soundtrack",
+                "ambience",
+                "sound design",
+            ],
             inputs=[
                 AudioGeneratorType.Input("audio_generator", tooltip="From Load AudioLDM. It makes the sound."),
-                *guiding_sockets(),
+                *guiding_sockets("video", "image"),
                 io.Latent.Input(
                     "latent",
                     optional=True,
@@ -57,13 +78,16 @@ class AudioSampler(io.ComfyNode):
                     settings.LENGTH,
                     settings.SECONDS,
                     settings.VARIATIONS,
-                    settings.DENOISE,
-                    settings.WINDOW_SECONDS,
-                    settings.GUIDED,
                 ),
+                *folded(*widgets(settings.DENOISE, settings.WINDOW_SECONDS, settings.GUIDED)),
             ],
             outputs=[
                 io.Audio.Output(display_name="audio", tooltip="The sound, mono. Variations are a batch."),
+                io.Video.Output(
+                    display_name="video",
+                    tooltip="The connected video with the sound of the first variation, for Save Video. The pictures "
+                    "stay as they are.",
+                ),
                 io.Image.Output(
                     display_name="overview",
                     tooltip="The candidates of the search at its choice. After a gradient rule alone: the alignment "
@@ -78,6 +102,12 @@ class AudioSampler(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def require(cls, connected, denoise, window_seconds) -> None:
+        require_start(connected, denoise)
+        require_binder(connected, "video", "image")
+        require_window(window_seconds)
 
     @classmethod
     def execute(
@@ -99,8 +129,10 @@ class AudioSampler(io.ComfyNode):
         guidance=SEARCH,
         latent=None,
         tuned_prompt=None,
+        **followed,
     ) -> io.NodeOutput:
         model: AudioModel = audio_generator.model
+        conditions = [*conditions, *encode_followed(binder, guidance, **followed)]
         load_text_encoders(audio_generator)
         denoiser = model.denoiser(
             seconds=_seconds(model, length, seconds, conditions, latent),
@@ -131,6 +163,7 @@ class AudioSampler(io.ComfyNode):
         sound = result.signals[STREAM]
         return io.NodeOutput(
             audio_output(sound.waveform, sound.sample_rate),
+            clips.with_sound(followed.get("video"), sound.waveform[:1], sound.sample_rate),
             image_output(result.overview()),
             results.mean_score(result),
             sound_latent(result.latents[STREAM], model, denoiser.samples),
@@ -141,22 +174,14 @@ class AudioSampler(io.ComfyNode):
 def _seconds(
     model: AudioModel, length: str, seconds: float, conditions: list[Condition], latent: dict | None
 ) -> Fraction | float:
-    """The length of the sound: the latent's, the video's, or the number.
-
-    Raises AlignerError if there is no video to take it from.
-    """
+    """The length of the sound: the latent's, the video's, or the number."""
     if latent:
         return _latent_seconds(model, latent)
-    if length == SECONDS:
-        return Fraction(seconds).limit_denominator(model.sample_rate) if math.isfinite(seconds) else seconds
     # A video that the result follows comes before one that it avoids.
     for condition in sorted(conditions, key=lambda condition: condition.weight <= 0):
-        if condition.embedding.modality != "audio" and condition.duration:
+        if length == SAME_AS_VIDEO and condition.embedding.modality != "audio" and condition.duration:
             return condition.duration
-    raise AlignerError(
-        f"The length is set to '{SAME_AS_VIDEO}', but there is no video among the conditions. Set "
-        f"length to '{SECONDS}', or encode a video."
-    )
+    return Fraction(seconds).limit_denominator(model.sample_rate) if math.isfinite(seconds) else seconds
 
 
 def _latent_seconds(model: AudioModel, latent: dict) -> Fraction:

@@ -2,21 +2,25 @@ from comfy_api.latest import io
 
 from ...aligner import settings
 from ...aligner.generation import SEARCH
+from ...aligner.generators.audioldm import require_window
 from ...aligner.generators.base import AudioModel, VideoModel
 from ...aligner.generators.joint import JointDenoiser
-from ..host import results
+from ..host import clips, results
 from ..host.convert import audio_output, exact_rate, frames_output, image_output
+from ..host.encoding import encode_followed, require_binder
 from ..host.latents import sound_latent, stream_mask, video_latent
 from ..host.progress import Progress
 from ..host.sampling import load_text_encoders, sample, with_prompts
-from ..host.starting_video import StartingVideo
+from ..host.starting_video import StartingVideo, require_start
 from ..inputs import (
-    CATEGORY,
     AudioGeneratorType,
+    Category,
     TunedPromptType,
     VideoGeneratorType,
+    folded,
     guiding_sockets,
     report_output,
+    schema,
     score_output,
     seed_input,
     starting_sockets,
@@ -31,36 +35,41 @@ class JointSampler(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingJointSampler",
             display_name="Guided Joint Sampler",
-            category=f"{CATEGORY}/samplers",
+            category=Category.SAMPLERS,
             description="Makes a video and its sound together. Guidance steers each by the other, and both by the "
             "conditions (Seeing and Hearing, arXiv 2402.17723). The sound is as long as the video.",
+            search_aliases=[
+                "video with sound",
+                "video and audio",
+                "text to video with sound",
+                "joint generation",
+                "audio video",
+                "generate clip",
+            ],
             inputs=[
                 VideoGeneratorType.Input("video_generator", tooltip="From Load AnimateDiff. It makes the frames."),
                 AudioGeneratorType.Input("audio_generator", tooltip="From Load AudioLDM. It makes the sound."),
-                *guiding_sockets(),
+                *guiding_sockets("video", "image", "audio"),
                 *starting_sockets(),
                 tuned_prompt_socket(),
-                *widgets(
-                    settings.PROMPT,
-                    settings.NEGATIVE_PROMPT,
-                    settings.JOINT_AUDIO_PROMPT,
-                    settings.JOINT_AUDIO_NEGATIVE_PROMPT,
-                ),
+                *widgets(settings.PROMPT, settings.NEGATIVE_PROMPT),
+                *folded(*widgets(settings.JOINT_AUDIO_PROMPT, settings.JOINT_AUDIO_NEGATIVE_PROMPT)),
                 seed_input(),
-                *widgets(
-                    settings.VIDEO_STEPS, settings.VIDEO_CFG, settings.JOINT_AUDIO_STEPS, settings.JOINT_AUDIO_CFG
-                ),
+                *widgets(settings.VIDEO_STEPS, settings.VIDEO_CFG),
+                *folded(*widgets(settings.JOINT_AUDIO_STEPS, settings.JOINT_AUDIO_CFG)),
                 *video_size_widgets(),
-                *widgets(
-                    settings.DENOISE,
-                    settings.PAIR_WEIGHT,
-                    settings.WINDOW_FRAMES,
-                    settings.WINDOW_SECONDS,
-                    settings.DECODING,
-                    settings.GUIDED,
+                *folded(
+                    *widgets(
+                        settings.DENOISE,
+                        settings.PAIR_WEIGHT,
+                        settings.WINDOW_FRAMES,
+                        settings.WINDOW_SECONDS,
+                        settings.DECODING,
+                        settings.GUIDED,
+                    )
                 ),
             ],
             outputs=[
@@ -68,6 +77,7 @@ class JointSampler(io.ComfyNode):
                     display_name="frames", tooltip="The frames, for Create Video, upscalers and interpolation."
                 ),
                 io.Audio.Output(display_name="audio", tooltip="The sound, mono, as long as the video."),
+                io.Video.Output(display_name="video", tooltip="The frames with the sound, for Save Video."),
                 io.Float.Output(display_name="fps", tooltip="Frames per second, for Create Video."),
                 io.Image.Output(
                     display_name="overview",
@@ -89,6 +99,12 @@ class JointSampler(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def require(cls, connected, denoise, window_seconds) -> None:
+        require_start(connected, denoise)
+        require_binder(connected, "video", "image", "audio")
+        require_window(window_seconds)
 
     @classmethod
     def execute(
@@ -120,10 +136,12 @@ class JointSampler(io.ComfyNode):
         latent=None,
         init_frames=None,
         tuned_prompt=None,
+        **followed,
     ) -> io.NodeOutput:
         video_model: VideoModel = video_generator.model
         audio_model: AudioModel = audio_generator.model
-        start = StartingVideo(video_model, latent, init_frames, denoise)
+        start = StartingVideo(video_model, latent, init_frames)
+        conditions = [*conditions, *encode_followed(binder, guidance, **followed)]
         texts = {"video": prompt, "audio": audio_prompt if audio_prompt.strip() else prompt}
         load_text_encoders(video_generator, audio_generator)
         video = video_model.denoiser(
@@ -164,10 +182,12 @@ class JointSampler(io.ComfyNode):
             masks=None if mask is None else {"video": mask},
             on_step=Progress(both),
         )
-        pixels, sound = result.signals["video"].pixels, result.signals["audio"]
+        frames = frames_output(result.signals["video"].pixels[0])
+        sound = result.signals["audio"]
         return io.NodeOutput(
-            frames_output(pixels[0]),
+            frames,
             audio_output(sound.waveform, sound.sample_rate),
+            clips.of_frames(frames, video.fps, (sound.waveform.unsqueeze(1), sound.sample_rate)),
             float(video.fps),
             image_output(result.overview()),
             results.mean_score(result),

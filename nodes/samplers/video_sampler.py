@@ -4,17 +4,20 @@ from ...aligner import settings
 from ...aligner.generation import SEARCH
 from ...aligner.generators.animatediff import STREAM
 from ...aligner.generators.base import VideoModel
-from ..host import results
+from ..host import clips, results
 from ..host.convert import exact_rate, frames_output, image_output
+from ..host.encoding import encode_followed, require_binder
 from ..host.latents import stream_mask, video_latent
 from ..host.progress import Progress
 from ..host.sampling import load_text_encoders, sample, with_prompts
-from ..host.starting_video import StartingVideo
+from ..host.starting_video import StartingVideo, require_start
 from ..inputs import (
-    CATEGORY,
+    Category,
     TunedPromptType,
     VideoGeneratorType,
+    folded,
     guiding_sockets,
+    schema,
     score_output,
     seed_input,
     starting_sockets,
@@ -29,28 +32,40 @@ class VideoSampler(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingVideoSampler",
             display_name="Guided Video Sampler",
-            category=f"{CATEGORY}/samplers",
+            category=Category.SAMPLERS,
             description="Makes a video or a picture that fits the conditions, for example a sound. Without a binder it "
             "is plain AnimateDiff.",
+            search_aliases=[
+                "audio to video",
+                "sound to video",
+                "a2v",
+                "audio to image",
+                "sound to image",
+                "audio reactive",
+                "music video",
+                "music visualizer",
+                "generate video",
+            ],
             inputs=[
                 VideoGeneratorType.Input("video_generator", tooltip="From Load AnimateDiff. It makes the frames."),
-                *guiding_sockets(),
+                *guiding_sockets("audio", "image"),
                 *starting_sockets(),
                 tuned_prompt_socket(),
                 *widgets(settings.PROMPT, settings.NEGATIVE_PROMPT),
                 seed_input(),
                 *widgets(settings.VIDEO_STEPS, settings.VIDEO_CFG),
                 *video_size_widgets(),
-                *widgets(settings.DENOISE, settings.WINDOW_FRAMES, settings.DECODING, settings.GUIDED),
+                *folded(*widgets(settings.DENOISE, settings.WINDOW_FRAMES, settings.DECODING, settings.GUIDED)),
             ],
             outputs=[
                 io.Image.Output(
                     display_name="frames",
                     tooltip="The frames, for Create Video, upscalers and interpolation. One frame is a picture.",
                 ),
+                io.Video.Output(display_name="video", tooltip="The frames with the connected sound, for Save Video."),
                 io.Float.Output(display_name="fps", tooltip="Frames per second, for Create Video."),
                 io.Image.Output(
                     display_name="overview",
@@ -69,6 +84,11 @@ class VideoSampler(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def require(cls, connected, denoise) -> None:
+        require_start(connected, denoise)
+        require_binder(connected, "audio", "image")
 
     @classmethod
     def execute(
@@ -93,9 +113,11 @@ class VideoSampler(io.ComfyNode):
         latent=None,
         init_frames=None,
         tuned_prompt=None,
+        **followed,
     ) -> io.NodeOutput:
         model: VideoModel = video_generator.model
-        start = StartingVideo(model, latent, init_frames, denoise)
+        start = StartingVideo(model, latent, init_frames)
+        conditions = [*conditions, *encode_followed(binder, guidance, **followed)]
         load_text_encoders(video_generator)
         denoiser = model.denoiser(
             **start.size(frames, height, width),
@@ -124,8 +146,10 @@ class VideoSampler(io.ComfyNode):
             masks=None if mask is None else {STREAM: mask},
             on_step=Progress(denoiser),
         )
+        made = frames_output(result.signals[STREAM].pixels[0])
         return io.NodeOutput(
-            frames_output(result.signals[STREAM].pixels[0]),
+            made,
+            clips.of_frames(made, denoiser.fps, followed.get("audio")),
             float(denoiser.fps),
             image_output(result.overview()),
             results.mean_score(result),

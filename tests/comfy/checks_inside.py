@@ -144,7 +144,7 @@ def every_widget_of_the_settings_nodes_changes_the_rule(pack: str) -> None:
     """Each widget is changed alone. A new node is the rule's own default."""
     settings = importlib.import_module(f"{pack}.aligner.settings")
     search, gradient = (
-        importlib.import_module(f"{pack}.nodes.samplers.{name}") for name in ("search_settings", "gradient_settings")
+        importlib.import_module(f"{pack}.nodes.guidance.{name}") for name in ("search_settings", "gradient_settings")
     )
     for node, chosen, new in (
         (search.SearchSettings, settings.SEARCH, search.Search()),

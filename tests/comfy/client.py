@@ -34,14 +34,6 @@ class Event:
         return self.data.get("prompt_id")
 
 
-class PromptRefused(Exception):
-    """The server did not accept a prompt. `node_errors` maps node ids to what is wrong with them."""
-
-    def __init__(self, answer: dict[str, Any]) -> None:
-        super().__init__(json.dumps(answer, indent=2))
-        self.node_errors: dict[str, Any] = answer.get("node_errors", {})
-
-
 class PromptFailed(Exception):
     """A prompt did not run to success. `messages` maps event names, as execution_error, to their data."""
 
@@ -51,6 +43,23 @@ class PromptFailed(Exception):
             f"{error['node_type']}: {error['exception_message']}" if error else f"ended with {list(messages)}"
         )
         self.messages = messages
+
+
+class PromptRefused(PromptFailed):
+    """The server did not accept a prompt. `node_errors` maps node ids to what is wrong with them."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self.messages, self.node_errors = {}, answer.get("node_errors", {})
+        found = [
+            f"{node['class_type']}: {said_of(error)}" for node in self.node_errors.values() for error in node["errors"]
+        ]
+        Exception.__init__(self, "\n".join(found) or json.dumps(answer))
+
+
+def said_of(error: dict[str, Any]) -> str:
+    """What the server says of an input that it refuses. Nodes say theirs by an exception."""
+    own = error["type"].startswith("exception_during")
+    return error["details"] if own else f"{error['message']}: {error['details']}"
 
 
 class Client:

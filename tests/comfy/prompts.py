@@ -170,7 +170,7 @@ def sound_to_video(**inputs: Any) -> Prompt:
 
 def joint(**inputs: Any) -> Prompt:
     """A video with sound from words; every pair's score as output."""
-    return {**loaders(), **animatediff(), "sampler": joint_sampler(**inputs), **shown("sampler", 5)}
+    return {**loaders(), **animatediff(), "sampler": joint_sampler(**inputs), **shown("sampler", 6)}
 
 
 def opening_values(server: Server, name: str) -> dict[str, Any]:

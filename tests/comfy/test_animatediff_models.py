@@ -81,7 +81,7 @@ def score(server: Server, changes: dict | None = None, **chosen) -> float:
         **animatediff(**{"base": BASE, "motion": MOTION} | chosen),
         "sampler": without(video_sampler(guided=False, frames=2, steps=3, **STEERED), "conditions"),
         **gradient(),  # its comparison includes the prompt
-        **shown("sampler", 3),
+        **shown("sampler", 4),
     }
     return float(server.client.run(prompt | (changes or {}))["shown"]["text"][0])
 

@@ -39,7 +39,7 @@ MASKED_SOUND = {
 }
 
 
-def score(server: Server, prompt: Prompt, output: int = 2) -> float:
+def score(server: Server, prompt: Prompt, output: int = 3) -> float:
     return float(server.client.run(prompt | shown("sampler", output))["shown"]["text"][0])
 
 
@@ -95,7 +95,7 @@ def test_conditions_are_blended_saved_and_loaded(comfyui: Server) -> None:
         "keep": node("SeeingHearingSaveConditions", conditions=["blend", 0], filename_prefix="mine/blend"),
     }
     blended = text_to_sound(conditions=["keep", 0]) | several
-    outputs = comfyui.client.run(blended | shown("sampler", 2))
+    outputs = comfyui.client.run(blended | shown("sampler", 3))
     (line,) = outputs["keep"]["text"]
     assert line == "conditions/mine/blend_00001_.safetensors"
     (held,) = load_conditions(comfyui.folder / "output" / line)
@@ -186,7 +186,7 @@ def test_a_region_of_a_video_is_made_anew(comfyui: Server) -> None:
         "mask": node("SolidMask", value=1.0, width=32, height=32),
         "hole": node("SolidMask", value=0.0, width=16, height=32),
         "right": node("MaskComposite", destination=["mask", 0], source=["hole", 0], x=0, y=0, operation="multiply"),
-        "region": node("SetLatentNoiseMask", samples=["sampler", 4], mask=["right", 0]),
+        "region": node("SetLatentNoiseMask", samples=["sampler", 5], mask=["right", 0]),
         "masked": node("SeeingHearingMaskSeconds", latent=["region", 0], start=0.25, end=0.5, fade=0.0, fps=8.0),
     }
     prompt["again"] = {

@@ -65,7 +65,7 @@ def test_the_sound_is_as_long_as_the_video(comfyui: Server) -> None:
         joint(init_frames=["scaled", 0], fps=["parts", 2], denoise=0.6)
         | clip(7, 48, 32)
         | {
-            "video 2": node("CreateVideo", images=["sampler", 0], audio=["sampler", 1], fps=["sampler", 2]),
+            "video 2": node("CreateVideo", images=["sampler", 0], audio=["sampler", 1], fps=["sampler", 3]),
             "save": node("SaveVideo", video=["video 2", 0], filename_prefix="joint", format="auto", codec="auto"),
         }
     )
@@ -92,7 +92,7 @@ def test_ten_runs_do_not_grow_memory(comfyui: Server) -> None:
 
 
 def test_the_sound_can_be_refined_alone(comfyui: Server) -> None:
-    refine = sampler(latent=["sampler", 7], prompt="wind", seconds=9.0, denoise=0.5)
+    refine = sampler(latent=["sampler", 8], prompt="wind", seconds=9.0, denoise=0.5)
     refine = without(refine, "binder", "conditions")
     outputs = comfyui.client.run(
         joint(guided=False) | {"refine": refine, "play": node("PreviewAudio", audio=["refine", 0])}
@@ -104,7 +104,7 @@ def test_the_sound_can_be_refined_alone(comfyui: Server) -> None:
 
 def test_without_a_binder_each_stream_follows_its_prompt_alone(comfyui: Server) -> None:
     plain = without(joint_sampler(guided=False, frames=2), "binder")
-    prompt = {**joint(), "sampler": plain, **shown("sampler", 4)}
+    prompt = {**joint(), "sampler": plain, **shown("sampler", 5)}
     assert comfyui.client.run(prompt)["shown"]["text"] == ["nan"]
     plain["inputs"]["guided"] = True
     with pytest.raises(PromptFailed, match="need a binder"):

@@ -25,7 +25,7 @@ from .steered_prompts import steering
 def score(server: Server, prompt: Prompt) -> float:
     """The score of the sampler, without Alignment Score: our comparison does not suit every binder."""
     kept = {name: node for name, node in prompt.items() if name != "score"}
-    return float(server.client.run(kept | shown("sampler", 2))["shown"]["text"][0])
+    return float(server.client.run(kept | shown("sampler", 3))["shown"]["text"][0])
 
 
 def test_a_rule_of_another_pack_guides_a_sampler(comfyui: Server) -> None:

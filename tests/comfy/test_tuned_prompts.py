@@ -31,7 +31,7 @@ def score(client: Client, prompt: Prompt, output: int) -> float:
 def test_a_tuned_prompt_is_saved_loaded_and_used_again(comfyui: Server) -> None:
     client = comfyui.client
     assert choices(comfyui, LOAD, "file") == []  # the node exists without files
-    saving = node("SeeingHearingSaveTunedPrompt", tuned_prompt=["sampler", 5], filename_prefix="ball")
+    saving = node("SeeingHearingSaveTunedPrompt", tuned_prompt=["sampler", 6], filename_prefix="ball")
     moved = sound_to_video(**STEERED) | gradient()
     (line,) = client.run(moved | {"keep": saving})["keep"]["text"]
     assert line == "tuned_prompts/ball_00001_.safetensors"
@@ -41,15 +41,15 @@ def test_a_tuned_prompt_is_saved_loaded_and_used_again(comfyui: Server) -> None:
     name = "ball_00001_.safetensors"
     assert choices(comfyui, LOAD, "file") == [name]
     loaded = {"tuned": node(LOAD, file=name)}
-    plain = score(client, sound_to_video(guided=False), 3)
-    reused = score(client, sound_to_video(guided=False, tuned_prompt=["tuned", 0]) | loaded, 3)
+    plain = score(client, sound_to_video(guided=False), 4)
+    reused = score(client, sound_to_video(guided=False, tuned_prompt=["tuned", 0]) | loaded, 4)
     assert reused != plain
     first = {"first": moved["sampler"], "guidance": moved["guidance"]}
-    again = sound_to_video(guided=False, tuned_prompt=["first", 5]) | first
-    assert reused == score(client, again, 3), "the file holds the embedding of the output"
+    again = sound_to_video(guided=False, tuned_prompt=["first", 6]) | first
+    assert reused == score(client, again, 4), "the file holds the embedding of the output"
     # A joint run uses it for the video alone.
-    plain = score(client, joint(guided=False), 4)
-    assert score(client, joint(guided=False, tuned_prompt=["tuned", 0]) | loaded, 4) != plain
+    plain = score(client, joint(guided=False), 5)
+    assert score(client, joint(guided=False, tuned_prompt=["tuned", 0]) | loaded, 5) != plain
     with pytest.raises(PromptFailed, match="is for video, but audio is generated"):
         client.run(text_to_sound(tuned_prompt=["tuned", 0]) | loaded)
 
@@ -58,7 +58,7 @@ def test_prompt_tuning_alone_moves_the_score(comfyui: Server) -> None:
     """The paper's figure 7, for sound and for video: no latent moves."""
     client = comfyui.client
     tuning = gradient(audio_rate=0.0, audio_prompt_rate=0.02, video_rate=0.0, video_prompt_rate=0.05)
-    for prompt, output in ((text_to_sound, 2), (sound_to_video, 3)):
+    for prompt, output in ((text_to_sound, 3), (sound_to_video, 4)):
         tuned, plain = (
             score(client, prompt(steps=8, guided=guided, **STEERED) | tuning, output) for guided in (True, False)
         )
@@ -68,8 +68,8 @@ def test_prompt_tuning_alone_moves_the_score(comfyui: Server) -> None:
 def test_a_tuned_sound_prompt_starts_another_run(comfyui: Server) -> None:
     first = text_to_sound(**STEERED, variations=2) | gradient(audio_prompt_rate=0.05)
     again = {"first": first["sampler"], "guidance": first["guidance"]}
-    plain = score(comfyui.client, text_to_sound(guided=False), 2)
-    assert score(comfyui.client, text_to_sound(guided=False, tuned_prompt=["first", 4]) | again, 2) != plain
+    plain = score(comfyui.client, text_to_sound(guided=False), 3)
+    assert score(comfyui.client, text_to_sound(guided=False, tuned_prompt=["first", 5]) | again, 3) != plain
 
 
 def test_a_damaged_file_is_an_error_that_names_it(comfyui: Server) -> None:
@@ -88,7 +88,7 @@ def test_a_damaged_file_is_an_error_that_names_it(comfyui: Server) -> None:
 
 
 def test_a_prompt_of_the_other_stream_is_an_error(comfyui: Server) -> None:
-    sound, video = text_to_sound(guided=False, tuned_prompt=["video sampler", 5]), sound_to_video(guided=False)
+    sound, video = text_to_sound(guided=False, tuned_prompt=["video sampler", 6]), sound_to_video(guided=False)
     with pytest.raises(PromptFailed, match="is for video, but audio is generated"):
         comfyui.client.run({**video, **sound, "video sampler": video["sampler"]})
 
@@ -98,5 +98,5 @@ def test_prompts_are_saved_in_the_output_folder_alone(comfyui: Server, prefix: s
     with pytest.raises(PromptFailed, match=message):
         comfyui.client.run(
             text_to_sound(guided=False)
-            | {"save": node("SeeingHearingSaveTunedPrompt", tuned_prompt=["sampler", 4], filename_prefix=prefix)}
+            | {"save": node("SeeingHearingSaveTunedPrompt", tuned_prompt=["sampler", 5], filename_prefix=prefix)}
         )

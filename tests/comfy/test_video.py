@@ -41,7 +41,7 @@ def test_every_pair_rises_above_the_unguided_run(comfyui: Server, random_models:
             binder=["binder", 0],
             conditions=["seen", 0],
             image=["sampler", 0],
-            fps=["sampler", 1],
+            fps=["sampler", 2],
             compare="mean",
             clips="seconds",
         ),
@@ -64,7 +64,7 @@ def test_the_papers_rule_differentiates_the_network_in_the_server(comfyui: Serve
 
     def score(**inputs) -> float:
         prompt = sound_to_video(steps=4, **STEERED, **inputs)
-        outputs = comfyui.client.run(prompt | random_models | rule | shown("sampler", 3))
+        outputs = comfyui.client.run(prompt | random_models | rule | shown("sampler", 4))
         return float(outputs["shown"]["text"][0])
 
     assert score(guided=True) > score(guided=False)
@@ -80,7 +80,7 @@ def test_frames_and_fps_chain_into_core_nodes(comfyui: Server) -> None:
             "ImageScale", image=["sampler", 0], upscale_method="bicubic", width=48, height=64, crop="disabled"
         ),
         "cut": node("TrimAudioDuration", audio=["sound", 0], start_index=0.0, duration=0.8),
-        "video": node("CreateVideo", images=["scaled", 0], audio=["cut", 0], fps=["sampler", 1]),
+        "video": node("CreateVideo", images=["scaled", 0], audio=["cut", 0], fps=["sampler", 2]),
         "save": node("SaveVideo", video=["video", 0], filename_prefix="scaled", format="auto", codec="auto"),
     }
     (file,) = saved(comfyui, comfyui.client.run(prompt))
@@ -95,7 +95,7 @@ def test_a_latent_goes_through_core_nodes_and_back_in(comfyui: Server) -> None:
         comfyui,
         client.run(
             sound_to_video(guided=False)
-            | {"keep": node("SaveLatent", samples=["sampler", 4], filename_prefix="latents/clip")}
+            | {"keep": node("SaveLatent", samples=["sampler", 5], filename_prefix="latents/clip")}
         ),
     )
     (written,) = (comfyui.folder / "output" / "latents").glob("clip_*.latent")
@@ -119,7 +119,7 @@ def test_a_latent_goes_through_core_nodes_and_back_in(comfyui: Server) -> None:
 def test_a_refined_latent_keeps_what_denoise_leaves(comfyui: Server) -> None:
     """Latents of the wrong scale would lose most of the first video."""
     prompt = sound_to_video(guided=False, steps=20) | {
-        "refined": video_sampler(latent=["sampler", 4], denoise=0.05, steps=20, seed=4, guided=False),
+        "refined": video_sampler(latent=["sampler", 5], denoise=0.05, steps=20, seed=4, guided=False),
         "save 2": node("SaveImage", images=["refined", 0], filename_prefix="refined"),
         "other": video_sampler(steps=20, seed=4, guided=False),
         "save 3": node("SaveImage", images=["other", 0], filename_prefix="other"),
@@ -171,7 +171,7 @@ def test_a_picture_without_motion_module_for_a_sound_shorter_than_a_clip(comfyui
 
 def test_without_a_binder_it_is_plain_animatediff(comfyui: Server) -> None:
     plain = without(video_sampler(frames=2), "binder", "conditions")
-    outputs = comfyui.client.run(animatediff() | {"sampler": plain, **shown("sampler", 3)})
+    outputs = comfyui.client.run(animatediff() | {"sampler": plain, **shown("sampler", 4)})
     assert outputs["shown"]["text"] == ["nan"]
 
 

@@ -3,7 +3,7 @@ from comfy_api.latest import io
 from ...aligner.generators.tuned_prompts import load_tuned_prompt
 from ..host.managed_model import versions
 from ..host.model_folders import tuned_prompt_names, tuned_prompt_path
-from ..inputs import CATEGORY, TunedPromptType
+from ..inputs import Category, TunedPromptType, schema
 
 
 class LoadTunedPrompt(io.ComfyNode):
@@ -11,12 +11,13 @@ class LoadTunedPrompt(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingLoadTunedPrompt",
             display_name="Load Tuned Prompt",
-            category=CATEGORY,
+            category=Category.UTILITIES,
             description="Loads a prompt embedding that Save Tuned Prompt has written. It fits only the model that it "
             "was tuned for.",
+            search_aliases=["load embedding", "textual inversion", "prompt tuning"],
             inputs=[
                 io.Combo.Input(
                     "file",

@@ -7,7 +7,7 @@ from ...aligner.errors import AlignerError
 from ..host.convert import pixels
 from ..host.managed_model import load_on_device
 from ..host.memory import with_one_more_try
-from ..inputs import CATEGORY, CaptionerType, widget
+from ..inputs import CaptionerType, Category, schema, widget
 
 #: Room for the activations of a picture's tokens and of the written words.
 CAPTION_BYTES = 2**30
@@ -18,12 +18,13 @@ class Caption(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingCaption",
             display_name="Caption",
-            category=f"{CATEGORY}/prepare",
+            category=Category.UTILITIES,
             description="Describes a picture or a sound in a sentence, for the prompt of a sampler. Key Frame and "
             "Caption are the paper's automatic way from a video to its sound.",
+            search_aliases=["describe", "image to text", "audio to text", "blip", "auto prompt"],
             inputs=[
                 CaptionerType.Input("captioner", tooltip="From Load Captioner."),
                 io.Image.Input(
@@ -43,9 +44,12 @@ class Caption(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, captioner, instruction, before, after, longest, **given) -> io.NodeOutput:
-        if len(given) != 1:
+    def require(cls, connected) -> None:
+        if len(connected & {"image", "audio"}) != 1:
             raise AlignerError("Connect either an image or a sound to Caption.")
+
+    @classmethod
+    def execute(cls, captioner, instruction, before, after, longest, **given) -> io.NodeOutput:
         model: Captioner = captioner.model
         request = {
             "instruction": instruction,

@@ -11,7 +11,7 @@ from ...aligner.metrics.ranking import ranked, ranking_report
 from ..host.convert import exact_rate, pixels
 from ..host.encoding import encode
 from ..host.managed_model import ManagedModel
-from ..inputs import CATEGORY, BinderType, ConditionsType, widget
+from ..inputs import BinderType, Category, ConditionsType, schema, widget
 
 #: The ranking compares results with conditions as the search does.
 COMPARISON = SEARCH.comparison
@@ -22,14 +22,15 @@ class RankVariations(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingRankVariations",
             display_name="Rank Variations",
-            category=f"{CATEGORY}/scoring",
+            category=Category.UTILITIES,
             description="Ranks several sounds or videos, the best first. Where sounds and frames are connected, "
             "AV-Align ranks them: it measures whether sound starts when something moves, and no rule optimises it. The "
             "binder's score, which guidance optimises, ranks equals and results of one kind.",
             is_input_list=True,
+            search_aliases=["best of", "pick best", "sort", "choose best", "select sound"],
             inputs=[
                 io.Audio.Input(
                     "audio", optional=True, tooltip="The sounds to rank, as a batch or a list. Or one for all videos."

@@ -4,7 +4,7 @@ from ...aligner import settings
 from ...aligner.errors import AlignerError
 from ...aligner.generation import SEARCH
 from ..host.convert import exact_rate
-from ..inputs import CATEGORY, BinderType, ConditionsType, GuidanceType, SteeringType, widgets
+from ..inputs import BinderType, Category, ConditionsType, GuidanceType, SteeringType, schema, widgets
 from ..native.decoding import decoder_of
 from ..native.steering import Steering
 
@@ -14,13 +14,27 @@ class SteerModel(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingSteerModel",
             display_name="Steer Model",
-            category=f"{CATEGORY}/guidance",
+            category=Category.GUIDANCE,
             description="Steers any model of ComfyUI by pictures, sounds, video and words: Stable Diffusion, Flux, "
             "Wan, LTX, Stable Audio, ACE-Step and others. The graph keeps its own sampler. It tries several seeds for "
             "a while and finishes the one that fits best.",
+            search_aliases=[
+                "steer",
+                "guide any model",
+                "audio reactive",
+                "sound to image",
+                "sound for video",
+                "stable audio",
+                "ace step",
+                "ltx",
+                "wan",
+                "flux",
+                "sdxl",
+                "best of n",
+            ],
             inputs=[
                 io.Model.Input("model", tooltip="The model that a sampler samples. It may have LoRAs and patches."),
                 BinderType.Input(
@@ -51,14 +65,17 @@ class SteerModel(io.ComfyNode):
         )
 
     @classmethod
+    def require(cls, connected) -> None:
+        if not connected & {"vae", "audio_vae"}:
+            raise AlignerError(
+                "Steer Model needs a VAE to see or hear what the model makes. Connect the one that decodes its result."
+            )
+
+    @classmethod
     def execute(
         cls, model, binder, conditions, fps, pair_weight, vae=None, audio_vae=None, guidance=SEARCH
     ) -> io.NodeOutput:
         decoders = [decoder_of(each, exact_rate(fps)) for each in (vae, audio_vae) if each is not None]
-        if not decoders:
-            raise AlignerError(
-                "Steer Model needs a VAE to see or hear what the model makes. Connect the one that decodes its result."
-            )
         if len({decoder.stream for decoder in decoders}) < len(decoders):
             raise AlignerError(
                 f"Both VAEs of Steer Model decode {decoders[0].stream}. Connect the one for pictures or video to vae "

@@ -3,7 +3,10 @@ from comfy_api.latest import io
 from ...aligner import settings
 from ...aligner.guidance.gradient import RULES
 from ...aligner.guidance.objective import Comparison
-from ..inputs import CATEGORY, GuidanceType, widgets
+from ..inputs import Category, GuidanceType, folded, schema, widgets
+
+#: How many of the settings people change often: the rule and the rates.
+OFTEN = 5
 
 
 class GradientSettings(io.ComfyNode):
@@ -11,14 +14,21 @@ class GradientSettings(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingGradientSettings",
             display_name="Gradient Settings",
-            category=f"{CATEGORY}/guidance",
+            category=Category.GUIDANCE,
             description="Steers by gradients: latents and prompt embeddings move towards the conditions at every "
             "denoising step. The rules are those of the authors' code and of the paper (Seeing and Hearing, arXiv "
             "2402.17723).",
-            inputs=widgets(*settings.GRADIENT),
+            search_aliases=[
+                "guidance strength",
+                "latent optimisation",
+                "latent aligner",
+                "learning rate",
+                "universal guidance",
+            ],
+            inputs=[*widgets(*settings.GRADIENT[:OFTEN]), *folded(*widgets(*settings.GRADIENT[OFTEN:]))],
             outputs=[
                 GuidanceType.Output(
                     display_name="guidance", tooltip="For a guided sampler, or for then of Search Settings."

@@ -5,7 +5,7 @@ from ...aligner import settings
 from ...aligner.errors import AlignerError
 from ...aligner.timing.curves import Curve
 from ..host.latents import MASK, frames_per_second, is_sound, mask_of, samples_of
-from ..inputs import CATEGORY, widgets
+from ..inputs import Category, schema, widgets
 
 
 class MaskSeconds(io.ComfyNode):
@@ -13,12 +13,13 @@ class MaskSeconds(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingMaskSeconds",
             display_name="Mask Seconds",
-            category=f"{CATEGORY}/prepare",
+            category=Category.LONG_FORM,
             description="Marks the seconds of a sound or video that a guided sampler makes anew. The sampler keeps the "
             "rest. Where the latent has a mask already, for example of Set Latent Noise Mask, both masks apply.",
+            search_aliases=["inpaint audio", "audio mask", "replace part", "sound inpainting", "time mask"],
             inputs=[
                 io.Latent.Input(
                     "latent",
@@ -32,13 +33,16 @@ class MaskSeconds(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, latent, start, end, fade, fps) -> io.NodeOutput:
-        samples = samples_of(latent)
+    def require(cls, connected, start, end) -> None:
         if not end > start:
             raise AlignerError(
                 f"The part that is made anew must end after its start, but {start:g} s to {end:g} s does not. Raise "
                 "end."
             )
+
+    @classmethod
+    def execute(cls, latent, start, end, fade, fps) -> io.NodeOutput:
+        samples = samples_of(latent)
         sound = is_sound(latent)
         rate, time = (frames_per_second(latent), 2) if sound else (fps, 0)
         count = samples.shape[time]

@@ -4,7 +4,7 @@ from ...aligner import settings
 from ...aligner.guidance.objective import Comparison
 from ...aligner.guidance.rule import Unguided
 from ...aligner.guidance.search import Search, parse_funnel
-from ..inputs import CATEGORY, GuidanceType, widget, widgets
+from ..inputs import Category, GuidanceType, folded, schema, widget, widgets
 
 
 class SearchSettings(io.ComfyNode):
@@ -12,17 +12,18 @@ class SearchSettings(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingSearchSettings",
             display_name="Search Settings",
-            category=f"{CATEGORY}/guidance",
+            category=Category.GUIDANCE,
             description="Steers by a search: it denoises several noises for a while, compares them with the "
             "conditions, and continues the one that fits best. It needs no gradient. Samplers without guidance search "
             "with these defaults.",
+            search_aliases=["best of n", "candidates", "seed search", "noise search", "try many seeds"],
             inputs=[
-                *widgets(*(setting for setting in settings.SEARCH if setting is not settings.FUNNEL)),
-                # Optional: saved graphs may lack it.
-                widget(settings.FUNNEL, optional=True),
+                *widgets(settings.AUDIO_CANDIDATES, settings.VIDEO_CANDIDATES, settings.AT),
+                # The funnel is optional: saved graphs may lack it.
+                *folded(*widgets(*settings.COMPARISON), widget(settings.FUNNEL, optional=True)),
                 GuidanceType.Input(
                     "then",
                     optional=True,
@@ -32,6 +33,10 @@ class SearchSettings(io.ComfyNode):
             ],
             outputs=[GuidanceType.Output(display_name="guidance", tooltip="For a guided sampler.")],
         )
+
+    @classmethod
+    def require(cls, connected, funnel=settings.FUNNEL.default) -> None:
+        parse_funnel(funnel)
 
     @classmethod
     def execute(

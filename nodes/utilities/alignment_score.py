@@ -1,9 +1,10 @@
 from comfy_api.latest import io, ui
 
 from ...aligner import settings
+from ...aligner.errors import AlignerError
 from ...aligner.guidance.scoring import score
 from ..host.encoding import encode
-from ..inputs import CATEGORY, BinderType, ConditionsType, report_output, widgets
+from ..inputs import BinderType, Category, ConditionsType, report_output, schema, widgets
 
 
 class AlignmentScore(io.ComfyNode):
@@ -11,12 +12,13 @@ class AlignmentScore(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingAlignmentScore",
             display_name="Alignment Score",
-            category=f"{CATEGORY}/scoring",
+            category=Category.UTILITIES,
             description="Scores a sound, picture or video against conditions: the cosine similarity of their "
             "embeddings, -1 to 1. Guidance optimises this score itself. Compare with unguided runs, and listen.",
+            search_aliases=["score", "similarity", "evaluate", "imagebind score", "metric", "sync score"],
             inputs=[
                 BinderType.Input("binder", tooltip="From Load ImageBind."),
                 ConditionsType.Input("conditions", tooltip="From Encode Condition. The score compares with them."),
@@ -33,6 +35,11 @@ class AlignmentScore(io.ComfyNode):
             ],
             is_output_node=True,
         )
+
+    @classmethod
+    def require(cls, connected) -> None:
+        if not connected & {"audio", "image", "video"}:
+            raise AlignerError("There is nothing to score: connect a sound, an image or a video.")
 
     @classmethod
     def execute(cls, binder, conditions, fps, compare, clips, **given) -> io.NodeOutput:

@@ -8,7 +8,7 @@ from ...aligner.media.key_frame import key_frame, looked_at, shrunk
 from ...aligner.parts import listening
 from ..host.convert import exact_rate, frames_of, pixels, video_file
 from ..host.progress import Parts
-from ..inputs import CATEGORY, widget
+from ..inputs import Category, schema, widget
 
 
 class KeyFrame(io.ComfyNode):
@@ -16,12 +16,13 @@ class KeyFrame(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingKeyFrame",
             display_name="Key Frame",
-            category=f"{CATEGORY}/prepare",
+            category=Category.UTILITIES,
             description="Chooses a typical frame of a video: sharp, and similar to most of the others. Use it for "
             "Caption, or as the picture of Encode Condition.",
+            search_aliases=["best frame", "thumbnail", "pick frame", "representative frame"],
             inputs=[
                 io.Image.Input("image", optional=True, tooltip="A batch of frames. Connect this or a video."),
                 io.Video.Input("video", optional=True, tooltip="A video. The node compares at most 64 of its frames."),
@@ -35,9 +36,12 @@ class KeyFrame(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, fps, image=None, video=None) -> io.NodeOutput:
-        if (image is None) == (video is None):
+    def require(cls, connected) -> None:
+        if len(connected & {"image", "video"}) != 1:
             raise AlignerError("Connect either an image or a video to Key Frame.")
+
+    @classmethod
+    def execute(cls, fps, image=None, video=None) -> io.NodeOutput:
         source = None if video is None else video_file(video)
         if source is not None:
             times = probe_video(source).frame_times

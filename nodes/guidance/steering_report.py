@@ -1,7 +1,7 @@
 from comfy_api.latest import io, ui
 
 from ..host.convert import image_output
-from ..inputs import CATEGORY, SteeringType, report_output, score_output
+from ..inputs import Category, SteeringType, report_output, schema, score_output
 from ..native.report import described, drawn
 
 
@@ -10,12 +10,13 @@ class SteeringReport(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingSteeringReport",
             display_name="Steering Report",
-            category=f"{CATEGORY}/guidance",
+            category=Category.GUIDANCE,
             description="Shows what Steer Model tried and chose, with the score of every candidate. The chosen seed "
             "gives the same result again without Steer Model.",
+            search_aliases=["score", "contact sheet", "candidates"],
             inputs=[
                 SteeringType.Input("steering", tooltip="From Steer Model."),
                 io.Latent.Input(

@@ -8,7 +8,7 @@ from ..host.latents import sound_latent
 from ..host.managed_model import load_on_device
 from ..host.memory import with_one_more_try
 from ..host.progress import Parts
-from ..inputs import CATEGORY, AudioGeneratorType
+from ..inputs import AudioGeneratorType, Category, schema
 
 #: Room for the encoder's activations over the seconds that it takes together.
 ENCODER_BYTES = 2**30
@@ -19,12 +19,19 @@ class EncodeSound(io.ComfyNode):
 
     @classmethod
     def define_schema(cls):
-        return io.Schema(
+        return schema(
             node_id="SeeingHearingEncodeSound",
             display_name="Encode Sound",
-            category=f"{CATEGORY}/prepare",
+            category=Category.LONG_FORM,
             description="Makes a latent of AudioLDM from a recording. The Guided Audio Sampler changes it with denoise "
             "below 1, or makes a part of it anew after Mask Seconds.",
+            search_aliases=[
+                "audio to latent",
+                "vae encode audio",
+                "sound to sound",
+                "audio inpainting",
+                "variation of a sound",
+            ],
             inputs=[
                 AudioGeneratorType.Input("audio_generator", tooltip="From Load AudioLDM. Use the one that samples."),
                 io.Audio.Input(

@@ -1,0 +1,1 @@
+"""Nodes that steer: settings of the rules, and ComfyUI's own MODELs."""

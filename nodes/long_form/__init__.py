@@ -1,0 +1,1 @@
+"""Nodes for results with parts: which seconds follow what, and which are made anew."""

@@ -1,1 +1,0 @@
-"""Nodes that prepare what samplers take."""

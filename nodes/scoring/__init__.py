@@ -1,1 +1,0 @@
-"""Nodes that score and rank results."""

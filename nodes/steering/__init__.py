@@ -1,1 +1,0 @@
-"""Nodes that steer ComfyUI's own MODELs."""

@@ -1,0 +1,1 @@
+"""Nodes beside the samplers: captions, scores, files of prompts."""
