@@ -13,6 +13,7 @@ from comfy_api.latest import io
 from comfy_execution.validation import validate_node_input
 
 from ...aligner.errors import AlignerError
+from .plain_errors import plain_errors
 
 
 def early_check(node: type[io.ComfyNode], passed: Callable[[io.Input, object], Any]) -> classmethod:
@@ -26,10 +27,11 @@ def early_check(node: type[io.ComfyNode], passed: Callable[[io.Input, object], A
     def validate_inputs(cls, input_types=None, **values) -> bool:
         sockets = {each.id: each for each in cls.define_schema().inputs}
         wired = input_types or {}
-        for name, kind in wired.items():
-            _require_type(sockets[name], kind)
-        values = {name: passed(sockets[name], value) for name, value in values.items() if name not in wired}
-        require_early(cls, set(wired), values)
+        with plain_errors():
+            for name, kind in wired.items():
+                _require_type(sockets[name], kind)
+            values = {name: passed(sockets[name], value) for name, value in values.items() if name not in wired}
+            require_early(cls, set(wired), values)
         return True
 
     parameters = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("cls", "input_types", *names)]

@@ -35,6 +35,7 @@ from ..inputs import (
 from .choices import known_choice
 from .early import early_check, require_early
 from .managed_model import ManagedModel
+from .plain_errors import plain_errors
 
 #: What nodes ask of models, by socket: the attributes of their protocols that every model has.
 BINDER = ("identity", "fingerprint", "samplings", "parts", "mean_colour", "blocks", "activation_bytes")
@@ -102,19 +103,17 @@ GATES: dict[str, Callable[[object, str], Any]] = {
 def gated(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
     """The node, whose inputs pass their gates and its own `require` before it runs.
 
-    An optional socket that gets None is as one that is not connected. A silent video's sound is refused. ComfyUI shows
-    the name of an exception beside its sentence, so that errors of ours become plain ones.
+    An optional socket that gets None is as one that is not connected. A silent video's sound is refused. Errors of ours
+    become SeeingHearingError.
     """
     run = node.execute.__func__
 
     @wraps(run)
     def execute(cls, **given) -> io.NodeOutput:
-        try:
+        with plain_errors():
             given = _gated(cls.define_schema(), given)
             require_early(cls, set(given), given)
             return run(cls, **given)
-        except AlignerError as error:
-            raise ValueError(str(error)) from error
 
     node.execute = classmethod(execute)
     if hasattr(node, "require"):

@@ -58,8 +58,12 @@ class PromptRefused(PromptFailed):
 
 def said_of(error: dict[str, Any]) -> str:
     """What the server says of an input that it refuses. Nodes say theirs by an exception."""
-    own = error["type"].startswith("exception_during")
-    return error["details"] if own else f"{error['message']}: {error['details']}"
+    return error["details"] if is_raised(error) else f"{error['message']}: {error['details']}"
+
+
+def is_raised(error: dict[str, Any]) -> bool:
+    """Whether a node raised an exception as the server asked it about its inputs."""
+    return error["type"].startswith("exception_during")
 
 
 class Client:

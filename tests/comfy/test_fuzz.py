@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .client import Prompt, PromptFailed, PromptRefused
+from .client import Prompt, PromptFailed, PromptRefused, is_raised
 from .prompts import (
     DEMO,
     EXAMPLE_SOUND,
@@ -32,7 +32,7 @@ from .prompts import (
 )
 from .server import Server
 
-OURS = re.compile(r"\.(AlignerError|MediaError|CheckpointError)$")
+OURS = re.compile(r"^SeeingHearingError$")
 #: How ComfyUI's log begins what it says of an error in a node.
 FAILED = "!!! Exception during processing !!!"
 #: The hostile values that look like a type, by its name. Others are good objects with a field changed. Rules, steered
@@ -173,8 +173,9 @@ def answer(server: Server, prompt: Prompt) -> str:
     """What is wrong with the server's answer; "" for a result, a refusal by ComfyUI, and a sentence of ours."""
     try:
         outputs = server.client.run(prompt, timeout=120)
-    except PromptRefused:
-        return ""
+    except PromptRefused as refusal:
+        raised = [each for node in refusal.node_errors.values() for each in node["errors"] if is_raised(each)]
+        return "; ".join(f"{each}" for each in raised if not OURS.search(each["extra_info"]["exception_type"]))
     except PromptFailed as failure:
         error = failure.messages.get("execution_error")
         if error is None:
@@ -190,9 +191,7 @@ def raw_errors(log: str) -> list[str]:
     before, *failed = log.split(FAILED)
     last = [re.findall(r"^(\S+(?:Error|Exception)): ", part, re.MULTILINE)[-1:] for part in failed]
     stray = ["Traceback"] if "Traceback" in before else []
-    return stray + [
-        name for names in last for name in names or ["nothing"] if not OURS.search(f".{name.split('.')[-1]}")
-    ]
+    return stray + [name for names in last for name in names or ["nothing"] if not OURS.search(name)]
 
 
 @pytest.mark.parametrize("values", [150, pytest.param(600, marks=pytest.mark.slow)])

@@ -49,8 +49,8 @@ def test_memory_is_counted_where_a_binder_embeds_no_such_modality():
         parts = {"text": "text"}
 
     denoiser = Diptych(prompted=True)
-    bare = activation_bytes(RULES["code"], denoiser, None, 2)
-    assert activation_bytes(RULES["code"], denoiser, Deaf(), 2) == bare
+    bare = activation_bytes(RULES["released"], denoiser, None, 2)
+    assert activation_bytes(RULES["released"], denoiser, Deaf(), 2) == bare
 
 
 def test_a_modality_that_a_binder_does_not_embed_is_named():
