@@ -109,7 +109,7 @@ def test_a_generator_of_frames_takes_the_place_of_stable_diffusion(run, toys, ge
     assert isinstance(video["denoiser"], toys().FogDenoiser) and picture["denoiser"].frames == 1
     assert video["denoiser"].settings == {
         "steps": 4,
-        "cfg": 7.5,
+        "cfg": 0.0,
         "negative_prompt": "",
         "denoise": 1.0,
         "decoding": "half",

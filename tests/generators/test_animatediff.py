@@ -359,7 +359,7 @@ def test_encoding_is_deterministic_and_fits_the_denoiser(animatediff, seeded):
         ({"window_frames": 3}, "4 to 32 frames at once, not 3"),
         ({"frames": 0}, "at least 1 frame"),
         ({"height": 100}, "height must be a multiple of 8, not 100. Take 96"),
-        ({"width": 0}, "width must be a multiple of 8"),
+        ({"width": -8}, "width must be a multiple of 8"),
         ({"fps": 0}, "frame rate"),
         ({"fps": 0.0001}, "frame rate"),
         ({"fps": float("nan")}, "frame rate"),

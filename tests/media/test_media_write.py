@@ -9,7 +9,7 @@ import av
 import pytest
 import torch
 
-from aligner.errors import MediaError
+from aligner.errors import AlignerError, MediaError
 from aligner.media import (
     add_sound,
     probe_video,
@@ -233,7 +233,7 @@ def test_unfit_sound_is_refused(tmp_path, make_video):
         ("out.mp4", torch.full((1, 10), float("nan")), RATE, "NaN"),
         ("out.mp4", torch.zeros(1, 0), RATE, "at least one sample"),
     ):
-        with pytest.raises(MediaError, match=message):
+        with pytest.raises(AlignerError, match=message):
             add_sound(source, tmp_path / name, waveform, rate)
     assert [entry.name for entry in tmp_path.iterdir()] == ["clip.mp4"]
 
