@@ -261,6 +261,27 @@ SCHEDULE = Setting(
 )
 TIMELINE = (SOURCE_START, SOURCE_END, TARGET_START, TARGET_END, STRENGTH, SCHEDULE)
 
+# The sound of a clip
+
+ORIGINAL_SOUND = Setting(
+    "original",
+    "replace",
+    "What becomes of the sound that the clip has. replace leaves it out. mix keeps it under the new one. duck also "
+    "lowers it while the new sound is heard.",
+    choices=("replace", "mix", "duck"),
+)
+GAIN = Setting(
+    "gain",
+    0.0,
+    "Level of the new sound. 0 leaves it as it is, and 6 lower is half the amplitude.",
+    low=-60.0,
+    high=24.0,
+    step=0.5,
+    unit="dB",
+)
+ORIGINAL_GAIN = GAIN.having(name="original_gain", description="Level of the sound that the clip has, if it is kept.")
+MIXING = (ORIGINAL_SOUND, GAIN, ORIGINAL_GAIN)
+
 # Scoring
 
 SCORED_FPS = FPS.having(description="Frames per second of the videos.")

@@ -27,6 +27,7 @@ from .long_form.mask_seconds import MaskSeconds
 from .samplers.audio_sampler import AudioSampler
 from .samplers.joint_sampler import JointSampler
 from .samplers.video_sampler import VideoSampler
+from .utilities.add_sound import AddSound
 from .utilities.alignment_score import AlignmentScore
 from .utilities.caption import Caption
 from .utilities.key_frame import KeyFrame
@@ -60,6 +61,7 @@ NODES = [
         LoadTunedPrompt,
         EncodeSound,
         MaskSeconds,
+        AddSound,
         KeyFrame,
         Caption,
         AlignmentScore,

@@ -15,10 +15,9 @@ import numpy
 import torch
 from torch.nn import functional
 
-from ..errors import MediaError
 from ..tensors.resampling import resampled
 from .container import Source, created, opened, reading, video_stream
-from .sound import LAYOUTS, encodable, sound_packets, to_mono
+from .sound import LAYOUTS, encodable, sound_packets
 from .timing import Timing
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+#: FFmpeg's names of the codecs that players know in MP4.
+MP4_CODECS = ("h264", "hevc", "av1")
 # crf 18 is visually lossless. Without B-frames decoding order is presentation order, so that the durations in the
 # file are the durations on screen, also at a variable frame rate.
 H264_ENCODER: Final = "libx264"
@@ -47,25 +48,15 @@ class Soundtrack:
     sample_rate: int
 
     @staticmethod
-    def converted(waveform: torch.Tensor, sample_rate: int, duration: Fraction) -> Soundtrack:
-        """As `fitted`, for any sound: resampled to the nearest rate of AAC, and mixed to mono above 6 channels."""
-        if len(waveform) > len(LAYOUTS):
-            waveform = to_mono(waveform)
-        nearest = min(_aac_rates(), key=lambda rate: abs(rate - sample_rate))
-        return Soundtrack.fitted(resampled(waveform, sample_rate, nearest), nearest, duration)
-
-    @staticmethod
     def fitted(waveform: torch.Tensor, sample_rate: int, duration: Fraction) -> Soundtrack:
-        """Clip a waveform to -1..1 and cut or zero-pad it to `duration` seconds.
+        """Clip a waveform to -1..1 and cut or zero-pad it to `duration` seconds, at the nearest rate that AAC has.
 
-        Raises MediaError for a sample rate that AAC does not support, or a waveform that cannot be encoded.
+        Raises AlignerError for a waveform that cannot be encoded.
         """
-        rates = _aac_rates()
-        if sample_rate not in rates:
-            raise MediaError(f"MP4 sound cannot have {sample_rate} Hz: resample it to one of {sorted(rates)}.")
-        waveform = encodable(waveform, sample_rate).clamp(-1, 1)
-        missing = round(duration * sample_rate) - waveform.shape[1]
-        return Soundtrack(functional.pad(waveform, (0, missing)), sample_rate)  # a negative pad cuts
+        nearest = min(_aac_rates(), key=lambda rate: abs(rate - sample_rate))
+        waveform = resampled(encodable(waveform, sample_rate), sample_rate, nearest).clamp(-1, 1)
+        missing = round(duration * nearest) - waveform.shape[1]
+        return Soundtrack(functional.pad(waveform, (0, missing)), nearest)  # a negative pad cuts
 
     def packets(self, output: OutputContainer) -> Iterator[Packet]:
         """Add an AAC stream to `output` immediately; encode its packets lazily."""

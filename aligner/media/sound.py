@@ -57,7 +57,7 @@ def read_audio(source: Source) -> tuple[torch.Tensor, int]:
                 heard = (packet.pts + packet.duration) * time_base
             for frame in decoded(packet, source):
                 place = None if frame.pts is None else round(frame.pts * samples_per_tick - first)
-                track.add(_floats(frame), frame.sample_rate, place)
+                track.add(float_samples(frame), frame.sample_rate, place)
     # The stated end of the sound is exact only if the time base is one sample.
     for end in (heard if time_base == Fraction(1, rate) else None, shown):
         if end is not None and 0 < Fraction(track.length, rate) - (end - begin) < LEAD_IN:
@@ -114,7 +114,7 @@ def _with_channels(piece: torch.Tensor, channels: int) -> torch.Tensor:
     return piece if len(piece) == channels else to_mono(piece).expand(channels, -1)
 
 
-def _floats(frame: AudioFrame) -> torch.Tensor:
+def float_samples(frame: AudioFrame) -> torch.Tensor:
     """A decoded frame as float32 (C, n). Integers are scaled to -1..1."""
     values = torch.from_numpy(frame.to_ndarray())
     if frame.format.is_packed:
@@ -132,12 +132,12 @@ def write_audio(path: str | os.PathLike, waveform: torch.Tensor, sample_rate: in
 
     Args:
         path: with the suffix .wav or .flac.
-        waveform: float (C, T) of 1 to 6 channels, nominally in -1..1. Values outside are clipped; the level is
-            never scaled.
+        waveform: float (C, T), nominally in -1..1. Values outside are clipped; the level is never scaled. More than 6
+            channels become one.
         sample_rate: in Hz.
 
     Raises:
-        MediaError: another suffix, more channels, or a path that cannot be written.
+        MediaError: another suffix, or a path that cannot be written.
         AlignerError: another shape or type, no samples, or values that are no sound.
     """
     path = Path(path)
@@ -153,15 +153,14 @@ def write_audio(path: str | os.PathLike, waveform: torch.Tensor, sample_rate: in
 
 
 def encodable(waveform: torch.Tensor, rate: int) -> torch.Tensor:
-    """A waveform (C, n) of 1 to 6 channels as float32 on the CPU.
+    """A waveform (C, n) as float32 on the CPU. More than 6 channels become one.
 
     Raises AlignerError for another shape or type, values that are no sound, or a sample rate (Hz) that is none.
     """
     samples = sounds.waveform(waveform, "The sound", dimensions=2)
     sounds.sample_rate(rate, "the sound")
-    if len(samples) > len(LAYOUTS):
-        raise MediaError(f"The sound has {len(samples)} channels, but at most {len(LAYOUTS)} can be written.")
-    return samples.detach().to("cpu", torch.float32)
+    samples = samples.detach().to("cpu", torch.float32)
+    return samples if len(samples) <= len(LAYOUTS) else to_mono(samples)
 
 
 def sound_packets(stream: AudioStream, waveform: torch.Tensor) -> Iterator[Packet]:

@@ -16,7 +16,7 @@ from ..errors import MediaError
 from ..files.atomic import written_whole
 from .container import Source, describe
 from .frames import Display
-from .mp4 import Soundtrack, copy_video, encode_video
+from .mp4 import MP4_CODECS, Soundtrack, copy_video, encode_video
 from .probe import VideoInfo, probe_video
 from .timing import Timing, decoded_frames
 
@@ -24,17 +24,19 @@ from .timing import Timing, decoded_frames
 def add_sound(source: Source, destination: str | os.PathLike, waveform: torch.Tensor, sample_rate: int) -> None:
     """Write the pictures of `source` with `waveform` as their only sound.
 
-    H.264 that is stored as it is displayed is copied without re-encoding. Other video is encoded as H.264 in yuv420p as
-    a screen shows it, odd sizes padded by one pixel. In both cases each frame keeps its time on the recording's clock.
+    Pictures that are stored as they are displayed, in a codec that players know in MP4, are copied without re-encoding.
+    Others are encoded as H.264 in yuv420p as a screen shows them, odd sizes padded by one pixel. In both cases each
+    frame keeps its time on the recording's clock.
 
     Args:
         destination: an .mp4; it may be the source.
         waveform: (C, T) float, nominally in -1..1. Values outside are clipped. It is cut or padded with silence to
-            the exact length of the video.
-        sample_rate: one of AAC's, 7350 to 96000 Hz.
+            the exact length of the video. More than 6 channels become one.
+        sample_rate: in Hz. The file has the nearest rate of AAC, 7350 to 96000 Hz.
 
     Raises:
-        MediaError: the source cannot be read, the waveform cannot be encoded, or the destination cannot be written.
+        MediaError: the source cannot be read, or the destination cannot be written.
+        AlignerError: the waveform is no sound.
 
     Example:
         add_sound("silent.mp4", "with_sound.mp4", waveform, 16000)
@@ -43,7 +45,7 @@ def add_sound(source: Source, destination: str | os.PathLike, waveform: torch.Te
     info = probe_video(source)
     sound = Soundtrack.fitted(waveform, sample_rate, info.duration)
     with written_whole(destination) as temporary:
-        if info.codec == "h264" and info.copyable:
+        if info.codec in MP4_CODECS and info.copyable:
             copy_video(temporary, source, info.timing, sound)
         else:
             encode_video(temporary, _displayed_frames(source, info), info.timing, sound)
@@ -65,8 +67,9 @@ def write_video(
         waveform, sample_rate: as for `add_sound`; give both or neither.
 
     Raises:
-        MediaError: no frames, a wrong shape or type, a frame rate that is not positive, a waveform that cannot be
-            encoded, or a destination that cannot be written.
+        MediaError: no frames, a wrong shape or type, a frame rate that is not positive, or a destination that cannot
+            be written.
+        AlignerError: the waveform is no sound.
     """
     destination = _checked_destination(destination)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != torch.uint8 or not frames.numel():

@@ -12,6 +12,7 @@ from ...aligner import settings
 from ...aligner.errors import AlignerError, is_out_of_memory
 from ...aligner.values.numbers import number
 from ...aligner.values.pictures import pictures
+from ...aligner.values.sounds import sound
 
 #: Frame rates travel between nodes as floats; real ones are fractions with small denominators.
 LARGEST_DENOMINATOR = 1001
@@ -51,6 +52,15 @@ def video_file(video):
 
 def frames_of(video) -> tuple[torch.Tensor, Fraction]:
     """The frames of a VIDEO as an IMAGE, and their rate. Raises AlignerError where it holds none that can be used."""
+    frames, rate, _ = components_of(video)
+    return frames, rate
+
+
+def components_of(video) -> tuple[torch.Tensor, Fraction, tuple[torch.Tensor, int] | None]:
+    """The frames of a VIDEO as an IMAGE, their rate, and its sound (C, n) with the rate in Hz; None: it is silent.
+
+    Raises AlignerError where it holds none that can be used.
+    """
     try:
         components = video.get_components()
     except (OSError, ValueError, RuntimeError) as error:
@@ -63,12 +73,16 @@ def frames_of(video) -> tuple[torch.Tensor, Fraction]:
     rate = exact_rate(components.frame_rate)
     if isinstance(components.frame_rate, Fraction):
         rate = components.frame_rate
-    return pictures(components.images, "The VIDEO"), rate
+    heard = getattr(components, "audio", None)
+    if heard is not None:
+        sounds, sample_rate = sound(heard, "The sound of the VIDEO")
+        heard = sounds[0], sample_rate
+    return pictures(components.images, "The VIDEO"), rate, heard
 
 
-def audio_output(sound: torch.Tensor, sample_rate: int) -> dict:
+def audio_output(sounds: torch.Tensor, sample_rate: int) -> dict:
     """(B, samples) -> AUDIO."""
-    return {"waveform": sound.unsqueeze(1).to(model_management.intermediate_device()), "sample_rate": sample_rate}
+    return {"waveform": sounds.unsqueeze(1).to(model_management.intermediate_device()), "sample_rate": sample_rate}
 
 
 def frames_output(pixels: torch.Tensor) -> torch.Tensor:

@@ -47,6 +47,17 @@ def assert_same_clock(result, source) -> None:
     assert read_audio(result)[0].shape[1] == before.samples(RATE)
 
 
+@pytest.mark.parametrize("name, codec", [("a.mp4", "libx265"), ("b.mkv", "libx265"), ("c.mp4", "libsvtav1")])
+@pytest.mark.parametrize("ticks", [tuple(range(0, 400, 40)), UNEVEN], ids=["even", "uneven"])
+def test_other_video_of_mp4_is_copied_too(tmp_path, make_video, name, codec, ticks):
+    source, result = make_video(tmp_path / name, ticks, Fraction(1, 1000), codec=codec), tmp_path / "out.mp4"
+    add_sound(source, result, noise(6400), RATE)
+    assert packets(result) == packets(source)
+    assert_same_clock(result, source)
+    assert streams(result) == [("video", streams(source)[0][1]), ("audio", "aac")]
+    assert torch.equal(read_frames(result, range(10)), read_frames(source, range(10)))
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("b_frames", ["0", "3"])
 @pytest.mark.parametrize("ticks", [tuple(range(0, 400, 40)), UNEVEN, (0,)], ids=["even", "uneven", "one frame"])
@@ -225,13 +236,17 @@ def test_unfit_frames_are_refused(tmp_path, frames, fps, message):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_rate_that_mp4_lacks_is_resampled(tmp_path, make_video):
+    add_sound(make_video(tmp_path / "clip.mp4"), tmp_path / "out.mp4", noise(10), 192_000)
+    assert probe_video(tmp_path / "out.mp4").audio_sample_rate == 96_000
+
+
 def test_unfit_sound_is_refused(tmp_path, make_video):
     source = make_video(tmp_path / "clip.mp4")
     for name, waveform, rate, message in (
         ("out.avi", noise(10), RATE, ".mp4"),
-        ("out.mp4", noise(10), 12345, "resample it to one of"),
         ("out.mp4", torch.full((1, 10), float("nan")), RATE, "NaN"),
-        ("out.mp4", torch.zeros(1, 0), RATE, "at least one sample"),
+        ("out.mp4", torch.zeros(1, 0), RATE, "not be empty"),
     ):
         with pytest.raises(AlignerError, match=message):
             add_sound(source, tmp_path / name, waveform, rate)

@@ -28,7 +28,7 @@ def audio_to_video(options: Namespace) -> None:
     files = find_models(options, "imagebind", "base", "motion", *needed_decoders(options))
     shape = video_shape(options, built_in=files.built_in)
     sound = read_piece(options.sound, options.sound_start, shape.seconds)
-    soundtrack = Soundtrack.converted(*sound, shape.seconds)
+    soundtrack = Soundtrack.fitted(*sound, shape.seconds)
     outcome = _frames_for(options, files, sound, shape, rule)
     frames = eight_bit(outcome.result.signals[STREAM].pixels[0]).permute(0, 2, 3, 1)
     write_video(options.output, frames, shape.fps, soundtrack.waveform, soundtrack.sample_rate)
