@@ -29,7 +29,7 @@ DOCUMENTS = sorted(
     ]
 )
 #: ComfyUI's registry shows the README whole, and nobody reads a long one.
-LARGEST_README = 9000
+LARGEST_README = 10_000
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]+`")

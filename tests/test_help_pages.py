@@ -1,4 +1,4 @@
-"""Help pages quote messages as the code has them."""
+"""Help pages quote messages as the code has them, and fit a narrow panel."""
 
 from __future__ import annotations
 
@@ -68,3 +68,10 @@ def _continues(message: Message, quote: str, least: int) -> bool:
         if others and rest.startswith(part) and _continues(tuple(others), rest[len(part) :], least - len(part)):
             return True
     return False
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_help_pages_fit_a_narrow_panel(page):
+    """Tables and drawings in letters are cut off there."""
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"^\|", text, re.MULTILINE) and not re.search("[▶─│└]", text)

@@ -194,7 +194,7 @@ def test_a_region_of_a_video_is_made_anew(comfyui: Server) -> None:
         "inputs": prompt["sampler"]["inputs"] | {"latent": ["masked", 0], "seed": 9},
     }
     keep = {
-        name: node("SaveLatent", samples=[source, 4], filename_prefix=f"latents/{name}")
+        name: node("SaveLatent", samples=[source, 5], filename_prefix=f"latents/{name}")
         for name, source in (("before", "sampler"), ("after", "again"))
     }
     client.run(prompt | keep)

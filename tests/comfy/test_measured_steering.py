@@ -77,5 +77,5 @@ def test_a_prompt_that_comfyui_refuses_is_shown(running):
 def test_a_prompt_that_fails_says_why(running):
     prompt = native_prompt(TASKS["A2I"], METHODS[STEERED], "a scene", "", seed=0)
     del prompt["given"], prompt["condition"]["inputs"]["audio"]
-    with pytest.raises(AlignerError, match="SeeingHearingEncodeCondition: There is nothing to encode"):
+    with pytest.raises(AlignerError, match="refuses /prompt.*There is nothing to encode"):
         running.run(prompt)

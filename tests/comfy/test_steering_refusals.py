@@ -39,10 +39,10 @@ def test_what_cannot_work_is_refused_before_sampling(comfyui: Server, missing: s
             del prompt["steer"]["inputs"][name]
         else:
             prompt["steer"]["inputs"][name] = link
-    prompt_id = comfyui.client.queue(prompt)
-    messages = dict(comfyui.client.wait(prompt_id)["status"]["messages"])
-    assert sentence in messages["execution_error"]["exception_message"]
-    assert not comfyui.client.events_of(prompt_id, "progress")
+    before = len(comfyui.client.events)
+    with pytest.raises(PromptFailed, match=sentence):
+        comfyui.client.run(prompt)
+    assert not any(event.type == "progress" for event in comfyui.client.events[before:])
 
 
 @pytest.mark.parametrize("sampler_name", ["dpm_fast", "dpm_adaptive"])

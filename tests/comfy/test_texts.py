@@ -13,6 +13,8 @@ from run import ROOT
 from .server import NODE_PACK, Server
 
 LABELS = ROOT / "locales" / "en" / "nodeDefs.json"
+#: A label of the page in a help page.
+QUOTED = re.compile(r"`([^`]+)`")
 PICTURE = re.compile(r"!\[.*?\]\((.+?)\)")
 
 
@@ -65,7 +67,7 @@ def test_every_node_has_a_help_page_with_its_inputs_outputs_and_pictures(comfyui
     for name, node in our_nodes(comfyui).items():
         text = comfyui.client.web_file(NODE_PACK, f"docs/{name}.md").decode()
         assert text.startswith(f"# {node['display_name']}\n") and "**Common mistakes**" in text
-        words = set(re.findall(r"\w+", text))
-        assert not {*inputs(node), *node["output_name"]} - words, f"{name}.md lacks inputs or outputs"
+        labels = {each.replace("_", " ") for each in (*inputs(node), *node["output_name"])}
+        assert not labels - set(QUOTED.findall(text)), f"{name}.md lacks inputs or outputs"
         for picture in PICTURE.findall(text):
             assert comfyui.client.web_file(NODE_PACK, f"docs/{picture}")[8:12] == b"WEBP"

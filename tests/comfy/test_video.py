@@ -184,7 +184,7 @@ def test_without_a_binder_it_is_plain_animatediff(comfyui: Server) -> None:
             "The height must be a multiple of 8, not 30",
         ),
         ({**animatediff(motion=NO_MOTION)}, "Without a motion module only single pictures"),
-        ({"sampler": video_sampler(denoise=0.5)}, "no video latent is connected"),
+        ({"sampler": video_sampler(denoise=0.5)}, "nothing is connected to start from"),
         (
             {
                 "sampler": video_sampler(latent=["empty", 0], init_frames=["scaled", 0], denoise=0.5),
