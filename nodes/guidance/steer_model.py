@@ -4,7 +4,17 @@ from ...aligner import settings
 from ...aligner.errors import AlignerError
 from ...aligner.generation import SEARCH
 from ..host.convert import exact_rate
-from ..inputs import BinderType, Category, ConditionsType, GuidanceType, SteeringType, schema, widgets
+from ..host.encoding import encode_followed
+from ..inputs import (
+    BinderType,
+    Category,
+    ConditionsType,
+    GuidanceType,
+    SteeringType,
+    followed_sockets,
+    schema,
+    widgets,
+)
 from ..native.decoding import decoder_of
 from ..native.steering import Steering
 
@@ -40,7 +50,13 @@ class SteerModel(io.ComfyNode):
                 BinderType.Input(
                     "binder", tooltip="From Load ImageBind. It compares what the model makes with the conditions."
                 ),
-                ConditionsType.Input("conditions", tooltip="From Encode Condition. The result follows or avoids them."),
+                *followed_sockets("video", "image", "audio"),
+                ConditionsType.Input(
+                    "conditions",
+                    optional=True,
+                    tooltip="From Encode Condition: more to follow or to avoid, each with its weight, seconds and "
+                    "region.",
+                ),
                 io.Vae.Input(
                     "vae",
                     optional=True,
@@ -70,10 +86,12 @@ class SteerModel(io.ComfyNode):
             raise AlignerError(
                 "Steer Model needs a VAE to see or hear what the model makes. Connect the one that decodes its result."
             )
+        if not connected & {"video", "image", "audio", "conditions"} and not {"vae", "audio_vae"} <= connected:
+            raise AlignerError("Steer Model has nothing to follow. Connect a video, an image, an audio or conditions.")
 
     @classmethod
     def execute(
-        cls, model, binder, conditions, fps, pair_weight, vae=None, audio_vae=None, guidance=SEARCH
+        cls, model, binder, fps, pair_weight, conditions=(), vae=None, audio_vae=None, guidance=SEARCH, **followed
     ) -> io.NodeOutput:
         decoders = [decoder_of(each, exact_rate(fps)) for each in (vae, audio_vae) if each is not None]
         if len({decoder.stream for decoder in decoders}) < len(decoders):
@@ -81,5 +99,6 @@ class SteerModel(io.ComfyNode):
                 f"Both VAEs of Steer Model decode {decoders[0].stream}. Connect the one for pictures or video to vae "
                 "and the one for sound to audio_vae, or disconnect one."
             )
+        conditions = [*conditions, *encode_followed(binder, guidance, **followed)]
         steering = Steering(binder, conditions, guidance, decoders, pair_weight)
         return io.NodeOutput(steering.attached(model), steering)

@@ -43,6 +43,14 @@ class DownloadModel(io.ComfyNode):
         )
 
     @classmethod
+    def require(cls, connected, model, accept) -> None:
+        offer = OFFERS[model]
+        if not accept and not listed_name(offer):
+            raise AlignerError(
+                f"{model} is {offer.size} large and has this licence: {offer.licence}. Switch accept on to download it."
+            )
+
+    @classmethod
     def fingerprint_inputs(cls, model, accept) -> float:
         """Not equal to itself, so that the node always looks: the model may have been deleted since."""
         return float("nan")
@@ -53,10 +61,6 @@ class DownloadModel(io.ComfyNode):
         place = first_place(offer)
         if found := listed_name(offer):
             return io.NodeOutput(found, ui=ui.PreviewText(f"{found} is there already."))
-        if not accept:
-            raise AlignerError(
-                f"{model} is {offer.size} large and has this licence: {offer.licence}. Switch accept on to download it."
-            )
         bar = ProgressBar(PARTS)
 
         def on_progress(done: int, total: int) -> None:

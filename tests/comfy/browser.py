@@ -117,6 +117,26 @@ class Page:
     def overlapping_nodes(self) -> list[list[str]]:
         return self._call("overlapping")
 
+    def hidden_links(self) -> list[list[str]]:
+        """Links that run behind nodes: the titles of the nodes at both ends, and of the one in front."""
+        return self._call("hidden")
+
+    def zoom(self) -> float:
+        return self._call("zoom")
+
+    def show_in(self, width: int, height: int, graph: dict[str, Any]) -> None:
+        """Open a graph in a page of a size in pixels, and wait until the view rests."""
+        outer, inner = self._driver.get_window_size(), self._ask("return [innerWidth, innerHeight]")
+        self._driver.set_window_size(width + outer["width"] - inner[0], height + outer["height"] - inner[1])
+        self._wait("its new size", lambda: self._ask("return [innerWidth, innerHeight]") == [width, height])
+        self.open_graph(graph)
+        self._wait("a view at rest", self._rests)
+
+    def _rests(self) -> bool:
+        before = self.zoom()
+        time.sleep(0.7)
+        return self.zoom() == before
+
     def run(self, timeout: float = 600) -> dict[str, Any]:
         """Press Run and wait for the end. Returns the server's message about it: type, prompt_id and more."""
         before = len(self._ended())

@@ -20,6 +20,16 @@
     ended,
     ids: () => nodes().map(({ id }) => Number(id)), // newer pages hold text
     missing: () => nodes().map(({ type }) => type).filter((type) => !(type in LiteGraph.registered_node_types)),
+    zoom: () => app.canvas.ds.scale,
+    // Links that run behind a node: by the titles of the node at their beginning, the one at their end, and that one.
+    hidden: () => [...app.graph.links.values()].flatMap((link) => {
+      const origin = app.graph.getNodeById(link.origin_id), target = app.graph.getNodeById(link.target_id);
+      const curve = spline(origin.getConnectionPos(false, link.origin_slot), target.getConnectionPos(true, link.target_slot));
+      const shrunk = ([x, y, width, height]) => [x + 4, y + 4, width - 8, height - 8];
+      return nodes().filter((node) => node !== origin && node !== target)
+        .filter((node) => curve.some(([x, y]) => meet([x, y, 1, 1], shrunk(box(node)))))
+        .map(({ title }) => [origin.title, target.title, title]);
+    }),
     overlapping: () => pairs(nodes()).filter(([one, other]) => meet(box(one), box(other)))
       .map((pair) => pair.map(({ title }) => title)),
 
@@ -80,6 +90,14 @@
         .map((input) => `${node.type}.${input.name}`));
     },
   };
+
+  // Points of a link as the page draws it: a Bezier curve that leaves and arrives horizontally.
+  function spline([x1, y1], [x2, y2]) {
+    const reach = Math.hypot(x2 - x1, y2 - y1) / 4;
+    const point = (t, a, b, c, d) => (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t * t * c + t ** 3 * d;
+    return Array.from({ length: 101 }, (_, k) =>
+      [point(k / 100, x1, x1 + reach, x2 - reach, x2), point(k / 100, y1, y1, y2, y2)]);
+  }
 
   function change(widget) {
     const { min = 0, max = 1, values } = widget.options ?? {};

@@ -18,11 +18,13 @@ from .test_saved_graphs import NODES
 from .workflows import (
     EXPECTED,
     JOINT,
+    REAL,
     RUNNABLE,
     Expected,
     check_file,
     is_too_old,
     needed_version,
+    offered_models,
     require_version,
     saved_files,
 )
@@ -30,22 +32,40 @@ from .workflows import (
 SCREENSHOTS = ROOT / "out" / "screenshots"
 #: The graphs that help pages show.
 PICTURES = ROOT / "web" / "docs" / "pictures"
+#: Windows of artists, in pixels, and the zoom at which words can be read.
+VIEWPORTS, READABLE = ((1920, 1080), (1600, 1000)), 0.65
+#: One template of each kind runs in older versions of ComfyUI too. Newer ones run all.
+OLDER, RUN_IN_ALL = "0.3.64", ("video_to_audio", "audio_to_video", "steer_any_image_model")
 #: Core nodes with outputs that ours take and that none of ours has.
 GIVERS = ("LoadAudio", "LoadImage", "LoadVideo")
 
 
-@pytest.mark.parametrize("workflow", RUNNABLE, ids=lambda path: path.stem)
-def test_template_opens_runs_and_shows_its_result(
+@pytest.mark.parametrize("workflow", [each for each in WORKFLOWS if each != JOINT], ids=lambda path: path.stem)
+def test_template_opens_can_be_read_and_runs(
     comfyui: Server, page: Page, workflow: Path, request: pytest.FixtureRequest
 ) -> None:
     """`--write` also makes the pictures of help pages anew."""
-    expected, screenshots = EXPECTED[workflow.stem], SCREENSHOTS / comfyui.comfyui.version
     graph = json.loads(workflow.read_text(encoding="utf-8"))
     page.open_template(NODE_PACK, workflow.stem, [node["id"] for node in graph["nodes"]])
-    assert page.missing_nodes() == [] and page.complaints() == []
+    assert page.missing_nodes() == []
+    for model in offered_models(workflow):
+        page.wait_for_complaint(model["name"])
+    if workflow not in REAL:
+        assert page.complaints() == []
+    for width, height in VIEWPORTS:
+        page.show_in(width, height, graph)
+        page.screenshot(SCREENSHOTS / comfyui.comfyui.version / f"{workflow.stem}-{width}.png")
+        assert page.zoom() >= READABLE
+        assert page.overlapping_nodes() == [] and page.hidden_links() == []
     picture = PICTURES / f"{workflow.stem}.webp"
     if request.config.getoption("write", default=False) and picture.exists():
         page.picture_of_graph().save(picture, quality=70)
+    if workflow in RUNNABLE and (workflow.stem in RUN_IN_ALL or comfyui.comfyui.version != OLDER):
+        assert_runs(comfyui, page, workflow)
+
+
+def assert_runs(comfyui: Server, page: Page, workflow: Path) -> None:
+    expected = EXPECTED[workflow.stem]
     # The page queues the same prompt as the other tests, and adds defaults of optional inputs.
     queued = page.prompt()
     for key, node in known(workflow_prompt(comfyui, workflow), comfyui).items():
@@ -62,7 +82,7 @@ def test_template_opens_runs_and_shows_its_result(
         if {"images", "audio"} & set(output)
         for each in page.shown_by(int(node))
     ]
-    page.screenshot(screenshots / f"{workflow.stem}.png")
+    page.screenshot(SCREENSHOTS / comfyui.comfyui.version / f"{workflow.stem}.png")
     assert any(shows(each, expected) for each in shown), shown
     # Previews and players make nodes grow.
     assert page.overlapping_nodes() == []
@@ -95,12 +115,14 @@ def test_template_of_a_joint_model_says_what_is_missing(comfyui: Server, page: P
     """Every version offers the models. One that has not all nodes names the version that has them."""
     graph = json.loads(JOINT.read_text(encoding="utf-8"))
     page.open_template(NODE_PACK, JOINT.stem, [node["id"] for node in graph["nodes"]])
+    page.show_in(*VIEWPORTS[0], graph)
     if is_too_old(comfyui, JOINT):
         page.wait_for_complaint(f"Requires ComfyUI {needed_version(JOINT)}")
     else:
-        assert page.missing_nodes() == [] and page.overlapping_nodes() == []
+        assert page.missing_nodes() == [] and page.overlapping_nodes() == [] and page.hidden_links() == []
+        assert page.zoom() >= READABLE
     page.screenshot(SCREENSHOTS / comfyui.comfyui.version / f"{JOINT.stem}.png")
-    offered = {model["name"] for node in graph["nodes"] for model in node["properties"].get("models", ())}
+    offered = {model["name"] for model in offered_models(JOINT)}
     assert len(offered) == 3
     for name in offered:
         page.wait_for_complaint(name)
