@@ -216,7 +216,7 @@ def _joint() -> Graph:
 
 **Needs ComfyUI 0.33 or newer and LTX-2.3**: `{LTX.name}` in `models/checkpoints`, `{GEMMA.name}` in `models/text_encoders`. No toy stands in for it. It also needs `imagebind_huge.pth` in `models/imagebind`; *Download Model* gets it. ComfyUI offers all three as the graph opens. The licence of ImageBind allows non-commercial use only.
 
-{HOW.format(8, 2, 8, "the picture, and its sound with its video")}
+{HOW.format(16, 2, 8, "the picture, and its sound with its video")}
 
 **What to change**: the prompt, size and length in *LTX-2.3: model and prompt*; the picture in *Load Image*, or a sound or clip in its place; *pair weight* in *Steer Model*. A double click opens a subgraph.""",
         (

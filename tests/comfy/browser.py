@@ -89,8 +89,10 @@ class Page:
         category = f"""[...document.querySelectorAll('[role=dialog] *, {CONTENT} *')]
                        .find(e => !e.children.length && e.textContent.trim() === '{pack}')"""
         card = f"document.querySelector('[data-testid=template-workflow-{name}]')"
-        # While the dialog loads it may forget which category was chosen. Pictures are loaded when they come into view.
-        thumbnail = f"""if (!{card}) {category}?.click();
+        # While the dialog loads it may forget which category was chosen. Cards and pictures come into being when they
+        # come into view.
+        last = "[...document.querySelectorAll('[data-testid^=template-workflow-]')].at(-1)"
+        thumbnail = f"""if (!{card}) {{ {category}?.click(); {last}?.scrollIntoView(); }}
                         {card}?.scrollIntoView();
                         return {card}?.querySelector('img')?.naturalWidth > 0"""
         self._wait("a thumbnail", lambda: self._ask(thumbnail))

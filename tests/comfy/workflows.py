@@ -47,7 +47,7 @@ EXPECTED = {
     "steer_any_audio_model": Expected(20, seconds=Fraction(2), rehearsed=16 * 8),
     "steer_any_image_model": Expected(20, size=(64, 64), rehearsed=8 * 8),
     # On a random model, see stand_ins.py.
-    "steer_joint_model": Expected(8, size=(64, 64), frames=17, seconds=Fraction(17, 25), rehearsed=8 * 2),
+    "steer_joint_model": Expected(8, size=(64, 64), frames=17, seconds=Fraction(17, 25), rehearsed=16 * 2),
     "timeline_long_sound": Expected(20, seconds=Fraction(6)),
     "video_to_audio": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     "video_to_audio_auto_caption": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
