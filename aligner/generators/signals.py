@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,7 +17,7 @@ from ..binders.base import CLIPS_AT_ONCE, Binder, Embedding, concatenated, in_se
 from ..errors import NOT_FINITE, AlignerError
 from ..media.image import eight_bit
 from ..parts import in_parts
-from ..pictures import spectrogram
+from ..pictures import Film, spectrogram
 from ..tensors.checkpointing import recomputed
 from ..timing.clips import ClipSampling, Span, frame_indices
 from ..timing.intervals import WHOLE, Interval
@@ -25,6 +26,11 @@ from ..timing.intervals import WHOLE, Interval
 _LATENT_PIXELS_AT_ONCE = 32 * 32
 #: How many frames of a result are on the device together.
 _FRAMES_AT_ONCE = 32
+
+#: The most pictures of a film, the most per second, and their side in pixels.
+_FILM_PICTURES, _FILM_RATE, _FILM_SIDE = 32, 12, 512
+#: Latent pixels that are decoded for a film, of all its pictures together: two pictures of 512 x 512 pixels.
+_FILM_LATENT_PIXELS = 2 * 64 * 64
 
 #: A sound is silent where its root mean square over 50 ms never exceeds -60 dB of full scale.
 _SILENCE, _HEARD_SECONDS = 1e-3, Fraction(1, 20)
@@ -44,6 +50,9 @@ class Signal(Protocol):
 
     def picture(self) -> Image.Image:
         """What the first sample looks or sounds like."""
+
+    def film(self) -> Film:
+        """The same for a preview while sampling: small pictures that move where the signal does."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,9 @@ class Sound:
     def picture(self) -> Image.Image:
         """The spectrogram of the first sample."""
         return spectrogram(self.waveform[0], self.sample_rate)
+
+    def film(self) -> Film:
+        return Film([self.picture()])
 
     @property
     def seconds(self) -> float:
@@ -115,6 +127,9 @@ class Frames:
     def picture(self) -> Image.Image:
         """The middle frame of the first sample."""
         return _picture(self.pixels[0, self.pixels.shape[1] // 2])
+
+    def film(self) -> Film:
+        return _film(self.pixels[0, _filmed(self.pixels.shape[1], self.fps)], self.seconds)
 
     @property
     def seconds(self) -> Fraction:
@@ -157,6 +172,18 @@ class LatentFrames:
         """The middle frame of the first sample. Only this frame is decoded."""
         return _picture(self.decode(self.latents[:1, :, self.latents.shape[2] // 2])[0])
 
+    @torch.no_grad()
+    def film(self) -> Film:
+        """A film of few latent pixels: it costs about as much as two pictures, however long the video is."""
+        count = self.latents.shape[2]
+        latents = self.latents[0][:, _filmed(count, self.fps)].transpose(0, 1)
+        scale = min(1.0, math.sqrt(_FILM_LATENT_PIXELS / latents[:, 0].numel()))
+        if scale < 1:
+            latents = F.interpolate(
+                latents, size=[max(1, int(side * scale)) for side in latents.shape[2:]], mode="area"
+            )
+        return _film(self._decoded(self.decode_approximately, latents.transpose(0, 1)[None])[0], count / self.fps)
+
     def _shown(self, indices: torch.Tensor) -> torch.Tensor:
         return self._decoded(self.decode_approximately, self.latents[:, :, indices.to(self.latents.device)])
 
@@ -172,6 +199,20 @@ class LatentFrames:
 def _picture(frame: torch.Tensor) -> Image.Image:
     """A frame (3, H, W) in 0..1 as a picture."""
     return Image.fromarray(eight_bit(frame).permute(1, 2, 0).contiguous().numpy())
+
+
+def _filmed(count: int, fps: Fraction) -> torch.Tensor:
+    """The numbers of the frames that a film shows, of `count` at `fps`: evenly spaced."""
+    shown = max(1, min(count, _FILM_PICTURES, int(count / fps * _FILM_RATE)))
+    return torch.arange(shown) * count // shown
+
+
+def _film(frames: torch.Tensor, seconds: Fraction) -> Film:
+    """Frames (n, 3, H, W) in 0..1 as a film that takes so long."""
+    pictures = [_picture(frame) for frame in frames]
+    for picture in pictures:
+        picture.thumbnail((_FILM_SIDE, _FILM_SIDE))
+    return Film(pictures, len(pictures) / float(seconds))
 
 
 def silences(signals: Mapping[str, Any], within: Interval = WHOLE) -> dict[str, torch.Tensor]:

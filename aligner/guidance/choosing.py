@@ -10,7 +10,7 @@ import torch
 from PIL.Image import Image
 
 from ..errors import NOT_FINITE, AlignerError
-from ..pictures import Tile, contact_sheet, stacked
+from ..pictures import Film, Tile, contact_sheet, stacked, stacked_films
 from .objective import Alignment
 
 #: The largest side of a candidate's picture in pixels.
@@ -80,3 +80,13 @@ def pictured(signals: Mapping[str, Any]) -> dict[str, Image]:
         # Many candidates are held until their report.
         picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE))
     return pictures
+
+
+def filmed(signals: Mapping[str, Any]) -> Film | None:
+    """A preview of all signals, one above the other. None where none can draw itself."""
+    films = (
+        signal.film() if hasattr(signal, "film") else Film([signal.picture()])
+        for signal in signals.values()
+        if hasattr(signal, "picture")
+    )
+    return stacked_films(films)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from .caption import captioned
 from .chart import alignment_curve
 from .contact_sheet import Tile, contact_sheet
+from .film import Film, stacked_films
 from .spectrogram import mel_picture, spectrogram
 from .stack import stacked
 
-__all__ = ["Tile", "alignment_curve", "captioned", "contact_sheet", "mel_picture", "spectrogram", "stacked"]
+__all__ = [
+    "Film",
+    "Tile",
+    "alignment_curve",
+    "captioned",
+    "contact_sheet",
+    "mel_picture",
+    "spectrogram",
+    "stacked",
+    "stacked_films",
+]

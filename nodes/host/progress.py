@@ -1,18 +1,19 @@
 """Progress, preview and cancel for a generation."""
 
+import threading
 import time
 
 import torch
 from comfy import model_management
 from comfy.utils import ProgressBar
-from PIL import Image
 
 from ...aligner.generators.base import Generator
-from ...aligner.guidance.choosing import pictured
+from ...aligner.guidance.choosing import filmed
 from ...aligner.guidance.rule import Step
-from ...aligner.pictures import stacked
+from ...aligner.pictures import Film
+from .encoded_preview import EncodedPreview
+from .player import PreviewPlayer
 
-PREVIEW_SIDE = 512
 #: How many steps without a rendered estimate are decoded for a preview: decoding costs about as much as a step.
 PREVIEWS = 8
 #: Seconds between two updates of a bar.
@@ -41,34 +42,63 @@ class Parts:
 class Progress:
     """The callback of a generation: it shows progress and previews, and ends the run when the user cancels it.
 
-    The preview is the estimate of the first sample, its streams one above the other.
+    The preview is the estimate of the first sample, its streams one above the other. Clips move from the beginning to
+    the end of the context manager.
     """
 
     def __init__(self, denoiser: Generator):
         self.denoiser, self.steps = denoiser, denoiser.steps
         self.bar, self.previews, self.reached, self.shown = ProgressBar(self.steps), 0, 0, 0.0
+        self.bar_in_use, self.player = threading.RLock(), PreviewPlayer(self._send)
+
+    def __enter__(self) -> "Progress":
+        self.player.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.player.__exit__(*exception)
 
     def __call__(self, step: Step) -> None:
         end_if_cancelled()
         shown = step.rendered or step.passed * PREVIEWS >= self.previews
         self.previews = int(step.passed * PREVIEWS) + 1
-        picture = self._picture(step) if shown else None
-        preview = ("JPEG", picture, PREVIEW_SIDE) if picture else None
+        film = self._film(step) if shown else None
         self.reached = self.shown = round(step.passed * self.steps)
-        self.bar.update_absolute(self.reached, self.steps, preview)
+        if film is None:
+            self._update(self.reached, self.steps)
+        else:
+            self._show(film)
 
     def part(self, done: int, total: int) -> None:
         """Show the windows and clips of the step under way, and at the end those of the result."""
         end_if_cancelled()
         if self.reached >= self.steps:
-            self.bar.update_absolute(done, total)
+            self._update(done, total)
         elif self.shown < self.reached + done / total < self.reached + 1:  # a step may use its windows several times
             self.shown = self.reached + done / total
-            self.bar.update_absolute(self.shown, self.steps)
+            self._update(self.shown, self.steps)
 
     @torch.no_grad()
-    def _picture(self, step: Step) -> Image.Image | None:
+    def _film(self, step: Step) -> Film | None:
         """None where no signal draws itself: those of another package need not."""
-        rendered = step.rendered or self.denoiser.render({name: clean[:1] for name, clean in step.clean.items()})
-        pictures = list(pictured(rendered).values())
-        return stacked(pictures) if pictures else None
+        return filmed(step.rendered or self.denoiser.render({name: clean[:1] for name, clean in step.clean.items()}))
+
+    def _show(self, film: Film) -> None:
+        """Show the first picture, and let the player go on."""
+        frames = [EncodedPreview.of(picture) for picture in film.pictures]
+        self._update(self.reached, self.steps, frames[0])
+        self.player.play(frames, film.fps)
+
+    def _update(self, value: float, total: int, frame: EncodedPreview | None = None) -> None:
+        with self.bar_in_use:
+            self.bar.update_absolute(value, total, frame and ("JPEG", frame, None))
+
+    def _send(self, frame: EncodedPreview) -> None:
+        """Show a frame from the player's thread; the bar stays where it is."""
+        try:
+            with self.bar_in_use:
+                self._update(self.bar.current, self.bar.total, frame)
+        except model_management.InterruptProcessingException:
+            # The bar noticed the user's cancel, which ComfyUI tells only once. The run must notice it, too.
+            self.player.stop()
+            model_management.interrupt_current_processing()

@@ -88,7 +88,7 @@ def sample(
         )
 
     rule = affordable(rule, estimate, batch, parts)
-    with listening(on_step.part), CancellableAttention():
+    with on_step, listening(on_step.part), CancellableAttention():
         return with_one_more_try(
             lambda: run(rule),
             lambda: advice(rule, estimate, batch, denoiser.streams),

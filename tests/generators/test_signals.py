@@ -66,3 +66,38 @@ def test_a_picture_decodes_one_frame():
     picture = video.picture()
     assert len(decoded) == 1 and torch.equal(decoded[0], latents[:1, :, 3])
     assert picture == video.finished().picture()
+
+
+def doubled(latents: torch.Tensor) -> torch.Tensor:
+    return latents.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+
+
+@pytest.mark.parametrize(
+    "frames, fps, shown, rate", [(1, 8, 1, 8), (16, 8, 16, 8), (48, 24, 24, 12), (320, 8, 32, 0.8), (1, 60, 1, 60)]
+)
+def test_a_film_takes_as_long_as_its_video_in_few_pictures(frames, fps, shown, rate):
+    pixels = torch.linspace(0, 1, frames).view(1, -1, 1, 1, 1).expand(2, frames, 3, 4, 6)
+    film = Frames(pixels, Fraction(fps)).film()
+    assert len(film.pictures) == shown and film.fps == pytest.approx(rate)
+    levels = [np.asarray(picture).max() for picture in film.pictures]
+    assert levels == sorted(set(levels)), "pictures are not in order"
+    assert film.pictures[0].size == (6, 4)
+
+
+def test_a_film_of_latents_is_that_of_its_frames():
+    latents = torch.rand(2, 3, 7, 4, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    video = LatentFrames(latents, Fraction(8), doubled, doubled)
+    assert video.film() == video.finished().film()
+
+
+@pytest.mark.parametrize("frames, side", [(16, 64), (32, 96), (500, 64)])
+def test_a_film_decodes_no_more_than_two_large_pictures(frames, side):
+    decoded = []
+
+    def decode(latents: torch.Tensor) -> torch.Tensor:
+        decoded.append(latents[:, 0].numel())
+        return latents
+
+    film = LatentFrames(torch.rand(1, 3, frames, side, side), Fraction(8), decode, decode).film()
+    assert 0.5 * 2 * 64 * 64 < sum(decoded) <= 2 * 64 * 64
+    assert len(film.pictures) == min(frames, 32)
