@@ -17,7 +17,7 @@ from ..binders.base import CLIPS_AT_ONCE, Binder, Embedding, concatenated, in_se
 from ..errors import NOT_FINITE, AlignerError
 from ..media.image import eight_bit
 from ..parts import in_parts
-from ..pictures import Film, spectrogram
+from ..pictures import Film, spectrogram, spectrogram_with_axes
 from ..tensors.checkpointing import recomputed
 from ..timing.clips import ClipSampling, Span, frame_indices
 from ..timing.intervals import WHOLE, Interval
@@ -86,7 +86,8 @@ class Sound:
         return spectrogram(self.waveform[0], self.sample_rate)
 
     def film(self) -> Film:
-        return Film([self.picture()])
+        """The spectrogram with its axes."""
+        return Film([spectrogram_with_axes(self.waveform[0], self.sample_rate)])
 
     @property
     def seconds(self) -> float:

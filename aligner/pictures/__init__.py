@@ -6,7 +6,7 @@ from .caption import captioned
 from .chart import alignment_curve
 from .contact_sheet import Tile, contact_sheet
 from .film import Film, stacked_films
-from .spectrogram import mel_picture, spectrogram
+from .spectrogram import mel_picture, spectrogram, spectrogram_with_axes
 from .stack import stacked
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "contact_sheet",
     "mel_picture",
     "spectrogram",
+    "spectrogram_with_axes",
     "stacked",
     "stacked_films",
 ]

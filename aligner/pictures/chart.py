@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import AlignerError
 from .palette import GRID, INK, LINE_COLOURS, PAPER
+from .ticks import labels, round_numbers
 
 Point = tuple[float, float]
 Series = Sequence[float | Point]
@@ -67,14 +68,14 @@ class _Chart:
         ]
         steps, values = zip(*points or [(0.0, 0.0), (1.0, 1.0)])
         self.x_low, self.x_high = min(steps), max(max(steps), min(steps) + 1)
-        self.y_ticks = _round_numbers(min(values), max(values), 5)
-        whole_numbers = _round_numbers(self.x_low, self.x_high, 8, finest=1)
+        self.y_ticks = round_numbers(min(values), max(values), 5)
+        whole_numbers = round_numbers(self.x_low, self.x_high, 8, finest=1)
         self.x_ticks = [tick for tick in whole_numbers if self.x_low <= tick <= self.x_high]
         margin = 0.04 * (max(values) - min(values))
         self.y_low = min(min(values) - margin, self.y_ticks[0])
         self.y_high = max(max(values) + margin, self.y_ticks[-1])
 
-        lettering = max(self.text.getlength(label) for label in _labels(self.y_ticks))
+        lettering = max(self.text.getlength(label) for label in labels(self.y_ticks))
         self.left, self.right = round(lettering + 3.4 * self.unit), width - 2 * self.unit
         self.top, self.bottom = 5 * self.unit, round(height - 3.8 * self.unit)
 
@@ -90,9 +91,9 @@ class _Chart:
         canvas, unit = ImageDraw.Draw(picture), self.unit
         canvas.text((self.left, unit), title, INK, self.heading, "la")
         self._write_legend(canvas)
-        for tick, label in zip(self.x_ticks, _labels(self.x_ticks)):
+        for tick, label in zip(self.x_ticks, labels(self.x_ticks)):
             canvas.text((self.x(tick), self.bottom + 0.6 * unit), label, INK, self.text, "ma")
-        for tick, label in zip(self.y_ticks, _labels(self.y_ticks)):
+        for tick, label in zip(self.y_ticks, labels(self.y_ticks)):
             canvas.text((self.left - 0.7 * unit, self.y(tick)), label, INK, self.text, "rm")
         middle = (self.left + self.right) / 2
         canvas.text((middle, self.height - 0.9 * unit), "denoising step", INK, self.text, "ms")
@@ -159,24 +160,3 @@ def _unbroken(points: Sequence[Point]) -> list[list[Point]]:
         elif stretches[-1]:
             stretches.append([])
     return [stretch for stretch in stretches if stretch]
-
-
-def _round_numbers(low: float, high: float, about: int, finest: float = 0.0) -> list[float]:
-    """Ticks that cover low..high: roughly `about` multiples of 1, 2 or 5 times a power of ten.
-
-    finest: the smallest distance between ticks.
-    """
-    if low == high:
-        low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
-    span = high - low
-    magnitude = 10.0 ** math.floor(math.log10(span / about))
-    step = next(factor * magnitude for factor in (1, 2, 5, 10) if span / (factor * magnitude) <= about)
-    step = max(step, finest)
-    return [place * step for place in range(math.floor(low / step), math.ceil(high / step) + 1)]
-
-
-def _labels(ticks: list[float]) -> Iterator[str]:
-    """Format ticks, all with the number of decimals that their distance needs."""
-    distance = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
-    decimals = max(0, -math.floor(math.log10(distance) + 1e-9))
-    return (f"{tick:.{decimals}f}" for tick in ticks)

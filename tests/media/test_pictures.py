@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from PIL import ImageColor
 
 from aligner.errors import AlignerError
-from aligner.pictures import alignment_curve, mel_picture, spectrogram
-from aligner.pictures.chart import LINE_COLOURS, _labels, _round_numbers
+from aligner.pictures import alignment_curve, mel_picture, spectrogram, spectrogram_with_axes
+from aligner.pictures.chart import LINE_COLOURS
+from aligner.pictures.spectrogram import height_of
+from aligner.pictures.ticks import labels, round_numbers
 
 
 def places_of(picture, colour: str) -> np.ndarray:
@@ -71,7 +75,7 @@ def test_too_small_a_chart_says_so():
     ],
 )
 def test_axes_carry_round_numbers(low, high, finest, expected):
-    assert list(_labels(_round_numbers(low, high, 5, finest))) == expected
+    assert list(labels(round_numbers(low, high, 5, finest))) == expected
 
 
 def test_low_tones_are_at_the_bottom_and_silence_is_dark():
@@ -83,6 +87,38 @@ def test_low_tones_are_at_the_bottom_and_silence_is_dark():
     assert pixels[:, 50].argmax() > 75 and pixels[:, 250].argmax() < 35
     assert pixels[:, 130:170].max() < 40, "silence is not dark"
     assert pixels.max() > 600, "the loudest place is not bright"
+
+
+def test_a_quiet_sound_is_darker_than_a_loud_one_and_no_sound_changes_the_range():
+    """The first estimates of a run are quiet noise."""
+    noise = torch.randn(16000, generator=torch.Generator().manual_seed(0)).clamp(-3, 3) / 3
+    means = [np.asarray(spectrogram(noise * 10 ** (-level / 20), 16000)).mean() for level in (0, 20, 40, 60, 80)]
+    assert means == sorted(means, reverse=True) and means[0] < 200 and means[-1] < 5
+    assert min(one - other for one, other in pairwise(means)) > 5
+    quiet_first = torch.cat([noise * 0.01, noise])
+    alone, beside = spectrogram(quiet_first[:16000], 16000, 200), spectrogram(quiet_first, 16000, 400)
+    left = np.asarray(beside)[:, 20:180].astype(int).mean()
+    assert left == pytest.approx(np.asarray(alone)[:, 20:180].astype(int).mean(), rel=0.05)
+
+
+@pytest.mark.parametrize("rate", [16000, 44100])
+@pytest.mark.parametrize("pitch", [500, 1000, 2000, 4000])
+def test_a_tone_stands_where_the_axis_says(rate, pitch):
+    tone = torch.sin(2 * torch.pi * pitch * torch.arange(rate) / rate)
+    pixels = np.asarray(spectrogram(tone, rate, 100, 800)).astype(int).sum(2)
+    rows = np.flatnonzero(pixels[:, 50] > 0.9 * pixels[:, 50].max())
+    assert abs(rows.mean() + 0.5 - 800 * (1 - height_of(pitch, rate))) < 10, "further off than a bin"
+
+
+@pytest.mark.parametrize("rate, seconds", [(16000, 0.3), (16000, 10.0), (44100, 120.0)])
+def test_axes_stand_around_the_spectrogram(rate, seconds):
+    loud = torch.ones(int(rate * seconds))
+    picture = spectrogram_with_axes(loud, rate)
+    assert picture.size == (512, 256)
+    inner = picture.crop((62, 10, 512 - 18, 256 - 26))
+    assert inner == spectrogram(loud, rate, *inner.size)
+    left, below = (np.asarray(picture.convert("L").crop(box)) for box in ((0, 0, 60, 256), (62, 231, 494, 256)))
+    assert (left < 128).any(axis=1).sum() > 50 and (below < 128).any(axis=0).sum() > 60
 
 
 def test_silence_alone_is_dark_however_short():
