@@ -10,7 +10,7 @@ import torch
 from PIL.Image import Image
 
 from ..errors import NOT_FINITE, AlignerError
-from ..pictures import Film, Tile, contact_sheet, stacked, stacked_films
+from ..pictures import Film, Tile, beside, captioned, contact_sheet, stacked, stacked_films
 from .objective import Alignment
 
 #: The largest side of a candidate's picture in pixels.
@@ -90,3 +90,20 @@ def filmed(signals: Mapping[str, Any]) -> Film | None:
         if hasattr(signal, "picture")
     )
     return stacked_films(films)
+
+
+def beside_best(film: Film, words: str, best: Take | None) -> Film:
+    """A film of a candidate, and beside it the best so far. words: which candidate it is.
+
+    best: None before candidates were compared; then the film says so.
+    """
+    if best is None:
+        return film.drawn(lambda picture: captioned(picture, f"{words}, no best yet"))
+    score = f"{best.alignment.overall[0].item():.3f}"
+    right = captioned(stacked(best.pictures), f"best so far: {best.label}, {score}")
+    return film.drawn(lambda picture: beside(captioned(picture, words), right))
+
+
+def counted(candidate: int, candidates: int) -> str:
+    """What a candidate is called while it runs. candidate: counted from 0."""
+    return f"candidate {candidate + 1} of {candidates}"

@@ -89,7 +89,7 @@ def rehearse(
             on_take(candidate, takes[candidate])
             # 2. Keep the best so far. At any time few records are held.
             kept.append(candidate)
-            for dropped in _ordered(kept, takes)[choice.keep :]:
+            for dropped in ordered({each: takes[each] for each in kept})[choice.keep :]:
                 kept.remove(dropped)
                 player.forget(dropped)
         going = kept
@@ -130,8 +130,8 @@ def _judged(candidate: int, signals: Mapping[str, Any], objective: Objective, pr
     )
 
 
-def _ordered(candidates: Sequence[int], takes: Mapping[int, Take]) -> list[int]:
-    """Candidates, the best first."""
-    losses = [takes[each].alignment.loss.mean()[None] for each in candidates]
-    silent = [takes[each].silent.any()[None] for each in candidates]
-    return [candidates[row] for row in ranking(losses, silent)[:, 0].tolist()]
+def ordered(takes: Mapping[int, Take]) -> list[int]:
+    """The numbers of judged candidates, the best first."""
+    losses = [take.alignment.loss.mean()[None] for take in takes.values()]
+    silent = [take.silent.any()[None] for take in takes.values()]
+    return [list(takes)[row] for row in ranking(losses, silent)[:, 0].tolist()]

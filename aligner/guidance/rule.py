@@ -42,7 +42,8 @@ class Step:
     index: the step's, 0 to steps - 1; steps of candidates count, so that an index may come more than once. passed:
     the part of the run's steps taken so far, above 0 and at most 1. clean: the clean estimate by stream. rendered,
     alignment: its signals and their alignment, where they were compared. tried: when candidates were chosen, all of
-    them. chosen: the number of the best of them for the first sample.
+    them. chosen: the number of the best of them for the first sample. candidate, candidates: which of how many took the
+    step, counted from 0; after a choice those that go on are counted anew, the best first.
     """
 
     index: int
@@ -52,6 +53,8 @@ class Step:
     alignment: Alignment | None = None
     tried: Sequence[Take] = ()
     chosen: int = 0
+    candidate: int = 0
+    candidates: int = 1
 
 
 class Rule(ABC):
@@ -173,12 +176,12 @@ class Run:
         return State(latents, prompts)
 
     @torch.no_grad()
-    def plain_step(self, state: State, index: int) -> State:
-        """Take a step without guidance, and report it."""
+    def plain_step(self, state: State, index: int, *, candidate: int = 0, candidates: int = 1) -> State:
+        """Take a step without guidance, and report it. candidate, candidates: see `Step`."""
         output = self.denoiser.predict(state.latents, state.prompts, index)
         clean = state.clean | self.denoiser.x0(state.latents, output, index)
         latents = state.latents | self.denoiser.step(state.latents, output, index)
-        self.report(index, clean)
+        self.report(index, clean, candidate=candidate, candidates=candidates)
         return State(latents, state.prompts, clean)
 
     def report(
@@ -187,12 +190,16 @@ class Run:
         clean: Streams,
         rendered: Mapping[str, Any] | None = None,
         alignment: Alignment | None = None,
+        *,
+        candidate: int = 0,
+        candidates: int = 1,
     ) -> None:
-        """Report a step. Whatever the callback raises ends the run."""
+        """Report a step, see `Step`. Whatever the callback raises ends the run."""
         self._taken += 1
         # A candidate may lack a stream; its last estimate is still worth a look.
         self._clean = self._clean | clean
-        self._on_step(Step(index, self._taken / self._total, self._clean, rendered, alignment))
+        passed = self._taken / self._total
+        self._on_step(Step(index, passed, self._clean, rendered, alignment, candidate=candidate, candidates=candidates))
 
     def report_choice(
         self, index: int, clean: Streams, alignment: Alignment, tried: Sequence[Take], chosen: int

@@ -111,7 +111,10 @@ class Search(Rule):
     def step(self, run: Run, state: State, index: int) -> State:
         if not isinstance(state, Candidates):
             return self.then.step(run, state, index)
-        states = tuple(run.plain_step(each, index) for each in state.states)
+        states = tuple(
+            run.plain_step(each, index, candidate=number, candidates=len(state.states))
+            for number, each in enumerate(state.states)
+        )
         keep = dict(self.choices(run.denoiser.steps)).get(index + 1)
         if keep is None:
             return replace(state, states=states)

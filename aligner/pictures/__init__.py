@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .beside import beside
 from .caption import captioned
 from .chart import alignment_curve
 from .contact_sheet import Tile, contact_sheet
@@ -13,6 +14,7 @@ __all__ = [
     "Film",
     "Tile",
     "alignment_curve",
+    "beside",
     "captioned",
     "contact_sheet",
     "mel_picture",

@@ -8,9 +8,9 @@ from comfy import model_management
 from comfy.utils import ProgressBar
 
 from ...aligner.generators.base import Generator
-from ...aligner.guidance.choosing import filmed
+from ...aligner.guidance.choosing import Take, beside_best, counted, filmed
 from ...aligner.guidance.rule import Step
-from ...aligner.pictures import Film
+from ...aligner.pictures import Film, captioned
 from .encoded_preview import EncodedPreview
 from .player import PreviewPlayer
 
@@ -42,13 +42,14 @@ class Parts:
 class Progress:
     """The callback of a generation: it shows progress and previews, and ends the run when the user cancels it.
 
-    The preview is the estimate of the first sample, its streams one above the other. Clips move from the beginning to
-    the end of the context manager.
+    The preview is the estimate of the first sample, its streams one above the other. While candidates run it says which
+    one it shows, and shows the best so far beside it. Clips move from the beginning to the end of the context manager.
     """
 
     def __init__(self, denoiser: Generator):
         self.denoiser, self.steps = denoiser, denoiser.steps
         self.bar, self.previews, self.reached, self.shown = ProgressBar(self.steps), 0, 0, 0.0
+        self.best: Take | None = None
         self.bar_in_use, self.player = threading.RLock(), PreviewPlayer(self._send)
 
     def __enter__(self) -> "Progress":
@@ -60,7 +61,9 @@ class Progress:
 
     def __call__(self, step: Step) -> None:
         end_if_cancelled()
-        shown = step.rendered or step.passed * PREVIEWS >= self.previews
+        if step.tried:
+            self.best = step.tried[step.chosen]
+        shown = step.rendered or step.tried or step.passed * PREVIEWS >= self.previews
         self.previews = int(step.passed * PREVIEWS) + 1
         film = self._film(step) if shown else None
         self.reached = self.shown = round(step.passed * self.steps)
@@ -81,7 +84,12 @@ class Progress:
     @torch.no_grad()
     def _film(self, step: Step) -> Film | None:
         """None where no signal draws itself: those of another package need not."""
-        return filmed(step.rendered or self.denoiser.render({name: clean[:1] for name, clean in step.clean.items()}))
+        film = filmed(step.rendered or self.denoiser.render({name: clean[:1] for name, clean in step.clean.items()}))
+        if film and step.candidates > 1:
+            return beside_best(film, counted(step.candidate, step.candidates), self.best)
+        if film and step.tried:
+            return film.drawn(lambda picture: captioned(picture, f"{self.best.label} fits best"))
+        return film
 
     def _show(self, film: Film) -> None:
         """Show the first picture, and let the player go on."""

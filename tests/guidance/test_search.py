@@ -219,6 +219,7 @@ def test_only_what_is_tried_more_often_is_followed_more_often(audioldm, animated
     )
     (choice,) = [step for step in seen if step.tried]
     assert len(choice.tried) == 10 and len(seen) == 5 * 2 + 1 + 3
+    assert [(step.candidate, step.candidates) for step in seen] == [(k, 5) for k in range(5)] * 2 + [(0, 1)] * 4
     assert choice.alignment.loss == min(take.alignment.loss for take in choice.tried)
     assert all(set(step.clean) == {"video", "audio"} for step in seen), "a preview would miss a stream"
     (tried,), (curve,) = result.tried.values(), result.curves.values()
