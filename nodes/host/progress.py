@@ -1,11 +1,14 @@
 """Progress, preview and cancel for a generation."""
 
+import logging
 import threading
 import time
 
 import torch
 from comfy import model_management
 from comfy.utils import ProgressBar
+from comfy_execution.utils import get_executing_context
+from server import PromptServer
 
 from ...aligner.generators.base import Generator
 from ...aligner.guidance.choosing import Take, beside_best, counted, filmed
@@ -13,6 +16,7 @@ from ...aligner.guidance.rule import Step
 from ...aligner.pictures import Film, captioned
 from .encoded_preview import EncodedPreview
 from .player import PreviewPlayer
+from .time_left import TimeLeft
 
 #: How many steps without a rendered estimate are decoded for a preview: decoding costs about as much as a step.
 PREVIEWS = 8
@@ -23,6 +27,13 @@ PAUSE = 0.1
 def end_if_cancelled(*_) -> None:
     """Raise ComfyUI's exception where the user has cancelled the prompt. It is a hook of modules, too."""
     model_management.throw_exception_if_processing_interrupted()
+
+
+def say_on_node(text: str) -> None:
+    """Show a text on the node that runs."""
+    context, server = get_executing_context(), PromptServer.instance
+    if context and server.client_id is not None:
+        server.send_progress_text(text, context.node_id, server.client_id)
 
 
 class Parts:
@@ -44,6 +55,7 @@ class Progress:
 
     The preview is the estimate of the first sample, its streams one above the other. While candidates run it says which
     one it shows, and shows the best so far beside it. Clips move from the beginning to the end of the context manager.
+    A run of more than a minute tells how long it still takes.
     """
 
     def __init__(self, denoiser: Generator):
@@ -54,10 +66,12 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         self.player.__enter__()
+        self.time_left = TimeLeft(say_on_node, lambda words: logging.info("Seeing & Hearing: sampling, %s.", words))
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.player.__exit__(*exception)
+    def __exit__(self, error: type[BaseException] | None, *details: object) -> None:
+        self.player.__exit__(error, *details)
+        self.time_left.end(finished=error is None)
 
     def __call__(self, step: Step) -> None:
         end_if_cancelled()
@@ -71,10 +85,12 @@ class Progress:
             self._update(self.reached, self.steps)
         else:
             self._show(film)
+        self.time_left.step(step.passed)
 
     def part(self, done: int, total: int) -> None:
         """Show the windows and clips of the step under way, and at the end those of the result."""
         end_if_cancelled()
+        self.time_left.part(done, total, self.steps)
         if self.reached >= self.steps:
             self._update(done, total)
         elif self.shown < self.reached + done / total < self.reached + 1:  # a step may use its windows several times

@@ -16,14 +16,15 @@ from typing import Any
 import websocket
 
 HTTP_TIMEOUT = 60  # seconds
-PREVIEW_WITH_METADATA = 4  # the server's number for a binary message: image with JSON metadata
+# The server's numbers for binary messages: an image with JSON metadata, and a text for a node.
+PREVIEW_WITH_METADATA, TEXT = 4, 3
 
 Prompt = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Event:
-    """A message from the server: `type` is progress, executing, execution_error, ..., or preview."""
+    """A message from the server: `type` is progress, executing, execution_error, ..., preview, or text."""
 
     type: str
     data: dict[str, Any]
@@ -177,11 +178,17 @@ class Client:
 
 
 def event_from(message: str | bytes) -> Event:
-    """Read a websocket message. A preview holds: kind, length of the metadata, metadata (JSON), image."""
+    """Read a websocket message.
+
+    A preview holds: kind, length of the metadata, metadata (JSON), image. A text holds: kind, length of the node's id,
+    id, text.
+    """
     if isinstance(message, str):
         content = json.loads(message)
         return Event(content["type"], content["data"])
     kind, length = struct.unpack_from(">II", message)
+    if kind == TEXT:
+        return Event("text", {"node": message[8 : 8 + length].decode(), "text": message[8 + length :].decode()})
     if kind != PREVIEW_WITH_METADATA:
         return Event(f"binary {kind}", {})
     return Event("preview", json.loads(message[8 : 8 + length]), message[8 + length :])
