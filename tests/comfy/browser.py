@@ -142,11 +142,27 @@ class Page:
     def run(self, timeout: float = 600) -> dict[str, Any]:
         """Press Run and wait for the end. Returns the server's message about it: type, prompt_id and more."""
         before = len(self._ended())
+        self.start()
+        self._wait("the prompt's end", lambda: len(self._ended()) > before, timeout)
+        return self._ended()[-1]
+
+    def start(self) -> None:
+        """Press Run."""
         # In one version the element is the button, in the other it contains the button.
         self._ask("""const run = document.querySelector('[data-testid=queue-button]');
                      (run.querySelector('button') ?? run).click()""")
-        self._wait("the prompt's end", lambda: len(self._ended()) > before, timeout)
-        return self._ended()[-1]
+
+    def previews(self, seconds: float) -> set[str]:
+        """The addresses of the different pictures that nodes show within some time from the first one."""
+
+        def shown() -> list[str]:
+            return self._ask("return app.graph.nodes.flatMap(({ imgs }) => (imgs ?? []).map(({ src }) => src))")
+
+        self._wait("a preview", lambda: bool(shown()))
+        seen, deadline = set(), time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            seen.update(shown())
+        return seen
 
     def shown_by(self, node_id: int) -> list[dict[str, Any]]:
         """The players and pictures of a node. Waits until they are loaded."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from io import BytesIO
 
 from PIL import Image
 
+from run import ROOT
+
+from .browser import Page
 from .client import Client
 from .prompts import sound_to_video
 from .server import Server
 
+SCREENSHOTS = ROOT / "out" / "screenshots"
 #: Steps that take longer than two frames of the preview, on two cores.
 SLOW = {"frames": 16, "width": 256, "height": 256, "fps": 12.0, "guided": False}
 
@@ -52,3 +57,27 @@ def test_a_cancel_while_a_clip_plays_ends_the_run(comfyui: Server) -> None:
         previews = client.events_of(prompt_id, "preview")
         time.sleep(0.3)
         assert client.events_of(prompt_id, "preview") == previews
+
+
+def test_a_run_of_more_than_a_minute_says_on_its_node_how_long_it_takes(comfyui: Server) -> None:
+    client = comfyui.client
+    prompt_id = client.queue(sound_to_video(**SLOW, steps=900, seed=50))
+    said = client.wait_for(lambda event: event.type == "text")
+    assert said.data["node"] == "sampler"
+    assert re.fullmatch(r"about (\d+ h )?\d+ min( \d+ s)? left", said.data["text"])
+    assert f"sampling, {said.data['text']}" in comfyui.log_tail()
+    client.interrupt()
+    client.wait(prompt_id)
+    last = [event for event in client.events if event.type == "text"][-1]
+    assert re.fullmatch(r"ended after \d+ s", last.data["text"])
+
+
+def test_the_page_plays_the_clip_in_its_node(comfyui: Server, page: Page) -> None:
+    page.open_prompt(sound_to_video(**SLOW, steps=900, seed=60))
+    page.start()
+    try:
+        pictures = page.previews(seconds=6)
+        page.screenshot(SCREENSHOTS / comfyui.comfyui.version / "moving_preview.png")
+    finally:
+        comfyui.client.interrupt()
+    assert len(pictures) > 10, "the picture in the node does not move"
