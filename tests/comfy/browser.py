@@ -159,6 +159,7 @@ class Page:
             return self._ask("return app.graph.nodes.flatMap(({ imgs }) => (imgs ?? []).map(({ src }) => src))")
 
         self._wait("a preview", lambda: bool(shown()))
+        self._show_all_nodes()
         seen, deadline = set(), time.monotonic() + seconds
         while time.monotonic() < deadline:
             seen.update(shown())
