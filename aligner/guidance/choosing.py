@@ -15,6 +15,8 @@ from .objective import Alignment
 
 #: The largest side of a candidate's picture in pixels.
 _PICTURE_SIDE = 384
+#: The side of the square that the page gives to a preview, in pixels.
+_PREVIEW_SIDE = 512
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,23 @@ def beside_best(film: Film, words: str, best: Take | None) -> Film:
     best: None before candidates were compared; then the film says so.
     """
     if best is None:
-        return film.drawn(lambda picture: captioned(picture, f"{words}, no best yet"))
+        return labelled(film, f"{words}, no best yet")
     score = f"{best.alignment.overall[0].item():.3f}"
-    right = captioned(stacked(best.pictures), f"best so far: {best.label}, {score}")
-    return film.drawn(lambda picture: beside(captioned(picture, words), right))
+    half = _PREVIEW_SIDE // 2
+    right = captioned(_fitted(stacked(best.pictures), half), f"best so far: {best.label}, {score}")
+    return film.drawn(lambda picture: beside(captioned(_fitted(picture, half), words), right))
+
+
+def labelled(film: Film, words: str) -> Film:
+    """A film with a caption below."""
+    return film.drawn(lambda picture: captioned(_fitted(picture, _PREVIEW_SIDE), words))
+
+
+def _fitted(picture: Image, width: int) -> Image:
+    """The picture as small as the page shows it with its caption: letters that are drawn on it stay readable."""
+    fitted = picture.copy()
+    fitted.thumbnail((width, round(0.9 * _PREVIEW_SIDE)))
+    return fitted
 
 
 def counted(candidate: int, candidates: int) -> str:

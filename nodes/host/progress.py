@@ -11,15 +11,17 @@ from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
 from ...aligner.generators.base import Generator
-from ...aligner.guidance.choosing import Take, beside_best, counted, filmed
+from ...aligner.guidance.choosing import Take, beside_best, counted, filmed, labelled
 from ...aligner.guidance.rule import Step
-from ...aligner.pictures import Film, captioned
+from ...aligner.pictures import Film
 from .encoded_preview import EncodedPreview
 from .player import PreviewPlayer
 from .time_left import TimeLeft
 
-#: How many steps without a rendered estimate are decoded for a preview: decoding costs about as much as a step.
+#: How many steps without a rendered estimate are decoded for a preview at least: decoding may cost as much as a step.
 PREVIEWS = 8
+#: More are decoded where that takes at most this part of the time.
+PREVIEW_SHARE = 0.05
 #: Seconds between two updates of a bar.
 PAUSE = 0.1
 
@@ -62,6 +64,7 @@ class Progress:
         self.denoiser, self.steps = denoiser, denoiser.steps
         self.bar, self.previews, self.reached, self.shown = ProgressBar(self.steps), 0, 0, 0.0
         self.best: Take | None = None
+        self.next_preview = float("inf")
         self.bar_in_use, self.player = threading.RLock(), PreviewPlayer(self._send)
 
     def __enter__(self) -> "Progress":
@@ -77,9 +80,7 @@ class Progress:
         end_if_cancelled()
         if step.tried:
             self.best = step.tried[step.chosen]
-        shown = step.rendered or step.tried or step.passed * PREVIEWS >= self.previews
-        self.previews = int(step.passed * PREVIEWS) + 1
-        film = self._film(step) if shown else None
+        film = self._film(step) if self._is_time(step) else None
         self.reached = self.shown = round(step.passed * self.steps)
         if film is None:
             self._update(self.reached, self.steps)
@@ -97,14 +98,28 @@ class Progress:
             self.shown = self.reached + done / total
             self._update(self.shown, self.steps)
 
-    @torch.no_grad()
+    def _is_time(self, step: Step) -> bool:
+        """Whether a preview is due."""
+        due = step.passed * PREVIEWS >= self.previews or time.monotonic() > self.next_preview
+        self.previews = int(step.passed * PREVIEWS) + 1
+        return bool(step.rendered or step.tried or due)
+
     def _film(self, step: Step) -> Film | None:
+        """A preview; the next one waits as long as this one's cost demands."""
+        begun = time.monotonic()
+        film = self._drawn(step)
+        ended = time.monotonic()
+        self.next_preview = ended + (ended - begun) / PREVIEW_SHARE
+        return film
+
+    @torch.no_grad()
+    def _drawn(self, step: Step) -> Film | None:
         """None where no signal draws itself: those of another package need not."""
         film = filmed(step.rendered or self.denoiser.render({name: clean[:1] for name, clean in step.clean.items()}))
         if film and step.candidates > 1:
             return beside_best(film, counted(step.candidate, step.candidates), self.best)
         if film and step.tried:
-            return film.drawn(lambda picture: captioned(picture, f"{self.best.label} fits best"))
+            return labelled(film, f"{self.best.label} fits best")
         return film
 
     def _show(self, film: Film) -> None:
