@@ -41,8 +41,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     return said or isinstance(error, MemoryError)
 
 
+#: The longest name in a message.
+_LONGEST_NAME = 250
+
+
+def _in_a_line(name: str) -> str:
+    shown = name if name.isprintable() else ascii(name)[1:-1]
+    return shown if len(shown) <= _LONGEST_NAME else f"{shown[:_LONGEST_NAME]}..."
+
+
 def listed(names: Iterable[object], most: int = 10) -> str:
-    """Names for a message, abbreviated: "a, b, c and 7 more"."""
-    texts = [str(name) for name in names]
+    """Names for a message, abbreviated: "a, b, c and 7 more". Long ones are cut, and control characters are shown."""
+    texts = [_in_a_line(str(name)) for name in names]
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more if texts else "nothing"

@@ -57,7 +57,7 @@ def read_json(path: Path) -> dict:
     if not path.is_file():
         raise CheckpointError(f"{path} cannot be read as JSON: it is missing or no file. Download the model again.")
     try:
-        return json_object(path.read_text(encoding="utf-8"))
+        return json_object(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read as JSON ({error}). Download the model again.") from error
 

@@ -26,6 +26,9 @@ _NAMES_OF_CODE = {
 #: Code, and weights, which are large and no settings.
 _LEFT_OUT = {".py", ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf"}
 
+#: The largest vocabularies have some tens of megabytes. What is larger is no setting. In bytes.
+_LARGEST = 2**27
+
 #: The file by which peft's adapters name the model that they change. transformers loads that one instead.
 _ADAPTER = "adapter_config.json"
 
@@ -111,13 +114,19 @@ def _left_out(folder: str, names: list[str]) -> list[str]:
 def _is_wanted(path: Path) -> bool:
     if path.name.startswith(".") or path.suffix.lower() in _LEFT_OUT:
         return False
-    return path.is_dir() or path.is_file()
+    # A link to a folder may lead in a circle, or to all files of a machine. Hubs link single files.
+    if path.is_dir():
+        return not path.is_symlink()
+    return path.is_file() and path.stat().st_size <= _LARGEST
 
 
 def _copied(source: str, target: str) -> None:
     content = Path(source).read_bytes()
     if source.lower().endswith(".json"):
-        content = json.dumps(_cleaned(json.loads(content))).encode()
+        try:
+            content = json.dumps(_cleaned(json.loads(content))).encode()
+        except (ValueError, RecursionError):
+            return  # a note of somebody; a library names a setting that it misses
     Path(target).write_bytes(content)
 
 

@@ -18,6 +18,10 @@ _SCREEN_PRIMARIES = (0, 1, 2, 5, 6, 7)
 _HIGH_DYNAMIC_RANGE = (16, 18)
 
 
+#: FFmpeg's code of a matrix that a frame does not state, and the height in pixels from which it is that of BT.709.
+_UNSTATED, _HD = 2, 720
+
+
 class Screen:
     """Shows frames of one video, all at one size. width, height: in pixels, of the stored picture."""
 
@@ -27,25 +31,32 @@ class Screen:
 
     def shown(self, frame: VideoFrame) -> torch.Tensor:
         """A frame as uint8 (H, W, 3). Transparent parts are white, as those of pictures are."""
+        see_through = any(component.is_alpha for component in frame.format.components)
+        format = "rgba" if see_through else "rgb24"
         if _is_wide(frame):
-            return torch.from_numpy(self._narrowed(frame).to_ndarray())
-        if not any(component.is_alpha for component in frame.format.components):
-            return self._converted(frame, "rgb24")
-        pixels = self._converted(frame, "rgba").float()
-        opacity = pixels[..., 3:] / 255
-        return (pixels[..., :3] * opacity + 255 * (1 - opacity)).round().to(torch.uint8)
+            shown = torch.from_numpy(self._narrowed(frame, format).to_ndarray())
+        else:
+            shown = self._converted(frame, format)
+        return _on_white(shown) if see_through else shown
 
     def _converted(self, frame: VideoFrame, format: str) -> torch.Tensor:
         # Matrix and range are those that the frame states.
+        matrix = "ITU709" if _is_untagged_hd(frame) else None
         return torch.from_numpy(
-            frame.to_ndarray(width=self.width, height=self.height, format=format, dst_colorspace="DEFAULT")
+            frame.to_ndarray(
+                width=self.width,
+                height=self.height,
+                format=format,
+                src_colorspace=matrix,
+                dst_colorspace="DEFAULT",
+            )
         )
 
-    def _narrowed(self, frame: VideoFrame) -> VideoFrame:
+    def _narrowed(self, frame: VideoFrame, format: str) -> VideoFrame:
         """The frame in the colours of a screen. Making the converter takes FFmpeg some seconds."""
         kind = (frame.format.name, frame.width, frame.height, frame.color_trc)
         if kind not in self._converters:
-            self._converters[kind] = _converter(frame, self.width, self.height)
+            self._converters[kind] = _converter(frame, self.width, self.height, format)
         converter = self._converters[kind]
         converter.push(frame)
         return cast("VideoFrame", converter.pull())
@@ -55,7 +66,19 @@ def _is_wide(frame: VideoFrame) -> bool:
     return frame.color_trc in _HIGH_DYNAMIC_RANGE or frame.color_primaries not in _SCREEN_PRIMARIES
 
 
-def _converter(frame: VideoFrame, width: int, height: int) -> Graph:
+def _is_untagged_hd(frame: VideoFrame) -> bool:
+    """Whether players take the matrix of BT.709 for a frame, as they do for HD that states none."""
+    return frame.colorspace == _UNSTATED and frame.height >= _HD and not frame.format.is_rgb
+
+
+def _on_white(pixels: torch.Tensor) -> torch.Tensor:
+    """uint8 (H, W, 4) RGBA -> (H, W, 3) RGB."""
+    pixels = pixels.float()
+    opacity = pixels[..., 3:] / 255
+    return (pixels[..., :3] * opacity + 255 * (1 - opacity)).round().to(torch.uint8)
+
+
+def _converter(frame: VideoFrame, width: int, height: int, format: str) -> Graph:
     """FFmpeg's conversion to the primaries of a screen: relative colorimetric, brighter than white is white.
 
     Raises MediaError for a build of PyAV whose FFmpeg cannot.
@@ -69,8 +92,8 @@ def _converter(frame: VideoFrame, width: int, height: int) -> Graph:
         graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base),
         graph.add("scale", f"w={width}:h={height}:out_primaries=bt709:out_transfer={curve}"),
         # Through 16 bits; directly to 8, saturated colours are less accurate.
-        graph.add("format", "gbrp16le"),
-        graph.add("format", "rgb24"),
+        graph.add("format", "gbrap16le" if format == "rgba" else "gbrp16le"),
+        graph.add("format", format),
         graph.add("buffersink"),
     )
     try:

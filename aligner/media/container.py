@@ -122,8 +122,10 @@ def audio_stream_of(container: InputContainer) -> AudioStream | None:
 def _default(streams: list) -> Any:
     from av.stream import Disposition
 
-    marked = [each for each in streams if each.disposition & Disposition.default]
-    return next(iter(marked + streams), None)
+    # Players pass over what they cannot decode.
+    known = [each for each in streams if each.codec_context is not None] or streams
+    marked = [each for each in known if each.disposition & Disposition.default]
+    return next(iter(marked + known), None)
 
 
 def _decodable(stream, source: Source):

@@ -13,11 +13,23 @@ import torch
 from ..errors import MediaError
 from .animation import is_animation
 from .container import Source, describe, opened, video_stream
+from .image import exif_orientation
 from .timing import decoded_frames
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
+#: Whether the axes are exchanged, and which are mirrored then; by EXIF's orientation of stills.
+_UPRIGHT = (False, False, False)
+_EXIF = {
+    2: (False, True, False),
+    3: (False, True, True),
+    4: (False, False, True),
+    5: (True, False, False),
+    6: (True, True, False),
+    7: (True, True, True),
+    8: (True, False, True),
+}
 #: A pixel that is so much wider than high, or the other way round, is a mistake in the file.
 _MOST_ASPECT = 16
 
@@ -69,7 +81,7 @@ def geometry_of(source: Source, first: VideoFrame) -> Geometry:
     aspect = _pixel_aspect(source)
     width, height = first.width, first.height
     size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
-    return Geometry(*size, *_orientation(first))
+    return Geometry(*size, *_orientation(source, first))
 
 
 def _pixel_aspect(source: Source) -> Fraction:
@@ -82,7 +94,7 @@ def _pixel_aspect(source: Source) -> Fraction:
     return aspect if Fraction(1, _MOST_ASPECT) <= aspect <= _MOST_ASPECT else Fraction(1)
 
 
-def _orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
+def _orientation(source: Source, frame: VideoFrame) -> tuple[bool, bool, bool]:
     """Whether the axes are exchanged, and which are mirrored then, by the display matrix.
 
     The matrix (a b u; c d v; x y w) maps a stored place (p, q) to (a p + c q, b p + d q); ISO/IEC 14496-12, 6.2.2.
@@ -91,9 +103,9 @@ def _orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
     try:
         matrix = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV stumbles over side data that it does not know, such as EXIF of stills
-        matrix = None
+        return _EXIF.get(exif_orientation(source), _UPRIGHT)
     if matrix is None:
-        return False, False, False
+        return _UPRIGHT
     a, b, _, c, d = numpy.frombuffer(matrix, dtype=numpy.int32)[:5].tolist()  # type: ignore[call-overload]
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return False, a < 0, d < 0

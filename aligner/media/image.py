@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -29,6 +30,8 @@ MOST_PIXELS = 300_000_000
 
 _limit = Lock()
 
+#: Pillow's modes whose colour profiles count.
+_PROFILED = ("RGB", "RGBA", "CMYK", "L")
 SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of 16-bit grey, by file type and version
 
 
@@ -47,13 +50,12 @@ def read_image(source: Source) -> torch.Tensor:
 
     name = describe(source)
     try:
-        with _of_any_size(), Image.open(source) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise MediaError(f"{name} has {picture.width} x {picture.height} pixels: scale it down first.")
+        with of_any_size(), Image.open(source) as picture:
+            require_pixels(picture, name)
             picture.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
             picture.load()
             picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-            return _pixels(ImageOps.exif_transpose(picture), name)
+            return _pixels(_on_screen(ImageOps.exif_transpose(picture)), name)
     except FileNotFoundError as error:
         raise MediaError(f"{name} is not a file: check the name and the folder.") from error
     except MediaError:
@@ -62,8 +64,27 @@ def read_image(source: Source) -> torch.Tensor:
         raise MediaError(f"{name} cannot be read as a picture ({error}): save it again as PNG or JPEG.") from error
 
 
+def exif_orientation(source: Source) -> int:
+    """EXIF's orientation of a still, 1 to 8; 1 is upright, and that of what is no still."""
+    from PIL import ExifTags, Image
+
+    if not isinstance(source, (str, os.PathLike)):
+        source.seek(0)
+    try:
+        with of_any_size(), Image.open(source) as picture:
+            return picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except (OSError, SyntaxError, ValueError):
+        return 1
+
+
+def require_pixels(picture: Image, name: str) -> None:
+    """Raise MediaError for a picture of more than MOST_PIXELS. name: the file's, for the message."""
+    if picture.width * picture.height > MOST_PIXELS:
+        raise MediaError(f"{name} has {picture.width} x {picture.height} pixels: scale it down first.")
+
+
 @contextmanager
-def _of_any_size() -> Iterator[None]:
+def of_any_size() -> Iterator[None]:
     """Without Pillow's limit, which photographs of today exceed. It stands in a global variable."""
     from PIL import Image
 
@@ -105,6 +126,24 @@ def write_image(path: str | os.PathLike, pixels: torch.Tensor) -> None:
 def eight_bit(pixels: torch.Tensor) -> torch.Tensor:
     """Floats in 0..1, of any shape, rounded to uint8 in 0..255 on the CPU. Values outside are clipped."""
     return pixels.detach().to("cpu", torch.float32).mul(255).round().clamp(0, 255).to(torch.uint8)
+
+
+def _on_screen(picture: Image) -> Image:
+    """A picture in the colours of a screen, sRGB, where it has a colour profile that can be read."""
+    from PIL import ImageCms
+
+    profile = picture.info.get("icc_profile")
+    if not profile or picture.mode not in _PROFILED:
+        return picture
+    try:
+        own, screen = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
+        opaque = picture if picture.mode != "RGBA" else picture.convert("RGB")
+        shown = cast("Image", ImageCms.profileToProfile(opaque, own, screen, outputMode="RGB"))
+    except (ImageCms.PyCMSError, OSError):
+        return picture
+    if picture.mode == "RGBA":
+        shown.putalpha(picture.getchannel("A"))
+    return shown
 
 
 def _pixels(picture: Image, name: str) -> torch.Tensor:

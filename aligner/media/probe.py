@@ -82,6 +82,7 @@ def probe_video(source: Source) -> VideoInfo:
     with opened(source) as container:
         stream = video_stream(container, source)
         context, audio = stream.codec_context, audio_stream_of(container)
+        heard = audio.codec_context if audio else None  # None: no decoder
         squared = (stream.sample_aspect_ratio or 1) == (context.sample_aspect_ratio or 1)
         return VideoInfo(
             geometry=geometry,
@@ -89,6 +90,6 @@ def probe_video(source: Source) -> VideoInfo:
             # What stands in the container alone does not come along.
             copyable=geometry.as_stored and squared and timing.decode_order is not None,
             timing=timing,
-            audio_sample_rate=audio.codec_context.sample_rate if audio else None,
-            audio_channels=audio.codec_context.layout.nb_channels if audio else None,
+            audio_sample_rate=heard.sample_rate if heard else None,
+            audio_channels=heard.layout.nb_channels if heard else None,
         )

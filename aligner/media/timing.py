@@ -19,6 +19,7 @@ from ..errors import MediaError
 from .animation import animation_frames, is_animation
 from .clock import beginning
 from .container import Source, decoded, decoder_of, describe, opened, packets_of, video_stream
+from .lost_frames import LostFrames
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -74,7 +75,7 @@ class Timing:
 def decoded_frames(source: Source) -> Generator[VideoFrame, None, None]:
     """Decode a video frame by frame, in order of presentation. Close the generator to close the file early.
 
-    What is damaged is left out, with a warning.
+    In the place of a damaged frame stands the one before, with a warning.
     """
     if is_animation(source):
         yield from animation_frames(source)
@@ -83,8 +84,19 @@ def decoded_frames(source: Source) -> Generator[VideoFrame, None, None]:
         stream = video_stream(container, source)
         stream.thread_type = "AUTO"
         decoder = decoder_of(stream)
+        lost = LostFrames(source, _states_times(container, stream))
         for packet in packets_of(container, stream, source):
-            yield from decoded(packet, source, decoder)
+            lost.expect(packet)
+            for frame in decoded(packet, source, decoder):
+                yield from lost.filled(frame)
+        yield from lost.rest()
+
+
+def _states_times(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether every packet is a frame, with its presentation time. AVI has times of decoding."""
+    context = stream.codec_context
+    hides = context.codec.canonical_name in HIDES_FRAMES
+    return not hides and not (container.format.name == "avi" and context.has_b_frames)
 
 
 def read_timing(source: Source) -> tuple[Timing, VideoFrame]:

@@ -496,7 +496,7 @@ def test_sdxl_is_told_by_its_shapes(tmp_path, load, address):
 )
 def test_kinds_that_are_not_supported(tmp_path, load, name, kind):
     state = {**pair(KOHYA, down=(2, 24)), f"{KOHYA}.{name}": torch.zeros(2)}
-    refused(load, tmp_path, state, f"is a {kind}.* which is not supported. Choose a plain LoRA")
+    refused(load, tmp_path, state, f"is of the kind {kind}.* which is not supported. Choose a plain LoRA")
 
 
 def test_layers_of_another_model_are_listed(tmp_path, load):
@@ -619,3 +619,14 @@ def test_files_that_are_no_lora(tmp_path, base_file, motion_file, load):
 )
 def test_settings_that_change_the_meaning(tmp_path, load, settings, message):
     refused(load, tmp_path, pair(KOHYA, down=(2, 24)), message, {"lora_adapter_metadata": settings})
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bool, torch.complex64])
+def test_matrices_that_are_no_floats_are_refused(tmp_path, load, dtype):
+    state = {name: weight.to(dtype) for name, weight in pair(KOHYA, down=(2, 24), up=(16, 2)).items()}
+    refused(load, tmp_path, state, f"holds {dtype} in .* Choose a LoRA in fp32, bf16 or fp16")
+
+
+def test_metadata_beyond_all_numbers_are_damaged(tmp_path, load):
+    metadata = {"lora_adapter_metadata": '{"unet.lora_alpha": ' + "9" * 400 + "}"}
+    refused(load, tmp_path, pair(KOHYA, down=(2, 24)), "its metadata are damaged", metadata)

@@ -113,3 +113,29 @@ def test_transparent_parts_are_white_in_every_codec(tmp_path, suffix, codec, pix
 def test_a_written_video_has_the_colours_that_it_was_given(tmp_path):
     write_video(tmp_path / "clip.mp4", torch.from_numpy(np.stack([halves()] * 3)), 10)
     assert_halves(read_frames(tmp_path / "clip.mp4", [1])[0], tolerance=6)
+
+
+@pytest.mark.parametrize(("primaries", "transfer"), [(9, 1), (12, 13), (9, 16), (9, 18)])
+def test_transparent_parts_of_wide_colours_are_white_too(tmp_path, primaries, transfer):
+    picture = np.zeros((48, 64, 4), np.uint8)
+    picture[:, :32], picture[:, 32:] = (0, 230, 90, 0), (255, 0, 0, 255)
+    frame = av.VideoFrame.from_ndarray(picture, format="rgba").reformat(format="yuva444p10le")
+    frame.color_range, frame.colorspace = LIMITED, 9
+    frame.color_primaries, frame.color_trc = primaries, transfer
+    path = encode(tmp_path / "a.mov", [frame], "prores_ks", "yuva444p10le", (9, primaries, transfer), profile="4444")
+    shown = read_frames(path, [0])[0]
+    assert (shown[24, 16] > 240).all()
+    assert shown[24, 48, 0] > 200 and (shown[24, 48, 1:] < 90).all()
+
+
+@pytest.mark.parametrize(("height", "matrix"), [(720, "ITU709"), (480, "ITU601")])
+def test_a_matrix_that_is_not_stated_is_that_of_the_size(tmp_path, height, matrix):
+    colour = (200, 60, 40)
+    picture = np.full((height, 64, 3), colour, np.uint8)
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(
+        format="yuv420p", dst_colorspace=matrix, dst_color_range="MPEG"
+    )
+    frame.colorspace = frame.color_range = 0
+    path = encode(tmp_path / "untagged.mp4", [frame], "libx264", "yuv420p", qp="0")
+    shown = read_frames(path, [0])[0, height // 2, 32].int()
+    assert (shown - torch.tensor(colour)).abs().max() <= 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import nullcontext
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from aligner.errors import MediaError
 from aligner.media import add_sound, probe_video, read_audio, read_frames, write_audio, write_video
@@ -106,3 +108,70 @@ def test_what_has_nothing_to_decode_is_refused(tmp_path):
     write_audio(tmp_path / "a.wav", torch.zeros(1, 100), RATE)
     with pytest.raises(MediaError, match="no video stream"):
         probe_video(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [
+        (".mp4", "libx264"),
+        (".mkv", "libx264"),
+        (".mp4", "libx265"),
+        (".mov", "mjpeg"),
+        (".avi", "mpeg4"),
+    ]
+    + [(".webm", "libvpx-vp9")],
+)
+def test_in_the_place_of_a_lost_frame_stands_the_one_before(make_video, index_of, tmp_path, suffix, codec):
+    path = (
+        make_video(tmp_path / f"clip{suffix}", codec=codec, g="1")
+        if codec.startswith("lib")
+        else make_video(tmp_path / f"clip{suffix}", codec=codec)
+    )
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    times = probe_video(path).frame_times
+    data = bytearray(path.read_bytes())
+    begin, size = places[4]
+    data[begin + 4 : begin + size] = bytes(size - 4)
+    path.write_bytes(data)
+    with pytest.warns(UserWarning, match="damaged"):
+        torch.testing.assert_close(probe_video(path).frame_times, times)
+        numbers = [index_of(frame) for frame in read_frames(path, range(10))]
+    assert numbers[:4] == [0, 1, 2, 3] and numbers[5:] == [5, 6, 7, 8, 9]
+    assert numbers[4] == 3
+    add_sound(path, tmp_path / "out.mp4", torch.zeros(1, RATE), RATE)
+    assert len(probe_video(tmp_path / "out.mp4").frame_times) == 10
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".avif"])
+def test_animations_that_are_cut_off_are_used_as_far_as_they_go_or_refused(tmp_path, suffix):
+    pictures = [Image.effect_noise((32, 32), 40 + 20 * number).convert("RGB") for number in range(6)]
+    path = tmp_path / f"whole{suffix}"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=100)
+    data = path.read_bytes()
+    for part in (0.9, 0.6, 0.3, 0.05):
+        cut = tmp_path / f"cut{suffix}"
+        cut.write_bytes(data[: int(len(data) * part)])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                assert 1 <= len(probe_video(cut).frame_times) <= 6
+            except MediaError as error:
+                assert f"cut{suffix}" in str(error)
+
+
+def test_a_sound_without_a_decoder_does_not_count(make_video, tmp_path):
+    path = make_video(tmp_path / "clip.mkv")
+    add_sound(path, tmp_path / "heard.mp4", torch.zeros(1, RATE), RATE)
+    with av.open(str(tmp_path / "heard.mp4")) as source, av.open(str(tmp_path / "heard.mkv"), "w") as output:
+        streams = {stream: output.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream]
+                output.mux(packet)
+    unknown = tmp_path / "unknown.mkv"
+    unknown.write_bytes((tmp_path / "heard.mkv").read_bytes().replace(b"A_AAC", b"A_ZZZ"))
+    assert probe_video(tmp_path / "heard.mkv").has_audio and not probe_video(unknown).has_audio
+    add_sound(unknown, tmp_path / "out.mp4", torch.zeros(1, RATE), RATE)
+    with pytest.raises(MediaError, match="no decoder"):
+        read_audio(unknown)

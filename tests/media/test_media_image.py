@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from aligner.errors import MediaError
 from aligner.media import read_image, write_image
@@ -160,3 +160,26 @@ def test_32_bit_integers_are_refused(tmp_path):
     Image.fromarray(np.full((4, 4), 2_000_000, np.int32)).save(tmp_path / "a.tiff")
     with pytest.raises(MediaError, match="32-bit integers of unknown range"):
         read_image(tmp_path / "a.tiff")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_colour_profile_counts(tmp_path, suffix, mode):
+    """A profile whose red and green are exchanged: what is stored as red is seen as green."""
+    if suffix == ".jpg" and mode == "RGBA":
+        pytest.skip("JPEG has no transparency")
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    entries = {bytes(profile[132 + 12 * k : 136 + 12 * k]): 132 + 12 * k for k in range(profile[131])}
+    red, green = entries[b"rXYZ"], entries[b"gXYZ"]
+    profile[red + 4 : red + 12], profile[green + 4 : green + 12] = (
+        profile[green + 4 : green + 12],
+        profile[red + 4 : red + 12],
+    )
+    colour = (255, 0, 0, 255)[: len(mode)]
+    path = tmp_path / f"a{suffix}"
+    Image.new(mode, (32, 32), colour).save(
+        path, icc_profile=bytes(profile), **({"lossless": True} if suffix == ".webp" else {})
+    )
+    assert (read_image(path)[:, 16, 16] - torch.tensor([0.0, 1.0, 0.0])).abs().max() < 0.05
+    Image.new(mode, (32, 32), colour).save(path, icc_profile=b"no profile")
+    assert (read_image(path)[:, 16, 16] - torch.tensor([1.0, 0.0, 0.0])).abs().max() < 0.05

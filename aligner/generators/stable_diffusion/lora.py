@@ -56,9 +56,7 @@ class OpenLora:
         for change in self.changes:
             weight = networks[change.component].get_parameter(change.parameter)
             precise = full_precision(weight)
-            parts = {
-                part: self.weights.take(name).to(precise.device, precise.dtype) for part, name in change.names.items()
-            }
+            parts = {part: self._part(part, name).to(precise) for part, name in change.names.items()}
             alpha = parts.pop("alpha").item() if "alpha" in parts else self.alphas.get(change.component)
             with torch.no_grad():
                 weight.copy_(changed(precise, parts, self.strength, alpha))
@@ -67,6 +65,14 @@ class OpenLora:
                     f"{self.weights.path} changes {change.parameter} to NaN or infinite values. "
                     "Download it again, or lower its strength."
                 )
+
+    def _part(self, part: str, name: str) -> torch.Tensor:
+        found = self.weights.take(name)
+        if not found.is_floating_point() and (part != "alpha" or found.is_complex()):
+            raise CheckpointError(
+                f"{self.weights.path} holds {found.dtype} in {name}. Choose a LoRA in fp32, bf16 or fp16."
+            )
+        return found
 
 
 @contextmanager
@@ -91,7 +97,7 @@ def _peft_alphas(weights: WeightFile) -> dict[str, float]:
             for name, value in settings.items()
             if name.split(".")[-1] == "lora_alpha"
         }
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise CheckpointError(f"{weights.path}: its metadata are damaged ({error}). Download it again.") from error
     special = [
         name

@@ -56,7 +56,7 @@ def changes(weights: WeightFile, networks: Mapping[str, nn.Module]) -> list[Chan
     """
     require_kind(weights, LORA)
     if kind := unsupported_kind(list(weights.shapes)):
-        raise CheckpointError(f"{weights.path} is a {kind}, which is not supported. Choose a plain LoRA.")
+        raise CheckpointError(f"{weights.path} is of the kind {kind}, which is not supported. Choose a plain LoRA.")
     known = places(networks)
     contents = _contents(weights.shapes, known)
     _require_use(weights, contents, has_motion=any(map(is_motion, known)))
