@@ -60,7 +60,7 @@ REPLACED = {
     r"aligner[./]demo[./](world|training|evaluation|evaluate|train|report)\b": "laboratory",
     r"python -m benchmarks\b": "python -m laboratory.benchmarks",
 }
-BINARY = {".safetensors", ".png", ".jpg", ".webp", ".mp4", ".wav"}
+BINARY = {".safetensors", ".png", ".jpg", ".webp", ".mp4", ".wav", ".gif"}
 #: This list itself, and a log, which keeps the names of its day.
 EXEMPT = {Path(__file__), ROOT / "laboratory" / "report" / "development.jsonl"}
 
@@ -118,10 +118,12 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_bytes()) < LARGEST_README
 
 
-@pytest.mark.parametrize("pattern", ["web/docs/*.md", "workflows/*.json", "docs/*.md"])
-def test_the_readme_links_every_page_and_workflow(pattern):
-    links = set(relative_links(ROOT / "README.md"))
-    assert {path.relative_to(ROOT).as_posix() for path in ROOT.glob(pattern)} - links == set()
+@pytest.mark.parametrize(
+    "page, pattern", [("README.md", "workflows/*.json"), ("README.md", "docs/*.md"), ("docs/nodes.md", "web/docs/*.md")]
+)
+def test_every_page_and_workflow_is_linked(page, pattern):
+    links = {((ROOT / page).parent / link).resolve() for link in relative_links(ROOT / page)}
+    assert set(ROOT.glob(pattern)) - links == set()
 
 
 def test_every_page_belongs_to_a_node():

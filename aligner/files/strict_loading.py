@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -11,6 +12,9 @@ from torch import nn
 
 from ..errors import AlignerWarning, CheckpointError, listed
 from .weights import WeightFile
+
+#: The number of a layer in the name of a tensor.
+_NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -54,10 +58,13 @@ def unread(names: Iterable[str], wanted: Collection[str]) -> list[str]:
     """The names of tensors that lie outside all layers of the networks. ComfyUI leaves them aside too.
 
     A tensor inside a layer is none of them, wanted or not. It may change what the layer's weight means, as the scale of
-    a quantised weight does. wanted: the tensors of the networks.
+    a quantised weight does. Nor is a tensor of one more layer of a kind that a network has: it is of another size then.
+    wanted: the tensors of the networks.
     """
     layers = {*wanted, *(name.rpartition(".")[0] for name in wanted)}
-    return [name for name in names if name not in wanted and not _is_inside(name, layers)]
+    kinds = {_NUMBER.sub("", name) for name in wanted}
+    extra = [name for name in names if name not in wanted and not _is_inside(name, layers)]
+    return [name for name in extra if _NUMBER.sub("", name) not in kinds]
 
 
 def warn_of_unread(path: Path, names: Iterable[str]) -> None:

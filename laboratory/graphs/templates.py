@@ -43,7 +43,7 @@ def _video_to_audio(name: str, note: str, real: bool) -> Graph:
     )
 
 
-VIDEO_TO_AUDIO = _video_to_audio(
+SOUND_FOR_A_CLIP = _video_to_audio(
     "video_to_audio",
     f"""## Sound for a clip
 
@@ -100,7 +100,7 @@ def _audio_to_video(name: str, note: str, real: bool) -> Graph:
     )
 
 
-AUDIO_TO_VIDEO = _audio_to_video(
+VIDEO_FOR_A_SOUND = _audio_to_video(
     "audio_to_video",
     f"""## Video for a sound
 
@@ -159,7 +159,7 @@ def _joint(name: str, note: str, prompt: str, real: bool) -> Graph:
     )
 
 
-JOINT_VIDEO_AUDIO = _joint(
+VIDEO_WITH_SOUND = _joint(
     "joint_video_audio",
     f"""## Video and sound from words
 
@@ -469,9 +469,9 @@ ImageBind and AudioLDM are for non-commercial use only. Nothing else in this ext
 
 
 TEMPLATES = (
-    VIDEO_TO_AUDIO,
-    AUDIO_TO_VIDEO,
-    JOINT_VIDEO_AUDIO,
+    SOUND_FOR_A_CLIP,
+    VIDEO_FOR_A_SOUND,
+    VIDEO_WITH_SOUND,
     _image_to_audio(),
     _audio_to_image(),
     _sound_inpainting(),

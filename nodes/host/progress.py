@@ -119,7 +119,7 @@ class Progress:
         if film and step.candidates > 1:
             return beside_best(film, counted(step.candidate, step.candidates), self.best)
         if film and step.tried:
-            return labelled(film, f"{self.best.label} fits best")
+            return labelled(film, f"{step.tried[step.chosen].label} fits best")
         return film
 
     def _show(self, film: Film) -> None:

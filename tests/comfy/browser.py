@@ -113,6 +113,12 @@ class Page:
         panel = "document.querySelector('[data-testid=properties-panel]')?.innerText ?? ''"
         self._wait(f"'{words}'", lambda: words in "\n".join([*self.complaints(), self._ask(f"return {panel}")]))
 
+    def dismiss_complaints(self) -> None:
+        """Close all dialogs and error messages."""
+        close = "[data-testid=error-overlay-dismiss], [role=dialog] .p-dialog-close-button, .p-toast-close-button"
+        closed = f"document.querySelectorAll('{close}').forEach(button => button.click()); return true"
+        self._wait("no complaint", lambda: self._ask(closed) and not self.complaints())
+
     def missing_nodes(self) -> list[str]:
         return self._call("missing")
 
@@ -151,6 +157,10 @@ class Page:
         # In one version the element is the button, in the other it contains the button.
         self._ask("""const run = document.querySelector('[data-testid=queue-button]');
                      (run.querySelector('button') ?? run).click()""")
+
+    def wait_for_words(self, words: str) -> None:
+        """Wait until the page shows words anywhere, without a click."""
+        self._wait(f"'{words}'", lambda: self._ask(f"return document.body.innerText.includes({words!r})"))
 
     def previews(self, seconds: float) -> set[str]:
         """The addresses of the different pictures that nodes show within some time from the first one."""
@@ -192,6 +202,14 @@ class Page:
     def open_graph(self, graph: dict[str, Any]) -> None:
         """Open a graph as a workflow file holds it."""
         self._call("openGraph", graph)
+
+    def add_subgraph(self, name: str, giver: str | None, file: str | None, taken: str | None, result: str) -> list[str]:
+        """An empty graph with a subgraph of the node library, its input from a core node, and its result shown.
+
+        Returns the names of its inputs as they are on screen. giver: the type of the core node, which loads the
+        file.
+        """
+        return self._call("addSubgraph", name, giver, file, taken, result)
 
     def open_prompt(self, prompt: Prompt) -> None:
         """Open a prompt in the API's format as a graph."""

@@ -44,6 +44,29 @@
 
     prompt: async () => (await app.graphToPrompt()).output,
     openGraph: (graph) => app.loadGraphData(graph),
+    // A subgraph of the node library, wired: from a core node to its input, and from its result to a node that shows it.
+    addSubgraph: async (name, giver, file, taken, result) => {
+      const library = await (await app.api.fetchApi("/global_subgraphs")).json();
+      const [id] = Object.entries(library).find(([, each]) => each.name === name);
+      const { data } = await (await app.api.fetchApi(`/global_subgraphs/${id}`)).json();
+      await app.loadGraphData(JSON.parse(data));
+      const [task] = nodes();
+      const slot = task.outputs.findIndex((output) => output.name === result);
+      const add = (type, x) => {
+        const node = LiteGraph.createNode(type);
+        node.pos = [x, 0];
+        app.graph.add(node);
+        return node;
+      };
+      if (giver) {
+        const loader = add(giver, -450);
+        loader.widgets[0].value = file;
+        loader.connect(0, task, task.inputs.findIndex((input) => input.name === taken));
+      }
+      task.connect(slot, add(task.outputs[slot].type === "VIDEO" ? "SaveVideo" : "PreviewAudio", 450), 0);
+      await new Promise((done) => setTimeout(done, 1000));
+      return [...task.inputs.filter((input) => !input.widget).map(({ name }) => name), ...task.widgets.map(({ name }) => name)];
+    },
     openPrompt: (prompt) => app.loadApiJson(prompt, "prompt"),
     // Fit the graph without notes between the menus. Returns its edges on the page: left, top, right, bottom.
     // The page may still be moving to another view: it is held here for a while.

@@ -1,4 +1,4 @@
-"""Copies of the settings in model folders: small, regular, and without code."""
+"""Model folders: their settings are copied without code, and none of their layers is left aside."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from aligner.errors import listed
 from aligner.files.diffusers_folders import read_json
+from aligner.files.strict_loading import unread
 from aligner.files.without_code import settings_without_code
 
 
@@ -53,3 +54,9 @@ def test_a_config_may_begin_with_a_byte_order_mark(tmp_path):
 def test_names_in_messages_are_short_and_in_one_line():
     message = listed(["x" * 100_000, "a\nb\x1b[31m"])
     assert len(message) < 300 and "\n" not in message and "\x1b" not in message
+
+
+def test_a_layer_more_than_the_network_has_is_none_that_may_be_left_aside():
+    wanted = ["encoder.layers.0.fc.weight", "encoder.layers.1.fc.weight", "final.weight"]
+    more, ema = "encoder.layers.2.fc.weight", "ema.decay"
+    assert unread([*wanted, more, ema], wanted) == [ema]
