@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .cards import LANGUAGES, labels
 from .subgraphs import SUBGRAPHS
 from .templates import TEMPLATES
 from .written import blueprint, workflow
@@ -21,8 +20,6 @@ def files() -> Iterator[tuple[Path, str]]:
         yield ROOT / "workflows" / f"{graph.name}.json", _text(workflow(graph))
     for subgraph in SUBGRAPHS:
         yield ROOT / "subgraphs" / f"{subgraph.name}.json", _text(blueprint(subgraph))
-    for language in LANGUAGES:
-        yield ROOT / "locales" / language / "main.json", _text(labels(language))
 
 
 def _text(content: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ TOYS = (
     "with its thud, and nothing else."
 )
 FOR_REAL = (
-    "**For real results** open *{}*, or choose your models in the loaders. *download_models* gets them. The licences of "
+    "**For real results** open *{}*, or choose your models in the loaders. *Download Models* gets them. The licences of "
     "ImageBind and AudioLDM allow non-commercial use only."
 )
 FILES = {

@@ -65,7 +65,7 @@ def _image() -> Graph:
     decoded = Node("decoded", "VAEDecode", samples=sampler.of("LATENT"), vae=model.of("vae"))
     save = Node("save", "SaveImage", images=decoded.of("IMAGE"), filename_prefix="seeing_and_hearing")
     return Graph(
-        "steer_any_image_model",
+        "Steer Any Image Model",
         f"""## Steer any image model
 
 {TOYS} The prompt says nothing about the sound: steering alone makes the picture fit it.
@@ -101,7 +101,7 @@ def _audio() -> Graph:
     decoded = Node("decoded", "VAEDecodeAudio", samples=sampler.of("LATENT"), vae=model.of("vae"))
     play = Node("play", "PreviewAudio", audio=decoded.of("AUDIO"))
     return Graph(
-        "steer_any_audio_model",
+        "Steer Any Audio Model",
         f"""## Steer any audio model
 
 {TOYS} The prompt says nothing about the clip: steering alone makes the sound fit it.
@@ -211,7 +211,7 @@ def _joint() -> Graph:
         **{"audio vae": model.of("audio vae")},
     )
     return Graph(
-        "steer_joint_model",
+        "Steer LTX with Sound",
         f"""## Steer a joint model
 
 **Needs ComfyUI 0.33 or newer and LTX-2.3**: `{LTX.name}` in `models/checkpoints`, `{GEMMA.name}` in `models/text_encoders`. No toy stands in for it. It also needs `imagebind_huge.pth` in `models/imagebind`; *Download Model* gets it. ComfyUI offers all three as the graph opens. The licence of ImageBind allows non-commercial use only.

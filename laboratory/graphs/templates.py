@@ -44,12 +44,12 @@ def _video_to_audio(name: str, note: str, real: bool) -> Graph:
 
 
 SOUND_FOR_A_CLIP = _video_to_audio(
-    "video_to_audio",
+    "Video to Sound",
     f"""## Sound for a clip
 
 {TOYS} The prompt says nothing about the clip: guidance alone makes the sound fit it.
 
-{FOR_REAL.format("real_video_to_sound")}
+{FOR_REAL.format("Video to Sound by Real Models")}
 
 **What to change**
 - Choose your own clip in *Load Video*. Its pictures stay as they are.
@@ -60,13 +60,13 @@ SOUND_FOR_A_CLIP = _video_to_audio(
     real=False,
 )
 REAL_VIDEO_TO_SOUND = _video_to_audio(
-    "real_video_to_sound",
+    "Video to Sound by Real Models",
     f"""## Sound for a clip, with real models
 
 It needs
 {files("imagebind", "audioldm")}
 
-*Download Model* gets them, see the template *download_models*. Their licences allow non-commercial use only.
+*Download Model* gets them, see the template *Download Models*. Their licences allow non-commercial use only.
 
 **What to change**
 - Choose your own clip in *Load Video*.
@@ -101,12 +101,12 @@ def _audio_to_video(name: str, note: str, real: bool) -> Graph:
 
 
 VIDEO_FOR_A_SOUND = _audio_to_video(
-    "audio_to_video",
+    "Sound to Video",
     f"""## Video for a sound
 
 {TOYS} The prompt says nothing about the sound: guidance alone makes the video fit it.
 
-{FOR_REAL.format("real_sound_to_video")}
+{FOR_REAL.format("Sound to Video by Real Models")}
 
 **What to change**
 - Choose your own sound in *Load Audio*. The video lasts *frames* / *fps* seconds and follows the sound so long.
@@ -118,13 +118,13 @@ Out of memory? Make the video smaller, or set *decoding* to `half`.""",
     real=False,
 )
 REAL_SOUND_TO_VIDEO = _audio_to_video(
-    "real_sound_to_video",
+    "Sound to Video by Real Models",
     f"""## Video for a sound, with real models
 
 It needs
 {files("imagebind", "base", "motion")}
 
-The page offers them as the graph opens. *Download Model* gets them too, see the template *download_models*. The licence of ImageBind allows non-commercial use only.
+The page offers them as the graph opens. *Download Model* gets them too, see the template *Download Models*. The licence of ImageBind allows non-commercial use only.
 
 **What to change**
 - Choose your own sound in *Load Audio*. The video lasts *frames* / *fps* seconds and follows the sound so long.
@@ -160,12 +160,12 @@ def _joint(name: str, note: str, prompt: str, real: bool) -> Graph:
 
 
 VIDEO_WITH_SOUND = _joint(
-    "joint_video_audio",
+    "Video with Sound",
     f"""## Video and sound from words
 
 {TOYS} Video and sound follow the prompt and each other.
 
-{FOR_REAL.format("real_joint")}
+{FOR_REAL.format("Video with Sound by Real Models")}
 
 **What to change**
 - Describe both in *prompt*. The sound can have its own prompt in *audio prompt*.
@@ -178,13 +178,13 @@ Out of memory? Make the video smaller, or set *decoding* to `half`.""",
     real=False,
 )
 REAL_JOINT = _joint(
-    "real_joint",
+    "Video with Sound by Real Models",
     f"""## Video and sound from words, with real models
 
 It needs
 {files("imagebind", "base", "motion", "audioldm")}
 
-The page offers the first three as the graph opens. *Download Model* gets all, see the template *download_models*. The licences of ImageBind and AudioLDM allow non-commercial use only.
+The page offers the first three as the graph opens. *Download Model* gets all, see the template *Download Models*. The licences of ImageBind and AudioLDM allow non-commercial use only.
 
 **What to change**
 - Describe both in *prompt*. The sound can have its own prompt in *audio prompt*.
@@ -212,12 +212,12 @@ def _image_to_audio() -> Graph:
     )
     play = Node("play", "PreviewAudio", audio=sampler.of("audio"))
     return Graph(
-        "image_to_audio",
+        "Picture to Sound",
         f"""## Sound for a picture
 
 {TOYS} The prompt says nothing about the picture: guidance alone makes the sound fit it.
 
-{FOR_REAL.format("real_video_to_sound")}
+{FOR_REAL.format("Video to Sound by Real Models")}
 
 **What to change**
 - Choose your own picture in *Load Image*, and the length in *seconds*.
@@ -246,12 +246,12 @@ def _audio_to_image() -> Graph:
     )
     save = Node("save", "SaveImage", images=sampler.of("frames"), filename_prefix="seeing_and_hearing")
     return Graph(
-        "audio_to_image",
+        "Sound to Picture",
         f"""## A picture for a sound
 
 {TOYS} The prompt says nothing about the sound: guidance alone makes the picture fit it.
 
-{FOR_REAL.format("real_sound_to_video")} A picture is a video of one frame and needs no motion module.
+{FOR_REAL.format("Sound to Video by Real Models")} A picture is a video of one frame and needs no motion module.
 
 **What to change**
 - Choose your own sound in *Load Audio*.
@@ -287,12 +287,12 @@ def _sound_inpainting() -> Graph:
     )
     play = Node("play", "PreviewAudio", audio=sampler.of("audio"))
     return Graph(
-        "sound_inpainting",
+        "Sound Inpainting",
         f"""## Some seconds of a sound made anew
 
 {TOYS} The second half of the sound is made anew to fit the words. The first half stays.
 
-{FOR_REAL.format("real_video_to_sound")}
+{FOR_REAL.format("Video to Sound by Real Models")}
 
 **What to change**
 - Choose your own sound in *Load Audio*, and the part that is made anew in *Mask Seconds*.
@@ -337,12 +337,12 @@ def _timeline_long_sound() -> Graph:
     )
     play = Node("play", "PreviewAudio", audio=sampler.of("audio"))
     return Graph(
-        "timeline_long_sound",
+        "Long Sound on a Timeline",
         f"""## A long sound on a timeline
 
 {TOYS} The first three seconds follow one condition, the last three another. The prompt names neither.
 
-{FOR_REAL.format("real_video_to_sound")}
+{FOR_REAL.format("Video to Sound by Real Models")}
 
 **What to change**
 - Set *seconds* to the length that you want. Memory does not grow with it. *window seconds* 0 suits real models.
@@ -373,12 +373,12 @@ def _auto_caption() -> Graph:
         prompt=caption.of("caption"),
     )
     return Graph(
-        "video_to_audio_auto_caption",
+        "Video to Sound with a Caption",
         f"""## Sound for a clip, with an automatic caption
 
 {TOYS} *Caption* describes a typical frame of the clip. The sound follows the caption as its prompt, and the clip through guidance. This is the paper's automatic way.
 
-{FOR_REAL.format("real_video_to_sound")} A model that captions pictures, such as `blip-image-captioning-base`, goes into `models/captioners`.
+{FOR_REAL.format("Video to Sound by Real Models")} A model that captions pictures, such as `blip-image-captioning-base`, goes into `models/captioners`.
 
 **What to change**
 - Choose your own clip in *Load Video*.
@@ -416,12 +416,12 @@ def _video_to_video_with_sound() -> Graph:
         denoise=0.8,
     )
     return Graph(
-        "video_to_video_with_sound",
+        "New Look with Sound",
         f"""## A new look and its sound for a clip
 
 {TOYS} The example clip becomes another event and gets its sound.
 
-{FOR_REAL.format("real_joint")}
+{FOR_REAL.format("Video with Sound by Real Models")}
 
 **What to change**
 - Choose your own clip, and 16 of its frames. Motion modules were trained at about 8 frames per second.
@@ -446,12 +446,12 @@ def _download_models() -> Graph:
         return Node(name, "SeeingHearingDownloadModel", title=model, model=model)
 
     return Graph(
-        "download_models",
+        "Download Models",
         """## Get the real models
 
 Each node downloads one model. Press **Run** with *accept* off: the error of each node names its size and its licence. Read the licence, switch *accept* on and run again. A download that was cut off goes on where it ended.
 
-Then press R, and choose the models in the loaders, or open one of the templates whose names begin with *real*.
+Then press R, and choose the models in the loaders, or open one of the templates *by Real Models*.
 
 ImageBind and AudioLDM are for non-commercial use only. Nothing else in this extension downloads anything.""",
         (

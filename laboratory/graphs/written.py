@@ -34,7 +34,7 @@ def workflow(graph: Graph) -> dict[str, Any]:
         for number, (title, box) in enumerate(places.groups.items(), 1)
     ]
     subgraphs = [node.kind for node in nodes if isinstance(node.kind, Subgraph)]
-    return _file(graph.name, written, links, groups, subgraphs)
+    return _file(f"template {graph.name}", written, links, groups, subgraphs)
 
 
 def blueprint(subgraph: Subgraph) -> dict[str, Any]:

@@ -1,10 +1,13 @@
+import warnings
 from dataclasses import replace
 
 from comfy_api.latest import io
 
 from ...aligner import settings
-from ...aligner.errors import AlignerError
+from ...aligner.errors import AlignerError, AlignerWarning
 from ..host.encoding import encode
+from ..host.progress import say_on_node
+from ..host.rates import rate_hint
 from ..inputs import BinderType, Category, conditions_output, folded, kept_conditions_socket, schema, widgets
 
 #: The choice that stands for every generated stream.
@@ -73,6 +76,11 @@ class EncodeCondition(io.ComfyNode):
 
     @classmethod
     def execute(cls, binder, text, fps, weight, clips, streams, conditions=(), **given) -> io.NodeOutput:
+        if "image" in given and len(given["image"]) > 1 and "audio" in given:
+            sounds, sample_rate = given["audio"]
+            if hint := rate_hint(len(given["image"]), fps, sounds.shape[-1], sample_rate):
+                warnings.warn(hint, AlignerWarning, stacklevel=2)
+                say_on_node(hint)
         encoded = encode(binder, text=text, fps=fps, weight=weight, clips=clips, **given)
         steered = None if streams == ALL else (streams,)
         return io.NodeOutput([*conditions, *(replace(condition, streams=steered) for condition in encoded)])

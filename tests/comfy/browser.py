@@ -88,7 +88,7 @@ class Page:
         self._ask("app.extensionManager.command.execute('Comfy.BrowseTemplates')")
         category = f"""[...document.querySelectorAll('[role=dialog] *, {CONTENT} *')]
                        .find(e => !e.children.length && e.textContent.trim() === '{pack}')"""
-        card = f"document.querySelector('[data-testid=template-workflow-{name}]')"
+        card = f"""document.querySelector('[data-testid="template-workflow-{name}"]')"""
         # While the dialog loads it may forget which category was chosen. Cards and pictures come into being when they
         # come into view.
         last = "[...document.querySelectorAll('[data-testid^=template-workflow-]')].at(-1)"

@@ -46,8 +46,8 @@ def test_only_the_files_that_run_are_packed(packed: Path, names: list[str]) -> N
         "aligner/demo/weights/imagebind.safetensors",
         "aligner/demo/examples/example.mp4",
         "locales/zh/nodeDefs.json",
-        "workflows/video_to_audio.json",
-        "workflows/video_to_audio.jpg",
+        "workflows/Video to Sound.json",
+        "workflows/Video to Sound.jpg",
         "web/docs/SeeingHearingEncodeCondition.md",
     ):
         assert wanted in names

@@ -35,7 +35,7 @@ PICTURES = ROOT / "web" / "docs" / "pictures"
 #: Windows of artists, in pixels, and the zoom at which words can be read.
 VIEWPORTS, READABLE = ((1920, 1080), (1600, 1000)), 0.65
 #: One template of each kind runs in older versions of ComfyUI too. Newer ones run all.
-OLDER, RUN_IN_ALL = "0.3.64", ("video_to_audio", "audio_to_video", "steer_any_image_model")
+OLDER, RUN_IN_ALL = "0.3.64", ("Video to Sound", "Sound to Video", "Steer Any Image Model")
 #: Core nodes with outputs that ours take and that none of ours has.
 GIVERS = ("LoadAudio", "LoadImage", "LoadVideo")
 
@@ -59,7 +59,7 @@ def test_template_opens_can_be_read_and_runs(
         page.screenshot(SCREENSHOTS / comfyui.comfyui.version / f"{workflow.stem}-{width}.png")
         assert page.zoom() >= READABLE
         assert page.overlapping_nodes() == [] and page.hidden_links() == []
-    picture = PICTURES / f"{workflow.stem}.webp"
+    picture = PICTURES / f"{workflow.stem.lower().replace(' ', '_')}.webp"
     if request.config.getoption("write", default=False) and picture.exists():
         page.picture_of_graph().save(picture, quality=70)
     if workflow in RUNNABLE and (workflow.stem in RUN_IN_ALL or comfyui.comfyui.version != OLDER):
@@ -132,7 +132,7 @@ def test_template_of_a_joint_model_says_what_is_missing(comfyui: Server, page: P
 
 def test_what_is_wrong_before_a_run_is_seen_at_once(comfyui: Server, page: Page) -> None:
     """Nobody has to open details, and no path of a module stands beside the sentence."""
-    (path,) = (each for each in WORKFLOWS if each.stem == "video_to_audio")
+    (path,) = (each for each in WORKFLOWS if each.stem == "Video to Sound")
     graph = json.loads(path.read_text(encoding="utf-8"))
     (sampler,) = (node for node in graph["nodes"] if node["type"] == "SeeingHearingAudioSampler")
     sampler["widgets_values"][-3] = 0.5  # denoise, before window_seconds and guided

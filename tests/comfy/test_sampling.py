@@ -180,6 +180,21 @@ def test_frames_of_core_nodes_and_generated_sounds_are_conditions(comfyui: Serve
     assert outputs["play"]["audio"]
 
 
+def test_a_rate_that_the_sound_contradicts_is_pointed_out(comfyui: Server) -> None:
+    """The example clip has 16 frames and lasts 2 s, as the example sound does."""
+    for fps, is_wrong in ((24.0, True), (8.0, False)):
+        prompt = text_to_sound(guided=False, steps=2) | {
+            "video": node("LoadVideo", file="seeing_and_hearing_example.mp4"),
+            "sound": node("LoadAudio", audio="seeing_and_hearing_example.wav"),
+            "parts": node("GetVideoComponents", video=["video", 0]),
+            "condition": condition(image=["parts", 0], audio=["sound", 0], fps=fps),
+        }
+        before = len(comfyui.client.events)
+        comfyui.client.run(prompt)
+        said = [event.data["text"] for event in comfyui.client.events[before:] if event.type == "text"]
+        assert any("16 frames at 24 fps last 0.7 s, but the sound lasts 2.0 s" in text for text in said) == is_wrong
+
+
 def test_a_trimmed_video_is_as_long_as_its_trim(comfyui: Server) -> None:
     if "Video Slice" not in comfyui.client.object_info():
         pytest.skip("this ComfyUI cannot trim videos")

@@ -29,7 +29,7 @@ from .workflows import (
 )
 
 #: Where a browser is, the page runs all of them (see test_page.py), and one is enough here.
-QUEUED = [path for path in RUNNABLE if path.stem == "video_to_audio"] if browser.find() else RUNNABLE
+QUEUED = [path for path in RUNNABLE if path.stem == "Video to Sound"] if browser.find() else RUNNABLE
 #: The length of a subgraph's type.
 UUID = 36
 #: The page offers downloads from these places only.
@@ -90,8 +90,8 @@ def test_workflow_names_where_its_nodes_come_from(workflow: Path) -> None:
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_note_says_how_to_get_real_models(workflow: Path) -> None:
     note = note_of(workflow)
-    assert "Download Model" in note or "download_models" in note or workflow == DOWNLOAD
-    others = {each for each in re.findall(r"\*(\w+)\*", note) if "_" in each}
+    assert "Download Model" in note or workflow == DOWNLOAD
+    others = set(re.findall(r"(?:template|open) \*(.+?)\*", note))
     assert others <= {path.stem for path in WORKFLOWS}, "templates that do not exist"
 
 

@@ -16,10 +16,10 @@ from .prompts import WORKFLOWS
 from .server import Server
 
 #: It loads a joint model, which people must download first.
-(JOINT,) = (path for path in WORKFLOWS if path.stem == "steer_joint_model")
+(JOINT,) = (path for path in WORKFLOWS if path.stem == "Steer LTX with Sound")
 #: These load real models.
-REAL = [path for path in WORKFLOWS if path.stem.startswith("real_")]
-(DOWNLOAD,) = (path for path in WORKFLOWS if path.stem == "download_models")
+REAL = [path for path in WORKFLOWS if "Real Models" in path.stem]
+(DOWNLOAD,) = (path for path in WORKFLOWS if path.stem == "Download Models")
 #: These run as they open.
 RUNNABLE = [path for path in WORKFLOWS if path not in (JOINT, *REAL, DOWNLOAD)]
 
@@ -39,20 +39,20 @@ class Expected:
 
 
 EXPECTED = {
-    "audio_to_image": Expected(25, size=(64, 64)),
-    "audio_to_video": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
-    "image_to_audio": Expected(30, seconds=Fraction(2)),
-    "joint_video_audio": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
-    "sound_inpainting": Expected(30, seconds=Fraction(2)),
-    "steer_any_audio_model": Expected(20, seconds=Fraction(2), rehearsed=16 * 8),
-    "steer_any_image_model": Expected(20, size=(64, 64), rehearsed=8 * 8),
+    "Sound to Picture": Expected(25, size=(64, 64)),
+    "Sound to Video": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
+    "Picture to Sound": Expected(30, seconds=Fraction(2)),
+    "Video with Sound": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
+    "Sound Inpainting": Expected(30, seconds=Fraction(2)),
+    "Steer Any Audio Model": Expected(20, seconds=Fraction(2), rehearsed=16 * 8),
+    "Steer Any Image Model": Expected(20, size=(64, 64), rehearsed=8 * 8),
     # On a random model, see stand_ins.py.
-    "steer_joint_model": Expected(8, size=(64, 64), frames=17, seconds=Fraction(17, 25), rehearsed=16 * 2),
-    "timeline_long_sound": Expected(20, seconds=Fraction(6)),
-    "video_to_audio": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
-    "video_to_audio_auto_caption": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
+    "Steer LTX with Sound": Expected(8, size=(64, 64), frames=17, seconds=Fraction(17, 25), rehearsed=16 * 2),
+    "Long Sound on a Timeline": Expected(20, seconds=Fraction(6)),
+    "Video to Sound": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
+    "Video to Sound with a Caption": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     # denoise leaves 20 of the 25 steps of the video. The sound takes all of its 25.
-    "video_to_video_with_sound": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
+    "New Look with Sound": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),
 }
 
 
