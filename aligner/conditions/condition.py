@@ -41,7 +41,8 @@ class Condition:
     prompt: bool = False
 
     def __post_init__(self):
-        number_of(self.weight, "The weight of a condition")
+        # A whole number may be larger than tensors hold.
+        object.__setattr__(self, "weight", number_of(self.weight, "The weight of a condition"))
         _require_embedding(self.embedding)
         if self.duration is not None and not (isinstance(self.duration, Rational) and self.duration > 0):
             raise AlignerError(f"A condition must last longer than 0 s, not {named(self.duration)}.")

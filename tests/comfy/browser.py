@@ -203,13 +203,15 @@ class Page:
         """Open a graph as a workflow file holds it."""
         self._call("openGraph", graph)
 
-    def add_subgraph(self, name: str, giver: str | None, file: str | None, taken: str | None, result: str) -> list[str]:
+    def add_subgraph(
+        self, name: str, giver: str | None, file: str | None, taken: str | None, result: str, steps: int
+    ) -> list[str]:
         """An empty graph with a subgraph of the node library, its input from a core node, and its result shown.
 
         Returns the names of its inputs as they are on screen. giver: the type of the core node, which loads the
         file.
         """
-        return self._call("addSubgraph", name, giver, file, taken, result)
+        return self._call("addSubgraph", name, giver, file, taken, result, steps)
 
     def open_prompt(self, prompt: Prompt) -> None:
         """Open a prompt in the API's format as a graph."""

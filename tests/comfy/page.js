@@ -45,12 +45,13 @@
     prompt: async () => (await app.graphToPrompt()).output,
     openGraph: (graph) => app.loadGraphData(graph),
     // A subgraph of the node library, wired: from a core node to its input, and from its result to a node that shows it.
-    addSubgraph: async (name, giver, file, taken, result) => {
+    addSubgraph: async (name, giver, file, taken, result, steps) => {
       const library = await (await app.api.fetchApi("/global_subgraphs")).json();
       const [id] = Object.entries(library).find(([, each]) => each.name === name);
       const { data } = await (await app.api.fetchApi(`/global_subgraphs/${id}`)).json();
       await app.loadGraphData(JSON.parse(data));
       const [task] = nodes();
+      task.widgets.find(({ name }) => name === "steps").value = steps;
       const slot = task.outputs.findIndex((output) => output.name === result);
       const add = (type, x) => {
         const node = LiteGraph.createNode(type);

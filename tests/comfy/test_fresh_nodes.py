@@ -28,7 +28,7 @@ TASKS: dict[str, tuple[list[tuple[str, str]], str, dict[str, Any], int]] = {
 }
 #: Save Video copies what it can.
 AS_IT_IS = {"filename_prefix": "fresh", "format": "auto", "codec": "auto"}
-SECONDS = 60  # for two cores that do nothing else
+SECONDS = 150  # 60 on two cores that do nothing else; other tests run beside
 
 
 def fresh(server: Server, kind: str, **wires: list[Any]) -> dict[str, Any]:
