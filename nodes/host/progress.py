@@ -8,7 +8,6 @@ import torch
 from comfy import model_management
 from comfy.utils import ProgressBar
 from comfy_execution.utils import get_executing_context
-from server import PromptServer
 
 from ...aligner.generators.base import Generator
 from ...aligner.guidance.choosing import Take, beside_best, counted, filmed, labelled
@@ -33,6 +32,8 @@ def end_if_cancelled(*_) -> None:
 
 def say_on_node(text: str) -> None:
     """Show a text on the node that runs."""
+    from server import PromptServer  # where nodes are loaded without a server, nothing runs
+
     context, server = get_executing_context(), PromptServer.instance
     if context and server.client_id is not None:
         server.send_progress_text(text, context.node_id, server.client_id)

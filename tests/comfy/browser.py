@@ -85,6 +85,7 @@ class Page:
 
     def open_template(self, pack: str, name: str, node_ids: list[int]) -> None:
         """Open the templates, our category, and click a card once its picture is there."""
+        self.dismiss_complaints()  # of the graph before
         self._ask("app.extensionManager.command.execute('Comfy.BrowseTemplates')")
         category = f"""[...document.querySelectorAll('[role=dialog] *, {CONTENT} *')]
                        .find(e => !e.children.length && e.textContent.trim() === '{pack}')"""

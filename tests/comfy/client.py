@@ -128,10 +128,13 @@ class Client:
             raise PromptFailed(dict(entry["status"]["messages"]))
         return entry["outputs"]
 
-    def wait_for(self, matches: Callable[[Event], bool], timeout: float = 60) -> Event:
-        """Return the first event, past or future, for which `matches(event)` is true."""
+    def wait_for(self, matches: Callable[[Event], bool], timeout: float = 60, since: int = 0) -> Event:
+        """Return the first event, past or future, for which `matches(event)` is true.
+
+        since: how many of the first events do not count.
+        """
         deadline = time.monotonic() + timeout
-        seen = 0
+        seen = since
         with self._arrival:
             while True:
                 found = next(filter(matches, self.events[seen:]), None)
@@ -148,6 +151,16 @@ class Client:
 
     def interrupt(self) -> None:
         self._request("/interrupt", {})
+
+    def settle(self, timeout: float = 120) -> None:
+        """End whatever the server runs or has in its queue, and wait until it does nothing."""
+        deadline = time.monotonic() + timeout
+        while any((queue := self._request("/queue")).values()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the server still runs after {timeout} s: {queue}")
+            self._request("/queue", {"clear": True})
+            self.interrupt()
+            time.sleep(0.2)
 
     def free(self) -> None:
         """Ask the server to unload every model and forget its cached results."""

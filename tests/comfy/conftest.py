@@ -55,6 +55,14 @@ def comfyui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield server
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_to_run(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a failed test leaves in the queue must not keep the next ones waiting."""
+    yield
+    if "comfyui" in request.fixturenames:
+        request.getfixturevalue("comfyui").client.settle()
+
+
 @pytest.fixture(scope="module")  # an open page keeps drawing
 def page(comfyui: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Page]:
     """The server's page, open in a browser."""
