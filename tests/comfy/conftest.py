@@ -59,8 +59,8 @@ def comfyui(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def nothing_left_to_run(request: pytest.FixtureRequest) -> Iterator[None]:
     """What a failed test leaves in the queue must not keep the next ones waiting."""
     yield
-    if "comfyui" in request.fixturenames:
-        request.getfixturevalue("comfyui").client.settle()
+    if isinstance(server := request.node.funcargs.get("comfyui"), Server):
+        server.client.settle()
 
 
 @pytest.fixture(scope="module")  # an open page keeps drawing
@@ -108,6 +108,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Show the server's last words beside a test that failed."""
     report = yield
     server = getattr(item, "funcargs", {}).get("comfyui")
-    if report.failed and server:
+    if report.failed and isinstance(server, Server):
         report.sections.append((f"ComfyUI {server.comfyui.version}", server.log_tail()))
     return report
