@@ -200,6 +200,10 @@ class Page:
         """
         return self._call("fill", types)
 
+    def take_fewer_steps(self, steps: int) -> None:
+        """Set the widget steps of every node to so many."""
+        self._call("takeSteps", steps)
+
     def open_graph(self, graph: dict[str, Any]) -> None:
         """Open a graph as a workflow file holds it."""
         self._call("openGraph", graph)

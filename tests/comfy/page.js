@@ -43,6 +43,8 @@
     },
 
     prompt: async () => (await app.graphToPrompt()).output,
+    takeSteps: (steps) => nodes().flatMap(({ widgets }) => widgets ?? []).filter(({ name }) => name === "steps")
+      .forEach((widget) => { widget.value = steps; }),
     openGraph: (graph) => app.loadGraphData(graph),
     // A subgraph of the node library, wired: from a core node to its input, and from its result to a node that shows it.
     addSubgraph: async (name, giver, file, taken, result, steps) => {

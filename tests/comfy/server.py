@@ -18,6 +18,8 @@ from .install import ComfyUI, python_for
 from .packing import pack, unpack
 
 NODE_PACK = "seeing-and-hearing"
+#: The oldest version of ComfyUI that is supported.
+OLDEST = "0.3.64"
 #: A pack of somebody else, whose nodes use our sockets, one whose wires carry anything, and one with native models.
 OTHER_PACKS = [Path(__file__).with_name(name) for name in ("other_pack.py", "hostile_pack.py", "native_pack")]
 #: Settings of the page. It shows its templates to new users: they may open before they are loaded, and then stay empty.
@@ -108,6 +110,11 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    @property
+    def is_oldest(self) -> bool:
+        """Whether this is the oldest version that is supported. What depends on no version runs there in short."""
+        return self.comfyui.version == OLDEST
 
     def put_input(self, file: Path) -> str:
         """Copy a file into ComfyUI's input folder; returns the name by which LoadVideo and others know it."""

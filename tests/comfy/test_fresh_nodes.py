@@ -54,6 +54,8 @@ def saved(server: Server, outputs: dict[str, Any]) -> Path:
 @pytest.mark.parametrize("task", TASKS)
 def test_fresh_nodes_run_at_once_and_give_the_result_of_the_search(comfyui: Server, task: str) -> None:
     prompt, score = wired(comfyui, task)
+    if comfyui.is_oldest:
+        prompt["sampler"]["inputs"] |= {"steps": 6}
     if task == "picture to sound":
         prompt["save"] = node("SaveAudio", audio=["sampler", 0], filename_prefix="fresh")
     else:

@@ -79,14 +79,14 @@ def test_interrupt_ends_the_run_within_a_step_and_the_next_run_works(comfyui: Se
     interrupted_and_run_again(comfyui.client, lambda **inputs: joint(**inputs, **STEERED) | gradient())
 
 
-def test_ten_runs_do_not_grow_memory(comfyui: Server) -> None:
+def test_many_runs_do_not_grow_memory(comfyui: Server) -> None:
     def run(seed: int) -> None:
         comfyui.client.run(joint(seed=seed, frames=2, steps=3, audio_steps=3, **STEERED) | gradient())
 
     for seed in range(2):
         run(100 + seed)
     before = comfyui.resident_bytes()
-    for seed in range(RUNS):
+    for seed in range(RUNS // (1 + comfyui.is_oldest)):
         run(200 + seed)
     assert comfyui.resident_bytes() < before * 1.05
 

@@ -128,11 +128,11 @@ def test_interrupt_ends_the_run_within_a_step_and_the_next_run_works(comfyui: Se
     interrupted_and_run_again(comfyui.client, moved, steps=300, reached=70)
 
 
-def test_ten_runs_do_not_grow_memory(comfyui: Server) -> None:
+def test_many_runs_do_not_grow_memory(comfyui: Server) -> None:
     for seed in range(2):
         comfyui.client.run(moved(seed=100 + seed))
     before = comfyui.resident_bytes()
-    for seed in range(RUNS):
+    for seed in range(RUNS // (1 + comfyui.is_oldest)):
         comfyui.client.run(moved(seed=200 + seed))
     assert comfyui.resident_bytes() < before * 1.05
 
