@@ -1,0 +1,68 @@
+"""The onsets of a video: how much faster its pictures change."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from ..errors import AlignerError
+from .ticks import TICKS_PER_SECOND
+
+#: The mean difference of two pictures that counts as still, of values in 0..1: half a grey level.
+_STILL = 2e-3
+#: In logarithms. Steady motion grows by less than the first. An onset of the second above that, a factor of e, counts
+#: 63 % of the strongest.
+_LEAST, _STRONG = 0.3, 1.0
+#: Pictures per second of the slowest animation, whose pictures a faster video repeats.
+_ANIMATED = 12
+#: Seconds over which motion grows, at least one frame.
+_GROWTH = 1 / 16
+
+
+def seen_onsets(frames: torch.Tensor, fps: float) -> torch.Tensor:
+    """The onset curve of videos (B, F, 3, H, W), values in 0..1, `fps` frames per second: (B, T) in 0..1, T ticks.
+
+    It is the counterpart of spectral flux: the growth of the logarithm of the difference between one picture and the
+    next, where a decline counts as 0. Small growth counts as 0, too, and large growth all nearly alike. A frame shows
+    the middle of its time, so that a change seen in frame i lies within half a frame of i / fps. Differentiable.
+
+    Raises AlignerError for another shape or integers, and for fps that is not above 0.
+    """
+    if frames.ndim != 5 or not frames.is_floating_point():
+        raise AlignerError(f"Onsets are seen in floats (B, F, 3, H, W), not {frames.dtype} {tuple(frames.shape)}.")
+    if not (math.isfinite(fps) and fps > 0):
+        raise AlignerError(f"The frame rate must be above 0, not {fps}.")
+    count = frames.shape[1]
+    if count < 2:
+        return frames.new_zeros(len(frames), round(count / fps * TICKS_PER_SECOND))
+    over = max(1, round(_GROWTH * fps))
+    growth = _growth(_motion(frames, fps), over)
+    onsets = 1 - (-(growth - _LEAST).clamp(min=0) / _STRONG).exp()
+    # The first frame has no motion. Growth belongs to the middle of its time.
+    return _on_clock(F.pad(onsets, (1, 0)), fps, late=(over - 1) / 2)
+
+
+def _motion(frames: torch.Tensor, fps: float) -> torch.Tensor:
+    """The logarithm of the difference of each picture to the one before: (B, F - 1).
+
+    A picture that is repeated has moved as much as the one before it.
+    """
+    difference = (frames[:, 1:] - frames[:, :-1]).abs().mean(dim=(2, 3, 4))
+    repeats = max(1, round(fps / _ANIMATED))
+    held = F.max_pool1d(F.pad(difference, (repeats - 1, 0))[:, None], repeats, stride=1)[:, 0]
+    return (held + _STILL).log()
+
+
+def _growth(motion: torch.Tensor, over: int) -> torch.Tensor:
+    """(B, F - 1) -> (B, F - 1): how much more moves than `over` frames ago. A video begins still."""
+    before = F.pad(motion, (over, 0), value=math.log(_STILL))[:, : motion.shape[1]]
+    return motion - before
+
+
+def _on_clock(by_frame: torch.Tensor, fps: float, late: float) -> torch.Tensor:
+    """Values of frames (B, F) -> (B, T): each fills the time around its moment. late: by how many frames they are."""
+    ticks = round(by_frame.shape[1] / fps * TICKS_PER_SECOND)
+    moments = (torch.arange(ticks, dtype=torch.float64) / TICKS_PER_SECOND * fps + late).round().long()
+    return by_frame[:, moments.clamp(max=by_frame.shape[1] - 1).to(by_frame.device)]

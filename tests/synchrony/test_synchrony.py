@@ -1,0 +1,149 @@
+"""Onset curves and their agreement, on clips whose events are known."""
+
+import math
+
+import pytest
+import torch
+
+from aligner.errors import AlignerError
+from aligner.synchrony import (
+    TICKS_PER_SECOND,
+    has_onsets,
+    heard_onsets,
+    seen_onsets,
+    synchrony,
+    synchrony_by_shift,
+)
+from laboratory.world import FPS, SAMPLE_RATE, clip, scene
+
+SECONDS, RATE, FAST = 4, 16_000, 25
+EVENTS = (0.8, 1.6, 3.0)
+
+
+def clicks(times, rate=RATE, seconds=SECONDS):
+    """Short tones that begin at these times: (1, n)."""
+    clock = torch.arange(seconds * rate) / rate
+    beeps = sum(
+        torch.where(clock >= begin, (-(clock - begin) / 0.05).exp(), torch.zeros(())) * (700 * math.tau * clock).sin()
+        for begin in times
+    )
+    return 0.5 * beeps[None] + 1e-4 * torch.randn(1, len(clock), generator=torch.Generator().manual_seed(0))
+
+
+def flashes(times, fps=FAST, seconds=SECONDS):
+    """A square that lights up at these times and fades: (1, F, 3, 32, 32)."""
+    clock = (torch.arange(seconds * fps) + 0.5) / fps
+    light = torch.zeros(len(clock))
+    for begin in times:
+        light += torch.where(clock >= begin, (-(clock - begin) / 0.2).exp(), torch.zeros(()))
+    frames = torch.full((1, len(clock), 3, 32, 32), 0.2)
+    frames[..., 8:24, 8:24] += 0.6 * light[None, :, None, None, None].clamp(max=1)
+    return frames
+
+
+def scores(moved: float, fps: float = FAST) -> float:
+    heard = heard_onsets(clicks([begin + moved for begin in EVENTS]), RATE)
+    return synchrony(heard, seen_onsets(flashes(EVENTS, fps), fps)).item()
+
+
+def test_offsets_are_told_apart():
+    by_offset = [scores(offset) for offset in (0.0, 0.04, 0.12, 0.4)]
+    assert by_offset[0] > 0.75
+    assert by_offset[0] > by_offset[1] + 0.05 and by_offset[1] > by_offset[2] + 0.2
+    assert by_offset[3] < 0.05
+    assert scores(-0.12) < by_offset[0] - 0.2
+
+
+@pytest.mark.parametrize("fps", [8, 24, 30, 60])
+def test_the_frame_rate_does_not_move_onsets(fps):
+    heard, seen = heard_onsets(clicks(EVENTS), RATE), seen_onsets(flashes(EVENTS, fps), fps)
+    best = synchrony_by_shift(heard, seen)[0].argmax().item()
+    assert min(best, heard.shape[1] - best) <= 0.03 * TICKS_PER_SECOND
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
+def test_the_sample_rate_does_not_move_onsets(rate):
+    heard = heard_onsets(clicks(EVENTS, rate), rate)
+    assert heard.shape == (1, SECONDS * TICKS_PER_SECOND)
+    assert synchrony(heard, heard_onsets(clicks(EVENTS), RATE)) > 0.9
+
+
+@pytest.mark.parametrize("offset", [-0.5, -0.12, 0.3])
+def test_the_best_shift_undoes_an_offset(offset):
+    heard = heard_onsets(clicks([begin + offset for begin in EVENTS]), RATE)
+    by_shift = synchrony_by_shift(heard, seen_onsets(flashes(EVENTS), FAST))[0]
+    best = by_shift.argmax().item()
+    best -= len(by_shift) * (best > len(by_shift) / 2)
+    assert abs(best / TICKS_PER_SECOND + offset) < 0.035
+
+
+def test_all_shifts_equal_one_after_the_other():
+    draw = torch.Generator().manual_seed(1)
+    one, other = (torch.rand(2, 100, generator=draw) * (torch.rand(2, 100, generator=draw) > 0.9) for _ in range(2))
+    # No onset is near the ends, where a blur in a circle would differ.
+    one[:, :15], one[:, -15:] = 0, 0
+    other[:, :15], other[:, -15:] = 0, 0
+    by_shift = synchrony_by_shift(one, other)
+    torch.testing.assert_close(by_shift[:, 0], synchrony(one, other))
+    for shift in (-2, 3):
+        torch.testing.assert_close(by_shift[:, shift], synchrony(one.roll(shift, 1), other), atol=1e-4, rtol=1e-3)
+
+
+def test_nothing_is_claimed_where_nothing_begins():
+    draw = torch.Generator().manual_seed(2)
+    rain = 0.1 * torch.randn(1, SECONDS * RATE, generator=draw)
+    # The fade-in of a sound that begins at once is no event.
+    silence, still = torch.zeros(1, SECONDS * RATE), flashes([])
+    grain = (still + 0.02 * torch.randn(still.shape, generator=draw)).clamp(0, 1)
+    steady = heard_onsets(rain, RATE)[:, 10:]
+    assert not has_onsets(steady) and not has_onsets(heard_onsets(silence, RATE))
+    assert not has_onsets(seen_onsets(still, FAST)) and not has_onsets(seen_onsets(grain, FAST)[:, 20:])
+    assert synchrony(steady, seen_onsets(flashes(EVENTS), FAST)) == 0
+
+
+def test_an_animation_on_twos_has_the_onsets_of_its_pictures():
+    """Every picture is shown twice, so that every other difference is nothing."""
+    slow = seen_onsets(flashes(EVENTS, 12), 12)
+    assert synchrony(seen_onsets(flashes(EVENTS, 12).repeat_interleave(2, dim=1), 24), slow) > 0.8
+    drifting = torch.rand(1, 48, 3, 32, 32, generator=torch.Generator().manual_seed(3)).repeat_interleave(2, dim=1)
+    assert not has_onsets(seen_onsets(drifting, 24)[:, 20:])
+
+
+def test_the_clips_of_the_world_are_in_sync_and_others_of_the_same_event_are_not():
+    clips = [clip(scene("development", index)) for index in range(32)]
+    heard = heard_onsets(torch.stack([each.waveform for each in clips]), SAMPLE_RATE)
+    seen = seen_onsets(torch.stack([each.frames for each in clips]), FPS)
+    assert synchrony(heard, seen).mean() > 0.6
+    assert synchrony(heard, seen.roll(8, 0)).mean() < 0.3
+
+
+def test_gradients_agree_with_finite_differences():
+    waveform = clicks(EVENTS).double()[:, : 2 * RATE].requires_grad_()
+    frames = flashes(EVENTS).double()[:, : 2 * FAST].requires_grad_()
+
+    def score(waveform, frames):
+        return synchrony(heard_onsets(waveform, RATE), seen_onsets(frames, FAST)).sum()
+
+    score(waveform, frames).backward()
+    draw = torch.Generator().manual_seed(4)
+    for signal, step in ((waveform, 1e-6), (frames, 1e-6)):
+        direction = torch.randn(signal.shape, generator=draw, dtype=torch.float64)
+        with torch.no_grad():
+            ends = [
+                score(*(each + sign * step * direction if each is signal else each for each in (waveform, frames)))
+                for sign in (1, -1)
+            ]
+        expected = (signal.grad * direction).sum()
+        assert expected.abs() > 1e-6
+        torch.testing.assert_close((ends[0] - ends[1]) / (2 * step), expected, rtol=1e-3, atol=1e-7)
+
+
+def test_other_inputs_are_refused():
+    with pytest.raises(AlignerError, match="Onsets are heard in floats"):
+        heard_onsets(torch.zeros(5), RATE)
+    with pytest.raises(AlignerError, match="Onsets are seen in floats"):
+        seen_onsets(torch.zeros(1, 4, 3, 8, 8, dtype=torch.uint8), FAST)
+    with pytest.raises(AlignerError, match="frame rate must be above 0"):
+        seen_onsets(torch.zeros(1, 4, 3, 8, 8), 0)
+    with pytest.raises(AlignerError, match="shape"):
+        synchrony(torch.zeros(5), torch.zeros(1, 5))
