@@ -21,11 +21,11 @@ from .evaluation.native import NativeCell, native_rows
 from .evaluation.native_prompts import AS_COSTLY, METHODS, STEERED, TASKS, UNGUIDED
 from .evaluation.options import shared_options
 from .evaluation.runs import real_features
-from .evaluation.table import GAINS, HEADINGS, gain, markdown, summary
+from .evaluation.table import GAINS, HEADINGS, TIMING, gain, markdown, summary
 from .weights import fingerprint, load_second_imagebind
 
 #: The columns. Pictures have no moments to compare.
-COLUMNS = {"right": HEADINGS["right"], **GAINS} | {name: text for name, text in HEADINGS.items() if name != "matched"}
+COLUMNS = {"right": HEADINGS["right"], **GAINS} | {name: text for name, text in HEADINGS.items() if name not in TIMING}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

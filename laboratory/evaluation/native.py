@@ -16,12 +16,13 @@ from aligner.generators.signals import Sound
 from aligner.media import read_audio, read_image, to_mono, write_audio, write_image
 from aligner.tensors.resampling import resampled
 
+from ..edition import edition
 from ..weights import fingerprint
 from ..world import SAMPLE_RATE
 from .comfyui import ComfyUI
 from .instruments import Finished, Instruments, sound_of, video_of
 from .native_prompts import METHODS, TASKS, NativeMethod, NativeTask, native_prompt
-from .runs import EDITION, measured_batch, resumed
+from .runs import measured_batch, resumed
 
 #: Seeds of two samples are so far apart that the samples share no candidate.
 _SEEDS_APART = 1000
@@ -59,9 +60,9 @@ def native_rows(
 
 
 def _settings_of(task: NativeTask, method: NativeMethod, version: str) -> str:
-    """A text that differs for every version of ComfyUI, model and setting that rows depend on."""
+    """A text that differs for every version of ComfyUI, model, setting and state of the code that rows depend on."""
     prompt = native_prompt(task, method, caption="", file="", seed=_SEEDS_APART)
-    return f"{fingerprint()} ComfyUI {version} edition {EDITION} {json.dumps(prompt)}"
+    return f"{fingerprint()} ComfyUI {version} edition {edition()} {json.dumps(prompt)}"
 
 
 def _made(

@@ -23,17 +23,17 @@ from aligner.generators.base import Generator
 from aligner.generators.joint import JointDenoiser
 from aligner.guidance.rule import Rule
 
+from ..edition import edition
 from ..weights import fingerprint, load_second_imagebind
 from ..world import FPS, FRAMES, SECONDS, SIDE, Clip, clip, scene
 from .cells import CAPTIONS, METHODS, TASKS, Cell
 from .instruments import Finished, Instruments, sound_of, video_of
+from .timing import timing_rows
 
 BATCH = 8
 #: Fewer than the paper's 30 and 25, for all rules: the demo models need no more.
 STEPS = 20
 AUDIO_CFG = 2.5
-#: Increase when code changes results or measures in a way no setting records; cached rows are then discarded.
-EDITION = 2
 #: The number of the first real clip that the Fréchet distance compares results with. There are as many real clips as
 #: results, because the distance grows as samples get fewer.
 REAL_FROM = 10_000
@@ -96,9 +96,9 @@ def resumed(path: Path | None, made_by: str, samples: int, batch: Callable[[rang
 
 
 def settings_of(cell: Cell, models: DemoModels) -> str:
-    """A text that differs for every model and setting that the rows of a cell depend on."""
+    """A text that differs for every model, setting and state of the code that the rows of a cell depend on."""
     rule = METHODS[cell.method]
-    return f"{models.fingerprint} {rule} {STEPS} {AUDIO_CFG} {family.VIDEO_CFG} edition {EDITION}"
+    return f"{models.fingerprint} {rule} {STEPS} {AUDIO_CFG} {family.VIDEO_CFG} edition {edition()}"
 
 
 def _kept_rows(path: Path | None, made_by: str) -> list[dict]:
@@ -136,7 +136,8 @@ def measured_batch(
     signals = make(captions, given)
     seconds = (time.perf_counter() - began) / len(clips)
     rows = instruments.measured(signals, [each.scene.event.name for each in clips], given)
-    return [{"index": index, **row, "seconds": seconds} for index, row in zip(indices, rows)]
+    timed = timing_rows(signals, part, split, indices, clips)
+    return [{"index": index, **row, **timing, "seconds": seconds} for index, row, timing in zip(indices, rows, timed)]
 
 
 @cache

@@ -12,12 +12,16 @@ from aligner.metrics import bootstrap_interval, frechet_distance
 from .cells import Cell
 
 #: The figures that guidance does not optimise, then the one that it does.
-FIGURES = ("right", "silent", "cosine", "second", "matched", "optimised")
+FIGURES = ("right", "silent", "cosine", "second", "matched", "shuffled", "onsets", "optimised")
+#: Those of timing. Pictures have none.
+TIMING = ("matched", "shuffled", "onsets")
 HEADINGS = {
     "right": "judge: right",
     "cosine": "judge: cosine",
     "second": "2nd binder: cosine",
     "matched": "AV-Align",
+    "shuffled": "AV-Align, other clips of the event",
+    "onsets": "onset F1",
     "frechet": "Fréchet",
     "seconds": "s / sample",
     "optimised": "*guiding binder*",
@@ -33,7 +37,7 @@ def summary(rows: Sequence[Mapping], real: torch.Tensor) -> dict:
     """
     figures: dict = {"samples": len(rows), "seconds": fmean(row["seconds"] for row in rows)}
     for name in FIGURES:
-        values = [float(row[name]) for row in rows if row[name] is not None]
+        values = [float(row[name]) for row in rows if row.get(name) is not None]
         if values:
             low, high = bootstrap_interval(torch.tensor(values))
             figures[name] = {"mean": fmean(values), "low": low, "high": high}

@@ -93,7 +93,7 @@ def test_each_cell_and_split_keeps_its_own_rows(tmp_path, batches):
         (runs, "STEPS", 21),
         (runs, "AUDIO_CFG", 2.6),
         (runs.family, "VIDEO_CFG", 3.1),
-        (runs, "EDITION", 0),
+        (runs, "edition", lambda: "other code"),
         (runs, "METHODS", {"released": Released(inner_steps=2)}),
     ],
 )

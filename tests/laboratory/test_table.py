@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from laboratory.evaluation.cells import Cell
-from laboratory.evaluation.table import gain, markdown, summary
+from laboratory.evaluation.table import TIMING, gain, markdown, summary
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -75,9 +75,9 @@ def test_a_gain_over_other_samples_is_refused():
 
 def test_the_table_has_a_section_for_each_task():
     interval = {"mean": 0.5, "low": 0.25, "high": 0.75}
-    measured = dict.fromkeys(("right", "cosine", "second", "matched", "optimised"), interval)
+    measured = dict.fromkeys(("right", "cosine", "second", *TIMING, "optimised"), interval)
     whole = {"seconds": 12.34, "frechet": 1.234, **measured}
-    without_moments = {name: value for name, value in whole.items() if name != "matched"}
+    without_moments = {name: value for name, value in whole.items() if name not in TIMING}
     text = markdown(
         [
             (Cell("V2A", "unguided", "right"), whole),
@@ -86,11 +86,11 @@ def test_the_table_has_a_section_for_each_task():
         ]
     )
     head = [
-        "| caption | steered | judge: right | judge: cosine | 2nd binder: cosine | AV-Align | Fréchet "
-        "| s / sample | *guiding binder* |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| caption | steered | judge: right | judge: cosine | 2nd binder: cosine | AV-Align "
+        "| AV-Align, other clips of the event | onset F1 | Fréchet | s / sample | *guiding binder* |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    figures = "50 % (25–75) | 0.50 (0.25–0.75) | 0.50 (0.25–0.75) | {} | 1.23 | 12.3 | 0.50 (0.25–0.75) |"
+    figures = "50 % (25–75) | 0.50 (0.25–0.75) | 0.50 (0.25–0.75) | {0} | {0} | {0} | 1.23 | 12.3 | 0.50 (0.25–0.75) |"
     assert text.splitlines() == [
         "**V2A**",
         "",

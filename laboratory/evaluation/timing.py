@@ -1,0 +1,83 @@
+"""When things happen: judges of timing that share no code with what guidance compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+import torch
+import torch.nn.functional as F
+
+from aligner.demo.events import EVENTS
+from aligner.generators.signals import Frames, Sound
+from aligner.metrics import audio_onsets, av_align, video_peaks
+
+from ..world import FPS, SAMPLE_RATE, Clip, clip, scene
+from .instruments import Finished
+
+#: Seconds of level that are measured together, and of quiet before a beginning.
+_PART, _QUIET = 0.01, 0.06
+#: Decibels below the loudest part, and of full scale, that count as quiet.
+_BELOW_LOUDEST, _QUIETEST = 20.0, -55.0
+#: Seconds by which a beginning may miss an event.
+TOLERANCE = 0.1
+#: How many other clips of the same event a result is held against.
+OTHERS = 4
+
+
+def beginnings(waveform: torch.Tensor, sample_rate: int) -> list[float]:
+    """The times in seconds at which a sound (n,) becomes loud after quiet, ascending. None in silence."""
+    powers = F.avg_pool1d(waveform.square()[None, None], round(_PART * sample_rate)).flatten()
+    decibels = 10 * powers.clamp(min=1e-12).log10()
+    loud = (decibels > max(decibels.max().item() - _BELOW_LOUDEST, _QUIETEST)).nonzero()[:, 0].tolist()
+    before = [-round(1 / _PART), *loud[:-1]]
+    return [one * _PART for one, last in zip(loud, before) if (one - last) * _PART > _QUIET]
+
+
+def onset_f1(found: Sequence[float], events: Sequence[float]) -> float:
+    """F1 of beginnings against the true times of events, both ascending: 2 hits / (found + events), in 0..1.
+
+    A hit is a pair that is at most TOLERANCE apart; each time is in one pair at most.
+    """
+    hits = heard = true = 0
+    while heard < len(found) and true < len(events):
+        # The clock has 10 ms, and rounding must not decide.
+        if abs(found[heard] - events[true]) <= TOLERANCE + 1e-6:
+            hits, heard, true = hits + 1, heard + 1, true + 1
+        elif found[heard] < events[true]:
+            heard += 1
+        else:
+            true += 1
+    return 2 * hits / (len(found) + len(events))
+
+
+def timing_rows(
+    result: Mapping[str, Finished], part: str, split: str, indices: Sequence[int], clips: Sequence[Clip]
+) -> list[dict]:
+    """For each sample of a stream that follows a sound or a video, what is known of its timing.
+
+    part: of the clips, which steers. onsets: `onset_f1` of a generated sound against the events of its clip. shuffled:
+    the mean AV-Align of a result with other clips of the same event, beside its AV-Align with its own. Both are None
+    where they mean nothing: for pictures, and for streams that are made together.
+    """
+    signal = next(iter(result.values()))
+    if part not in ("audio", "video") or (isinstance(signal, Frames) and signal.pixels.shape[1] == 1):
+        return [{"onsets": None, "shuffled": None} for _ in clips]
+    return [
+        {
+            "onsets": onset_f1(beginnings(signal.waveform[k], SAMPLE_RATE), clips[k].scene.times)
+            if isinstance(signal, Sound)
+            else None,
+            "shuffled": _shuffled(signal, k, split, index),
+        }
+        for k, index in enumerate(indices)
+    ]
+
+
+def _shuffled(signal: Finished, row: int, split: str, index: int) -> float:
+    others = [clip(scene(split, index + k * len(EVENTS))) for k in range(1, OTHERS + 1)]  # events take turns
+    if isinstance(signal, Sound):
+        heard = audio_onsets(signal.waveform[row], SAMPLE_RATE)
+        return fmean(av_align(heard, video_peaks(other.frames, FPS), FPS).matched for other in others)
+    seen = video_peaks(signal.pixels[row], FPS)
+    return fmean(av_align(audio_onsets(other.waveform, SAMPLE_RATE), seen, FPS).matched for other in others)
