@@ -22,6 +22,7 @@ from ..media.frames import Display
 from ..media.timing import decoded_frames
 from ..metrics import AVAlign, audio_onsets, av_align, local_maxima, motion_curve
 from .models import LoadedModels
+from .progress import bar
 from .result_folder import Result
 
 #: Motion is measured in frames whose shorter side has at most so many pixels.
@@ -65,9 +66,7 @@ def timing(results: Mapping[str, Result]) -> dict[str, AVAlign]:
 
 
 def _progress(results: Mapping[str, T], description: str) -> Iterator[tuple[str, T]]:
-    from tqdm import tqdm
-
-    return iter(tqdm(results.items(), desc=description, unit="file", delay=0.5, disable=not results))
+    return iter(bar(results.items(), desc=description, unit="file", delay=0.5, disable=not results))
 
 
 def _embeddings(binder: Binder, result: Result, clips: str) -> Iterator[Embedding]:

@@ -1,27 +1,54 @@
-"""A progress bar with the current loss."""
+"""A progress bar on a terminal, and lines now and then where the output goes to a file."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ..guidance.rule import Step
 
 #: The bar counts per cent of the run: candidates take steps of their own.
 FORMAT = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}, {remaining} left{postfix}"
+#: A line of a log, and the seconds between two of them.
+LINE, PAUSE = "{desc}: {percentage:.0f} %, {elapsed} passed, {remaining} left{postfix}", 15.0
 
 
 @contextmanager
 def progress_bar(description: str = "sampling") -> Iterator[Callable[[Step], None]]:
     """Yields the callback that a generation calls after every step."""
-    from tqdm import tqdm
-
     # The delay keeps the bar off the screen when a request is refused before its first step.
-    with tqdm(total=100, desc=description, delay=0.01, bar_format=FORMAT) as bar:
+    with bar(total=100, desc=description, delay=0.01, bar_format=FORMAT) as shown:
 
         def on_step(step: Step) -> None:
             if step.alignment:
-                bar.set_postfix(loss=f"{step.alignment.loss.mean().item():.3f}")
-            bar.update(100 * step.passed - bar.n)
+                shown.set_postfix(loss=f"{step.alignment.loss.mean().item():.3f}", refresh=False)
+            shown.update(100 * step.passed - shown.n)
 
         yield on_step
+
+
+def bar(*arguments: Any, **options: Any) -> Any:
+    """The bar of tqdm, which takes these arguments. A log gets LINE every PAUSE, and at the end of what took longer."""
+    from tqdm import tqdm
+
+    if not sys.stderr.isatty():
+        options |= {"file": _Log(), "bar_format": LINE, "mininterval": PAUSE, "maxinterval": PAUSE}
+    return tqdm(*arguments, **options)
+
+
+class _Log:
+    """A file for tqdm. It writes over its line again and again; here every state has a line of its own."""
+
+    def __init__(self):
+        self._last = ""
+
+    def write(self, text: str) -> None:
+        line = text.strip()
+        if line and line != self._last:
+            self._last = line
+            sys.stderr.write(f"{line}\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()
