@@ -182,7 +182,8 @@ def demo(arguments: list[str]) -> int:
 
 def test(arguments: list[str]) -> int:
     # Two at a time, each on one core: more would each hold PyTorch and the models in memory.
-    processes = ("--numprocesses", "2", "--dist", "loadgroup")
+    # In their order: groups of few tests, which would come last otherwise, are the slow ones.
+    processes = ("--numprocesses", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
     return run(prepare(LIBRARIES, TEST_TOOLS, TEST_REFERENCES), "-m", "pytest", *processes, *arguments)
 
 
