@@ -8,7 +8,7 @@ import torch
 
 import aligner.cli.steering
 from aligner.binders.imagebind import save_imagebind
-from aligner.cli import main
+from aligner.cli import main, progress
 from aligner.media import write_audio, write_video
 from laboratory.random_models import (
     load_random_imagebind,
@@ -17,6 +17,12 @@ from laboratory.random_models import (
 )
 
 REAL_MEDIA = Path(__file__).resolve().parents[3] / "shared" / "media"
+
+
+@pytest.fixture(autouse=True)
+def every_step_is_reported(monkeypatch):
+    """A log would hear nothing of work that takes seconds."""
+    monkeypatch.setattr(progress, "PAUSE", 0.0)
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +84,7 @@ def refused(run, tmp_path, capsys, monkeypatch):
         assert run(*arguments) == 1
         captured = capsys.readouterr()
         (line,) = [line for line in captured.err.splitlines() if line.startswith("aligner: ")]
-        assert "%|" not in captured.err, "sampling had started"
+        assert "sampling: " not in captured.err, "sampling had started"
         assert sorted(tmp_path.rglob("*")) == before
         return line
 
