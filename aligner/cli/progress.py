@@ -30,11 +30,12 @@ def progress_bar(description: str = "sampling") -> Iterator[Callable[[Step], Non
 
 
 def bar(*arguments: Any, **options: Any) -> Any:
-    """The bar of tqdm, which takes these arguments. A log gets LINE every PAUSE, and at the end of what took longer."""
+    """The bar of tqdm, which takes these arguments, a desc among them. A log gets LINE every PAUSE, and at the end of what took longer."""
     from tqdm import tqdm
 
     if not sys.stderr.isatty():
         options |= {"file": _Log(), "bar_format": LINE, "mininterval": PAUSE, "maxinterval": PAUSE}
+        options["desc"] = options["desc"].rstrip()  # bars are aligned by blanks
     return tqdm(*arguments, **options)
 
 
