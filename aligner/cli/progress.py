@@ -30,7 +30,10 @@ def progress_bar(description: str = "sampling") -> Iterator[Callable[[Step], Non
 
 
 def bar(*arguments: Any, **options: Any) -> Any:
-    """The bar of tqdm, which takes these arguments, a desc among them. A log gets LINE every PAUSE, and at the end of what took longer."""
+    """The bar of tqdm, which takes these arguments, a desc among them.
+
+    A log gets LINE every PAUSE, and at the end of what took longer.
+    """
     from tqdm import tqdm
 
     if not sys.stderr.isatty():
