@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[1]
-#: What draws, steers, renders and measures. Reading and writing of files, reports and hosts do not.
+#: What draws, steers, renders and measures. Reading and writing of files and reports do not.
 _SHAPING = (
     "aligner/binders",
     "aligner/conditions",
@@ -20,11 +20,18 @@ _SHAPING = (
     "aligner/metrics",
     "aligner/plan.py",
     "aligner/sampling.py",
+    "aligner/settings.py",
     "aligner/synchrony",
     "aligner/tensors",
     "aligner/timing",
-    "laboratory/evaluation",
+    "laboratory/evaluation/cells.py",
+    "laboratory/evaluation/instruments.py",
+    "laboratory/evaluation/native.py",
+    "laboratory/evaluation/native_prompts.py",
+    "laboratory/evaluation/runs.py",
+    "laboratory/evaluation/timing.py",
     "laboratory/world",
+    "nodes/native",
 )
 
 

@@ -11,7 +11,7 @@ from ..errors import AlignerError
 from ..tensors.resampling import resampled
 from .ticks import TICKS_PER_SECOND
 
-#: Hz. Events are told apart below 8 kHz.
+#: Hz. Frequencies above half of it do not count.
 _SAMPLE_RATE = 16_000
 _HOP = _SAMPLE_RATE // TICKS_PER_SECOND
 #: Samples: 32 ms.

@@ -11,10 +11,10 @@ from aligner.metrics import bootstrap_interval, frechet_distance
 
 from .cells import Cell
 
-#: The figures that guidance does not optimise, then the one that it does.
-FIGURES = ("right", "silent", "cosine", "second", "matched", "shuffled", "onsets", "optimised")
-#: Those of timing. Pictures have none.
+#: The figures of timing. Pictures have none.
 TIMING = ("matched", "shuffled", "onsets")
+#: The figures that guidance does not optimise, then the one that it does.
+FIGURES = ("right", "silent", "cosine", "second", *TIMING, "optimised")
 HEADINGS = {
     "right": "judge: right",
     "cosine": "judge: cosine",
