@@ -21,7 +21,8 @@ def blended(conditions: Sequence[Condition], weight: float = 1.0) -> Condition:
 
     Several conditions pull one by one, and a result may follow any of them; a blend is one target. Directions are
     averaged because a binder's lengths differ by modality. Where all conditions have the same clips, each clip is
-    averaged with the clips at its time. The duration is that of the videos among them, where they agree.
+    averaged with the clips at its time. The duration is that of the videos among them, where they agree. The onsets are
+    those of the only one that has some and attracts.
 
     Raises AlignerError for fewer than two conditions, for timelines, for different streams or binders, and where the
     directions cancel out.
@@ -43,12 +44,14 @@ def blended(conditions: Sequence[Condition], weight: float = 1.0) -> Condition:
         for modality in sorted({modality for embedding in embeddings for modality in embedding.heads})
     }
     clips = _mean_direction(embeddings, shares, bool(spans))
+    curves = [each.onsets for each in conditions if each.onsets is not None and each.weight > 0]
     durations = {each.duration for each in conditions if each.duration and each.embedding.modality != "audio"}
     return Condition(
         Embedding(clips, spans, MODALITY, embeddings[0].binder, heads),
         weight,
         durations.pop() if len(durations) == 1 else None,
         conditions[0].streams,
+        onsets=curves[0] if len(curves) == 1 else None,
     )
 
 

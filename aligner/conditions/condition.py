@@ -28,9 +28,11 @@ class Condition:
 
     weight: 0 switches the condition off. duration: exact length of the recording in seconds; None for what has none.
     streams: the generated streams that it steers; None: all of them. timeline: when it counts; None: always.
-    prompt: whether it is the generator's own prompt, whose weight a rule multiplies by its text_weight.
+    prompt: whether it is the generator's own prompt, whose weight a rule multiplies by its text_weight. onsets: (1, T)
+    or a batch of them, the onset curve of a sound or video, see `aligner.synchrony`; None for what has no time.
 
-    Raises AlignerError for numbers that are not finite, and for clips, times and words that no binder makes.
+    Raises AlignerError for numbers that are not finite, for clips, times and words that no binder makes, and for
+    onsets that are no curve.
     """
 
     embedding: Embedding
@@ -39,6 +41,7 @@ class Condition:
     streams: tuple[str, ...] | None = None
     timeline: Timeline | None = None
     prompt: bool = False
+    onsets: torch.Tensor | None = None
 
     def __post_init__(self):
         # A whole number may be larger than tensors hold.
@@ -50,6 +53,8 @@ class Condition:
             _require_attributes(self.timeline, _TIMELINE, "the timeline of Condition Timeline")
         if self.streams is not None and not (isinstance(self.streams, tuple) and all(map(_is_word, self.streams))):
             raise AlignerError("A condition must name the streams that it steers by words, such as audio.")
+        if self.onsets is not None:
+            _require_curve(self.onsets)
 
     def steers(self, stream: str) -> bool:
         """Whether the condition counts for a stream."""
@@ -112,6 +117,15 @@ def _number_of_clips(clips: torch.Tensor, modality: str) -> int:
             f"{what} has an embedding that is not finite. Check what was encoded, or load the binder in fp32 or bf16."
         )
     return embedded.shape[1]
+
+
+def _require_curve(onsets: torch.Tensor) -> None:
+    what = "The onsets of a condition"
+    curve = floats(onsets, what)
+    if curve.ndim != 2 or not curve.shape[1]:
+        raise AlignerError(f"{what} must be floats of shape (1, moments), not {tuple(curve.shape)}.")
+    if not ((curve >= 0) & (curve <= 1)).all():
+        raise AlignerError(f"{what} must lie in 0..1. Encode the condition again.")
 
 
 def _is_list(value: object) -> bool:

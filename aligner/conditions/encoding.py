@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,8 +14,10 @@ import torch
 from .. import settings
 from ..binders.base import CLIPS_AT_ONCE, Binder, sampling_of
 from ..errors import AlignerError
-from ..media import VideoInfo, probe_video, read_frames, to_mono
-from ..parts import reached
+from ..media import VideoInfo, probe_video, read_frames, shown_frames, to_mono
+from ..parts import in_parts, reached
+from ..synchrony import SIDE
+from ..tensors.pixels import unit_range
 from ..timing.clips import ClipSampling, frame_indices
 from ..values.sounds import sample_rate as sample_rate_of
 from ..values.sounds import waveform as waveform_of
@@ -22,8 +25,13 @@ from ..values.tensors import real_tensor
 from ..values.texts import text as text_of
 from .condition import Condition
 from .masking import masked
+from .onsets import heard, seen
 
 CLIPS = settings.CLIPS.default
+#: How many frames of a video are looked at together for its onsets.
+_LOOKED_AT = 64
+#: Numbers of frames and these frames, part by part.
+Parts = Iterator[tuple[torch.Tensor, torch.Tensor]]
 _PICTURE, _VIDEO, _SOUND = "The picture of a condition", "The video of a condition", "The sound of a condition"
 
 
@@ -68,8 +76,9 @@ def audio_condition(
     """
     sound, rate = waveform_of(waveform, _SOUND, dimensions=2), sample_rate_of(sample_rate, _SOUND)
     reached(0, 1)  # a host may end the work between passes over a long sound
-    embedding = binder.embed_audio(to_mono(sound), rate, sampling_of(binder, clips), at_once=CLIPS_AT_ONCE)
-    return Condition(embedding, weight, Fraction(sound.shape[-1], rate))
+    mono = to_mono(sound)
+    embedding = binder.embed_audio(mono, rate, sampling_of(binder, clips), at_once=CLIPS_AT_ONCE)
+    return Condition(embedding, weight, Fraction(sound.shape[-1], rate), onsets=heard(mono, rate))
 
 
 @torch.no_grad()
@@ -97,8 +106,11 @@ def frames_condition(
     def read(indices: torch.Tensor) -> torch.Tensor:
         return masked(to_pixels(frames[indices]), mask, indices, len(frames), binder.mean_colour)
 
+    def look(indices: torch.Tensor) -> Parts:
+        return ((part, read(part)) for part in in_parts(indices.split(_LOOKED_AT)))
+
     times = torch.arange(len(frames), dtype=torch.float64) / float(fps)
-    return _video_condition(binder, read, times, Fraction(len(frames)) / fps, weight, sampling_of(binder, clips))
+    return _video_condition(binder, read, look, times, Fraction(len(frames)) / fps, weight, sampling_of(binder, clips))
 
 
 @torch.no_grad()
@@ -117,25 +129,40 @@ def video_condition(
     """
     info = info or probe_video(source)
 
-    def read(indices: torch.Tensor) -> torch.Tensor:
-        frames = read_frames(source, indices.tolist()).permute(0, 3, 1, 2)
-        return masked(frames, mask, indices, len(info.frame_times), binder.mean_colour)
+    def seen_through(indices: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        return masked(frames.permute(0, 3, 1, 2), mask, indices, len(info.frame_times), binder.mean_colour)
 
-    return _video_condition(binder, read, info.frame_times, info.duration, weight, sampling_of(binder, clips))
+    def read(indices: torch.Tensor) -> torch.Tensor:
+        return seen_through(indices, read_frames(source, indices.tolist()))
+
+    def look(indices: torch.Tensor) -> Parts:
+        shown = shown_frames(source, indices.tolist(), longest_side=SIDE)
+        while part := list(islice(shown, _LOOKED_AT)):
+            numbers = torch.tensor([number for number, _ in part])
+            yield numbers, seen_through(numbers, torch.stack([frame for _, frame in part]))
+
+    return _video_condition(binder, read, look, info.frame_times, info.duration, weight, sampling_of(binder, clips))
 
 
 def _video_condition(
     binder: Binder,
     read: Callable[[torch.Tensor], torch.Tensor],
+    look: Callable[[torch.Tensor], Parts],
     times: torch.Tensor,
     duration: Fraction,
     weight: float,
     sampling: ClipSampling,
 ) -> Condition:
-    """read: indices (n,) -> those frames (n, 3, H, W). times: of all frames, in seconds."""
+    """read: indices (n,) -> those frames (n, 3, H, W). look: the same in parts, small. times: of all frames, in s."""
     if len(times) == 1:
         return Condition(binder.embed_image(read(torch.tensor([0]))), weight, duration)
     spans = sampling.video.spans(float(duration))
     indices = frame_indices(times, spans, sampling.frames_per_clip)
     needed, positions = indices.unique(return_inverse=True)
-    return Condition(binder.embed_frames(read(needed), positions, spans, sampling), weight, duration)
+    embedding = binder.embed_frames(read(needed), positions, spans, sampling)
+    # The frame in the middle of each moment is on screen, however uneven the times are.
+    fps = len(times) / float(duration)
+    moments = (torch.arange(len(times), dtype=torch.float64) + 0.5) / fps
+    on_screen = (torch.searchsorted(times, moments, right=True) - 1).clamp(min=0)
+    parts = ((numbers, unit_range(frames)) for numbers, frames in look(on_screen.unique()))
+    return Condition(embedding, weight, duration, onsets=seen(parts, on_screen, fps))

@@ -22,6 +22,8 @@ from .condition import Condition
 from .timeline import Timeline
 
 _METADATA = "conditions"
+#: No modality has such a name.
+_ONSETS = "{}.onsets of the recording"
 _FRACTION = re.compile(r"\d{1,18}(/\d{1,18})?", re.ASCII)
 
 
@@ -38,6 +40,8 @@ def save_conditions(path: str | os.PathLike, conditions: Sequence[Condition]) ->
     for number, condition in enumerate(conditions):
         state[str(number)] = condition.embedding.clips
         state |= {f"{number}.{modality}": clips for modality, clips in condition.embedding.heads.items()}
+        if condition.onsets is not None:
+            state[_ONSETS.format(number)] = condition.onsets
     save_weights(
         path,
         {name: tensor.detach().cpu().clone() for name, tensor in state.items()},
@@ -74,6 +78,7 @@ def _described(condition: Condition) -> dict:
         "duration": condition.duration and str(condition.duration),
         "streams": condition.streams,
         "prompt": condition.prompt,
+        "onsets": condition.onsets is not None,
         "timeline": timeline
         and {
             "source": (timeline.source.start, timeline.source.end),
@@ -99,19 +104,20 @@ def _condition(description: dict, weights: WeightFile, number: int) -> Condition
             _curve(timeline["schedule"]),
         ),
         bool(description["prompt"]),
+        _tensor(weights, _ONSETS.format(number)) if description["onsets"] else None,
     )
 
 
 def _embedding(description: dict, weights: WeightFile, number: int) -> Embedding:
-    clips = _clips(weights, str(number))
-    heads = {modality: _clips(weights, f"{number}.{modality}") for modality in description["heads"]}
+    clips = _tensor(weights, str(number))
+    heads = {modality: _tensor(weights, f"{number}.{modality}") for modality in description["heads"]}
     spans = description["spans"]
     if spans is not None:
         spans = tuple((float(start), float(end)) for start, end in spans)
     return Embedding(clips, spans, description["modality"], description["binder"], heads)
 
 
-def _clips(weights: WeightFile, name: str) -> torch.Tensor:
+def _tensor(weights: WeightFile, name: str) -> torch.Tensor:
     return floats(weights.take(name), name).clone()
 
 

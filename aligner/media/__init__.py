@@ -6,7 +6,7 @@ written.
 
 from __future__ import annotations
 
-from .frames import read_frames
+from .frames import read_frames, shown_frames
 from .image import eight_bit, read_image, write_image
 from .probe import VideoInfo, probe_video
 from .sound import read_audio, to_mono, write_audio
@@ -22,6 +22,7 @@ __all__ = [
     "read_audio",
     "read_frames",
     "read_image",
+    "shown_frames",
     "to_mono",
     "write_audio",
     "write_image",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -59,15 +59,31 @@ def read_frames(source: Source, indices: Sequence[int], *, longest_side: int | N
     rows: dict[int, list[int]] = {}
     for row, index in enumerate(indices):
         rows.setdefault(index, []).append(row)
-    geometry = read_geometry(source)
-    display = Display(geometry, min(1.0, (longest_side or max(geometry.displayed)) / max(geometry.displayed)))
-    result = torch.empty((len(indices), *display.shape), dtype=torch.uint8)
-    last, number = max(rows, default=0), -1
+    result = torch.empty((len(indices), *_display(source, longest_side).shape), dtype=torch.uint8)
+    for index, frame in shown_frames(source, rows, longest_side=longest_side):
+        result[rows[index]] = frame
+    return result
+
+
+def shown_frames(
+    source: Source, indices: Collection[int], *, longest_side: int | None = None
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """The same frames one by one, ascending, for more than memory holds: the index, and uint8 (H, W, 3) RGB."""
+    wanted = set(indices)
+    display = _display(source, longest_side)
+    last, number = max(wanted, default=-1), -1
+    if last < 0:
+        return
     with closing(decoded_frames(source)) as frames:
         for number, frame in enumerate(frames):
             reached(number, last + 1)
-            if number in rows:
-                result[rows[number]] = display.shown(frame)
+            if number in wanted:
+                yield number, display.shown(frame)
             if number == last:
-                return result
+                return
     raise MediaError(f"{describe(source)} has {number + 1} frames, but number {last} (from 0) was requested.")
+
+
+def _display(source: Source, longest_side: int | None) -> Display:
+    geometry = read_geometry(source)
+    return Display(geometry, min(1.0, (longest_side or max(geometry.displayed)) / max(geometry.displayed)))

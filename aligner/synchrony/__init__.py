@@ -9,13 +9,16 @@ AV-Align and onset detection in `aligner.metrics` are judges that share no code 
 
 from .heard import heard_onsets
 from .score import has_onsets, synchrony, synchrony_by_shift
-from .seen import seen_onsets
+from .seen import SIDE, differences, onsets_of_differences, seen_onsets
 from .ticks import TICKS_PER_SECOND
 
 __all__ = [
+    "SIDE",
     "TICKS_PER_SECOND",
+    "differences",
     "has_onsets",
     "heard_onsets",
+    "onsets_of_differences",
     "seen_onsets",
     "synchrony",
     "synchrony_by_shift",

@@ -19,33 +19,49 @@ def has_onsets(curve: torch.Tensor) -> torch.Tensor:
     return _blurred(curve).norm(dim=1) > _NOTHING
 
 
-def synchrony(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+def synchrony(one: torch.Tensor, other: torch.Tensor, strength: torch.Tensor | None = None) -> torch.Tensor:
     """The agreement of two onset curves (B, T): (B,) in 0..1, differentiable. 1: all onsets coincide.
 
     It is the cosine of the blurred curves. Onsets of one that the other lacks lower it. It is 0 where one of them has
-    no onsets. The longer curve is cut to the shorter one. Raises AlignerError for other shapes.
+    no onsets. The longer curve is cut to the shorter one. strength: (T,), how much each moment counts; None: all
+    alike. Raises AlignerError for other shapes.
     """
-    return (_direction(one, other) * _direction(other, one)).sum(dim=1)
+    one, other, strength = _together(one, other, strength)
+    product = (strength * one * other).sum(dim=1)
+    return _cosine(product, (strength * one.square()).sum(dim=1), (strength * other.square()).sum(dim=1))
 
 
-def synchrony_by_shift(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+def synchrony_by_shift(one: torch.Tensor, other: torch.Tensor, strength: torch.Tensor | None = None) -> torch.Tensor:
     """The agreement for every shift of `one`: (B, T), as `synchrony`. Entry s: it is moved s ticks later in a circle.
 
     What leaves at the end comes in at the beginning; entry -s is s ticks earlier. The convolution theorem gives all
     shifts at once.
     """
-    moved, fixed = _direction(one, other), _direction(other, one)
-    product = torch.fft.rfft(fixed) * torch.fft.rfft(moved).conj()
-    return torch.fft.irfft(product, n=moved.shape[1])
+    one, other, strength = _together(one, other, strength)
+
+    def met(moved: torch.Tensor, fixed: torch.Tensor) -> torch.Tensor:
+        return torch.fft.irfft(torch.fft.rfft(fixed) * torch.fft.rfft(moved).conj(), n=moved.shape[1])
+
+    own = met(one.square(), strength[None])
+    return _cosine(met(one, strength * other), own, (strength * other.square()).sum(dim=1, keepdim=True))
 
 
-def _direction(curve: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """The blurred curve, as long as both are, with norm 1; 0 where it has no onsets."""
-    if curve.ndim != 2 or other.ndim != 2:
-        raise AlignerError(f"Onset curves have shape (B, T), not {tuple(curve.shape)} and {tuple(other.shape)}.")
-    blurred = _blurred(curve[:, : other.shape[1]])
-    norm = blurred.norm(dim=1, keepdim=True)
-    return torch.where(norm > _NOTHING, blurred / norm.clamp(min=_NOTHING), 0.0)
+def _together(
+    one: torch.Tensor, other: torch.Tensor, strength: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Both curves blurred and the strength, as long as all are."""
+    if one.ndim != 2 or other.ndim != 2:
+        raise AlignerError(f"Onset curves have shape (B, T), not {tuple(one.shape)} and {tuple(other.shape)}.")
+    count = min(one.shape[1], other.shape[1])
+    strength = one.new_ones(count) if strength is None else strength[:count]
+    return _blurred(one[:, :count]), _blurred(other[:, :count]), strength
+
+
+def _cosine(product: torch.Tensor, power: torch.Tensor, other_power: torch.Tensor) -> torch.Tensor:
+    """0 where one of the powers is nothing."""
+    least = _NOTHING**2
+    something = (power > least) & (other_power > least)
+    return torch.where(something, product / (power.clamp(min=least) * other_power.clamp(min=least)).sqrt(), 0.0)
 
 
 def _blurred(curve: torch.Tensor) -> torch.Tensor:

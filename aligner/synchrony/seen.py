@@ -19,6 +19,8 @@ _LEAST, _STRONG = 0.3, 1.0
 _ANIMATED = 12
 #: Seconds over which motion grows, at least one frame.
 _GROWTH = 1 / 16
+#: The longest side of compared pictures in pixels. Larger ones are scaled down: no event is that small.
+SIDE = 64
 
 
 def seen_onsets(frames: torch.Tensor, fps: float) -> torch.Tensor:
@@ -32,26 +34,41 @@ def seen_onsets(frames: torch.Tensor, fps: float) -> torch.Tensor:
     """
     if frames.ndim != 5 or not frames.is_floating_point():
         raise AlignerError(f"Onsets are seen in floats (B, F, 3, H, W), not {frames.dtype} {tuple(frames.shape)}.")
+    return onsets_of_differences(differences(frames), fps)
+
+
+def differences(frames: torch.Tensor) -> torch.Tensor:
+    """How much each picture differs from the one before: (B, F, 3, H, W) in 0..1 -> (B, F - 1) in 0..1."""
+    small = _small(frames)
+    return (small[:, 1:] - small[:, :-1]).abs().mean(dim=(2, 3, 4))
+
+
+def onsets_of_differences(differences: torch.Tensor, fps: float) -> torch.Tensor:
+    """The onset curve of videos whose pictures differ so much, (B, F - 1): (B, T), see `seen_onsets`."""
     if not (math.isfinite(fps) and fps > 0):
         raise AlignerError(f"The frame rate must be above 0, not {fps}.")
-    count = frames.shape[1]
+    count = differences.shape[1] + 1
     if count < 2:
-        return frames.new_zeros(len(frames), round(count / fps * TICKS_PER_SECOND))
+        return differences.new_zeros(len(differences), round(count / fps * TICKS_PER_SECOND))
     over = max(1, round(_GROWTH * fps))
-    growth = _growth(_motion(frames, fps), over)
+    growth = _growth(_motion(differences, fps), over)
     onsets = 1 - (-(growth - _LEAST).clamp(min=0) / _STRONG).exp()
     # The first frame has no motion. Growth belongs to the middle of its time.
     return _on_clock(F.pad(onsets, (1, 0)), fps, late=(over - 1) / 2)
 
 
-def _motion(frames: torch.Tensor, fps: float) -> torch.Tensor:
-    """The logarithm of the difference of each picture to the one before: (B, F - 1).
+def _small(frames: torch.Tensor) -> torch.Tensor:
+    scale = SIDE / max(frames.shape[3:])
+    if scale >= 1:
+        return frames
+    size = [max(1, round(side * scale)) for side in frames.shape[3:]]
+    return F.interpolate(frames.flatten(0, 1), size=size, mode="area").unflatten(0, frames.shape[:2])
 
-    A picture that is repeated has moved as much as the one before it.
-    """
-    difference = (frames[:, 1:] - frames[:, :-1]).abs().mean(dim=(2, 3, 4))
+
+def _motion(differences: torch.Tensor, fps: float) -> torch.Tensor:
+    """The logarithm of the differences (B, F - 1). A picture that is repeated has moved as much as the one before."""
     repeats = max(1, round(fps / _ANIMATED))
-    held = F.max_pool1d(F.pad(difference, (repeats - 1, 0))[:, None], repeats, stride=1)[:, 0]
+    held = F.max_pool1d(F.pad(differences, (repeats - 1, 0))[:, None], repeats, stride=1)[:, 0]
     return (held + _STILL).log()
 
 
