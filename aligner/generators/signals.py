@@ -18,6 +18,7 @@ from ..errors import NOT_FINITE, AlignerError
 from ..media.image import eight_bit
 from ..parts import in_parts
 from ..pictures import Film, spectrogram, spectrogram_with_axes
+from ..synchrony import heard_onsets, seen_onsets
 from ..tensors.checkpointing import recomputed
 from ..timing.clips import ClipSampling, Span, frame_indices
 from ..timing.intervals import WHOLE, Interval
@@ -32,6 +33,9 @@ _FILM_PICTURES, _FILM_RATE, _FILM_SIDE = 32, 12, 512
 #: Latent pixels that are decoded for a film, of all its pictures together: two pictures of 512 x 512 pixels.
 _FILM_LATENT_PIXELS = 2 * 64 * 64
 
+#: The longest side in latent pixels at which the motion of a video is looked at.
+_MOTION_SIDE = 16
+
 #: A sound is silent where its root mean square over 50 ms never exceeds -60 dB of full scale.
 _SILENCE, _HEARD_SECONDS = 1e-3, Fraction(1, 20)
 
@@ -41,6 +45,9 @@ class Signal(Protocol):
 
     def embed(self, binder: Binder, sampling: ClipSampling) -> Embedding:
         """The stream's embedding, with gradient where the stream has one. Raises AlignerError unless finite."""
+
+    def onsets(self) -> torch.Tensor:
+        """How much begins at each moment, (B, T) in 0..1, see `aligner.synchrony`; with gradient like `embed`."""
 
     def detached(self) -> Signal:
         """The same without its graph."""
@@ -73,6 +80,9 @@ class Sound:
         _require_finite("sound", self.waveform)
         count = sampling.audio.count_for(self.samples / self.sample_rate)
         return binder.embed_audio(self.waveform, self.sample_rate, sampling, count, self.clips_at_once)
+
+    def onsets(self) -> torch.Tensor:
+        return heard_onsets(self.waveform[:, : self.samples], self.sample_rate)
 
     def detached(self) -> Sound:
         return replace(self, waveform=self.waveform.detach())
@@ -118,6 +128,9 @@ class Frames:
     def embed(self, binder: Binder, sampling: ClipSampling) -> Embedding:
         return _embedded(lambda indices: self.pixels[:, indices], self.pixels.shape[1], self.fps, binder, sampling)
 
+    def onsets(self) -> torch.Tensor:
+        return seen_onsets(self.pixels, float(self.fps))
+
     def detached(self) -> Frames:
         return replace(self, pixels=self.pixels.detach())
 
@@ -157,6 +170,11 @@ class LatentFrames:
     def embed(self, binder: Binder, sampling: ClipSampling) -> Embedding:
         return _embedded(self._shown, self.latents.shape[2], self.fps, binder, sampling)
 
+    def onsets(self) -> torch.Tensor:
+        """Every frame counts, but motion is seen in small frames as well."""
+        small = _reduced(self.latents, _MOTION_SIDE / max(self.latents.shape[3:]))
+        return seen_onsets(self._decoded(self.decode_approximately, small), float(self.fps))
+
     def detached(self) -> LatentFrames:
         return replace(self, latents=self.latents.detach())
 
@@ -177,13 +195,9 @@ class LatentFrames:
     def film(self) -> Film:
         """A film of few latent pixels: it costs about as much as two pictures, however long the video is."""
         count = self.latents.shape[2]
-        latents = self.latents[0][:, _filmed(count, self.fps)].transpose(0, 1)
-        scale = min(1.0, math.sqrt(_FILM_LATENT_PIXELS / latents[:, 0].numel()))
-        if scale < 1:
-            latents = F.interpolate(
-                latents, size=[max(1, int(side * scale)) for side in latents.shape[2:]], mode="area"
-            )
-        return _film(self._decoded(self.decode_approximately, latents.transpose(0, 1)[None])[0], count / self.fps)
+        latents = self.latents[:1, :, _filmed(count, self.fps)]
+        small = _reduced(latents, math.sqrt(_FILM_LATENT_PIXELS / latents[0, 0].numel()))
+        return _film(self._decoded(self.decode_approximately, small)[0], count / self.fps)
 
     def _shown(self, indices: torch.Tensor) -> torch.Tensor:
         return self._decoded(self.decode_approximately, self.latents[:, :, indices.to(self.latents.device)])
@@ -195,6 +209,15 @@ class LatentFrames:
         at_once = max(1, _LATENT_PIXELS_AT_ONCE // frames[0, 0].numel())
         pictures = torch.cat([recomputed(decode, part) for part in frames.split(at_once)])
         return pictures.unflatten(0, (len(latents), -1))
+
+
+def _reduced(latents: torch.Tensor, scale: float) -> torch.Tensor:
+    """Latents (B, C, F, h, w) in a smaller size; a scale of 1 or more leaves them as they are."""
+    if scale >= 1:
+        return latents
+    size = [max(1, int(side * scale)) for side in latents.shape[3:]]
+    frames = F.interpolate(latents.transpose(1, 2).flatten(0, 1), size=size, mode="area")
+    return frames.unflatten(0, (len(latents), -1)).transpose(1, 2)
 
 
 def _picture(frame: torch.Tensor) -> Image.Image:
