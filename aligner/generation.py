@@ -43,7 +43,7 @@ class Generation:
     step, averaged over the batch; after a mere search, at the choice and at the end. tried: by pair the cosines of all
     candidates at every choice. takes: the candidates at the last choice. chosen: the number of the first sample's.
     scores: by pair the cosines of the result (B,). score: their mean weighted as in the loss, (B,); None where nothing
-    was compared.
+    was compared. synchrony: by pair whose timing counts that of the result, (B,) in 0..1; NaN where nothing begins.
     """
 
     signals: dict[str, Any]
@@ -55,6 +55,7 @@ class Generation:
     chosen: int = 0
     scores: dict[str, torch.Tensor] = field(default_factory=dict)
     score: torch.Tensor | None = None
+    synchrony: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def overview(self) -> Image.Image:
         """What steered the first sample.
@@ -136,6 +137,7 @@ def generate(
         log.chosen,
         scores,
         alignment.overall if alignment else None,
+        alignment.synchrony if alignment else {},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,6 +15,7 @@ from .generators.base import Generator, Outcome
 from .guidance.objective import Comparison, Objective
 from .guidance.pairs import pairs
 from .guidance.rule import Rule, Scope, comparison_of
+from .guidance.synchrony_term import SynchronyTerm, placed_onsets
 from .tensors.precision import full_precision
 from .timing.clips import ClipSampling
 
@@ -120,6 +121,7 @@ def objective_of(
         compared,
         comparison.compare,
         spans,
+        _synchrony_term(outcome, targets, comparison),
     )
 
 
@@ -178,6 +180,16 @@ def _clips_at_once(denoiser: Generator, modality: str, sampling: ClipSampling) -
 def _moving(rule: Rule) -> Rule:
     """The phase of a rule that needs a gradient: the last."""
     return phases(rule)[-1]
+
+
+def _synchrony_term(outcome: Outcome, targets: Mapping[str, Condition], comparison: Comparison) -> SynchronyTerm | None:
+    """What timing adds to the objective; None where it does not count."""
+    if not comparison.timing_weight:
+        return None
+    placed = {
+        label: placed_onsets(condition, float(outcome.seconds), outcome.device) for label, condition in targets.items()
+    }
+    return SynchronyTerm(comparison.timing_weight, {label: each for label, each in placed.items() if each})
 
 
 def _weighted(conditions: Sequence[Condition], comparison: Comparison) -> dict[str, Condition]:

@@ -318,10 +318,20 @@ TEXT_WEIGHT = Setting(
     high=10.0,
     step=0.05,
 )
+TIMING_WEIGHT = Setting(
+    "timing_weight",
+    0.3,
+    "Weight of timing beside what is seen and heard: sounds begin when something begins to move. 0 leaves timing to "
+    "chance. Rain, wind and other steady sounds have no beginnings and are not affected.",
+    low=0.0,
+    high=10.0,
+    step=0.05,
+)
 #: What the paper and the released code compare.
 PUBLISHED_COMPARE = COMPARE.having(default="mean")
 PUBLISHED_CLIPS = CLIPS.having(default="seconds")
 PUBLISHED_TEXT_WEIGHT = TEXT_WEIGHT.having(default=1.0)
+PUBLISHED_TIMING_WEIGHT = TIMING_WEIGHT.having(default=0.0)
 
 # Guidance: the search
 
@@ -345,6 +355,16 @@ AT = Setting(
     low=0.05,
     high=0.95,
     step=0.05,
+)
+LONGEST_SHIFT = Setting(
+    "longest_shift",
+    1.0,
+    "How far a candidate's sound is moved, earlier or later, to meet what is seen. What leaves at one end comes in at "
+    "the other, and the steps that follow mend the seam. 0 moves none, and timing_weight of 0 neither.",
+    low=0.0,
+    high=60.0,
+    step=0.05,
+    unit="seconds",
 )
 FUNNEL = Setting(
     "funnel",
@@ -415,9 +435,9 @@ CHECKPOINTING = Setting(
 
 
 #: The settings of each rule, in the order in which people meet them.
-COMPARISON = (COMPARE, CLIPS, TEXT_WEIGHT)
-PUBLISHED_COMPARISON = (PUBLISHED_COMPARE, PUBLISHED_CLIPS, PUBLISHED_TEXT_WEIGHT)
-SEARCH = (AUDIO_CANDIDATES, VIDEO_CANDIDATES, AT, *COMPARISON, FUNNEL)
+COMPARISON = (COMPARE, CLIPS, TEXT_WEIGHT, TIMING_WEIGHT)
+PUBLISHED_COMPARISON = (PUBLISHED_COMPARE, PUBLISHED_CLIPS, PUBLISHED_TEXT_WEIGHT, PUBLISHED_TIMING_WEIGHT)
+SEARCH = (AUDIO_CANDIDATES, VIDEO_CANDIDATES, AT, LONGEST_SHIFT, *COMPARISON, FUNNEL)
 GRADIENT = (
     RULE,
     AUDIO_RATE,

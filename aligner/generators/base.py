@@ -76,6 +76,8 @@ class Denoiser(Protocol):
     denoising step, 0 to steps - 1. At a step that is not a stream's own, `predict`, `x0` and `step` leave that stream
     out; every stream takes part in step 0. Latents may be given without one of the groups of coupled streams: then
     that group is left out as well. The third dimension of every latent is time.
+
+    It may have `movable_streams`, the names of streams that mean the same when their latent is moved in time.
     """
 
     @property

@@ -44,6 +44,11 @@ class Inpainting:
     def __getattr__(self, name: str):
         return getattr(self.generator, name)
 
+    @property
+    def movable_streams(self) -> tuple[str, ...]:
+        """Where a part is kept, the rest stays beside it."""
+        return tuple(stream for stream in getattr(self.generator, "movable_streams", ()) if stream not in self.masks)
+
     def start(self, generators: Sequence[torch.Generator], clean: Streams | None = None) -> Streams:
         started = self.generator.start(generators, clean)
         kept = self.generator.noised(self.kept, self.noise, 0)

@@ -50,6 +50,10 @@ class JointDenoiser:
     def seconds(self) -> Fraction:
         return max(denoiser.seconds for denoiser in self.denoisers)
 
+    @property
+    def movable_streams(self) -> tuple[str, ...]:
+        return tuple(stream for denoiser in self.denoisers for stream in getattr(denoiser, "movable_streams", ()))
+
     def active_streams(self, index: int) -> tuple[str, ...]:
         return tuple(stream for denoiser, own in self._turns(index) for stream in denoiser.active_streams(own))
 

@@ -1,7 +1,8 @@
-"""The objective: a weighted sum of distances between embeddings of generated streams and conditions."""
+"""The objective: a weighted sum of distances between generated streams and conditions, in meaning and in time."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,7 @@ from ..errors import AlignerError
 from ..timing.intervals import Interval
 from .distances import COMPARISONS
 from .pairs import Pair
+from .synchrony_term import Onsets, SynchronyTerm
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,18 @@ class Comparison:
     """How a rule compares results with conditions.
 
     compare: a key of COMPARISONS. clips: how recordings are cut, a name that the binder knows. text_weight: weight of
-    the generators' own prompts as targets. Raises AlignerError for a comparison that does not exist.
+    the generators' own prompts as targets. timing_weight: weight of synchrony beside each distance, 0 or more. Raises
+    AlignerError for a comparison that does not exist.
     """
 
     compare: str = settings.COMPARE.default
     clips: str = settings.CLIPS.default
     text_weight: float = settings.TEXT_WEIGHT.default
+    timing_weight: float = settings.TIMING_WEIGHT.default
 
     def __post_init__(self):
+        if not (math.isfinite(self.timing_weight) and self.timing_weight >= 0):
+            raise AlignerError(f"timing_weight must be a number, 0 or more, not {self.timing_weight}.")
         if self.compare not in COMPARISONS:
             raise AlignerError(f"compare {self.compare!r} is unknown. Choose one of: {', '.join(COMPARISONS)}.")
 
@@ -42,12 +48,14 @@ class Alignment:
     """How well rendered streams align.
 
     loss: (B,) the weighted sum of distances, with gradient. scores: per pair the cosine similarity (B,), detached.
-    weights: per pair its weight in the loss.
+    weights: per pair its weight in the loss. synchrony: per pair whose timing counts (B,) in 0..1, detached; NaN where
+    nothing begins.
     """
 
     loss: torch.Tensor
     scores: dict[str, torch.Tensor]
     weights: dict[str, float]
+    synchrony: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def detached(self) -> Alignment:
         return replace(self, loss=self.loss.detach())
@@ -64,11 +72,20 @@ class Alignment:
 
 
 @dataclass(frozen=True)
+class Observed:
+    """Rendered streams as they are compared. onsets: of those whose timing counts."""
+
+    embeddings: Mapping[str, Embedding]
+    onsets: Onsets = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Objective:
     """Sum over pairs of weight * F(e_x, e_y): eq. 14 to 16 of the paper, and any other set of pairs.
 
     embed: from a rendered stream, such as a Signal, to its embedding. conditions: embeddings by label, made once before
-    sampling. spans: by stream the times of the clips that will be compared, in seconds, as far as they are known.
+    sampling. spans: by stream the times of the clips that will be compared, in seconds, as far as they are known. term:
+    adds synchrony to every pair; None: only meaning counts.
     """
 
     embed: Callable[[Any], Embedding]
@@ -76,6 +93,7 @@ class Objective:
     pairs: Sequence[Pair]
     compare: str = settings.COMPARE.default
     spans: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    term: SynchronyTerm | None = None
 
     @property
     def compared(self) -> set[str]:
@@ -83,17 +101,18 @@ class Objective:
         return {name for pair in self.pairs for name in pair.streams}
 
     def __call__(self, rendered: Mapping[str, Any], progress: float | None = None) -> Alignment:
-        return self.alignment(self.embedded(rendered), progress)
+        return self.alignment(self.observed(rendered), progress)
 
-    def embedded(self, rendered: Mapping[str, Any]) -> dict[str, Embedding]:
-        """The embeddings of the streams that are compared."""
+    def observed(self, rendered: Mapping[str, Any]) -> Observed:
+        """What the streams that are compared mean, and when they begin."""
         compared = self.compared
-        return {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
+        embeddings = {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
+        return Observed(embeddings, self.term.onsets(rendered, self.pairs) if self.term else {})
 
     def alignment(
-        self, generated: Mapping[str, Embedding], progress: float | None = None, within: Interval | None = None
+        self, generated: Observed, progress: float | None = None, within: Interval | None = None
     ) -> Alignment:
-        """Compare embedded streams with the conditions and with each other.
+        """Compare streams with the conditions and with each other.
 
         progress: the part of denoising that has passed, 0..1; None: the streams are finished. within: an interval of
         the result; None: all of it.
@@ -101,16 +120,21 @@ class Objective:
         loss: torch.Tensor | float = 0.0
         scores: dict[str, torch.Tensor] = {}
         weights: dict[str, float] = {}
+        synchronies: dict[str, torch.Tensor] = {}
         for pair in self.pairs:
-            stream = generated[pair.stream]
+            stream = generated.embeddings[pair.stream]
             strengths, weight = pair.strengths(stream, within), pair.weight_at(progress)
             if strengths is not None:
                 # Every second counts alike: a condition that steers half of the result weighs half as much.
                 weight *= strengths.mean().item()
-            distance = self._distance(pair, generated, strengths, within)
+            distance = self._distance(pair, generated.embeddings, strengths, within)
             loss = loss + weight * distance
             scores[pair.label], weights[pair.label] = 1.0 - distance.detach(), weight
-        return Alignment(torch.as_tensor(loss), scores, weights)
+            synchrony = self.term.synchrony(pair, generated.onsets, within) if self.term else None
+            if self.term and synchrony is not None:
+                loss = loss + self.term.weight_of(pair, progress) * (1.0 - synchrony).nan_to_num(0.0)
+                synchronies[pair.label] = synchrony.detach()
+        return Alignment(torch.as_tensor(loss), scores, weights, synchronies)
 
     def _distance(
         self,

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from ..errors import AlignerError
+from ..errors import AlignerError, listed
 from ..generators.base import NO_GRADIENT, BackwardPass, Denoiser, Generator, Streams
 from ..generators.signals import Signal
 from ..values.naming import named
@@ -133,8 +133,9 @@ def rule_of(value: Any, what: str) -> Any:
         raise AlignerError(
             f"{what} must be a rule, such as Search Settings or Gradient Settings gives, not {named(value)}."
         )
-    if not all(hasattr(value.comparison, each.name) for each in fields(Comparison)):
-        raise AlignerError(f"{what} must be a rule whose comparison has compare, clips and text_weight.")
+    names = [each.name for each in fields(Comparison)]
+    if not all(hasattr(value.comparison, name) for name in names):
+        raise AlignerError(f"{what} must be a rule whose comparison has {listed(names)}.")
     comparison_of(value)
     if (then := getattr(value, "then", None)) is not None:
         rule_of(then, f"What follows {what}")
@@ -144,7 +145,7 @@ def rule_of(value: Any, what: str) -> Any:
 def comparison_of(rule: Rule) -> Comparison:
     """How a rule compares; another package may write its comparison as any object with these fields."""
     own = rule.comparison
-    return Comparison(own.compare, own.clips, own.text_weight)
+    return Comparison(*(getattr(own, each.name) for each in fields(Comparison)))
 
 
 class Run:

@@ -19,13 +19,13 @@ import torch
 from PIL.Image import Image
 
 from .. import settings
-from ..binders.base import Embedding
 from ..errors import AlignerError
 from ..generators.base import BackwardPass, Streams
 from ..generators.signals import silences
 from ..timing.curves import parse_points
 from .choosing import Take, any_silent, pictured, ranking
-from .objective import Alignment, Comparison, Objective
+from .moving import Mover, Moves, moved, picked_moves
+from .objective import Alignment, Comparison, Objective, Observed
 from .rule import Rule, Run, Scope, State, Unguided
 from .splicing import spliced
 
@@ -65,8 +65,9 @@ class Search(Rule):
 
     candidates: how many noises are tried, by stream; a stream that is not named has one. Streams that depend on each
     other are tried together. at: above 0 and below 1. then: another rule moves the chosen latents on. funnel: earlier
-    stages, at which only some candidates go on; their moments ascend and their numbers fall. A sound that is silent at
-    the choice is passed over unless all are. A long result is chosen segment by segment. Prompts do not count in the
+    stages, at which only some candidates go on; their moments ascend and their numbers fall. longest_shift: seconds by
+    which candidates are moved in time where their generator allows it, see `moving`; 0 or more. A sound that is silent
+    at the choice is passed over unless all are. A long result is chosen segment by segment. Prompts do not count in the
     choice by default: all candidates follow them already.
 
     Raises AlignerError that names the first setting that cannot work.
@@ -77,6 +78,7 @@ class Search(Rule):
     then: Rule = Unguided()
     comparison: Comparison = Comparison()
     funnel: tuple[Stage, ...] = ()
+    longest_shift: float = settings.LONGEST_SHIFT.default
 
     def __post_init__(self):
         for stream, number in self.candidates.items():
@@ -84,6 +86,8 @@ class Search(Rule):
                 raise AlignerError(f"The candidates for {stream} must be a whole number, at least 1, not {number}.")
         if not 0 < self.at < 1:
             raise AlignerError(f"The search must choose after a part of the steps between 0 and 1, not {self.at}.")
+        if not (math.isfinite(self.longest_shift) and self.longest_shift >= 0):
+            raise AlignerError(f"longest_shift must be 0 seconds or more, not {self.longest_shift}.")
         if isinstance(self.then, Search):
             raise AlignerError("A search cannot be followed by another search. Let a gradient rule follow, or none.")
         object.__setattr__(self, "funnel", tuple(Stage(*stage) for stage in self.funnel))
@@ -118,7 +122,7 @@ class Search(Rule):
         keep = dict(self.choices(run.denoiser.steps)).get(index + 1)
         if keep is None:
             return replace(state, states=states)
-        chosen = best(run, states, index + 1, run.objective(self), keep)
+        chosen = best(run, states, index + 1, run.objective(self), keep, self.longest_shift)
         if keep > 1:
             return replace(state, states=tuple(chosen))
         begun = self.then.begin(run, chosen[0].latents, chosen[0].prompts)
@@ -210,13 +214,13 @@ class Search(Rule):
                     )
 
 
-class _Embedded(NamedTuple):
-    """A candidate as it looks and sounds: by stream its embeddings and pictures.
+class _Rendered(NamedTuple):
+    """A candidate as it looks and sounds: what is observed, and by stream its pictures.
 
     silent: by segment and stream which samples (B,) are silent.
     """
 
-    embeddings: Mapping[str, Embedding]
+    observed: Observed
     silent: Sequence[Mapping[str, torch.Tensor]]
     pictures: Mapping[str, Image]
 
@@ -253,33 +257,46 @@ def choose(run: Run, candidates: Sequence[State], steps: int, objective: Objecti
 
 
 @torch.no_grad()
-def best(run: Run, candidates: Sequence[State], steps: int, objective: Objective, keep: int) -> list[State]:
+def best(
+    run: Run, candidates: Sequence[State], steps: int, objective: Objective, keep: int, longest_shift: float = 0.0
+) -> list[State]:
     """Choose among states after so many steps, sample by sample, and report the choice. Returns the best first.
 
     Streams that do not depend on each other are chosen for each other: any candidate of one may meet any candidate of
-    another. Each segment of a long result is chosen by itself. Raises AlignerError where an alignment is not finite.
+    another. Each segment of a long result is chosen by itself. longest_shift: seconds by which the last one that is kept
+    may be moved in time. Raises AlignerError where an alignment is not finite.
     """
     denoiser = run.scope.denoiser
     progress, groups, segments = steps / denoiser.steps, denoiser.coupled_streams, denoiser.segments
-    # 1. Embed the clean estimate of every candidate.
-    embedded = [_embedded(run, each, objective) for each in candidates]
+    # 1. Observe the clean estimate of every candidate.
+    rendered = [_rendered(run, each, objective) for each in candidates]
     # 2. Combine: for each group of coupled streams the number of the candidate that it comes from.
     combinations = list(
         product(*([k for k, each in enumerate(candidates) if group[0] in each.latents] for group in groups))
     )
-    together = [_combined([each.embeddings for each in embedded], groups, numbers) for numbers in combinations]
-    tried = [objective.alignment(embeddings, progress) for embeddings in together]
-    # 3. Rank the combinations by their loss, segment by segment; silence comes last.
+    together = [
+        Observed(
+            _combined([each.observed.embeddings for each in rendered], groups, numbers),
+            _combined([each.observed.onsets for each in rendered], groups, numbers),
+        )
+        for numbers in combinations
+    ]
+    # 3. Move every combination to where it fits best.
+    mover = Mover(denoiser, candidates[0].clean, longest_shift)
+    moves = [mover.best(objective, observed, progress) for observed in together]
+    together = [mover.observed(observed, move) for observed, move in zip(together, moves)]
+    tried = [objective.alignment(observed, progress) for observed in together]
+    # 4. Rank the combinations by their loss, segment by segment; silence comes last.
     rankings = []
     for number, segment in enumerate(segments):
         alignments = (
             tried
             if len(segments) == 1
-            else [objective.alignment(embeddings, progress, within=segment) for embeddings in together]
+            else [objective.alignment(observed, progress, within=segment) for observed in together]
         )
-        silent = [_combined([each.silent[number] for each in embedded], groups, numbers) for numbers in combinations]
+        silent = [_combined([each.silent[number] for each in rendered], groups, numbers) for numbers in combinations]
         rankings.append(ranking([alignment.loss for alignment in alignments], list(map(any_silent, silent))))
-    # 4. Build results from the best of each segment, the second best, and so on.
+    # 5. Build results from the best of each segment, the second best, and so on.
     states = [
         spliced(
             candidates,
@@ -289,6 +306,8 @@ def best(run: Run, candidates: Sequence[State], steps: int, objective: Objective
         )
         for place in range(min(keep, len(combinations)))
     ]
+    if keep == 1:
+        states = [_moved(states[0], picked_moves(moves, rankings[0][0]))]
     alignment = (
         _picked(tried, rankings[0][0])
         if len(segments) == 1
@@ -296,21 +315,25 @@ def best(run: Run, candidates: Sequence[State], steps: int, objective: Objective
     )
     takes = [
         Take(
-            "candidate " + " + ".join(str(number + 1) for number in dict.fromkeys(numbers)),
+            "candidate " + " + ".join(str(number + 1) for number in dict.fromkeys(numbers)) + mover.words(move),
             alignments,
-            any_silent(_combined([each.silent[0] for each in embedded], groups, numbers)),
-            tuple(_combined([each.pictures for each in embedded], groups, numbers).values()),
+            any_silent(_combined([each.silent[0] for each in rendered], groups, numbers)),
+            tuple(_combined([each.pictures for each in rendered], groups, numbers).values()),
         )
-        for numbers, alignments in zip(combinations, tried)
+        for numbers, alignments, move in zip(combinations, tried, moves)
     ]
     run.report_choice(steps - 1, states[0].clean, alignment, takes, chosen=int(rankings[0][0][0]))
     return states
 
 
-def _embedded(run: Run, candidate: State, objective: Objective) -> _Embedded:
+def _rendered(run: Run, candidate: State, objective: Objective) -> _Rendered:
     rendered = run.render(candidate.clean)
     silent = [silences(rendered, segment) for segment in run.scope.denoiser.segments]
-    return _Embedded(objective.embedded(rendered), silent, pictured(rendered))
+    return _Rendered(objective.observed(rendered), silent, pictured(rendered))
+
+
+def _moved(state: State, moves: Moves) -> State:
+    return replace(state, latents=moved(state.latents, moves), clean=moved(state.clean, moves))
 
 
 def _by_stream(groups, values):
@@ -331,8 +354,13 @@ def _picked(alignments: Sequence[Alignment], rows: torch.Tensor) -> Alignment:
     def picked(values):
         return torch.stack(values).gather(0, rows.to(values[0].device)[None])[0]
 
+    def picked_of(name):
+        several = [getattr(alignment, name) for alignment in alignments]
+        return {label: picked([each[label] for each in several]) for label in several[0]}
+
     return replace(
         alignments[0],
         loss=picked([alignment.loss for alignment in alignments]),
-        scores={label: picked([alignment.scores[label] for alignment in alignments]) for label in alignments[0].scores},
+        scores=picked_of("scores"),
+        synchrony=picked_of("synchrony"),
     )

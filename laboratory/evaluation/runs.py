@@ -169,7 +169,7 @@ def generated(
         if given is not None:
             clips = sampling_of(binder, rule.comparison.clips)
             with torch.no_grad():
-                conditions.append(Condition(given.embed(binder, clips)))
+                conditions.append(Condition(given.embed(binder, clips), onsets=given.onsets()))
     return generate(
         denoiser,
         denoiser.prompts(captions),

@@ -47,13 +47,14 @@ class GradientSettings(io.ComfyNode):
         compare,
         clips,
         text_weight,
+        timing_weight,
         **same,
     ) -> io.NodeOutput:
         return io.NodeOutput(
             RULES[rule](
                 rates={"audio": audio_rate, "video": video_rate},
                 prompt_rates={"audio": audio_prompt_rate, "video": video_prompt_rate},
-                comparison=Comparison(compare, clips, text_weight),
+                comparison=Comparison(compare, clips, text_weight, timing_weight),
                 **same,
             )
         )

@@ -21,7 +21,7 @@ class SearchSettings(io.ComfyNode):
             "with these defaults.",
             search_aliases=["best of n", "candidates", "seed search", "noise search", "try many seeds"],
             inputs=[
-                *widgets(settings.AUDIO_CANDIDATES, settings.VIDEO_CANDIDATES, settings.AT),
+                *widgets(settings.AUDIO_CANDIDATES, settings.VIDEO_CANDIDATES, settings.AT, settings.LONGEST_SHIFT),
                 # The funnel is optional: saved graphs may lack it.
                 *folded(*widgets(*settings.COMPARISON), widget(settings.FUNNEL, optional=True)),
                 GuidanceType.Input(
@@ -44,9 +44,11 @@ class SearchSettings(io.ComfyNode):
         audio_candidates,
         video_candidates,
         at,
+        longest_shift,
         compare,
         clips,
         text_weight,
+        timing_weight,
         funnel=settings.FUNNEL.default,
         then=None,
     ) -> io.NodeOutput:
@@ -54,8 +56,9 @@ class SearchSettings(io.ComfyNode):
             Search(
                 candidates={"audio": audio_candidates, "video": video_candidates},
                 at=at,
+                longest_shift=longest_shift,
                 funnel=parse_funnel(funnel),
                 then=Unguided() if then is None else then,
-                comparison=Comparison(compare, clips, text_weight),
+                comparison=Comparison(compare, clips, text_weight, timing_weight),
             )
         )

@@ -21,6 +21,7 @@ class Comparison:
     compare: str = "per_clip"
     clips: str = "short"
     text_weight: float = 0.0
+    timing_weight: float = 0.0
 
 
 @dataclass(frozen=True)

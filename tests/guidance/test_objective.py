@@ -60,7 +60,7 @@ def test_only_streams_that_a_pair_compares_are_embedded():
     objective = Objective(
         lambda signal: asked.append(signal) or seen(EAST, signal), {"text": seen(EAST, "text")}, [Pair("audio", "text")]
     )
-    assert set(objective.embedded({"audio": "audio", "video": "video"})) == {"audio"} == objective.compared
+    assert set(objective.observed({"audio": "audio", "video": "video"}).embeddings) == {"audio"} == objective.compared
     assert asked == ["audio"]
 
 

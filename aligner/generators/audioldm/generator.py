@@ -198,6 +198,11 @@ class AudioLDMDenoiser(DDIMDenoiser[AudioLDM]):
     def seconds(self) -> Fraction:
         return Fraction(self.samples, self.model.sample_rate)
 
+    @property
+    def movable_streams(self) -> tuple[str, ...]:
+        """A sound from noise may come earlier or later. One that starts from a given sound stays with it."""
+        return self.streams if self.denoise == 1 else ()
+
     def network(self, latents: torch.Tensor, timestep: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
         return predicted(self.model.unet, latents, timestep, encoder_hidden_states=None, class_labels=prompts)
 

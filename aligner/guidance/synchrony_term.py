@@ -1,0 +1,127 @@
+"""The synchrony term of the objective: what is heard begins when what is seen begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..conditions.condition import Condition
+from ..synchrony import TICKS_PER_SECOND, has_onsets, synchrony, synchrony_by_shift
+from ..timing.intervals import Interval
+from .pairs import Pair
+
+#: Onset curves (B, T) by stream.
+Onsets = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class PlacedOnsets:
+    """The onsets of a condition on the clock of the result.
+
+    curve: (1 or B, T). strength: (T,), how much each moment counts; None: all alike.
+    """
+
+    curve: torch.Tensor
+    strength: torch.Tensor | None = None
+
+
+def placed_onsets(condition: Condition, seconds: float, device: torch.device) -> PlacedOnsets | None:
+    """The onsets of a condition in a result of so many seconds. None: it has none, or repels.
+
+    A condition that repels is an event to stay away from, and not a moment.
+    """
+    if condition.onsets is None or condition.weight <= 0:
+        return None
+    curve, timeline = condition.onsets.detach().float(), condition.timeline
+    if timeline is None:
+        return PlacedOnsets(curve.to(device))
+    count = round(seconds * TICKS_PER_SECOND)
+    begin, shown = (round(edge * TICKS_PER_SECOND) for edge in (timeline.target.start, timeline.source.start))
+    placed = curve.new_zeros(len(curve), count)
+    source = curve[:, shown : shown + count - begin]
+    placed[:, begin : begin + source.shape[1]] = source
+    ticks = [(tick / TICKS_PER_SECOND, (tick + 1) / TICKS_PER_SECOND) for tick in range(count)]
+    strength = timeline.strengths(ticks)
+    # What lies after the end of the source steers nothing.
+    strength[begin + source.shape[1] :] = 0
+    if timeline.source.end is not None:
+        strength[begin + round(timeline.source.end * TICKS_PER_SECOND) - shown :] = 0
+    return PlacedOnsets(placed.to(device), strength.to(device))
+
+
+@dataclass(frozen=True)
+class SynchronyTerm:
+    """weight * (1 - synchrony) for every pair whose sides have onsets, in addition to its distance.
+
+    given: by label, of the conditions that have onsets. Where nothing begins in a condition, as in steady rain, or in
+    both of two generated streams, the term claims nothing and is 0.
+    """
+
+    weight: float
+    given: Mapping[str, PlacedOnsets] = field(default_factory=dict)
+
+    def onsets(self, rendered: Mapping[str, Any], pairs: Sequence[Pair]) -> dict[str, torch.Tensor]:
+        """The onsets of the streams that the term compares. A signal of another package may have none."""
+        needed = {name for pair in pairs if not pair.given or pair.target in self.given for name in pair.streams}
+        return {
+            name: signal.onsets() for name, signal in rendered.items() if name in needed and hasattr(signal, "onsets")
+        }
+
+    def synchrony(self, pair: Pair, onsets: Onsets, within: Interval | None = None) -> torch.Tensor | None:
+        """The synchrony of a pair, (B,), in an interval of the result. NaN: no claim. None: one side has no onsets."""
+        sides = self._sides(pair, onsets, within)
+        if sides is None:
+            return None
+        stream, other, strength = sides
+        return torch.where(_claims(pair, stream, other), synchrony(stream, other, strength), torch.nan)
+
+    def by_shift(self, pairs: Sequence[Pair], onsets: Onsets, stream: str, progress: float | None) -> torch.Tensor:
+        """What the term adds to the loss if a stream is moved by so many ticks in a circle: (B, T), or (1, 1) of 0."""
+        loss = torch.zeros(1, 1)
+        for pair in pairs:
+            sides = self._sides(pair, onsets, None) if stream in pair.streams else None
+            if sides is None:
+                continue
+            one, other, strength = sides
+            moved = synchrony_by_shift(one, other, strength)
+            if stream != pair.stream:  # moving the other one later is moving this one earlier
+                moved = moved.roll(-1, dims=1).flip(1)
+            claimed = torch.where(_claims(pair, one, other)[:, None], 1 - moved, 0.0)
+            loss = loss.to(claimed) + self.weight_of(pair, progress) * claimed
+        return loss
+
+    def weight_of(self, pair: Pair, progress: float | None) -> float:
+        """The weight of a pair in the term. Like its distance it weighs half where it steers half of the result."""
+        placed = self.given.get(pair.target) if pair.given else None
+        share = 1.0 if placed is None or placed.strength is None else placed.strength.mean().item()
+        return self.weight * pair.weight_at(progress) * share
+
+    def _sides(
+        self, pair: Pair, onsets: Onsets, within: Interval | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None] | None:
+        """The onsets of both sides and the strength of each moment; None where a side has no onsets or repels."""
+        one, strength = onsets.get(pair.stream), None
+        if pair.given:
+            placed = self.given.get(pair.target)
+            other, strength = (placed.curve, placed.strength) if placed else (None, None)
+        else:
+            other = onsets.get(pair.target)
+        if one is None or other is None or pair.weight <= 0:
+            return None
+        cut = slice(None) if within is None else slice(*_ticks(within))
+        return one[:, cut], other[:, cut], None if strength is None else strength[cut]
+
+
+def _claims(pair: Pair, stream: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """(B,) bool: whether there is anything to be in sync with."""
+    claims = has_onsets(other)
+    claims = claims if pair.given else claims | has_onsets(stream)
+    return claims.expand(max(len(stream), len(other)))
+
+
+def _ticks(interval: Interval) -> tuple[int, int | None]:
+    end = None if interval.end is None else round(interval.end * TICKS_PER_SECOND)
+    return round(interval.start * TICKS_PER_SECOND), end
