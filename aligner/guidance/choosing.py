@@ -19,6 +19,10 @@ _PICTURE_SIDE = 384
 _PREVIEW_SIDE = 512
 
 
+#: In the units of losses: those of combinations differ about so much.
+_TEMPERATURE = 0.1
+
+
 @dataclass(frozen=True)
 class Take:
     """A candidate as it was judged.
@@ -45,6 +49,19 @@ def ranking(losses: Sequence[torch.Tensor], silent: Sequence[torch.Tensor]) -> t
     by_loss = stacked.argsort(dim=0, stable=True)
     refused = torch.stack([each.cpu() for each in silent]).expand_as(stacked).gather(0, by_loss)
     return by_loss.gather(0, refused.to(torch.uint8).argsort(dim=0, stable=True))
+
+
+def mutual(losses: Sequence[torch.Tensor], sizes: Sequence[int]) -> list[torch.Tensor]:
+    """How little the parts of a combination prefer each other to all others: (B,) for each, lower is better.
+
+    losses: (B,) of every combination of one candidate from each group, the last group varying fastest. sizes: how many
+    candidates each group has. The result is the sum over groups of -log softmax(-loss / temperature) over the
+    candidates of the group, the two directions of contrastive learning (CLIP, arXiv 2103.00020). A sound that fits
+    every video a little is not preferred to one that fits its own. With one group the order is that of the losses.
+    """
+    fits = -torch.stack(list(losses)).unflatten(0, tuple(sizes)) / _TEMPERATURE
+    preferred = sum(fits.log_softmax(dim=axis) for axis in range(len(sizes)))
+    return list(-torch.as_tensor(preferred).flatten(0, len(sizes) - 1))
 
 
 def any_silent(by_stream: Mapping[str, torch.Tensor]) -> torch.Tensor:

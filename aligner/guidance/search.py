@@ -23,7 +23,7 @@ from ..errors import AlignerError
 from ..generators.base import BackwardPass, Streams
 from ..generators.signals import silences
 from ..timing.curves import parse_points
-from .choosing import Take, any_silent, pictured, ranking
+from .choosing import Take, any_silent, mutual, pictured, ranking
 from .moving import Mover, Moves, moved, picked_moves
 from .objective import Alignment, Comparison, Objective, Observed
 from .rule import Rule, Run, Scope, State, Unguided
@@ -263,17 +263,16 @@ def best(
     """Choose among states after so many steps, sample by sample, and report the choice. Returns the best first.
 
     Streams that do not depend on each other are chosen for each other: any candidate of one may meet any candidate of
-    another. Each segment of a long result is chosen by itself. longest_shift: seconds by which the last one that is kept
-    may be moved in time. Raises AlignerError where an alignment is not finite.
+    another. Each segment of a long result is chosen by itself. longest_shift: seconds by which the last one may be
+    moved in time. Raises AlignerError where an alignment is not finite.
     """
     denoiser = run.scope.denoiser
     progress, groups, segments = steps / denoiser.steps, denoiser.coupled_streams, denoiser.segments
     # 1. Observe the clean estimate of every candidate.
     rendered = [_rendered(run, each, objective) for each in candidates]
     # 2. Combine: for each group of coupled streams the number of the candidate that it comes from.
-    combinations = list(
-        product(*([k for k, each in enumerate(candidates) if group[0] in each.latents] for group in groups))
-    )
+    numbered = [[k for k, each in enumerate(candidates) if group[0] in each.latents] for group in groups]
+    combinations, sizes = list(product(*numbered)), list(map(len, numbered))
     together = [
         Observed(
             _combined([each.observed.embeddings for each in rendered], groups, numbers),
@@ -286,7 +285,7 @@ def best(
     moves = [mover.best(objective, observed, progress) for observed in together]
     together = [mover.observed(observed, move) for observed, move in zip(together, moves)]
     tried = [objective.alignment(observed, progress) for observed in together]
-    # 4. Rank the combinations by their loss, segment by segment; silence comes last.
+    # 4. Rank the combinations by how they prefer each other, segment by segment; silence comes last.
     rankings = []
     for number, segment in enumerate(segments):
         alignments = (
@@ -295,7 +294,8 @@ def best(
             else [objective.alignment(observed, progress, within=segment) for observed in together]
         )
         silent = [_combined([each.silent[number] for each in rendered], groups, numbers) for numbers in combinations]
-        rankings.append(ranking([alignment.loss for alignment in alignments], list(map(any_silent, silent))))
+        losses = mutual([alignment.loss for alignment in alignments], sizes)
+        rankings.append(ranking(losses, list(map(any_silent, silent))))
     # 5. Build results from the best of each segment, the second best, and so on.
     states = [
         spliced(
