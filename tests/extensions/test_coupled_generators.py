@@ -64,7 +64,7 @@ class _Comparing:
     """A comparison as another package may write it: neither hashable nor ours."""
 
     __hash__ = None
-    compare, clips, text_weight = "mean", "whole", 1.0
+    compare, clips, text_weight, timing_weight = "mean", "whole", 1.0, 0.0
 
 
 class Foreign:

@@ -1,0 +1,159 @@
+"""The synchrony term: what it adds to the loss, and where it claims nothing."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from aligner.binders.base import Embedding
+from aligner.conditions.condition import Condition
+from aligner.conditions.timeline import Timeline
+from aligner.errors import AlignerError
+from aligner.guidance.objective import Comparison, Objective
+from aligner.guidance.pairs import Pair, pairs
+from aligner.guidance.synchrony_term import PlacedOnsets, SynchronyTerm, placed_onsets
+from aligner.synchrony import synchrony
+from aligner.timing.curves import parse_curve
+from aligner.timing.intervals import Interval
+
+HOST = torch.device("cpu")
+CLIP = torch.tensor([[[1.0, 0.0]]])
+
+
+def curve(*ticks: int, length: int = 400) -> torch.Tensor:
+    """Onsets at these ticks: (1, length)."""
+    onsets = torch.zeros(1, length)
+    onsets[:, list(ticks)] = 1.0
+    return onsets
+
+
+def condition(onsets, weight=1.0, **settings) -> Condition:
+    return Condition(Embedding(CLIP, None, "video", "one"), weight, onsets=onsets, **settings)
+
+
+class Heard:
+    """A signal that means the same as its condition and begins at its own moments."""
+
+    def __init__(self, onsets):
+        self._onsets = onsets
+
+    def onsets(self):
+        return self._onsets
+
+
+def objective(given: Condition, weight: float = 0.5) -> Objective:
+    placed = placed_onsets(given, 4.0, HOST)
+    term = SynchronyTerm(weight, {"video": placed} if placed else {})
+    embedding = Embedding(CLIP, None, "audio", "one")
+    return Objective(
+        lambda signal: embedding, {"video": given.target}, pairs(["audio"], {"video": given}), "mean", term=term
+    )
+
+
+def aligned(given: Condition, onsets: torch.Tensor, progress: float | None = None):
+    return objective(given)({"audio": Heard(onsets)}, progress)
+
+
+def test_the_loss_grows_by_the_weight_of_what_is_out_of_sync():
+    seen, heard = curve(80, 200), torch.cat([curve(80, 200), curve(140, 260), curve(80, 300)])
+    alignment = aligned(condition(seen, 2.0), heard)
+    expected = synchrony(heard, seen.expand(3, -1))
+    torch.testing.assert_close(alignment.loss, 2.0 * 0.5 * (1 - expected))
+    assert alignment.synchrony["audio ~ video"].tolist() == pytest.approx([1, 0, 0.5], abs=0.01)
+    assert alignment.scores["audio ~ video"].tolist() == [1], "meaning and timing are told apart"
+
+
+@pytest.mark.parametrize("given", [condition(curve()), condition(None), condition(curve(80), -1.0)])
+def test_nothing_is_claimed_for_what_has_no_onsets_or_repels(given):
+    alignment = aligned(given, curve(20))
+    assert alignment.loss.item() == 0
+    assert all(values.isnan().all() for values in alignment.synchrony.values())
+
+
+def test_a_signal_without_onsets_is_compared_by_its_meaning():
+    assert objective(condition(curve(80)))({"audio": object()}).synchrony == {}
+
+
+def test_streams_that_are_made_together_are_compared_unless_both_are_steady():
+    pair = Pair("video", "audio", given=False)
+    term = SynchronyTerm(1.0)
+    one, other = torch.cat([curve(80), curve(80), curve()]), torch.cat([curve(80), curve(), curve()])
+    found = term.synchrony(pair, {"video": one, "audio": other})
+    assert found[:2].tolist() == pytest.approx([1, 0]) and found[2].isnan()
+
+
+def test_a_timeline_moves_the_onsets_and_weighs_them():
+    later = Timeline(source=Interval(1.0, 2.0), target=Interval(2.5, 3.5))
+    given = condition(curve(20, 150, 350), timeline=later)
+    placed = placed_onsets(given, 4.0, HOST)
+    assert placed.curve.shape == (1, 400) and placed.curve[0, 300] == 1
+    assert placed.strength.nonzero().flatten().tolist() == list(range(250, 350))
+    # What sounds before and after is none of its business, and it counts for a quarter of the result.
+    alignment = aligned(given, torch.cat([curve(40, 300, 390), curve(40, 270, 390)]))
+    assert alignment.synchrony["audio ~ video"].tolist() == pytest.approx([1, 0], abs=0.01)
+    assert alignment.loss.tolist() == pytest.approx([0, 0.5 / 4], abs=0.01)
+
+
+def test_a_schedule_counts_as_for_the_distance():
+    fading = Timeline(schedule=parse_curve("0: 1, 1: 0"))
+    given = condition(curve(80), timeline=fading)
+    assert aligned(given, curve(200), 0.75).loss.item() == pytest.approx(0.5 * 0.25, abs=1e-3)
+
+
+def test_an_interval_is_compared_by_its_own_onsets():
+    whole = objective(condition(curve(80, 300)))
+    observed = whole.observed({"audio": Heard(curve(80, 200))})
+    first, second = (whole.alignment(observed, within=Interval(*each)) for each in ((0, 1.5), (2.5, None)))
+    assert first.synchrony["audio ~ video"].item() == pytest.approx(1) and second.synchrony["audio ~ video"].item() == 0
+
+
+@pytest.mark.parametrize("stream", ["audio", "video"])
+@pytest.mark.parametrize("shift", [-60, 0, 35])
+def test_the_loss_by_shift_is_that_of_the_moved_stream(stream, shift):
+    pair, term = [Pair("video", "audio", 2.0, given=False)], SynchronyTerm(0.5)
+    onsets = {"video": curve(120, 250), "audio": curve(150, 280, 310)}
+    by_shift = term.by_shift(pair, onsets, stream, None)
+    moved = onsets | {stream: onsets[stream].roll(shift, 1)}
+    expected = 2.0 * 0.5 * (1 - term.synchrony(pair[0], moved))
+    torch.testing.assert_close(by_shift[:, shift], expected, atol=1e-4, rtol=1e-3)
+
+
+def test_the_loss_by_shift_knows_strength():
+    given = condition(curve(150, 350), timeline=Timeline(target=Interval(1.0, 3.0), source=Interval(1.0, 3.0)))
+    whole, heard = objective(given), {"audio": curve(100, 180)}
+    by_shift = whole.term.by_shift(whole.pairs, heard, "audio", None)
+    for shift in (0, -30, 50):
+        moved = whole.term.synchrony(whole.pairs[0], {"audio": heard["audio"].roll(shift, 1)})
+        expected = whole.term.weight_of(whole.pairs[0], None) * (1 - moved)
+        torch.testing.assert_close(by_shift[:, shift], expected, atol=1e-4, rtol=1e-3)
+
+
+def test_the_gradient_moves_a_sound_towards_its_moment():
+    onsets = (0.5 * curve(82) + 0.5 * curve(90)).requires_grad_()
+    aligned(condition(curve(80)), onsets).loss.sum().backward()
+    assert onsets.grad[0, 80] < onsets.grad[0, 90]
+
+
+def test_a_weight_that_cannot_work_is_refused():
+    for weight in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(AlignerError, match="timing_weight must be a number, 0 or more"):
+            Comparison(timing_weight=weight)
+
+
+def test_onsets_that_are_no_curve_are_refused():
+    good = condition(curve(80))
+    for onsets, message in (
+        (torch.zeros(4), "shape"),
+        (torch.zeros(1, 0), "shape"),
+        (torch.full((1, 5), 2.0), "0..1"),
+        (torch.full((1, 5), torch.nan), "0..1"),
+        (torch.zeros(1, 5, dtype=torch.int64), "floats"),
+    ):
+        with pytest.raises(AlignerError, match=message):
+            replace(good, onsets=onsets)
+
+
+def test_placed_onsets_are_those_of_the_condition_where_nothing_moves_them():
+    seen = curve(80)
+    assert isinstance(placed := placed_onsets(condition(seen), 4.0, HOST), PlacedOnsets)
+    assert torch.equal(placed.curve, seen) and placed.strength is None
