@@ -18,6 +18,9 @@ from .objective import Objective, Observed
 #: By stream how many latent frames each sample comes later, (B,) int64 on the CPU.
 Moves = Mapping[str, torch.Tensor]
 
+#: Losses this close are equal.
+_EQUAL = 1e-4
+
 
 class Mover:
     """Finds and makes moves of up to `longest` seconds of the streams that a generator allows to move.
@@ -58,7 +61,8 @@ class Mover:
         reach = min(int(self._longest * frames / self._seconds + 1e-6), (frames - 1) // 2)
         shifts = torch.arange(-reach, reach + 1)
         shifts = shifts[shifts.abs().argsort(stable=True)]
-        tried = losses.cpu()[:, self._ticks(stream, shifts) % losses.shape[1]]
+        # Rounding in the Fourier transform must not decide between equals.
+        tried = (losses.cpu()[:, self._ticks(stream, shifts) % losses.shape[1]] / _EQUAL).round()
         return shifts[tried.argsort(dim=1, stable=True)[:, 0]]
 
     def _ticks(self, stream: str, shifts: torch.Tensor) -> torch.Tensor:
