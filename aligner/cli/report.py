@@ -9,6 +9,7 @@ from pathlib import Path
 from ..files.atomic import written_whole
 from ..generation import Generation
 from ..generators.tuned_prompts import TunedPrompt, save_tuned_prompt
+from ..guidance.objective import described
 from .rules import tuned_streams
 from .steering import Outcome
 
@@ -19,8 +20,8 @@ def report(options: Namespace, outcome: Outcome, texts: Mapping[str, str]) -> No
     texts: the prompt of each stream.
     """
     print(f"Wrote {options.output}")
-    for label, score in outcome.result.scores.items():
-        print(f"cosine {label}: {score.mean().item():+.3f}")
+    for line in described(outcome.result.scores, outcome.result.synchrony):
+        print(line if "in sync" in line else f"cosine {line}")
     if options.overview:
         draw_overview(options.overview, outcome.result)
         print(f"Wrote {options.overview}")

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
 
 from .. import settings
 from ..binders.base import Embedding, require_binder
 from ..conditions.condition import Condition, label_conditions
 from ..errors import AlignerError
-from .objective import Objective
+from ..synchrony import TICKS_PER_SECOND
+from .objective import Objective, Observed
 from .pairs import Pair
+from .synchrony_term import PlacedOnsets, SynchronyTerm, placed_onsets
 
 
-def score(
-    scored: Iterable[Condition], targets: Iterable[Condition], compare: str = settings.COMPARE.default
-) -> tuple[dict[str, float], float]:
-    """The cosine similarity of every pair, by label, and their mean weighted as the targets are; all in -1..1.
+@dataclass(frozen=True)
+class Scores:
+    """How well recordings align. cosines, synchrony: by label of the pair, (1,) as in `Alignment`.
+
+    overall: the mean of the cosines weighted as the targets are, in -1..1.
+    """
+
+    cosines: dict[str, torch.Tensor]
+    synchrony: dict[str, torch.Tensor]
+    overall: float
+
+
+def score(scored: Iterable[Condition], targets: Iterable[Condition], compare: str = settings.COMPARE.default) -> Scores:
+    """The cosine similarity of every pair, and the synchrony of those that have onsets.
 
     Raises AlignerError if there is nothing to score, no target with a weight, embeddings of different binders, or a
     target that counts nowhere in what is scored.
@@ -39,13 +54,25 @@ def score(
         for label, target in counting.items()
     ]
     # Embeddings from files and from the binder may be on different devices.
-    alignment = Objective(
+    heard = {label: one.onsets.cpu() for label, one in labelled.items() if one.onsets is not None}
+    objective = Objective(
         lambda one: _on_host(one.embedding),
         {label: _on_host(target.target) for label, target in counting.items()},
         pairs,
         compare,
-    )(labelled)
-    return {label: cosine.item() for label, cosine in alignment.scores.items()}, alignment.overall.item()
+        term=SynchronyTerm(1.0, _placed(counting, heard)),
+    )
+    alignment = objective.alignment(
+        Observed({label: objective.embed(one) for label, one in labelled.items()}, heard),
+    )
+    return Scores(alignment.scores, alignment.synchrony, alignment.overall.item())
+
+
+def _placed(targets: Mapping[str, Condition], onsets: Mapping[str, torch.Tensor]) -> dict[str, PlacedOnsets]:
+    """The onsets of targets on the clock of what is scored."""
+    seconds = max((curve.shape[1] / TICKS_PER_SECOND for curve in onsets.values()), default=0.0)
+    placed = {label: placed_onsets(target, seconds, torch.device("cpu")) for label, target in targets.items()}
+    return {label: each for label, each in placed.items() if each}
 
 
 def _on_host(embedding: Embedding) -> Embedding:

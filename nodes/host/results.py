@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from ...aligner.generation import Generation
 from ...aligner.generators.tuned_prompts import TunedPrompt
+from ...aligner.guidance.objective import described
 
 
 def mean_score(result: Generation) -> float:
@@ -13,8 +14,8 @@ def mean_score(result: Generation) -> float:
 
 
 def report(result: Generation) -> str:
-    """Every pair with its cosine similarity, a line each."""
-    return "\n".join(f"{pair}: {float(score.mean()):+.3f}" for pair, score in result.scores.items())
+    """Every pair with its cosine similarity, a line each, and with its synchrony."""
+    return "\n".join(described(result.scores, result.synchrony))
 
 
 def tuned_prompt(result: Generation, texts: Mapping[str, str]) -> TunedPrompt:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from PIL import Image
 
+from ...aligner.guidance import objective
 from ...aligner.guidance.choosing import sheet_of
 from ...aligner.pictures import alignment_curve
 from .steering import SteeredRun
@@ -31,7 +32,7 @@ def described(run: SteeredRun, known: bool = True) -> str:
         lines += [
             f"Seed {run.seed} fits best: {rehearsed.best.alignment.overall.mean().item():.3f}",
             f"{len(rehearsed.takes)} candidates were compared {moments} of {run.steps} steps.",
-            *(f"{pair}: {score.mean().item():+.3f}" for pair, score in rehearsed.best.alignment.scores.items()),
+            *objective.described(rehearsed.best.alignment.scores, rehearsed.best.alignment.synchrony),
         ]
         if not run.repeatable:
             lines.append("The noise comes from a node of its own. Another seed of it may give another result.")

@@ -2,6 +2,7 @@ from comfy_api.latest import io, ui
 
 from ...aligner import settings
 from ...aligner.errors import AlignerError
+from ...aligner.guidance.objective import described
 from ...aligner.guidance.scoring import score
 from ..host.encoding import encode
 from ..inputs import BinderType, Category, ConditionsType, report_output, schema, widgets
@@ -44,6 +45,6 @@ class AlignmentScore(io.ComfyNode):
     @classmethod
     def execute(cls, binder, conditions, fps, compare, clips, **given) -> io.NodeOutput:
         scored = encode(binder, text="", fps=fps, weight=1.0, clips=clips, **given)
-        cosines, overall = score(scored, conditions, compare)
-        report = "\n".join(f"{pair}: {cosine:+.3f}" for pair, cosine in cosines.items())
-        return io.NodeOutput(overall, report, ui=ui.PreviewText(report))
+        scores = score(scored, conditions, compare)
+        report = "\n".join(described(scores.cosines, scores.synchrony))
+        return io.NodeOutput(scores.overall, report, ui=ui.PreviewText(report))

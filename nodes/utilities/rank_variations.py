@@ -94,7 +94,7 @@ def _timing(candidate: dict, fps) -> float:
 def _alignment(binder: ManagedModel, candidate: dict, fps, conditions) -> float:
     model_management.throw_exception_if_processing_interrupted()
     encoded = encode(binder, text="", fps=float(fps), weight=1.0, clips=COMPARISON.clips, **candidate)
-    return score(encoded, conditions, COMPARISON.compare)[1]
+    return score(encoded, conditions, COMPARISON.compare).overall
 
 
 def _batch(sounds: list[tuple[torch.Tensor, int]]) -> dict | None:

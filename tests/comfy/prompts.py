@@ -192,7 +192,8 @@ def choices(server: Server, name: str, input_name: str) -> list[str]:
 
 def cosines(text: str) -> dict[str, float]:
     """A report, a line for each pair: 'video ~ text: +0.123'."""
-    return {pair: float(value) for pair, value in (line.rsplit(":", 1) for line in text.splitlines())}
+    lines = (line.rsplit(":", 1) for line in text.splitlines())
+    return {pair: float(value) for pair, value in lines if not pair.endswith(", in sync")}
 
 
 def cosine(outputs: dict[str, Any]) -> float:

@@ -11,7 +11,7 @@ from aligner.conditions.condition import Condition
 from aligner.conditions.timeline import Timeline
 from aligner.errors import AlignerError
 from aligner.guidance.distances import COMPARISONS
-from aligner.guidance.objective import Objective
+from aligner.guidance.objective import Objective, Observed
 from aligner.guidance.pairs import Pair, pairs
 from aligner.guidance.scoring import score
 from aligner.timing.curves import Curve
@@ -32,7 +32,7 @@ def aligned(result: Embedding, *conditions: Condition, compare="per_clip", progr
     objective = Objective(
         lambda one: one, {name: each.target for name, each in given.items()}, pairs(["audio"], given), compare
     )
-    return objective.alignment({"audio": result}, progress, within)
+    return objective.alignment(Observed({"audio": result}), progress, within)
 
 
 def condition(timeline: Timeline | None = None, weight: float = 1.0, embedding: Embedding = RECORDING) -> Condition:
@@ -144,20 +144,23 @@ def test_a_picture_and_a_text_have_no_time_of_their_own():
 def test_generated_pairs_have_no_timeline_and_follow_segments():
     objective = Objective(lambda one: one, {}, [Pair("video", "audio", given=False)], "per_clip")
     streams = {"video": heard(0, 1, 2, 3), "audio": heard(0, 1, 1, 1)}
-    assert objective.alignment(streams, within=Interval(0.0, 2.0)).loss.item() == pytest.approx(0)
-    assert objective.alignment(streams, within=Interval(2.0)).loss.item() == pytest.approx(0.5), "half of the time"
+    assert objective.alignment(Observed(streams), within=Interval(0.0, 2.0)).loss.item() == pytest.approx(0)
+    assert objective.alignment(Observed(streams), within=Interval(2.0)).loss.item() == pytest.approx(0.5), (
+        "half of the time"
+    )
 
 
 def test_in_a_segment_generated_streams_are_both_averaged_there():
     objective = Objective(lambda one: one, {}, [Pair("video", "audio", given=False)], "mean")
     streams = {"video": heard(0, 0, 1, 1), "audio": heard(0, 0, 2, 2)}
-    assert objective.alignment(streams, within=Interval(0.0, 2.0)).loss.item() == pytest.approx(0)
-    assert objective.alignment(streams, within=Interval(2.0)).loss.item() == pytest.approx(0.5)
+    assert objective.alignment(Observed(streams), within=Interval(0.0, 2.0)).loss.item() == pytest.approx(0)
+    assert objective.alignment(Observed(streams), within=Interval(2.0)).loss.item() == pytest.approx(0.5)
 
 
 def test_scores_respect_timelines():
     placed = condition(Timeline(source=Interval(0.0, 1.0), target=Interval(3.0)))
-    cosines, overall = score([Condition(heard(1, 1, 1, 0))], [placed], "per_clip")
+    scores = score([Condition(heard(1, 1, 1, 0))], [placed], "per_clip")
+    cosines, overall = {label: each.item() for label, each in scores.cosines.items()}, scores.overall
     assert cosines == {"audio ~ video": pytest.approx(1)} and overall == pytest.approx(1)
     with pytest.raises(AlignerError, match="steers 3 s to the end, but the result lasts 2 s"):
         score([Condition(heard(1, 1), duration=2)], [placed])

@@ -1,5 +1,7 @@
 """Finished recordings against conditions."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -23,7 +25,8 @@ def vector(values: list[float], modality: str, weight: float = 1.0) -> Condition
 def test_the_score_is_the_weighted_mean_of_cosines():
     sound = [vector([1.0, 0.0], "audio")]
     targets = [vector([1.0, 0.0], "video"), vector([-1.0, 0.0], "text", -0.5), vector([0.0, 1.0], "text", 0)]
-    cosines, overall = score(sound, targets)
+    scores = score(sound, targets)
+    cosines, overall = {label: each.item() for label, each in scores.cosines.items()}, scores.overall
     assert cosines == pytest.approx({"audio ~ video": 1.0, "audio ~ text": -1.0})
     assert overall == pytest.approx((1.0 + 0.5) / 1.5)
 
@@ -43,7 +46,20 @@ def test_what_different_binders_encoded_cannot_be_compared(scored, targets):
 
 
 def test_what_another_binder_encoded_does_not_matter_without_weight():
-    assert score([condition()], [condition(), condition("other", weight=0.0)])[1] == pytest.approx(1)
+    assert score([condition()], [condition(), condition("other", weight=0.0)]).overall == pytest.approx(1)
+
+
+def test_the_synchrony_of_recordings_is_told_beside():
+    def seen(*ticks, modality):
+        onsets = torch.zeros(1, 200)
+        onsets[:, list(ticks)] = 1.0
+        return replace(vector([1.0, 0.0], modality), onsets=onsets)
+
+    sound, scored = seen(50, 120, modality="audio"), vector([1.0, 0.0], "text")
+    found = score([sound], [seen(50, 120, modality="video"), scored]).synchrony
+    assert found == {"audio ~ video": pytest.approx(1.0)}
+    assert score([sound], [seen(50, 180, modality="video")]).synchrony["audio ~ video"].item() == pytest.approx(0.5)
+    assert score([scored], [seen(50, modality="video")]).synchrony == {}
 
 
 def test_clips_are_compared_at_their_time_by_default():
@@ -51,7 +67,9 @@ def test_clips_are_compared_at_their_time_by_default():
     there, back = (
         Condition(Embedding(clips[None], spans, "audio", "one")) for clips in (torch.eye(2), torch.eye(2).flip(0))
     )
-    assert score([there], [back])[1] == pytest.approx(0) and score([there], [back], "mean")[1] == pytest.approx(1)
+    assert score([there], [back]).overall == pytest.approx(0) and score(
+        [there], [back], "mean"
+    ).overall == pytest.approx(1)
 
 
 def test_each_side_is_compared_by_its_head_towards_the_other():
@@ -59,7 +77,8 @@ def test_each_side_is_compared_by_its_head_towards_the_other():
     sound = Condition(Embedding(east, None, "audio", "one", {"text": north}))
     text = Condition(Embedding(east, None, "text", "one", {"audio": north, "video": east}))
     image = Condition(Embedding(north, None, "image", "one"))
-    assert score([sound], [text, image])[0] == pytest.approx({"audio ~ text": 1.0, "audio ~ image": 0.0})
+    cosines = score([sound], [text, image]).cosines
+    assert cosines == {"audio ~ text": pytest.approx(1.0), "audio ~ image": pytest.approx(0.0)}
 
 
 def test_a_target_between_the_clips_is_an_error():
