@@ -359,8 +359,8 @@ AT = Setting(
 LONGEST_SHIFT = Setting(
     "longest_shift",
     1.0,
-    "How far a candidate's sound is moved, earlier or later, to meet what is seen. What leaves at one end comes in at "
-    "the other, and the steps that follow mend the seam. 0 moves none, and timing_weight of 0 neither.",
+    "How far the sound of a candidate is moved, earlier or later, until it meets what is seen. What leaves at one end "
+    "comes in at the other, and the following steps mend the seam. 0 moves nothing. It needs a timing_weight above 0.",
     low=0.0,
     high=60.0,
     step=0.05,
@@ -437,7 +437,7 @@ CHECKPOINTING = Setting(
 #: The settings of each rule, in the order in which people meet them.
 COMPARISON = (COMPARE, CLIPS, TEXT_WEIGHT, TIMING_WEIGHT)
 PUBLISHED_COMPARISON = (PUBLISHED_COMPARE, PUBLISHED_CLIPS, PUBLISHED_TEXT_WEIGHT, PUBLISHED_TIMING_WEIGHT)
-SEARCH = (AUDIO_CANDIDATES, VIDEO_CANDIDATES, AT, LONGEST_SHIFT, *COMPARISON, FUNNEL)
+SEARCH = (AUDIO_CANDIDATES, VIDEO_CANDIDATES, AT, TIMING_WEIGHT, LONGEST_SHIFT, COMPARE, CLIPS, TEXT_WEIGHT, FUNNEL)
 GRADIENT = (
     RULE,
     AUDIO_RATE,

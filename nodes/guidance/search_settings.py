@@ -6,6 +6,9 @@ from ...aligner.guidance.rule import Unguided
 from ...aligner.guidance.search import Search, parse_funnel
 from ..inputs import Category, GuidanceType, folded, schema, widget, widgets
 
+#: How many of the settings people change often: the candidates, their choice and timing.
+OFTEN = 5
+
 
 class SearchSettings(io.ComfyNode):
     """Widgets to a Search."""
@@ -21,9 +24,9 @@ class SearchSettings(io.ComfyNode):
             "with these defaults.",
             search_aliases=["best of n", "candidates", "seed search", "noise search", "try many seeds"],
             inputs=[
-                *widgets(settings.AUDIO_CANDIDATES, settings.VIDEO_CANDIDATES, settings.AT, settings.LONGEST_SHIFT),
+                *widgets(*settings.SEARCH[:OFTEN]),
                 # The funnel is optional: saved graphs may lack it.
-                *folded(*widgets(*settings.COMPARISON), widget(settings.FUNNEL, optional=True)),
+                *folded(*widgets(*settings.SEARCH[OFTEN:-1]), widget(settings.FUNNEL, optional=True)),
                 GuidanceType.Input(
                     "then",
                     optional=True,
