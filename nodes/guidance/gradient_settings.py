@@ -3,7 +3,7 @@ from comfy_api.latest import io
 from ...aligner import settings
 from ...aligner.guidance.gradient import RULES
 from ...aligner.guidance.objective import Comparison
-from ..inputs import Category, GuidanceType, folded, schema, widgets
+from ..inputs import Category, GuidanceType, folded, schema, widget, widgets
 
 #: How many of the settings people change often: the rule and the rates.
 OFTEN = 5
@@ -28,7 +28,12 @@ class GradientSettings(io.ComfyNode):
                 "learning rate",
                 "universal guidance",
             ],
-            inputs=[*widgets(*settings.GRADIENT[:OFTEN]), *folded(*widgets(*settings.GRADIENT[OFTEN:]))],
+            inputs=[
+                *widgets(*settings.GRADIENT[:OFTEN]),
+                *folded(*widgets(*settings.GRADIENT[OFTEN:-1])),
+                # Optional, and last: saved graphs may lack it.
+                widget(settings.PUBLISHED_TIMING_WEIGHT, optional=True),
+            ],
             outputs=[
                 GuidanceType.Output(
                     display_name="guidance", tooltip="For a guided sampler, or for then of Search Settings."
@@ -47,7 +52,7 @@ class GradientSettings(io.ComfyNode):
         compare,
         clips,
         text_weight,
-        timing_weight,
+        timing_weight=settings.PUBLISHED_TIMING_WEIGHT.default,
         **same,
     ) -> io.NodeOutput:
         return io.NodeOutput(

@@ -6,9 +6,6 @@ from ...aligner.guidance.rule import Unguided
 from ...aligner.guidance.search import Search, parse_funnel
 from ..inputs import Category, GuidanceType, folded, schema, widget, widgets
 
-#: How many of the settings people change often: the candidates, their choice and timing.
-OFTEN = 5
-
 
 class SearchSettings(io.ComfyNode):
     """Widgets to a Search."""
@@ -24,15 +21,20 @@ class SearchSettings(io.ComfyNode):
             "with these defaults.",
             search_aliases=["best of n", "candidates", "seed search", "noise search", "try many seeds"],
             inputs=[
-                *widgets(*settings.SEARCH[:OFTEN]),
-                # The funnel is optional: saved graphs may lack it.
-                *folded(*widgets(*settings.SEARCH[OFTEN:-1]), widget(settings.FUNNEL, optional=True)),
+                *widgets(settings.AUDIO_CANDIDATES, settings.VIDEO_CANDIDATES, settings.AT),
+                # Optional, and last: saved graphs may lack them.
+                *folded(
+                    *widgets(settings.COMPARE, settings.CLIPS, settings.TEXT_WEIGHT),
+                    widget(settings.FUNNEL, optional=True),
+                ),
                 GuidanceType.Input(
                     "then",
                     optional=True,
                     tooltip="From Gradient Settings. After the choice gradients move the result. Unconnected: nothing "
                     "moves it.",
                 ),
+                widget(settings.TIMING_WEIGHT, optional=True),
+                widget(settings.LONGEST_SHIFT, optional=True),
             ],
             outputs=[GuidanceType.Output(display_name="guidance", tooltip="For a guided sampler.")],
         )
@@ -47,13 +49,13 @@ class SearchSettings(io.ComfyNode):
         audio_candidates,
         video_candidates,
         at,
-        longest_shift,
         compare,
         clips,
         text_weight,
-        timing_weight,
         funnel=settings.FUNNEL.default,
         then=None,
+        timing_weight=settings.TIMING_WEIGHT.default,
+        longest_shift=settings.LONGEST_SHIFT.default,
     ) -> io.NodeOutput:
         return io.NodeOutput(
             Search(
