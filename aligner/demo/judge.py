@@ -36,6 +36,11 @@ class Verdict:
         return self.logits.argmax(dim=1)
 
     @property
+    def closeness(self) -> torch.Tensor:
+        """(B,) in -1..1: the cosine of the features with the direction of the likeliest event."""
+        return self.logits.amax(dim=1) / _SCALE
+
+    @property
     def names(self) -> list[str]:
         """Their names."""
         return [EVENTS[number].name for number in self.events.tolist()]

@@ -15,6 +15,10 @@ from aligner.metrics import av_align_of_clip
 
 from ..world import FPS, SAMPLE_RATE
 
+#: How close the judge must find a result to its event to be sure. 95 % of the real clips of the development split come
+#: as close after they have passed through the generators' decoders. Below it the result may be nothing of these.
+SURE = {Sound: 0.79, Frames: 0.70}
+
 #: A finished signal.
 Finished = Sound | Frames
 
@@ -38,7 +42,8 @@ class Instruments:
 
         Each row holds: judged, the event of the first generated stream by the judge. silent, whether a generated sound
         is silent; the judge knows only events and names one all the same. right, whether judged is the wanted event,
-        or, of two generated streams, whether the judge names the same event for both; False for a silent sample.
+        or, of two generated streams, whether the judge names the same event for both; False for a silent sample. sure,
+        whether it is right and the judge is sure of every generated stream, see SURE.
         cosine, of the judge's features. second, of the second binder's embeddings. matched, AV-Align; None without a
         pair of sound and video. optimised, as second by the binder that guided, over the clips of the released code.
         """
@@ -47,6 +52,7 @@ class Instruments:
         judged, against = (verdict.names for verdict in verdicts)
         against = against if given is None else wanted
         silent = torch.stack([torch.zeros(len(wanted), dtype=torch.bool), *silences(result).values()]).any(0).tolist()
+        sure = torch.stack([self._sure(signal) for signal in result.values()]).all(0).tolist()
         cosine = F.cosine_similarity(verdicts[0].features, verdicts[1].features)
         second, optimised = (self._cosine(binder, mine, other) for binder in (self.second, self.binder))
         return [
@@ -55,6 +61,7 @@ class Instruments:
                 "judged": judged[k],
                 "silent": silent[k],
                 "right": judged[k] == against[k] and not silent[k],
+                "sure": judged[k] == against[k] and not silent[k] and sure[k],
                 "cosine": cosine[k].item(),
                 "second": second[k].item(),
                 "matched": self._matched(mine, other, k),
@@ -72,6 +79,9 @@ class Instruments:
     def verdict(self, signal: Finished) -> Verdict:
         """The judge's classification of a finished sound, video or picture."""
         return verdict(self.judge, signal)
+
+    def _sure(self, signal: Finished) -> torch.Tensor:
+        return self.verdict(signal).closeness >= SURE[type(signal)]
 
     @staticmethod
     @torch.no_grad()

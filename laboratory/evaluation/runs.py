@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 
 import torch
 
@@ -34,6 +35,8 @@ BATCH = 8
 #: Fewer than the paper's 30 and 25, for all rules: the demo models need no more.
 STEPS = 20
 AUDIO_CFG = 2.5
+#: Between the seeds of two draws for one clip.
+_NEXT_DRAW = 10_000
 #: The number of the first real clip that the Fréchet distance compares results with. There are as many real clips as
 #: results, because the distance grows as samples get fewer.
 REAL_FROM = 10_000
@@ -111,10 +114,24 @@ def _kept_rows(path: Path | None, made_by: str) -> list[dict]:
 def _batch(cell: Cell, models: DemoModels, split: str, indices: range, rule: Rule) -> list[dict]:
     task = TASKS[cell.task]
 
-    def make(captions: Sequence[str], given: Finished | None) -> dict[str, Finished]:
-        return generated(models, task.generates, captions, given, rule, seed=indices[0], steps=STEPS).signals
+    def drawn(draw: int) -> list[dict]:
+        def make(captions: Sequence[str], given: Finished | None) -> dict[str, Finished]:
+            seed = task.seed + draw * _NEXT_DRAW + indices[0]
+            return generated(models, task.generates, captions, given, rule, seed=seed, steps=STEPS).signals
 
-    return measured_batch(models.instruments, cell.caption, task.given, split, indices, make)
+        return measured_batch(models.instruments, cell.caption, task.given, split, indices, make)
+
+    return [averaged(rows) for rows in zip(*(drawn(draw) for draw in range(cell.draws)))]
+
+
+def averaged(rows: Sequence[dict]) -> dict:
+    """Several results for one clip as one row: the means of figures, and of what has no mean the first."""
+    if len(rows) == 1:
+        return rows[0]
+    return {
+        name: fmean(float(row[name]) for row in rows) if isinstance(first, bool | float) else first
+        for name, first in rows[0].items()
+    }
 
 
 def measured_batch(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from statistics import fmean
 
 import torch
@@ -12,16 +14,19 @@ from aligner.metrics import bootstrap_interval, frechet_distance
 from .cells import Cell
 
 #: The figures of timing. Pictures have none.
-TIMING = ("matched", "shuffled", "onsets")
+TIMING = ("matched", "matched_lead", "onsets", "onsets_lead")
 #: The figures that guidance does not optimise, then the one that it does.
-FIGURES = ("right", "silent", "cosine", "second", *TIMING, "optimised")
+FIGURES = ("right", "sure", "silent", "cosine", "second", *TIMING, "optimised")
 HEADINGS = {
     "right": "judge: right",
+    "sure": "judge: right and sure",
+    "events": "events",
     "cosine": "judge: cosine",
     "second": "2nd binder: cosine",
     "matched": "AV-Align",
-    "shuffled": "AV-Align, other clips of the event",
+    "matched_lead": "AV-Align, lead",
     "onsets": "onset F1",
+    "onsets_lead": "onset F1, lead",
     "frechet": "Fréchet",
     "seconds": "s / sample",
     "optimised": "*guiding binder*",
@@ -41,8 +46,15 @@ def summary(rows: Sequence[Mapping], real: torch.Tensor) -> dict:
         if values:
             low, high = bootstrap_interval(torch.tensor(values))
             figures[name] = {"mean": fmean(values), "low": low, "high": high}
+    figures["events"] = effective_events(rows)
     figures["frechet"] = frechet_distance(torch.tensor([row["features"] for row in rows]), real)
     return figures
+
+
+def effective_events(rows: Sequence[Mapping]) -> float:
+    """exp of the entropy of the events of right results: 8 where all are equally frequent, 1 where there is one."""
+    counts = torch.tensor(list(Counter(row["judged"] for row in rows if row["right"]).values()) or [1.0])
+    return torch.distributions.Categorical(counts.double()).entropy().exp().item()
 
 
 def gain(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str = "right") -> dict:
@@ -60,31 +72,31 @@ def markdown(summaries: Iterable[tuple[Cell, Mapping]], headings: Mapping[str, s
     headings: of the figures, by their names.
     """
     lines: list[str] = []
-    task = None
-    for cell, figures in summaries:
-        if cell.task != task:
-            task = cell.task
-            lines += [
-                "",
-                f"**{task}**",
-                "",
-                f"| caption | steered | {' | '.join(headings.values())} |",
-                f"|---|---|{'---|' * len(headings)}",
-            ]
-        shown = [_shown(figures, name) for name in headings]
-        lines.append(f"| {cell.caption} | {cell.method} | {' | '.join(shown)} |")
+    for task, several in groupby(summaries, lambda summary: summary[0].task):
+        rows = list(several)
+        names = [name for name in headings if any(name in figures for _, figures in rows)]
+        lines += [
+            "",
+            f"**{task}**",
+            "",
+            f"| caption | steered | {' | '.join(headings[name] for name in names)} |",
+            f"|---|---|{'---|' * len(names)}",
+        ]
+        for cell, figures in rows:
+            shown = [_shown(figures, name) for name in names]
+            lines.append(f"| {cell.caption} | {cell.method} | {' | '.join(shown)} |")
     return "\n".join(lines[1:]) + "\n"
 
 
 def _shown(figures: Mapping, name: str) -> str:
     if name not in figures:
         return "–"
-    if name == "seconds":
+    if name in ("seconds", "events"):
         return f"{figures[name]:.1f}"
     if name == "frechet":
         return f"{figures[name]:.2f}"
     mean, low, high = (figures[name][key] for key in ("mean", "low", "high"))
-    if name == "right":
+    if name in ("right", "sure"):
         return f"{100 * mean:.0f} % ({100 * low:.0f}–{100 * high:.0f})"
     if name in GAINS:
         return f"{100 * mean:+.0f} ({100 * low:.0f} to {100 * high:.0f})"

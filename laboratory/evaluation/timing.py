@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from aligner.demo.events import EVENTS
-from aligner.generators.signals import Frames, Sound
+from aligner.generators.signals import Frames
 from aligner.metrics import audio_onsets, av_align, video_peaks
 
 from ..world import FPS, SAMPLE_RATE, Clip, clip, scene
@@ -21,6 +21,8 @@ _PART, _QUIET = 0.01, 0.06
 _BELOW_LOUDEST, _QUIETEST = 20.0, -55.0
 #: Seconds by which a beginning may miss an event.
 TOLERANCE = 0.1
+#: What a row holds.
+FIGURES = ("matched_lead", "onsets", "onsets_lead")
 #: How many other clips of the same event a result is held against.
 OTHERS = 4
 
@@ -49,28 +51,34 @@ def timing_rows(
 ) -> list[dict]:
     """For each sample of a stream that follows a sound or a video, what is known of its timing.
 
-    part: of the clips, which steers. onsets: `onset_f1` of a generated sound against the events of its clip. shuffled:
-    the mean AV-Align of a result with other clips of the same event, beside its AV-Align with its own. Both are None
-    where they mean nothing: for pictures, and for streams that are made together.
+    part: of the clips, which steers. matched_lead: by how much AV-Align with the clip exceeds the mean of AV-Align with
+    other clips of the same event. onsets: `onset_f1` of a generated sound against the events of its clip. onsets_lead:
+    the same lead. All are None where they mean nothing: for pictures, and for streams that are made together.
     """
     signal = next(iter(result.values()))
     if part not in ("audio", "video") or (isinstance(signal, Frames) and signal.pixels.shape[1] == 1):
-        return [{"onsets": None, "shuffled": None} for _ in clips]
-    return [
-        {
-            "onsets": onset_f1(beginnings(signal.waveform[k], SAMPLE_RATE), clips[k].scene.times)
-            if isinstance(signal, Sound)
-            else None,
-            "shuffled": _shuffled(signal, k, split, index),
-        }
-        for k, index in enumerate(indices)
-    ]
+        return [dict.fromkeys(FIGURES) for _ in clips]
+    return [_row(signal, k, each, _others(split, index)) for k, (index, each) in enumerate(zip(indices, clips))]
 
 
-def _shuffled(signal: Finished, row: int, split: str, index: int) -> float:
-    others = [clip(scene(split, index + k * len(EVENTS))) for k in range(1, OTHERS + 1)]  # events take turns
-    if isinstance(signal, Sound):
-        heard = audio_onsets(signal.waveform[row], SAMPLE_RATE)
-        return fmean(av_align(heard, video_peaks(other.frames, FPS), FPS).matched for other in others)
-    seen = video_peaks(signal.pixels[row], FPS)
-    return fmean(av_align(audio_onsets(other.waveform, SAMPLE_RATE), seen, FPS).matched for other in others)
+def _others(split: str, index: int) -> list[Clip]:
+    """Other clips of the same event, which take turns."""
+    return [clip(scene(split, index + k * len(EVENTS))) for k in range(1, OTHERS + 1)]
+
+
+def _row(signal: Finished, k: int, own: Clip, others: Sequence[Clip]) -> dict:
+    if isinstance(signal, Frames):
+        seen = video_peaks(signal.pixels[k], FPS)
+        matched, *shuffled = (
+            av_align(audio_onsets(each.waveform, SAMPLE_RATE), seen, FPS).matched for each in (own, *others)
+        )
+        return {"matched_lead": matched - fmean(shuffled), "onsets": None, "onsets_lead": None}
+    waveform = signal.waveform[k]
+    heard, begun = audio_onsets(waveform, SAMPLE_RATE), beginnings(waveform, SAMPLE_RATE)
+    matched, *shuffled = (av_align(heard, video_peaks(each.frames, FPS), FPS).matched for each in (own, *others))
+    onsets, *elsewhere = (onset_f1(begun, each.scene.times) for each in (own, *others))
+    return {
+        "matched_lead": matched - fmean(shuffled),
+        "onsets": onsets,
+        "onsets_lead": onsets - fmean(elsewhere),
+    }

@@ -144,6 +144,7 @@ def made_up_row():
 
     def row(index: int, right: bool) -> dict:
         return {
+            "judged": "bell",
             "right": right,
             "silent": False,
             "cosine": 0.1,

@@ -236,5 +236,7 @@ def test_the_table_of_rules_has_a_ratio_for_every_rule(capsys):
         if line.startswith("|")
     )
     cells = dict(zip(header, row, strict=True))
-    assert cells["task"] == "V2A" and len(cells) == 5
-    assert all(float(cells[f"{name} / released"].split()[0]) > 0 for name in ("unguided", "paper", "default"))
+    assert cells["task"] == "V2A" and len(cells) == 6
+    assert all(
+        float(cells[f"{name} / released"].split()[0]) > 0 for name in ("unguided", "paper", "finished", "default")
+    )

@@ -8,15 +8,45 @@ from aligner.demo.events import EVENTS
 from aligner.errors import AlignerError
 from aligner.guidance.gradient import Paper, Released
 from aligner.guidance.rule import Unguided
-from aligner.guidance.search import Search
+from aligner.guidance.search import Search, rehearsed_steps
 from laboratory.evaluation.cells import CAPTIONS, METHODS, TASKS, Cell, cells
 from laboratory.world import VAGUE_CAPTIONS, scene
 
 
 def test_every_combination_is_a_cell_of_its_own():
     every = cells()
-    assert len(every) == len({cell.name for cell in every}) == 4 * 4 * 3
-    assert [cell.task for cell in every] == [task for task in TASKS for _ in range(12)]
+    assert len(every) == len({cell.name for cell in every})
+    methods = {(cell.task, cell.caption): {c.method for c in every if c.task == cell.task} for cell in every}
+    assert all(found == set(METHODS) for found in methods.values())
+    # Unguided and default with all captions, the others with vague ones.
+    assert [sum(cell.task == task for cell in every) for task in TASKS] == [9, 9, 9, 7]
+
+
+def test_no_caption_is_wrong_where_nothing_else_is_given():
+    assert Cell("joint", "default", "wrong") not in cells()
+
+
+def test_tasks_draw_different_noises():
+    assert len({task.seed for task in TASKS.values()}) == len(TASKS)
+
+
+def test_chance_is_drawn_several_times():
+    assert [
+        Cell("V2A", *names).draws for names in (("unguided", "vague"), ("unguided", "right"), ("default", "vague"))
+    ] == [
+        4,
+        1,
+        1,
+    ]
+
+
+def test_the_finished_cost_as_much_as_the_default():
+    """7 whole runs of 20 steps, and 16 candidates for 8 steps and 12 more of one."""
+    finished, default = (
+        rehearsed_steps(rule.most(["audio"]), rule.choices(20)) + 20 - rule.choice(20)
+        for rule in (METHODS["finished"], METHODS["default"])
+    )
+    assert finished == 7 * 19 + 1 and default == 16 * 8 + 12 and abs(finished - default) <= 6
 
 
 def test_selected_cells_come_in_the_order_of_the_selection():

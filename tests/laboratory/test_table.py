@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from laboratory.evaluation.cells import Cell
-from laboratory.evaluation.table import TIMING, gain, markdown, summary
+from laboratory.evaluation.table import TIMING, effective_events, gain, markdown, summary
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -17,6 +17,7 @@ def rows(right: list[bool], features: torch.Tensor = REAL, matched: list | None 
     return [
         {
             "right": one,
+            "judged": "bell" if k % 2 else "rain",
             "silent": not one,
             "cosine": cosine,
             "second": 0.1 * k,
@@ -41,6 +42,12 @@ def test_figures_are_means_with_intervals():
 
 def test_a_missing_figure_is_left_out():
     assert "matched" not in summary(rows([True, False]), REAL)
+
+
+def test_the_effective_number_of_events_is_that_of_right_results():
+    assert summary(rows([True] * 4), REAL)["events"] == pytest.approx(2)
+    assert summary(rows([True, False, True, False]), REAL)["events"] == pytest.approx(1)
+    assert effective_events(rows([True] * 3)) == pytest.approx(2 ** (2 / 3 * 0.5849625) * 2 ** (1 / 3 * 1.5849625))
 
 
 def test_the_frechet_distance_compares_with_real_features():
@@ -87,21 +94,24 @@ def test_the_table_has_a_section_for_each_task():
     )
     head = [
         "| caption | steered | judge: right | judge: cosine | 2nd binder: cosine | AV-Align "
-        "| AV-Align, other clips of the event | onset F1 | Fréchet | s / sample | *guiding binder* |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| AV-Align, lead | onset F1 | onset F1, lead | Fréchet | s / sample | *guiding binder* |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    figures = "50 % (25–75) | 0.50 (0.25–0.75) | 0.50 (0.25–0.75) | {0} | {0} | {0} | 1.23 | 12.3 | 0.50 (0.25–0.75) |"
+    short = [line.replace("| AV-Align | AV-Align, lead | onset F1 | onset F1, lead ", "") for line in head[:1]]
+    some = "0.50 (0.25–0.75)"
+    figures = f"50 % (25–75) | {some} | {some} | {{0}}1.23 | 12.3 | {some} |"
     assert text.splitlines() == [
         "**V2A**",
         "",
         *head,
-        f"| right | unguided | {figures.format('0.50 (0.25–0.75)')}",
-        f"| right | default | {figures.format('0.50 (0.25–0.75)')}",
+        f"| right | unguided | {figures.format(4 * f'{some} | ')}",
+        f"| right | default | {figures.format(4 * f'{some} | ')}",
         "",
         "**I2A**",
         "",
-        *head,
-        f"| vague | paper | {figures.format('–')}",
+        *short,
+        "|---|---|---|---|---|---|---|---|",
+        f"| vague | paper | {figures.format('')}",
     ]
     assert text.endswith("|\n")
 

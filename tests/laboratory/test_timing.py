@@ -50,7 +50,11 @@ def test_a_result_is_held_against_other_clips_of_its_event(clips):
     assert [row["onsets"] for row in rows] == [1.0] * len(clips)
     others = [clip(scene("development", 3 + 8 * k)).frames for k in range(1, OTHERS + 1)]
     by_hand = [av_align_of_clip(frames, FPS, waveforms[3], SAMPLE_RATE).matched for frames in others]
-    assert rows[3]["shuffled"] == pytest.approx(sum(by_hand) / OTHERS)
+    own = av_align_of_clip(clips[3].frames, FPS, waveforms[3], SAMPLE_RATE).matched
+    assert rows[3]["matched_lead"] == pytest.approx(own - sum(by_hand) / OTHERS)
+    begun = beginnings(waveforms[3], SAMPLE_RATE)
+    elsewhere = [onset_f1(begun, scene("development", 3 + 8 * k).times) for k in range(1, OTHERS + 1)]
+    assert rows[3]["onsets_lead"] == pytest.approx(1 - sum(elsewhere) / OTHERS)
 
 
 def test_a_video_has_no_beginnings_to_hear_and_is_held_against_other_sounds(clips):
@@ -58,13 +62,15 @@ def test_a_video_has_no_beginnings_to_hear_and_is_held_against_other_sounds(clip
     rows = timing_rows({"video": video_of(frames)}, "audio", "development", INDICES[:2], clips[:2])
     others = [clip(scene("development", 1 + 8 * k)).waveform for k in range(1, OTHERS + 1)]
     by_hand = [av_align_of_clip(frames[1], FPS, sound, SAMPLE_RATE).matched for sound in others]
-    assert rows[1] == {"onsets": None, "shuffled": pytest.approx(sum(by_hand) / OTHERS)}
+    own = av_align_of_clip(frames[1], FPS, clips[1].waveform, SAMPLE_RATE).matched
+    lead = pytest.approx(own - sum(by_hand) / OTHERS)
+    assert rows[1] == {"matched_lead": lead, "onsets": None, "onsets_lead": None}
 
 
 @pytest.mark.parametrize("part", ["image", ""])
 def test_pictures_and_pairs_have_no_timing_of_their_own(clips, part):
     waveforms = torch.stack([each.waveform for each in clips])
-    nothing = {"onsets": None, "shuffled": None}
+    nothing = {"matched_lead": None, "onsets": None, "onsets_lead": None}
     assert timing_rows({"audio": sound_of(waveforms)}, part, "development", INDICES, clips) == [nothing] * 8
     pictures = torch.stack([each.frames[:1] for each in clips])
     assert timing_rows({"video": video_of(pictures)}, "audio", "development", INDICES, clips) == [nothing] * 8
