@@ -15,7 +15,7 @@ from .generators.base import Generator, Outcome
 from .guidance.objective import Comparison, Objective
 from .guidance.pairs import pairs
 from .guidance.rule import Rule, Scope, comparison_of
-from .guidance.synchrony_term import SynchronyTerm, placed_onsets
+from .guidance.synchrony_term import READING, PlacedOnsets, SynchronyTerm, placed_onsets
 from .tensors.precision import full_precision
 from .timing.clips import ClipSampling
 
@@ -60,7 +60,12 @@ def make_plan(
         rule.require_reach(scope)
     elif comparable(denoiser, binder, conditions, comparison, pair_weight=pair_weight):
         scoring = objective_of(denoiser, binder, conditions, comparison, pair_weight=pair_weight)
-    return Plan(rule, scope, scoring, rule.passes(scope))
+    return Plan(rule, scope, scoring and _reading(scoring), rule.passes(scope))
+
+
+def _reading(objective: Objective) -> Objective:
+    """The same that reads the timing of a finished result, whatever it weighs."""
+    return replace(objective, term=objective.term and replace(objective.term, weights=READING))
 
 
 def phases(rule: Rule) -> list[Rule]:
@@ -121,7 +126,7 @@ def objective_of(
         compared,
         comparison.compare,
         spans,
-        _synchrony_term(outcome, targets, comparison),
+        SynchronyTerm(comparison.timing_weights, _placed(targets, outcome)),
     )
 
 
@@ -182,14 +187,12 @@ def _moving(rule: Rule) -> Rule:
     return phases(rule)[-1]
 
 
-def _synchrony_term(outcome: Outcome, targets: Mapping[str, Condition], comparison: Comparison) -> SynchronyTerm | None:
-    """What timing adds to the objective; None where it does not count."""
-    if not comparison.timing_weight:
-        return None
+def _placed(targets: Mapping[str, Condition], outcome: Outcome) -> dict[str, PlacedOnsets]:
+    """The onsets of the conditions that have some, on the clock of the result."""
     placed = {
         label: placed_onsets(condition, float(outcome.seconds), outcome.device) for label, condition in targets.items()
     }
-    return SynchronyTerm(comparison.timing_weight, {label: each for label, each in placed.items() if each})
+    return {label: each for label, each in placed.items() if each}
 
 
 def _weighted(conditions: Sequence[Condition], comparison: Comparison) -> dict[str, Condition]:

@@ -318,20 +318,31 @@ TEXT_WEIGHT = Setting(
     high=10.0,
     step=0.05,
 )
-TIMING_WEIGHT = Setting(
-    "timing_weight",
+AUDIO_TIMING_WEIGHT = Setting(
+    "audio_timing_weight",
     0.3,
-    "Weight of timing beside what is seen and heard: sounds begin when something begins to move. 0 leaves timing to "
-    "chance. Rain, wind and other steady sounds have no beginnings and are not affected.",
+    "Weight of timing where a sound is made: it begins when something in the video begins to move. 0 leaves timing to "
+    "chance. Rain, wind and other steady scenes have no beginnings and are not affected.",
     low=0.0,
     high=10.0,
     step=0.05,
 )
+VIDEO_TIMING_WEIGHT = AUDIO_TIMING_WEIGHT.having(
+    name="video_timing_weight",
+    default=0.0,
+    description="Weight of timing where a video is made, alone or with its sound. An early estimate of a video shows "
+    "little of its motion, so that 0 is best for a search.",
+)
+TIMING_WEIGHTS = (AUDIO_TIMING_WEIGHT, VIDEO_TIMING_WEIGHT)
 #: What the paper and the released code compare.
 PUBLISHED_COMPARE = COMPARE.having(default="mean")
 PUBLISHED_CLIPS = CLIPS.having(default="seconds")
 PUBLISHED_TEXT_WEIGHT = TEXT_WEIGHT.having(default=1.0)
-PUBLISHED_TIMING_WEIGHT = TIMING_WEIGHT.having(default=0.0)
+PUBLISHED_AUDIO_TIMING_WEIGHT = AUDIO_TIMING_WEIGHT.having(default=0.0)
+PUBLISHED_VIDEO_TIMING_WEIGHT = VIDEO_TIMING_WEIGHT.having(
+    description="Weight of timing where a video is made, alone or with its sound."
+)
+PUBLISHED_TIMING_WEIGHTS = (PUBLISHED_AUDIO_TIMING_WEIGHT, PUBLISHED_VIDEO_TIMING_WEIGHT)
 
 # Guidance: the search
 
@@ -360,7 +371,8 @@ LONGEST_SHIFT = Setting(
     "longest_shift",
     1.0,
     "How far the sound of a candidate is moved, earlier or later, until it meets what is seen. What leaves at one end "
-    "comes in at the other, and the following steps mend the seam. 0 moves nothing. It needs a timing_weight above 0.",
+    "comes in at the other, and the following steps mend the seam. 0 moves nothing. It needs an audio_timing_weight "
+    "above 0.",
     low=0.0,
     high=60.0,
     step=0.05,
@@ -435,9 +447,9 @@ CHECKPOINTING = Setting(
 
 
 #: The settings of each rule, in the order in which people meet them.
-COMPARISON = (COMPARE, CLIPS, TEXT_WEIGHT, TIMING_WEIGHT)
-PUBLISHED_COMPARISON = (PUBLISHED_COMPARE, PUBLISHED_CLIPS, PUBLISHED_TEXT_WEIGHT, PUBLISHED_TIMING_WEIGHT)
-SEARCH = (AUDIO_CANDIDATES, VIDEO_CANDIDATES, AT, COMPARE, CLIPS, TEXT_WEIGHT, FUNNEL, TIMING_WEIGHT, LONGEST_SHIFT)
+COMPARISON = (COMPARE, CLIPS, TEXT_WEIGHT, *TIMING_WEIGHTS)
+PUBLISHED_COMPARISON = (PUBLISHED_COMPARE, PUBLISHED_CLIPS, PUBLISHED_TEXT_WEIGHT, *PUBLISHED_TIMING_WEIGHTS)
+SEARCH = (AUDIO_CANDIDATES, VIDEO_CANDIDATES, AT, COMPARE, CLIPS, TEXT_WEIGHT, FUNNEL, *TIMING_WEIGHTS, LONGEST_SHIFT)
 GRADIENT = (
     RULE,
     AUDIO_RATE,
@@ -451,7 +463,7 @@ GRADIENT = (
     PUBLISHED_CLIPS,
     PUBLISHED_TEXT_WEIGHT,
     CHECKPOINTING,
-    PUBLISHED_TIMING_WEIGHT,
+    *PUBLISHED_TIMING_WEIGHTS,
 )
 
 

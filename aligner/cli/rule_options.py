@@ -40,7 +40,9 @@ def add_rule_options(command: ArgumentParser, *streams: str) -> None:
     group.add_argument(
         "--unguided", action="store_true", help="Sample without guidance and only score the result, to compare."
     )
-    for setting, published in zip(settings.COMPARISON, settings.PUBLISHED_COMPARISON):
+    published_of = dict(zip(settings.COMPARISON, settings.PUBLISHED_COMPARISON))
+    for setting in _for_streams(OF_ALL, streams):
+        published = published_of[setting]
         own = f"{words(setting.default)} with {SEARCH}, {words(published.default)} with {' and '.join(GRADIENT_RULES)}"
         add_option(group, setting, default=own)
     group.add_argument(

@@ -23,20 +23,28 @@ class Comparison:
     """How a rule compares results with conditions.
 
     compare: a key of COMPARISONS. clips: how recordings are cut, a name that the binder knows. text_weight: weight of
-    the generators' own prompts as targets. timing_weight: weight of synchrony beside each distance, 0 or more. Raises
-    AlignerError for a comparison that does not exist.
+    the generators' own prompts as targets. audio_timing_weight, video_timing_weight: weight of synchrony beside the
+    distances of a stream that is made, 0 or more; that of a pair of such streams is the lower one. Raises AlignerError
+    for a comparison that does not exist.
     """
 
     compare: str = settings.COMPARE.default
     clips: str = settings.CLIPS.default
     text_weight: float = settings.TEXT_WEIGHT.default
-    timing_weight: float = settings.TIMING_WEIGHT.default
+    audio_timing_weight: float = settings.AUDIO_TIMING_WEIGHT.default
+    video_timing_weight: float = settings.VIDEO_TIMING_WEIGHT.default
 
     def __post_init__(self):
-        if not (math.isfinite(self.timing_weight) and self.timing_weight >= 0):
-            raise AlignerError(f"timing_weight must be a number, 0 or more, not {self.timing_weight}.")
+        for stream, weight in self.timing_weights.items():
+            if not (math.isfinite(weight) and weight >= 0):
+                raise AlignerError(f"{stream}_timing_weight must be a number, 0 or more, not {weight}.")
         if self.compare not in COMPARISONS:
             raise AlignerError(f"compare {self.compare!r} is unknown. Choose one of: {', '.join(COMPARISONS)}.")
+
+    @property
+    def timing_weights(self) -> dict[str, float]:
+        """The weights of synchrony by stream."""
+        return {"audio": self.audio_timing_weight, "video": self.video_timing_weight}
 
 
 #: The comparison of the paper and of its released code.
@@ -95,7 +103,7 @@ class Objective:
 
     embed: from a rendered stream, such as a Signal, to its embedding. conditions: embeddings by label, made once before
     sampling. spans: by stream the times of the clips that will be compared, in seconds, as far as they are known. term:
-    adds synchrony to every pair; None: only meaning counts.
+    adds synchrony to pairs; None: only meaning counts.
     """
 
     embed: Callable[[Any], Embedding]

@@ -60,7 +60,7 @@ def score(scored: Iterable[Condition], targets: Iterable[Condition], compare: st
         {label: _on_host(target.target) for label, target in counting.items()},
         pairs,
         compare,
-        term=SynchronyTerm(1.0, _placed(counting, heard)),
+        term=SynchronyTerm(dict.fromkeys(labelled, 1.0), _placed(counting, heard)),
     )
     alignment = objective.alignment(
         Observed({label: objective.embed(one) for label, one in labelled.items()}, heard),

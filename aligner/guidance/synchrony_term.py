@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from .pairs import Pair
 
 #: Onset curves (B, T) by stream.
 Onsets = Mapping[str, torch.Tensor]
+#: Weights that read the timing of every stream.
+READING = MappingProxyType({"audio": 1.0, "video": 1.0})
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,22 @@ def placed_onsets(condition: Condition, seconds: float, device: torch.device) ->
 class SynchronyTerm:
     """weight * (1 - synchrony) for every pair whose sides have onsets, in addition to its distance.
 
-    given: by label, of the conditions that have onsets. Where nothing begins in a condition, as in steady rain, or in
-    both of two generated streams, the term claims nothing and is 0.
+    weights: by stream that is made; that of a pair of them is the lower one, and other streams have none. given: by
+    label, of the conditions that have onsets. Where nothing begins in a condition, as in steady rain, or in both of two
+    streams that are made, the term claims nothing and is 0.
     """
 
-    weight: float
+    weights: Mapping[str, float]
     given: Mapping[str, PlacedOnsets] = field(default_factory=dict)
 
     def onsets(self, rendered: Mapping[str, Any], pairs: Sequence[Pair]) -> dict[str, torch.Tensor]:
         """The onsets of the streams that the term compares. A signal of another package may have none."""
-        needed = {name for pair in pairs if not pair.given or pair.target in self.given for name in pair.streams}
+        needed = {
+            name
+            for pair in pairs
+            if self._own_weight(pair) and (not pair.given or pair.target in self.given)
+            for name in pair.streams
+        }
         return {
             name: signal.onsets() for name, signal in rendered.items() if name in needed and hasattr(signal, "onsets")
         }
@@ -97,7 +106,10 @@ class SynchronyTerm:
         """The weight of a pair in the term. Like its distance it weighs half where it steers half of the result."""
         placed = self.given.get(pair.target) if pair.given else None
         share = 1.0 if placed is None or placed.strength is None else placed.strength.mean().item()
-        return self.weight * pair.weight_at(progress) * share
+        return self._own_weight(pair) * pair.weight_at(progress) * share
+
+    def _own_weight(self, pair: Pair) -> float:
+        return min(self.weights.get(stream, 0.0) for stream in pair.streams)
 
     def _sides(
         self, pair: Pair, onsets: Onsets, within: Interval | None

@@ -7,6 +7,7 @@ from ..inputs import Category, GuidanceType, folded, schema, widget, widgets
 
 #: How many of the settings people change often: the rule and the rates.
 OFTEN = 5
+TIMING = settings.PUBLISHED_TIMING_WEIGHTS
 
 
 class GradientSettings(io.ComfyNode):
@@ -30,9 +31,11 @@ class GradientSettings(io.ComfyNode):
             ],
             inputs=[
                 *widgets(*settings.GRADIENT[:OFTEN]),
-                *folded(*widgets(*settings.GRADIENT[OFTEN:-1])),
-                # Optional, and last: saved graphs may lack it.
-                widget(settings.PUBLISHED_TIMING_WEIGHT, optional=True),
+                *folded(
+                    *(widget(each) for each in settings.GRADIENT[OFTEN:] if each not in TIMING),
+                    # Optional, and last: saved graphs may lack them.
+                    *(widget(each, optional=True) for each in TIMING),
+                ),
             ],
             outputs=[
                 GuidanceType.Output(
@@ -52,14 +55,15 @@ class GradientSettings(io.ComfyNode):
         compare,
         clips,
         text_weight,
-        timing_weight=settings.PUBLISHED_TIMING_WEIGHT.default,
+        audio_timing_weight=settings.PUBLISHED_AUDIO_TIMING_WEIGHT.default,
+        video_timing_weight=settings.PUBLISHED_VIDEO_TIMING_WEIGHT.default,
         **same,
     ) -> io.NodeOutput:
         return io.NodeOutput(
             RULES[rule](
                 rates={"audio": audio_rate, "video": video_rate},
                 prompt_rates={"audio": audio_prompt_rate, "video": video_prompt_rate},
-                comparison=Comparison(compare, clips, text_weight, timing_weight),
+                comparison=Comparison(compare, clips, text_weight, audio_timing_weight, video_timing_weight),
                 **same,
             )
         )

@@ -33,8 +33,7 @@ class SearchSettings(io.ComfyNode):
                     tooltip="From Gradient Settings. After the choice gradients move the result. Unconnected: nothing "
                     "moves it.",
                 ),
-                widget(settings.TIMING_WEIGHT, optional=True),
-                widget(settings.LONGEST_SHIFT, optional=True),
+                *(widget(each, optional=True) for each in (*settings.TIMING_WEIGHTS, settings.LONGEST_SHIFT)),
             ],
             outputs=[GuidanceType.Output(display_name="guidance", tooltip="For a guided sampler.")],
         )
@@ -54,7 +53,8 @@ class SearchSettings(io.ComfyNode):
         text_weight,
         funnel=settings.FUNNEL.default,
         then=None,
-        timing_weight=settings.TIMING_WEIGHT.default,
+        audio_timing_weight=settings.AUDIO_TIMING_WEIGHT.default,
+        video_timing_weight=settings.VIDEO_TIMING_WEIGHT.default,
         longest_shift=settings.LONGEST_SHIFT.default,
     ) -> io.NodeOutput:
         return io.NodeOutput(
@@ -64,6 +64,6 @@ class SearchSettings(io.ComfyNode):
                 longest_shift=longest_shift,
                 funnel=parse_funnel(funnel),
                 then=Unguided() if then is None else then,
-                comparison=Comparison(compare, clips, text_weight, timing_weight),
+                comparison=Comparison(compare, clips, text_weight, audio_timing_weight, video_timing_weight),
             )
         )

@@ -21,7 +21,8 @@ class Comparison:
     compare: str = "per_clip"
     clips: str = "short"
     text_weight: float = 0.0
-    timing_weight: float = 0.0
+    audio_timing_weight: float = 0.0
+    video_timing_weight: float = 0.0
 
 
 @dataclass(frozen=True)

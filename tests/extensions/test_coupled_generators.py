@@ -64,7 +64,8 @@ class _Comparing:
     """A comparison as another package may write it: neither hashable nor ours."""
 
     __hash__ = None
-    compare, clips, text_weight, timing_weight = "mean", "whole", 1.0, 0.0
+    compare, clips, text_weight = "mean", "whole", 1.0
+    audio_timing_weight, video_timing_weight = 0.0, 0.0
 
 
 class Foreign:

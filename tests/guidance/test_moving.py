@@ -29,7 +29,7 @@ def generator(**changes):
 
 
 def following(onsets) -> Objective:
-    term = SynchronyTerm(0.3, {"video": PlacedOnsets(onsets)})
+    term = SynchronyTerm({"audio": 0.3}, {"video": PlacedOnsets(onsets)})
     return Objective(lambda signal: signal, {}, [Pair("audio", "video")], term=term)
 
 
@@ -116,7 +116,7 @@ def test_the_search_moves_what_it_chose(audioldm, binder, text_condition):
             binder=binder,
             conditions=conditions,
             rule=Search(
-                candidates={"audio": 2}, comparison=Comparison(timing_weight=10.0), longest_shift=longest_shift
+                candidates={"audio": 2}, comparison=Comparison(audio_timing_weight=10.0), longest_shift=longest_shift
             ),
             on_step=steps.append,
         )

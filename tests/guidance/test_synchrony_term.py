@@ -11,7 +11,7 @@ from aligner.conditions.timeline import Timeline
 from aligner.errors import AlignerError
 from aligner.guidance.objective import Comparison, Objective
 from aligner.guidance.pairs import Pair, pairs
-from aligner.guidance.synchrony_term import PlacedOnsets, SynchronyTerm, placed_onsets
+from aligner.guidance.synchrony_term import READING, PlacedOnsets, SynchronyTerm, placed_onsets
 from aligner.synchrony import synchrony
 from aligner.timing.curves import parse_curve
 from aligner.timing.intervals import Interval
@@ -43,7 +43,7 @@ class Heard:
 
 def objective(given: Condition, weight: float = 0.5) -> Objective:
     placed = placed_onsets(given, 4.0, HOST)
-    term = SynchronyTerm(weight, {"video": placed} if placed else {})
+    term = SynchronyTerm({"audio": weight}, {"video": placed} if placed else {})
     embedding = Embedding(CLIP, None, "audio", "one")
     return Objective(
         lambda signal: embedding, {"video": given.target}, pairs(["audio"], {"video": given}), "mean", term=term
@@ -76,10 +76,21 @@ def test_a_signal_without_onsets_is_compared_by_its_meaning():
 
 def test_streams_that_are_made_together_are_compared_unless_both_are_steady():
     pair = Pair("video", "audio", given=False)
-    term = SynchronyTerm(1.0)
+    term = SynchronyTerm(READING)
     one, other = torch.cat([curve(80), curve(80), curve()]), torch.cat([curve(80), curve(), curve()])
     found = term.synchrony(pair, {"video": one, "audio": other})
     assert found[:2].tolist() == pytest.approx([1, 0]) and found[2].isnan()
+
+
+def test_what_weighs_nothing_is_not_looked_at():
+    """Frames are decoded to see their onsets."""
+    together, sound = Pair("video", "audio", given=False), Pair("audio", "video")
+    rendered = {"audio": Heard(curve(80)), "video": Heard(curve(80))}
+    term = SynchronyTerm({"audio": 0.3, "video": 0.0}, {"video": PlacedOnsets(curve(80))})
+    assert set(term.onsets(rendered, [together])) == set()
+    assert set(term.onsets(rendered, [together, sound])) == {"audio"}
+    assert set(SynchronyTerm({"audio": 0.3, "video": 0.1}).onsets(rendered, [together])) == {"audio", "video"}
+    assert set(SynchronyTerm({"audio": 0.3}).onsets({"picture": Heard(curve(80))}, [Pair("picture", "text")])) == set()
 
 
 def test_a_timeline_moves_the_onsets_and_weighs_them():
@@ -110,7 +121,7 @@ def test_an_interval_is_compared_by_its_own_onsets():
 @pytest.mark.parametrize("stream", ["audio", "video"])
 @pytest.mark.parametrize("shift", [-60, 0, 35])
 def test_the_loss_by_shift_is_that_of_the_moved_stream(stream, shift):
-    pair, term = [Pair("video", "audio", 2.0, given=False)], SynchronyTerm(0.5)
+    pair, term = [Pair("video", "audio", 2.0, given=False)], SynchronyTerm({"video": 0.5, "audio": 2.0})
     onsets = {"video": curve(120, 250), "audio": curve(150, 280, 310)}
     by_shift = term.by_shift(pair, onsets, stream, None)
     moved = onsets | {stream: onsets[stream].roll(shift, 1)}
@@ -136,8 +147,9 @@ def test_the_gradient_moves_a_sound_towards_its_moment():
 
 def test_a_weight_that_cannot_work_is_refused():
     for weight in (-1.0, float("nan"), float("inf")):
-        with pytest.raises(AlignerError, match="timing_weight must be a number, 0 or more"):
-            Comparison(timing_weight=weight)
+        for name in ("audio_timing_weight", "video_timing_weight"):
+            with pytest.raises(AlignerError, match=f"{name} must be a number, 0 or more"):
+                Comparison(**{name: weight})
 
 
 def test_onsets_that_are_no_curve_are_refused():
