@@ -356,7 +356,6 @@ AUDIO_CANDIDATES = Setting(
 )
 VIDEO_CANDIDATES = AUDIO_CANDIDATES.having(
     name="video_candidates",
-    default=8,
     description="How many noises the search tries for a video or picture. More fit better and take longer.",
 )
 AT = Setting(

@@ -150,7 +150,8 @@ class Objective:
             scores[pair.label], weights[pair.label] = 1.0 - distance.detach(), weight
             synchrony = self.term.synchrony(pair, generated.onsets, within) if self.term else None
             if self.term and synchrony is not None:
-                loss = loss + self.term.weight_of(pair, progress) * (1.0 - synchrony).nan_to_num(0.0)
+                out_of_sync = (1.0 - synchrony).nan_to_num(0.0).to(distance)
+                loss = loss + self.term.weight_of(pair, progress) * out_of_sync
                 synchronies[pair.label] = synchrony.detach()
         return Alignment(torch.as_tensor(loss), scores, weights, synchronies)
 

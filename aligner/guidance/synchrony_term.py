@@ -124,7 +124,8 @@ class SynchronyTerm:
         if one is None or other is None or pair.weight <= 0:
             return None
         cut = slice(None) if within is None else slice(*_ticks(within))
-        return one[:, cut], other[:, cut], None if strength is None else strength[cut]
+        # A host may keep signals elsewhere than conditions.
+        return one[:, cut], other[:, cut].to(one), None if strength is None else strength[cut].to(one)
 
 
 def _claims(pair: Pair, stream: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import AlignerError
+from ..tensors.precision import full_precision
 from ..tensors.resampling import resampled
 from .ticks import TICKS_PER_SECOND
 
@@ -37,7 +38,7 @@ def heard_onsets(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
     """
     if waveform.ndim != 2 or not waveform.is_floating_point():
         raise AlignerError(f"Onsets are heard in floats (B, samples), not {waveform.dtype} {tuple(waveform.shape)}.")
-    decibels = _levels(resampled(waveform, sample_rate, _SAMPLE_RATE))
+    decibels = _levels(resampled(full_precision(waveform), sample_rate, _SAMPLE_RATE))
     rise = (decibels[..., _RISE:] - decibels[..., :-_RISE]).clamp(min=0).mean(dim=1)
     # A rise belongs to the middle of its time.
     centred = F.pad(rise, ((_RISE + 1) // 2, _RISE // 2))

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import AlignerError
+from ..tensors.precision import full_precision
 from .ticks import TICKS_PER_SECOND
 
 #: The mean difference of two pictures that counts as still, of values in 0..1: half a grey level.
@@ -39,7 +40,7 @@ def seen_onsets(frames: torch.Tensor, fps: float) -> torch.Tensor:
 
 def differences(frames: torch.Tensor) -> torch.Tensor:
     """How much each picture differs from the one before: (B, F, 3, H, W) in 0..1 -> (B, F - 1) in 0..1."""
-    small = _small(frames)
+    small = full_precision(_small(frames))
     return (small[:, 1:] - small[:, :-1]).abs().mean(dim=(2, 3, 4))
 
 

@@ -119,7 +119,7 @@ def test_the_defaults_are_those_of_the_settings():
         assert rule.rates == {"audio": 0.1, "video": 0.01} and rule.prompt_rates == {"audio": 0.0, "video": 0.01}
         assert rule.comparison == PUBLISHED == Comparison("mean", "seconds", 1.0, 0.0, 0.0) and rule.checkpointing
     search = Search()
-    assert (search.candidates, search.at) == ({"audio": 16, "video": 8}, 0.4)
+    assert (search.candidates, search.at) == ({"audio": 16, "video": 16}, 0.4)
     assert search.comparison == Comparison("per_clip", "short", 0.0, 0.3, 0.0) and search.then == Unguided()
 
 

@@ -139,6 +139,14 @@ def test_gradients_agree_with_finite_differences():
         torch.testing.assert_close((ends[0] - ends[1]) / (2 * step), expected, rtol=1e-3, atol=1e-7)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_enough(dtype):
+    whole = heard_onsets(clicks(EVENTS), RATE), seen_onsets(flashes(EVENTS), FAST)
+    half = heard_onsets(clicks(EVENTS).to(dtype), RATE), seen_onsets(flashes(EVENTS).to(dtype), FAST)
+    for one, other in zip(whole, half):
+        assert other.dtype == torch.float32 and synchrony(one, other) > 0.95
+
+
 def test_other_inputs_are_refused():
     with pytest.raises(AlignerError, match="Onsets are heard in floats"):
         heard_onsets(torch.zeros(5), RATE)
