@@ -194,10 +194,11 @@ def test_every_option_reaches_the_generation(run, generations, clip, models, tmp
         *("--rule", "paper", "--audio-rate", "5", "--audio-prompt-rate", "0.01", "--inner-steps", "2"),
         *("--start", "0.1", "--end", "0.9", "--no-checkpointing"),
         *("--compare", "per_clip", "--clips", "spread", "--text-weight", "0.5"),
+        *("--audio-timing-weight", "0.2"),
     )
     assert run(*arguments) == run(*arguments, "--unguided") == 0
     guided, unguided = generations
-    comparison = Comparison("per_clip", "spread", 0.5)
+    comparison = Comparison("per_clip", "spread", 0.5, 0.2)
     assert guided["rule"] == Paper(
         rates={"audio": 5.0},
         prompt_rates={"audio": 0.01},

@@ -148,11 +148,12 @@ def test_every_option_reaches_the_generation(run, joint, generations):
         *("--seed", "7", "--steps", "4", "--audio-steps", "6", "--cfg", "3", "--audio-cfg", "4"),
         *("--rule", "paper", "--video-rate", "5", "--audio-rate", "6"),
         *("--video-prompt-rate", "0.02", "--audio-prompt-rate", "0.03", "--pair-weight", "0.5"),
+        *("--audio-timing-weight", "0.2", "--video-timing-weight", "0.1"),
         *("--compare", "per_clip", "--decoding", "half", "--window-seconds", "2.5", "--window-frames", "4"),
     )
     assert run(*arguments) == run(*arguments, "--unguided") == 0
     guided, unguided = generations
-    comparison = Comparison("per_clip", "seconds", 1.0)
+    comparison = Comparison("per_clip", "seconds", 1.0, 0.2, 0.1)
     assert guided["rule"] == Paper(
         rates={"video": 5.0, "audio": 6.0},
         prompt_rates={"video": 0.02, "audio": 0.03},

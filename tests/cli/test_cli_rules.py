@@ -11,8 +11,9 @@ from aligner.guidance.rule import Unguided
 from aligner.guidance.search import Search
 
 BOTH = ("video", "audio")
-GIVEN = Comparison("mean", "spread", 0.25)
+GIVEN = Comparison("mean", "spread", 0.25, 0.5, 0.75)
 COMPARED = ("--compare", "mean", "--clips", "spread", "--text-weight", "0.25")
+COMPARED += ("--audio-timing-weight", "0.5", "--video-timing-weight", "0.75")
 
 
 def joint(*arguments: str):
@@ -51,7 +52,9 @@ def test_a_rule_knows_the_streams_of_the_command_alone(command, stream):
 
 def test_options_of_the_search_reach_it():
     given = ("--audio-candidates", "3", "--video-candidates", "5", "--at", "0.6", *COMPARED)
-    assert joint(*given) == Search(candidates={"audio": 3, "video": 5}, at=0.6, comparison=GIVEN)
+    given += ("--longest-shift", "0.5")
+    expected = Search(candidates={"audio": 3, "video": 5}, at=0.6, longest_shift=0.5, comparison=GIVEN)
+    assert joint(*given) == expected
 
 
 MOVING = ("--audio-rate", "0.2", "--video-prompt-rate", "0", "--inner-steps", "3", "--start", "0.1", "--end", "0.9")
@@ -75,7 +78,7 @@ def test_what_is_compared_applies_to_all_phases_when_it_is_given():
     assert joint("--then", "code", *COMPARED) == Search(then=Released(comparison=GIVEN), comparison=GIVEN)
     one = joint("--then", "code", "--clips", "spread")
     assert one.comparison == Comparison(clips="spread")
-    assert one.then.comparison == Comparison("mean", "spread", 1.0)
+    assert one.then.comparison == Comparison("mean", "spread", 1.0, 0.0)
     assert joint("--rule", "paper", "--unguided", *COMPARED) == Unguided(GIVEN)
 
 

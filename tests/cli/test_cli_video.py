@@ -208,10 +208,11 @@ def test_every_option_reaches_the_generation(run, a2v, generations, clip):
         *("--rule", "paper", "--video-rate", "5", "--video-prompt-rate", "0.02", "--inner-steps", "2"),
         *("--start", "0", "--end", "0.9", "--no-checkpointing"),
         *("--compare", "per_clip", "--clips", "spread", "--text-weight", "0.5"),
+        *("--video-timing-weight", "0.1"),
     )
     assert run(*arguments) == run(*arguments, "--unguided") == 0
     guided, unguided = generations
-    comparison = Comparison("per_clip", "spread", 0.5)
+    comparison = Comparison("per_clip", "spread", 0.5, 0.0, 0.1)
     assert guided["rule"] == Paper(
         rates={"video": 5.0},
         prompt_rates={"video": 0.02},
