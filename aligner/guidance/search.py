@@ -24,7 +24,7 @@ from ..generators.base import BackwardPass, Streams
 from ..generators.signals import silences
 from ..timing.curves import parse_points
 from .choosing import Take, any_silent, mutual, pictured, ranking
-from .moving import Mover, Moves, moved, picked_moves
+from .moving import Mover, picked
 from .objective import Alignment, Comparison, Objective, Observed
 from .rule import Rule, Run, Scope, State, Unguided
 from .splicing import spliced
@@ -303,11 +303,12 @@ def best(
             [_by_stream(groups, torch.tensor(combinations)[rows[place]].T) for rows in rankings],
             denoiser,
             steps,
+            segments,
         )
         for place in range(min(keep, len(combinations)))
     ]
     if keep == 1:
-        states = [_moved(states[0], picked_moves(moves, rankings[0][0]))]
+        states = [mover.moved(states[0], picked(moves, rankings[0][0]), steps)]
     alignment = (
         _picked(tried, rankings[0][0])
         if len(segments) == 1
@@ -330,10 +331,6 @@ def _rendered(run: Run, candidate: State, objective: Objective) -> _Rendered:
     rendered = run.render(candidate.clean)
     silent = [silences(rendered, segment) for segment in run.scope.denoiser.segments]
     return _Rendered(objective.observed(rendered), silent, pictured(rendered))
-
-
-def _moved(state: State, moves: Moves) -> State:
-    return replace(state, latents=moved(state.latents, moves), clean=moved(state.clean, moves))
 
 
 def _by_stream(groups, values):

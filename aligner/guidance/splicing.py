@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from ..generators.base import Generator
+from ..timing.intervals import Interval
 from .rule import State
 
 #: Width of the fade between two segments, as a part of the shortest segment: about what windows share.
@@ -24,7 +25,11 @@ class _Parts(NamedTuple):
 
 
 def spliced(
-    candidates: Sequence[State], chosen: Sequence[Mapping[str, torch.Tensor]], denoiser: Generator, steps: int
+    candidates: Sequence[State],
+    chosen: Sequence[Mapping[str, torch.Tensor]],
+    denoiser: Generator,
+    steps: int,
+    segments: Sequence[Interval],
 ) -> State:
     """Build one result from several candidates: sample b takes each segment from candidate chosen[segment][stream][b].
 
@@ -37,7 +42,11 @@ def spliced(
     ]
     latents, clean = {}, {}
     for stream in chosen[0]:
-        shares = _shares(denoiser, next(each.clean[stream] for each in candidates if stream in each.clean).shape[2])
+        shares = _shares(
+            segments,
+            float(denoiser.seconds),
+            next(each.clean[stream] for each in candidates if stream in each.clean).shape[2],
+        )
         rows = []
         for sample, numbers in enumerate(zip(*(each[stream].tolist() for each in chosen))):
             parts = {
@@ -69,9 +78,9 @@ def _faded(parts: Mapping[int, _Parts], weights: Mapping[int, torch.Tensor]) -> 
     return torch.where(same, first.latent, signal + noise), clean
 
 
-def _shares(denoiser: Generator, count: int) -> list[torch.Tensor]:
+def _shares(segments: Sequence[Interval], seconds: float, count: int) -> list[torch.Tensor]:
     """The share of each segment in each of `count` moments, (count,): 1, but neighbours share a fade at their edge."""
-    edges = torch.tensor([segment.start for segment in denoiser.segments[1:]]) * (count / float(denoiser.seconds))
+    edges = torch.tensor([segment.start for segment in segments[1:]]) * (count / seconds)
     bounds = torch.cat([edges.new_zeros(1), edges, edges.new_full((1,), count)])
     width = bounds.diff().min() * _FADE
     begun = [((torch.arange(count) + 0.5 - edge) / width + 0.5).clamp(0, 1) for edge in edges]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ..conditions.condition import Condition
-from ..synchrony import TICKS_PER_SECOND, has_onsets, synchrony, synchrony_by_shift
+from ..synchrony import TICKS_PER_SECOND, has_onsets, synchrony
 from ..timing.intervals import Interval
 from .pairs import Pair
 
@@ -87,20 +87,24 @@ class SynchronyTerm:
         stream, other, strength = sides
         return torch.where(_claims(pair, stream, other), synchrony(stream, other, strength), torch.nan)
 
-    def by_shift(self, pairs: Sequence[Pair], onsets: Onsets, stream: str, progress: float | None) -> torch.Tensor:
-        """What the term adds to the loss if a stream is moved by so many ticks in a circle: (B, T), or (1, 1) of 0."""
-        loss = torch.zeros(1, 1)
+    def losses(
+        self, pairs: Sequence[Pair], onsets: Onsets, stream: str, variants: torch.Tensor, progress: float | None
+    ) -> torch.Tensor:
+        """What the term adds to the loss with each variant (V, B, T) of the onsets of a stream: (V, B)."""
+        count, batch = variants.shape[:2]
+        several = {
+            name: variants.flatten(0, 1) if name == stream else _tiled(each, count) for name, each in onsets.items()
+        }
+        total = variants.new_zeros(count * batch)
         for pair in pairs:
-            sides = self._sides(pair, onsets, None) if stream in pair.streams else None
+            sides = self._sides(pair, several, None) if stream in pair.streams else None
             if sides is None:
                 continue
             one, other, strength = sides
-            moved = synchrony_by_shift(one, other, strength)
-            if stream != pair.stream:  # moving the other one later is moving this one earlier
-                moved = moved.roll(-1, dims=1).flip(1)
-            claimed = torch.where(_claims(pair, one, other)[:, None], 1 - moved, 0.0)
-            loss = loss.to(claimed) + self.weight_of(pair, progress) * claimed
-        return loss
+            other = _tiled(other, count) if pair.given else other
+            out_of_sync = torch.where(_claims(pair, one, other), 1.0 - synchrony(one, other, strength), 0.0)
+            total = total + self.weight_of(pair, progress) * out_of_sync
+        return total.unflatten(0, (count, batch))
 
     def weight_of(self, pair: Pair, progress: float | None) -> float:
         """The weight of a pair in the term. Like its distance it weighs half where it steers half of the result."""
@@ -126,6 +130,11 @@ class SynchronyTerm:
         cut = slice(None) if within is None else slice(*_ticks(within))
         # A host may keep signals elsewhere than conditions.
         return one[:, cut], other[:, cut].to(one), None if strength is None else strength[cut].to(one)
+
+
+def _tiled(curve: torch.Tensor, count: int) -> torch.Tensor:
+    """Curves (B, T) for as many variants; one of all samples serves all."""
+    return curve if len(curve) == 1 else curve.repeat(count, 1)
 
 
 def _claims(pair: Pair, stream: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ AV-Align and onset detection in `aligner.metrics` are judges that share no code 
 """
 
 from .heard import heard_onsets
-from .score import has_onsets, synchrony, synchrony_by_shift
+from .score import has_onsets, synchrony
 from .seen import SIDE, differences, onsets_of_differences, seen_onsets
 from .ticks import TICKS_PER_SECOND
 
@@ -21,5 +21,4 @@ __all__ = [
     "onsets_of_differences",
     "seen_onsets",
     "synchrony",
-    "synchrony_by_shift",
 ]

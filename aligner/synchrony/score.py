@@ -27,23 +27,10 @@ def synchrony(one: torch.Tensor, other: torch.Tensor, strength: torch.Tensor | N
     alike. Raises AlignerError for other shapes.
     """
     one, other, strength = _together(one, other, strength)
-    product = (strength * one * other).sum(dim=1)
-    return _cosine(product, (strength * one.square()).sum(dim=1), (strength * other.square()).sum(dim=1))
-
-
-def synchrony_by_shift(one: torch.Tensor, other: torch.Tensor, strength: torch.Tensor | None = None) -> torch.Tensor:
-    """The agreement for every shift of `one`: (B, T), as `synchrony`. Entry s: it is moved s ticks later in a circle.
-
-    What leaves at the end comes in at the beginning; entry -s is s ticks earlier. The convolution theorem gives all
-    shifts at once.
-    """
-    one, other, strength = _together(one, other, strength)
-
-    def met(moved: torch.Tensor, fixed: torch.Tensor) -> torch.Tensor:
-        return torch.fft.irfft(torch.fft.rfft(fixed) * torch.fft.rfft(moved).conj(), n=moved.shape[1])
-
-    own = met(one.square(), strength[None])
-    return _cosine(met(one, strength * other), own, (strength * other.square()).sum(dim=1, keepdim=True))
+    product, power, other_power = ((strength * each).sum(dim=1) for each in (one * other, one.square(), other.square()))
+    least = _NOTHING**2
+    something = (power > least) & (other_power > least)
+    return torch.where(something, product / (power.clamp(min=least) * other_power.clamp(min=least)).sqrt(), 0.0)
 
 
 def _together(
@@ -55,13 +42,6 @@ def _together(
     count = min(one.shape[1], other.shape[1])
     strength = one.new_ones(count) if strength is None else strength[:count]
     return _blurred(one[:, :count]), _blurred(other[:, :count]), strength
-
-
-def _cosine(product: torch.Tensor, power: torch.Tensor, other_power: torch.Tensor) -> torch.Tensor:
-    """0 where one of the powers is nothing."""
-    least = _NOTHING**2
-    something = (power > least) & (other_power > least)
-    return torch.where(something, product / (power.clamp(min=least) * other_power.clamp(min=least)).sqrt(), 0.0)
 
 
 def _blurred(curve: torch.Tensor) -> torch.Tensor:

@@ -10,22 +10,35 @@ from aligner.errors import AlignerError
 from aligner.generation import generate
 from aligner.generators.inpainting import Inpainting
 from aligner.generators.joint import JointDenoiser
-from aligner.guidance.moving import Mover, moved, picked_moves
+from aligner.guidance.moving import Move, Mover, picked
 from aligner.guidance.objective import Comparison, Objective, Observed
 from aligner.guidance.pairs import Pair
+from aligner.guidance.rule import State
 from aligner.guidance.search import Search
 from aligner.guidance.synchrony_term import PlacedOnsets, SynchronyTerm
 from aligner.timing.intervals import WHOLE, Interval
 
 from .test_synchrony_term import curve
 
-#: 50 latent frames of 80 ms.
-FRAMES, SECONDS = 50, 4
+#: 25 latent frames of 80 ms: two pieces.
+FRAMES, SECONDS = 25, 2
 CLEAN = {"audio": torch.zeros(1, 2, FRAMES, 3)}
 
 
 def generator(**changes):
-    return SimpleNamespace(**{"movable_streams": ("audio",), "segments": (WHOLE,), "seconds": SECONDS} | changes)
+    return SimpleNamespace(
+        **{
+            "movable_streams": ("audio",),
+            "segments": (WHOLE,),
+            "seconds": SECONDS,
+            "noised": lambda clean, noise, steps: clean,
+        }
+        | changes
+    )
+
+
+def onsets_at(*ticks):
+    return curve(*ticks, length=200)
 
 
 def following(onsets) -> Objective:
@@ -36,59 +49,97 @@ def following(onsets) -> Objective:
 def best(heard, seen, longest=1.0, **changes):
     mover = Mover(generator(**changes), CLEAN, longest)
     observed = Observed({}, {"audio": heard})
-    return mover, observed, mover.best(following(seen), observed, 0.4)
+    return mover, mover.best(following(seen), observed, 0.4)
 
 
-@pytest.mark.parametrize("late", [-96, -40, 0, 8, 72])
+def heard_after(moves):
+    return [row.nonzero().flatten().tolist() for row in moves["audio"].onsets]
+
+
+@pytest.mark.parametrize("late", [-40, -8, 0, 8, 32])
 def test_the_best_move_undoes_an_offset(late):
-    mover, observed, moves = best(curve(150 + late, 230 + late), curve(150, 230))
-    assert moves["audio"].tolist() == [-late // 8]
-    onsets = mover.observed(observed, moves).onsets["audio"]
-    assert onsets[0].nonzero().flatten().tolist() == [150, 230]
+    moves = best(onsets_at(60 + late, 150 + late), onsets_at(60, 150))[1]
+    assert moves["audio"].shifts.tolist() == [[-late // 8] * 2] and heard_after(moves) == [[60, 150]]
+
+
+def test_one_event_is_heard_twice_where_two_are_seen():
+    moves = best(onsets_at(80), onsets_at(40, 152))[1]
+    assert moves["audio"].shifts.tolist() == [[-5, 9]] and heard_after(moves) == [[40, 152]]
+
+
+def test_an_event_too_many_is_moved_away():
+    assert heard_after(best(onsets_at(60, 150), onsets_at(60))[1]) == [[60]]
 
 
 def test_nothing_moves_further_than_allowed():
-    assert best(curve(300), curve(100), longest=1.0)[2]["audio"].item() == 0, "no move within 1 s helps"
-    assert best(curve(240), curve(200), longest=0.4)[2]["audio"].item() == -5
-    assert best(curve(240), curve(200), longest=0.2)[2]["audio"].abs().item() <= 2
+    assert best(onsets_at(140), onsets_at(100), longest=0.4)[1]["audio"].shifts.abs().max() <= 5
+    assert best(onsets_at(170), onsets_at(70), longest=0.4)[1]["audio"].shifts.tolist() == [[0, 0]]
     # A move by more than half of the length would be another move in the other direction.
-    assert best(curve(10), curve(390), longest=60.0)[2]["audio"].item() in (-2, -3)
+    assert best(onsets_at(10), onsets_at(194), longest=60.0)[1]["audio"].shifts[0, 1] == -2
 
 
 def test_every_sample_moves_by_itself():
-    moves = best(torch.cat([curve(160), curve(120), curve()]), curve(160))[2]
-    assert moves["audio"].tolist() == [0, 5, 0]
-    latents = torch.arange(3 * FRAMES, dtype=torch.float32).view(3, 1, FRAMES, 1)
-    found = moved({"audio": latents}, moves)["audio"]
-    assert torch.equal(found[0], latents[0]) and torch.equal(found[1], latents[1].roll(5, 1))
+    seen = onsets_at(60, 160)
+    moves = best(torch.cat([seen, onsets_at(20, 120), onsets_at()]), seen)[1]
+    assert moves["audio"].shifts.tolist() == [[0, 0], [5, 5], [0, 0]]
+
+
+def test_latents_move_as_their_pieces_do_and_are_faded_where_these_part():
+    mover = Mover(generator(), CLEAN, 1.0)
+    latents = torch.arange(2 * FRAMES, dtype=torch.float32).view(2, 1, FRAMES, 1)
+    move = Move(torch.tensor([[3, 3], [2, -4]]), torch.zeros(2, 200))
+    state = mover.moved(State({"audio": latents}, {}, {"audio": latents.clone()}), {"audio": move}, 8)
+    together, apart = state.latents["audio"]
+    assert torch.equal(together, latents[0].roll(3, 1)), "pieces that move alike have no seam"
+    assert torch.equal(apart[:, :8], latents[1].roll(2, 1)[:, :8])
+    assert torch.equal(apart[:, -8:], latents[1].roll(-4, 1)[:, -8:])
+    faded = apart[0, 11:13, 0]
+    assert ((faded > latents[1].roll(2, 1)[0, 11:13, 0]) & (faded < latents[1].roll(-4, 1)[0, 11:13, 0])).all()
+    torch.testing.assert_close(state.clean["audio"], state.latents["audio"])
+
+
+def test_a_stream_that_does_not_move_stays_beside_one_that_does():
+    mover = Mover(generator(), CLEAN, 1.0)
+    latents = {"audio": torch.randn(1, 1, FRAMES, 1), "video": torch.randn(1, 4, 16, 2, 2)}
+    move = Move(torch.tensor([[2, -4]]), torch.zeros(1, 200))
+    state = mover.moved(State(latents, {}, latents), {"audio": move}, 8)
+    assert torch.equal(state.latents["video"], latents["video"])
+    assert not torch.equal(state.latents["audio"], latents["audio"])
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"movable_streams": ()}, {"segments": (Interval(0, 2), Interval(2, None))}, {"movable_streams": ("video",)}],
+    [{"movable_streams": ()}, {"segments": (Interval(0, 1), Interval(1, None))}, {"movable_streams": ("video",)}],
 )
 def test_what_a_generator_ties_to_a_moment_stays(changes):
-    assert best(curve(160), curve(120), **changes)[2] == {}
+    assert best(onsets_at(160), onsets_at(120), **changes)[1] == {}
 
 
-def test_without_a_move_there_are_no_moves():
-    assert best(curve(160), curve(120), longest=0.0)[2] == {}
-    mover = Mover(generator(), CLEAN, 1.0)
-    no_timing = replace(following(curve(120)), term=None)
-    assert mover.best(no_timing, Observed({}, {"audio": curve(160)}), 0.4) == {}
+def test_without_a_move_a_state_stays():
+    mover, moves = best(onsets_at(160), onsets_at(120), longest=0.0)
+    state = State(CLEAN, {}, CLEAN)
+    assert moves == {} and mover.moved(state, moves, 8) is state
+    assert Mover(generator(), CLEAN, 1.0).best(following(onsets_at(120)), Observed({}, {}), 0.4) == {}
 
 
 def test_a_move_is_told_in_seconds():
     mover = Mover(generator(), CLEAN, 1.0)
-    assert mover.words({"audio": torch.tensor([3, 0])}) == ", 0.24 s later"
-    assert mover.words({"audio": torch.tensor([-1])}) == ", 0.08 s earlier"
-    assert mover.words({"audio": torch.tensor([0])}) == "" == mover.words({})
+
+    def words(*shifts):
+        return mover.words({"audio": Move(torch.tensor([shifts]), onsets_at())})
+
+    assert words(3, 3) == ", +0.24 s" and words(0, -1) == ", +0.00 -0.08 s"
+    assert words(0, 0) == "" == mover.words({})
 
 
 def test_the_chosen_candidate_brings_its_own_moves():
-    tried = [{"audio": torch.tensor([1, 2])}, {"audio": torch.tensor([3, 4])}]
-    assert picked_moves(tried, torch.tensor([1, 0]))["audio"].tolist() == [3, 2]
-    assert picked_moves([{}, {}], torch.tensor([1, 0])) == {}
+    tried = [
+        {"audio": Move(torch.tensor([[1], [2]]), torch.cat([onsets_at(1), onsets_at(2)]))},
+        {"audio": Move(torch.tensor([[3], [4]]), torch.cat([onsets_at(3), onsets_at(4)]))},
+    ]
+    moves = picked(tried, torch.tensor([1, 0]))
+    assert moves["audio"].shifts.tolist() == [[3], [2]] and heard_after(moves) == [[3], [2]]
+    assert picked([{}, {}], torch.tensor([1, 0])) == {}
 
 
 def test_only_sounds_from_noise_that_keep_nothing_are_movable(audioldm, animatediff):
@@ -123,12 +174,13 @@ def test_the_search_moves_what_it_chose(audioldm, binder, text_condition):
         return next(step for step in steps if step.tried)
 
     still, shifted = choice(0.0), choice(0.5)
-    assert not any("later" in take.label or "earlier" in take.label for take in still.tried)
-    assert any("later" in take.label or "earlier" in take.label for take in shifted.tried)
-    assert shifted.alignment.synchrony["audio ~ text"] > still.alignment.synchrony["audio ~ text"] + 0.02
-    (label,) = [take.label for number, take in enumerate(shifted.tried) if number == shifted.chosen]
-    seconds, direction = label.split(", ")[1].split(" s ")
-    frames = round(float(seconds) * shifted.clean["audio"].shape[2]) * (1 if direction == "later" else -1)
+    assert not any(" s" in take.label for take in still.tried)
+    chosen = shifted.tried[shifted.chosen].label
+    assert (
+        chosen.endswith(" s")
+        and shifted.alignment.synchrony["audio ~ text"] > still.alignment.synchrony["audio ~ text"]
+    )
+    frames = round(float(chosen.split(", ")[1].split()[0]) * shifted.clean["audio"].shape[2])
     estimates = []
     generate(
         denoiser,
