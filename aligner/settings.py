@@ -59,6 +59,10 @@ SEED = Setting(
     "seed", 0, "The same seed gives the same result. Variation k uses seed + k.", low=0, high=LARGEST_SEED, step=1
 )
 BOOTSTRAP_SEED = SEED.having(description="Seed of the bootstrap that gives the confidence intervals.")
+DEMO_SEED = SEED.having(
+    default=2,
+    description="The same seed gives the same result. Of 0 to 7 the default's sound begins nearest to both bounces.",
+)
 AUDIO_STEPS = Setting(
     "steps", 30, "Denoising steps. 30 is the paper's; fewer are faster and rougher.", low=1, high=999, step=1
 )

@@ -179,7 +179,7 @@ def _add_demo(commands) -> None:
         metavar="FILE",
         help="What to write, a .mp4. An overview of the search goes beside it as .png. Default %(default)s.",
     )
-    add_option(command, settings.SEED)
+    add_option(command, settings.DEMO_SEED)
 
 
 def _command(commands, name: str, function: str, description: str) -> ArgumentParser:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 
 from .. import settings
 from ..binders.base import Binder
 from ..conditions.encoding import video_condition
 from ..demo import family
-from ..demo.examples import EXAMPLE_VIDEO
+from ..demo.examples import EXAMPLE_EVENTS, EXAMPLE_VIDEO
 from ..demo.judge import Judge, names
 from ..demo.shape import FPS, FRAMES, SECONDS, SIDE
 from ..generation import Generation, generate
@@ -17,6 +18,7 @@ from ..generators.joint import JointDenoiser
 from ..guidance.rule import Rule, Unguided
 from ..guidance.search import Search
 from ..media import add_sound, eight_bit, probe_video, write_video
+from ..metrics import audio_onsets
 from .checks import check_output
 from .progress import progress_bar
 from .report import draw_overview
@@ -30,6 +32,10 @@ NOTICE = (
     "These are TOY models, built in so that everything can be tried at once: they know eight events of a drawn "
     "world and nothing else. For your own clips, at real quality, see 'Real models' in the README.\n"
 )
+NEXT = (
+    "Next: play {}. In ComfyUI open the template 'Video to Sound', which does the same with your own clip. For sounds "
+    "of your world load real models: see 'Real models' in the README."
+)
 
 
 def demo(options: Namespace) -> None:
@@ -42,6 +48,7 @@ def demo(options: Namespace) -> None:
     binder, judge = family.load_demo_imagebind(), family.load_demo_judge()
     _video_to_audio(options.seed, binder, judge, output, overview)
     _joint(options.seed, binder, judge, joint)
+    print(NEXT.format(output))
 
 
 def _video_to_audio(seed: int, binder: Binder, judge: Judge, output: Path, overview: Path) -> None:
@@ -66,13 +73,24 @@ def _video_to_audio(seed: int, binder: Binder, judge: Judge, output: Path, overv
     sound = guided.signals["audio"]
     add_sound(EXAMPLE_VIDEO, output, sound.waveform, sound.sample_rate)
     draw_overview(overview, guided)
-    before, after = (result.scores["audio ~ video"].item() for result in (unguided, guided))
-    heard = [names(judge, result.signals["audio"])[0] for result in (unguided, guided)]
     print(
-        f"   ImageBind's cosine with the clip: {before:+.2f} unguided, {after:+.2f} guided. "
-        f"A judge that guidance never sees hears: {heard[0]} unguided, {heard[1]} guided.\n"
-        f"   Wrote {output} and {overview}.\n"
+        f"   The ball lands at {_seconds(EXAMPLE_EVENTS)}. A judge that guidance never sees listens.\n"
+        f"   Without guidance: {_heard(judge, unguided)}. With guidance: {_heard(judge, guided)}.\n"
+        f"   Wrote {output} and {overview}, which shows all candidates.\n"
     )
+
+
+def _heard(judge: Judge, result: Generation) -> str:
+    """What a sound is and when it begins: "ball at 0.23 s and 1.28 s"."""
+    sound = result.signals["audio"]
+    begins = audio_onsets(sound.waveform[0], sound.sample_rate)
+    return f"{names(judge, sound)[0]} at {_seconds(begins)}" if len(begins) else names(judge, sound)[0]
+
+
+def _seconds(times: Iterable[float]) -> str:
+    """ "0.25 s and 1.25 s"."""
+    *first, last = (f"{time:.2f} s" for time in times)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _joint(seed: int, binder: Binder, judge: Judge, output: Path) -> None:
@@ -89,4 +107,4 @@ def _joint(seed: int, binder: Binder, judge: Judge, output: Path) -> None:
         result = generate(denoiser, denoiser.prompts([PROMPT]), seed=seed, rule=RULE, binder=binder, on_step=on_step)
     video, sound = result.signals["video"], result.signals["audio"]
     write_video(output, eight_bit(video.pixels[0]).permute(0, 2, 3, 1), video.fps, sound.waveform, sound.sample_rate)
-    print(f"   The judge sees {names(judge, video)[0]} and hears {names(judge, sound)[0]}.\n   Wrote {output}.")
+    print(f"   The judge sees {names(judge, video)[0]} and hears {names(judge, sound)[0]}.\n   Wrote {output}.\n")

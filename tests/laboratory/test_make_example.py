@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from aligner.demo.examples import EXAMPLE_IMAGE, EXAMPLE_SOUND, EXAMPLE_VIDEO
+from aligner.demo.examples import EXAMPLE_EVENTS, EXAMPLE_IMAGE, EXAMPLE_SOUND, EXAMPLE_VIDEO
 from aligner.media import probe_video, read_audio, read_frames, read_image
 from laboratory import make_example
 from laboratory.make_example import (
@@ -49,6 +50,10 @@ def test_the_large_frames_show_the_scene_of_the_small_clip():
     small = clip(example()).frames
     shrunk = torch.nn.functional.interpolate(frames().permute(0, 3, 1, 2) / 255, small.shape[-2:], mode="area")
     assert (shrunk - small).abs().mean() < 0.02
+
+
+def test_the_events_of_the_example_are_those_of_its_scene():
+    assert pytest.approx(example().times, abs=0.005) == EXAMPLE_EVENTS
 
 
 def test_the_sound_begins_with_the_event():
