@@ -22,7 +22,7 @@ from aligner.generators.animatediff import AnimateDiff
 from aligner.generators.audioldm import AudioLDM
 from aligner.generators.base import Generator
 from aligner.generators.joint import JointDenoiser
-from aligner.guidance.rule import Rule
+from aligner.guidance.rule import Rule, Step
 
 from ..edition import edition
 from ..weights import fingerprint, load_second_imagebind
@@ -173,6 +173,7 @@ def generated(
     *,
     seed: int,
     steps: int = STEPS,
+    on_step: Callable[[Step], None] = lambda step: None,
 ) -> Generation:
     """Generate a batch. Each sample has its own caption and condition, and sample k draws its noise from seed + k.
 
@@ -195,6 +196,7 @@ def generated(
         binder=binder,
         conditions=conditions,
         rule=rule,
+        on_step=on_step,
     )
 
 
