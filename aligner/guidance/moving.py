@@ -1,15 +1,14 @@
-"""Moving: pieces of a candidate come earlier or later, so that what they begin meets what they follow.
+"""Moving: a candidate comes earlier or later, so that what it begins meets what it follows.
 
-One run of the network yields a candidate at every shift. Each piece of about a second is moved by itself, so that a
-sound with one event can have it twice. Latents are moved in a circle: what leaves at one end comes in at the other. The
-steps that follow mend the seams.
+One run of the network yields a candidate at every shift. The chosen one is moved again, each piece of about a second by
+itself, so that a sound with one event can have it twice. Latents are moved in a circle: what leaves at one end comes in
+at the other. The steps that follow mend the seams.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import torch
 
@@ -20,20 +19,8 @@ from .objective import Objective, Observed
 from .rule import State
 from .splicing import spliced
 
-
-class Move(NamedTuple):
-    """How a stream is moved.
-
-    shifts: how many latent frames each piece of each sample comes later, (B, P) int64. onsets: those of the moved
-    stream, (B, T).
-    """
-
-    shifts: torch.Tensor
-    onsets: torch.Tensor
-
-
-#: By stream; a stream that is not named stays.
-Moves = Mapping[str, Move]
+#: By stream how many latent frames each sample comes later, (B,) int64; a stream that is not named stays.
+Moves = Mapping[str, torch.Tensor]
 
 #: Seconds of a piece, about.
 _PIECE = 1.0
@@ -53,67 +40,82 @@ class Mover:
         self._frames = {stream: clean[stream].shape[2] for stream in streams if stream in clean}
         self._pieces = _pieces(self._seconds)
 
-    def best(self, objective: Objective, observed: Observed, progress: float) -> dict[str, Move]:
-        """Moves that lower the loss: first of all pieces together, then of one after the other."""
-        movable = [stream for stream in self._frames if stream in observed.onsets]
-        return {stream: self._best(stream, objective, observed, progress) for stream in movable}
+    def best(self, objective: Objective, observed: Observed, progress: float) -> dict[str, torch.Tensor]:
+        """The moves of whole streams that lower the loss most."""
+        moves = {}
+        for stream in self._frames:
+            if stream in observed.onsets:
+                onsets = observed.onsets[stream]
+                shifts = torch.zeros(len(onsets), dtype=torch.int64)
+                moves[stream], _ = self._better(stream, objective, observed, onsets, shifts, slice(None), progress)
+        return moves
 
-    def _best(self, stream: str, objective: Objective, observed: Observed, progress: float) -> Move:
-        onsets, tried = observed.onsets[stream], self._tried(stream)
-        rolled = torch.stack([onsets.roll(ticks, dims=1) for ticks in self._ticks(stream, tried)])
-        shifts = torch.zeros(len(onsets), len(self._pieces), dtype=torch.int64)
-        moved = onsets
-        every = [(slice(None), slice(None))]
-        for pieces, span in every + (self._spans() if len(self._pieces) > 1 else []):
-            # What is moved so far comes first: among equals it stays.
-            variants = moved.repeat(len(tried) + 1, 1, 1)
-            variants[1:, :, span] = rolled[:, :, span]
-            losses = objective.timing_losses(observed, stream, variants, progress).cpu()
-            best = (losses / _EQUAL).round().argsort(dim=0, stable=True)[0]
-            rows = torch.arange(len(onsets))
-            moved = variants[best.to(variants.device), rows.to(variants.device)]
-            for row, number in enumerate(best.tolist()):
-                if number:
-                    shifts[row, pieces] = tried[number - 1]
-        return Move(shifts, moved)
+    def by_piece(self, objective: Objective, observed: Observed, moves: Moves, progress: float) -> Moves:
+        """Start from moves of whole streams, and move one piece after the other: (B, P) by stream."""
+        shifts = {}
+        for stream, whole in moves.items():
+            moved, pieces = self._heard(stream, observed.onsets[stream], whole), []
+            for span in self._spans():
+                found, moved = self._better(stream, objective, observed, moved, whole, span, progress)
+                pieces.append(found)
+            shifts[stream] = torch.stack(pieces, dim=1)
+        return shifts
+
+    def _better(
+        self,
+        stream: str,
+        objective: Objective,
+        observed: Observed,
+        moved: torch.Tensor,
+        shifts: torch.Tensor,
+        span: slice,
+        progress: float,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The shifts (B,) of these ticks that lower the loss most, and the onsets after them. moved: those before."""
+        tried, rows = self._tried(stream), torch.arange(len(moved))
+        # What is moved so far comes first: among equals it stays.
+        variants = moved.repeat(len(tried) + 1, 1, 1)
+        for variant, shift in zip(variants[1:], tried):
+            variant[:, span] = observed.onsets[stream].roll(self._ticks(stream, shift), dims=1)[:, span]
+        losses = objective.timing_losses(observed, stream, variants, progress).cpu()
+        best = (losses / _EQUAL).round().argsort(dim=0, stable=True)[0]
+        all_shifts = torch.cat([shifts[None], torch.tensor(tried)[:, None].expand(-1, len(shifts))])
+        return all_shifts[best, rows], variants[best.to(variants.device), rows.to(variants.device)]
 
     def observed(self, observed: Observed, moves: Moves) -> Observed:
         """What is observed after moves: the same meaning at other moments."""
-        return replace(observed, onsets={**observed.onsets, **{name: move.onsets for name, move in moves.items()}})
+        onsets = {stream: self._heard(stream, observed.onsets[stream], shifts) for stream, shifts in moves.items()}
+        return replace(observed, onsets={**observed.onsets, **onsets})
 
-    def moved(self, state: State, moves: Moves, steps: int) -> State:
-        """Move a state after so many steps, where neighbouring pieces move apart with a fade."""
-        if not moves:
+    def _heard(self, stream: str, onsets: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:
+        """Onsets (B, T), each sample moved by its shift."""
+        return torch.stack(
+            [each.roll(self._ticks(stream, shift), 0) for each, shift in zip(onsets, shifts.tolist(), strict=True)]
+        )
+
+    def moved(self, state: State, shifts: Mapping[str, torch.Tensor], steps: int) -> State:
+        """Move the pieces of a state after so many steps, with a fade where neighbours move apart.
+
+        shifts: by stream (B, P), as `by_piece` returns them.
+        """
+        if not shifts:
             return state
         pieces = range(len(self._pieces))
         states = [
-            replace(state, **{part: _rolled(getattr(state, part), moves, piece) for part in ("latents", "clean")})
+            replace(state, **{part: _rolled(getattr(state, part), shifts, piece) for part in ("latents", "clean")})
             for piece in pieces
         ]
         still = torch.zeros(len(next(iter(state.latents.values()))), dtype=torch.int64)
-        return spliced(
-            states,
-            [
-                {
-                    stream: _first_alike(moves[stream].shifts, piece) if stream in moves else still
-                    for stream in state.clean
-                }
-                for piece in pieces
-            ],
-            self._denoiser,
-            steps,
-            self._pieces,
-        )
+        chosen = [
+            {stream: _first_alike(shifts[stream], piece) if stream in shifts else still for stream in state.clean}
+            for piece in pieces
+        ]
+        return spliced(states, chosen, self._denoiser, steps, self._pieces)
 
     def words(self, moves: Moves) -> str:
-        """How far the pieces of the first sample are moved: ", +0.24 s" or ", +0.24 -0.08 s"; "" where all stay."""
-        words = []
-        for stream, move in moves.items():
-            seconds = [shift * self._seconds / self._frames[stream] for shift in move.shifts[0].tolist()]
-            if any(seconds):
-                alike = seconds[:1] if len(set(seconds)) == 1 else seconds
-                words.append(f", {' '.join(f'{each:+.2f}' for each in alike)} s")
-        return "".join(words)
+        """How far the first sample is moved: ", +0.24 s"; "" where it stays."""
+        seconds = [int(shifts[0]) * self._seconds / self._frames[stream] for stream, shifts in moves.items()]
+        return "".join(f", {each:+.2f} s" for each in seconds if each)
 
     def _tried(self, stream: str) -> list[int]:
         """The shifts that are tried, in latent frames, the smallest first."""
@@ -121,27 +123,25 @@ class Mover:
         reach = min(int(self._longest * frames / self._seconds + 1e-6), (frames - 1) // 2)
         return sorted(range(-reach, reach + 1), key=abs)
 
-    def _ticks(self, stream: str, shifts: Sequence[int]) -> list[int]:
-        return [round(shift * self._seconds * TICKS_PER_SECOND / self._frames[stream]) for shift in shifts]
+    def _ticks(self, stream: str, shift: int) -> int:
+        return round(shift * self._seconds * TICKS_PER_SECOND / self._frames[stream])
 
-    def _spans(self) -> list[tuple[slice, slice]]:
-        """The number of each piece and its ticks."""
+    def _spans(self) -> list[slice]:
+        """The ticks of each piece."""
         edges = [round(piece.start * TICKS_PER_SECOND) for piece in self._pieces]
-        return [(slice(number, number + 1), slice(*span)) for number, span in enumerate(zip(edges, [*edges[1:], None]))]
+        return [slice(*span) for span in zip(edges, [*edges[1:], None])]
 
 
-def picked(tried: Sequence[Moves], rows: torch.Tensor) -> dict[str, Move]:
-    """For each sample the moves of its row, (B,)."""
-    found = {}
-    for stream in tried[0]:
-        moves = [each[stream] for each in tried]
-        of = range(len(rows))
-        shifts, onsets = (
-            torch.stack([getattr(moves[rows[k]], part)[min(k, len(moves[0].shifts) - 1)] for k in of])
-            for part in ("shifts", "onsets")
-        )
-        found[stream] = Move(shifts, onsets)
-    return found
+def picked(tried: Sequence[Observed], moves: Sequence[Moves], rows: torch.Tensor) -> tuple[Observed, Moves]:
+    """For each sample the onsets and moves of its row, (B,). Without moves nothing is observed."""
+    onsets = {
+        name: _picked([each.onsets[name] for each in tried], rows) for name in (tried[0].onsets if moves[0] else ())
+    }
+    return Observed({}, onsets), {stream: _picked([each[stream] for each in moves], rows) for stream in moves[0]}
+
+
+def _picked(values: Sequence[torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+    return torch.stack([values[row][sample] for sample, row in enumerate(rows.tolist())])
 
 
 def _pieces(seconds: float) -> tuple[Interval, ...]:
@@ -150,13 +150,13 @@ def _pieces(seconds: float) -> tuple[Interval, ...]:
     return tuple(Interval(start, end) for start, end in zip(edges, [*edges[1:], None]))
 
 
-def _rolled(latents: Streams, moves: Moves, piece: int) -> Streams:
+def _rolled(latents: Streams, shifts: Mapping[str, torch.Tensor], piece: int) -> Streams:
     """Latents (B, C, T, ...), each sample moved as a whole as this piece of it moves."""
     return latents | {
         stream: torch.stack(
-            [sample.roll(shift, 1) for sample, shift in zip(latents[stream], move.shifts[:, piece].tolist())]
+            [sample.roll(shift, 1) for sample, shift in zip(latents[stream], each[:, piece].tolist(), strict=True)]
         )
-        for stream, move in moves.items()
+        for stream, each in shifts.items()
     }
 
 

@@ -283,15 +283,15 @@ def best(
     # 3. Move every combination to where it fits best.
     mover = Mover(denoiser, candidates[0].clean, longest_shift)
     moves = [mover.best(objective, observed, progress) for observed in together]
-    together = [mover.observed(observed, move) for observed, move in zip(together, moves)]
-    tried = [objective.alignment(observed, progress) for observed in together]
+    moved = [mover.observed(observed, move) for observed, move in zip(together, moves)]
+    tried = [objective.alignment(observed, progress) for observed in moved]
     # 4. Rank the combinations by how they prefer each other, segment by segment; silence comes last.
     rankings = []
     for number, segment in enumerate(segments):
         alignments = (
             tried
             if len(segments) == 1
-            else [objective.alignment(observed, progress, within=segment) for observed in together]
+            else [objective.alignment(observed, progress, within=segment) for observed in moved]
         )
         silent = [_combined([each.silent[number] for each in rendered], groups, numbers) for numbers in combinations]
         losses = mutual([alignment.loss for alignment in alignments], sizes)
@@ -308,7 +308,8 @@ def best(
         for place in range(min(keep, len(combinations)))
     ]
     if keep == 1:
-        states = [mover.moved(states[0], picked(moves, rankings[0][0]), steps)]
+        observed, whole = picked(together, moves, rankings[0][0])
+        states = [mover.moved(states[0], mover.by_piece(objective, observed, whole, progress), steps)]
     alignment = (
         _picked(tried, rankings[0][0])
         if len(segments) == 1

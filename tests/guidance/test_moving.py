@@ -10,7 +10,7 @@ from aligner.errors import AlignerError
 from aligner.generation import generate
 from aligner.generators.inpainting import Inpainting
 from aligner.generators.joint import JointDenoiser
-from aligner.guidance.moving import Move, Mover, picked
+from aligner.guidance.moving import Mover, picked
 from aligner.guidance.objective import Comparison, Objective, Observed
 from aligner.guidance.pairs import Pair
 from aligner.guidance.rule import State
@@ -48,47 +48,66 @@ def following(onsets) -> Objective:
 
 def best(heard, seen, longest=1.0, **changes):
     mover = Mover(generator(**changes), CLEAN, longest)
+    return mover.best(following(seen), Observed({}, {"audio": heard}), 0.4)
+
+
+def by_piece(heard, seen, longest=1.0):
+    """The shifts of every piece, and when the moved sound begins."""
+    mover, objective = Mover(generator(), CLEAN, longest), following(seen)
     observed = Observed({}, {"audio": heard})
-    return mover, mover.best(following(seen), observed, 0.4)
+    moves = mover.best(objective, observed, 0.4)
+    shifts = mover.by_piece(objective, observed, moves, 0.4)["audio"]
+    pieces = [
+        heard.roll(8 * shift, 1)[:, part] for shift, part in zip(shifts[0].tolist(), (slice(100), slice(100, 200)))
+    ]
+    return shifts.tolist(), torch.cat(pieces, dim=1)[0].nonzero().flatten().tolist()
 
 
-def heard_after(moves):
-    return [row.nonzero().flatten().tolist() for row in moves["audio"].onsets]
+def heard_after(observed):
+    return [row.nonzero().flatten().tolist() for row in observed.onsets["audio"]]
 
 
 @pytest.mark.parametrize("late", [-40, -8, 0, 8, 32])
 def test_the_best_move_undoes_an_offset(late):
-    moves = best(onsets_at(60 + late, 150 + late), onsets_at(60, 150))[1]
-    assert moves["audio"].shifts.tolist() == [[-late // 8] * 2] and heard_after(moves) == [[60, 150]]
+    heard = onsets_at(60 + late, 150 + late)
+    moves = best(heard, onsets_at(60, 150))
+    assert moves["audio"].tolist() == [-late // 8]
+    mover = Mover(generator(), CLEAN, 1.0)
+    assert heard_after(mover.observed(Observed({}, {"audio": heard}), moves)) == [[60, 150]]
 
 
 def test_one_event_is_heard_twice_where_two_are_seen():
-    moves = best(onsets_at(80), onsets_at(40, 152))[1]
-    assert moves["audio"].shifts.tolist() == [[-5, 9]] and heard_after(moves) == [[40, 152]]
+    assert by_piece(onsets_at(80), onsets_at(40, 152)) == ([[-5, 9]], [40, 152])
 
 
 def test_an_event_too_many_is_moved_away():
-    assert heard_after(best(onsets_at(60, 150), onsets_at(60))[1]) == [[60]]
+    assert by_piece(onsets_at(60, 150), onsets_at(60))[1] == [60]
+
+
+def test_pieces_that_are_in_sync_stay_together():
+    assert by_piece(onsets_at(52, 132), onsets_at(60, 140))[0] == [[1, 1]]
 
 
 def test_nothing_moves_further_than_allowed():
-    assert best(onsets_at(140), onsets_at(100), longest=0.4)[1]["audio"].shifts.abs().max() <= 5
-    assert best(onsets_at(170), onsets_at(70), longest=0.4)[1]["audio"].shifts.tolist() == [[0, 0]]
+    assert best(onsets_at(140), onsets_at(100), longest=0.4)["audio"].tolist() == [-5]
+    assert best(onsets_at(170), onsets_at(70), longest=0.4)["audio"].tolist() == [0]
     # A move by more than half of the length would be another move in the other direction.
-    assert best(onsets_at(10), onsets_at(194), longest=60.0)[1]["audio"].shifts[0, 1] == -2
+    assert best(onsets_at(10), onsets_at(194), longest=60.0)["audio"].tolist() == [-2]
+    shifts, _ = by_piece(onsets_at(40, 120), onsets_at(80, 190), longest=0.4)
+    assert max(map(abs, shifts[0])) <= 5
 
 
 def test_every_sample_moves_by_itself():
     seen = onsets_at(60, 160)
-    moves = best(torch.cat([seen, onsets_at(20, 120), onsets_at()]), seen)[1]
-    assert moves["audio"].shifts.tolist() == [[0, 0], [5, 5], [0, 0]]
+    moves = best(torch.cat([seen, onsets_at(20, 120), onsets_at()]), seen)
+    assert moves["audio"].tolist() == [0, 5, 0]
 
 
 def test_latents_move_as_their_pieces_do_and_are_faded_where_these_part():
     mover = Mover(generator(), CLEAN, 1.0)
     latents = torch.arange(2 * FRAMES, dtype=torch.float32).view(2, 1, FRAMES, 1)
-    move = Move(torch.tensor([[3, 3], [2, -4]]), torch.zeros(2, 200))
-    state = mover.moved(State({"audio": latents}, {}, {"audio": latents.clone()}), {"audio": move}, 8)
+    shifts = {"audio": torch.tensor([[3, 3], [2, -4]])}
+    state = mover.moved(State({"audio": latents}, {}, {"audio": latents.clone()}), shifts, 8)
     together, apart = state.latents["audio"]
     assert torch.equal(together, latents[0].roll(3, 1)), "pieces that move alike have no seam"
     assert torch.equal(apart[:, :8], latents[1].roll(2, 1)[:, :8])
@@ -101,8 +120,7 @@ def test_latents_move_as_their_pieces_do_and_are_faded_where_these_part():
 def test_a_stream_that_does_not_move_stays_beside_one_that_does():
     mover = Mover(generator(), CLEAN, 1.0)
     latents = {"audio": torch.randn(1, 1, FRAMES, 1), "video": torch.randn(1, 4, 16, 2, 2)}
-    move = Move(torch.tensor([[2, -4]]), torch.zeros(1, 200))
-    state = mover.moved(State(latents, {}, latents), {"audio": move}, 8)
+    state = mover.moved(State(latents, {}, latents), {"audio": torch.tensor([[2, -4]])}, 8)
     assert torch.equal(state.latents["video"], latents["video"])
     assert not torch.equal(state.latents["audio"], latents["audio"])
 
@@ -112,34 +130,33 @@ def test_a_stream_that_does_not_move_stays_beside_one_that_does():
     [{"movable_streams": ()}, {"segments": (Interval(0, 1), Interval(1, None))}, {"movable_streams": ("video",)}],
 )
 def test_what_a_generator_ties_to_a_moment_stays(changes):
-    assert best(onsets_at(160), onsets_at(120), **changes)[1] == {}
+    assert best(onsets_at(160), onsets_at(120), **changes) == {}
 
 
 def test_without_a_move_a_state_stays():
-    mover, moves = best(onsets_at(160), onsets_at(120), longest=0.0)
-    state = State(CLEAN, {}, CLEAN)
-    assert moves == {} and mover.moved(state, moves, 8) is state
-    assert Mover(generator(), CLEAN, 1.0).best(following(onsets_at(120)), Observed({}, {}), 0.4) == {}
+    assert best(onsets_at(160), onsets_at(120), longest=0.0) == {}
+    mover, state = Mover(generator(), CLEAN, 1.0), State(CLEAN, {}, CLEAN)
+    nothing = Observed({}, {})
+    assert mover.best(following(onsets_at(120)), nothing, 0.4) == {}
+    assert mover.moved(state, mover.by_piece(following(onsets_at(120)), nothing, {}, 0.4), 8) is state
 
 
 def test_a_move_is_told_in_seconds():
     mover = Mover(generator(), CLEAN, 1.0)
 
-    def words(*shifts):
-        return mover.words({"audio": Move(torch.tensor([shifts]), onsets_at())})
+    def words(shift):
+        return mover.words({"audio": torch.tensor([shift])})
 
-    assert words(3, 3) == ", +0.24 s" and words(0, -1) == ", +0.00 -0.08 s"
-    assert words(0, 0) == "" == mover.words({})
+    assert words(3) == ", +0.24 s" and words(-1) == ", -0.08 s"
+    assert words(0) == "" == mover.words({})
 
 
 def test_the_chosen_candidate_brings_its_own_moves():
-    tried = [
-        {"audio": Move(torch.tensor([[1], [2]]), torch.cat([onsets_at(1), onsets_at(2)]))},
-        {"audio": Move(torch.tensor([[3], [4]]), torch.cat([onsets_at(3), onsets_at(4)]))},
-    ]
-    moves = picked(tried, torch.tensor([1, 0]))
-    assert moves["audio"].shifts.tolist() == [[3], [2]] and heard_after(moves) == [[3], [2]]
-    assert picked([{}, {}], torch.tensor([1, 0])) == {}
+    onsets = [torch.cat([onsets_at(1), onsets_at(2)]), torch.cat([onsets_at(3), onsets_at(4)])]
+    moves = [{"audio": torch.tensor(each)} for each in ([1, 2], [3, 4])]
+    observed, found = picked([Observed({}, {"audio": each}) for each in onsets], moves, torch.tensor([1, 0]))
+    assert found["audio"].tolist() == [3, 2] and heard_after(observed) == [[3], [2]]
+    assert picked([Observed({}, {})] * 2, [{}, {}], torch.tensor([1, 0])) == (Observed({}, {}), {})
 
 
 def test_only_sounds_from_noise_that_keep_nothing_are_movable(audioldm, animatediff):
