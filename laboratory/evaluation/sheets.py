@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from PIL import Image, ImageDraw
@@ -14,7 +15,7 @@ from aligner.guidance.rule import Unguided
 from aligner.media.image import eight_bit
 from aligner.pictures.spectrogram import spectrogram
 
-from ..world import SAMPLE_RATE, clip, right_caption, scene, vague_caption
+from ..world import SAMPLE_RATE, SECONDS, clip, right_caption, scene, vague_caption
 from .cells import METHODS, TASKS
 from .gates import redrawn, revocoded
 from .instruments import sound_of, video_of
@@ -26,12 +27,21 @@ _CELL, _TEXT, _GAP = 64, 16, 6
 _EVERY = 2
 
 
+class Row(NamedTuple):
+    """Pictures below a line of text. marks: the times of events, in parts of the width of every picture."""
+
+    pictures: Sequence[Image.Image]
+    text: str
+    marks: Sequence[float] = ()
+
+
 def results_sheet(
     models: DemoModels, task: str, split: str, *, method: str = "default", count: int = 8, seed: int = 0
 ) -> Image.Image:
     """A row for each of `count` random clips of a split: the part that steers, and the result of a vague caption.
 
-    Joint generation is steered by a right caption alone, and its rows show both generated streams.
+    Joint generation is steered by a right caption alone, and its rows show both generated streams. Red marks show when
+    the events of the clip begin.
     """
     kind = TASKS[task]
     numbers = torch.randperm(256, generator=torch.Generator().manual_seed(seed))[:count].tolist()
@@ -48,9 +58,10 @@ def results_sheet(
         named = ", ".join(f"{stream}: {events[k]}" for stream, events in judged.items())
         shown = ([given] if given is not None else []) + list(made.values())
         rows.append(
-            (
+            Row(
                 [_drawn(signal, k) for signal in shown],
                 f'{each.scene.event.name}, "{caption}" -> the judge names {named}',
+                [time / SECONDS for time in each.scene.times] if kind.given in ("audio", "video") else (),
             )
         )
     return _sheet(rows)
@@ -70,7 +81,7 @@ def generation_sheet(models: DemoModels, stream: str, split: str) -> Image.Image
     judged = names(models.instruments.judge, made)
     return _sheet(
         [
-            (
+            Row(
                 [_drawn(signal, k) for signal in shown],
                 f"{caption}: real, reconstructed, generated; the judge names {judged[k]}",
             )
@@ -86,16 +97,19 @@ def _drawn(signal: Sound | Frames, row: int) -> Image.Image:
     return Image.fromarray(eight_bit(torch.cat(list(frames), dim=2).permute(1, 2, 0)).numpy())
 
 
-def _sheet(rows: Sequence[tuple[Sequence[Image.Image], str]]) -> Image.Image:
-    """Rows of pictures, each below its line of text."""
-    width = max(sum(picture.width + _GAP for picture in pictures) for pictures, _ in rows) + _GAP
+def _sheet(rows: Sequence[Row]) -> Image.Image:
+    """Rows of pictures, each below its line of text. A mark under every picture shows each event."""
+    width = max(sum(picture.width + _GAP for picture in row.pictures) for row in rows) + _GAP
     height = _TEXT + _CELL + _GAP
     sheet = Image.new("RGB", (width, height * len(rows)), "white")
     canvas = ImageDraw.Draw(sheet)
-    for row, (pictures, text) in enumerate(rows):
-        left, top = _GAP, row * height
-        canvas.text((left, top + 2), text, fill="black")
-        for picture in pictures:
+    for number, row in enumerate(rows):
+        left, top = _GAP, number * height
+        canvas.text((left, top + 2), row.text, fill="black")
+        for picture in row.pictures:
             sheet.paste(picture, (left, top + _TEXT))
+            for mark in row.marks:
+                place, below = left + mark * picture.width, top + _TEXT + _CELL
+                canvas.polygon([(place, below), (place - 3, below + 5), (place + 3, below + 5)], fill="red")
             left += picture.width + _GAP
     return sheet
