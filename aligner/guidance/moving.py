@@ -24,6 +24,8 @@ Moves = Mapping[str, torch.Tensor]
 
 #: Seconds of a piece, about.
 _PIECE = 1.0
+#: How much a move of one piece alone must lower the loss: its seams may change what is heard.
+_SEAM = float(__import__("os").environ.get("SEAM", "0.06"))
 #: Losses this close are equal. Rounding must not decide between them.
 _EQUAL = 1e-4
 
@@ -56,7 +58,7 @@ class Mover:
         for stream, whole in moves.items():
             moved, pieces = self._heard(stream, observed.onsets[stream], whole), []
             for span in self._spans():
-                found, moved = self._better(stream, objective, observed, moved, whole, span, progress)
+                found, moved = self._better(stream, objective, observed, moved, whole, span, progress, _SEAM)
                 pieces.append(found)
             shifts[stream] = torch.stack(pieces, dim=1)
         return shifts
@@ -70,14 +72,19 @@ class Mover:
         shifts: torch.Tensor,
         span: slice,
         progress: float,
+        worth: float = 0.0,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The shifts (B,) of these ticks that lower the loss most, and the onsets after them. moved: those before."""
+        """The shifts (B,) of these ticks that lower the loss most, and the onsets after them.
+
+        moved: the onsets before. worth: by how much the loss must fall.
+        """
         tried, rows = self._tried(stream), torch.arange(len(moved))
         # What is moved so far comes first: among equals it stays.
         variants = moved.repeat(len(tried) + 1, 1, 1)
         for variant, shift in zip(variants[1:], tried):
             variant[:, span] = observed.onsets[stream].roll(self._ticks(stream, shift), dims=1)[:, span]
         losses = objective.timing_losses(observed, stream, variants, progress).cpu()
+        losses[1:] += worth
         best = (losses / _EQUAL).round().argsort(dim=0, stable=True)[0]
         all_shifts = torch.cat([shifts[None], torch.tensor(tried)[:, None].expand(-1, len(shifts))])
         return all_shifts[best, rows], variants[best.to(variants.device), rows.to(variants.device)]

@@ -185,8 +185,9 @@ def test_conditions_of_another_binder_are_encoded_scored_blended_and_saved(colou
     picture = aligner.image_condition(colours, RED.view(3, 1, 1).expand(3, 4, 4))
     sound = aligner.audio_condition(colours, torch.randn(2, 16000), 16000, clips="whole")
     video = aligner.frames_condition(colours, RED.view(1, 3, 1, 1).expand(4, 3, 4, 4), 4, clips="whole")
-    assert aligner.score([picture], [red, blue])[0] == pytest.approx({"image ~ text": 1.0, "image ~ text 2": 0.0})
-    assert aligner.score([video], [red])[1] == pytest.approx(1.0)
+    cosines = aligner.score([picture], [red, blue]).cosines
+    assert cosines == {"image ~ text": pytest.approx(1.0), "image ~ text 2": pytest.approx(0.0, abs=1e-6)}
+    assert aligner.score([video], [red]).overall == pytest.approx(1.0)
     assert aligner.blended([red, blue]).embedding.clips.flatten().tolist() == pytest.approx([0.5, 0.0, 0.5])
     aligner.save_conditions(tmp_path / "colours.safetensors", [red, sound])
     loaded = aligner.load_conditions(tmp_path / "colours.safetensors")

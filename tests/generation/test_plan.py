@@ -150,7 +150,9 @@ def test_a_plan_has_one_objective_for_each_comparison(denoiser, binder, text_con
     assert phases(rule) == [rule, rule.then]
     assert set(plan.scope.objectives) == {Comparison(), PUBLISHED}
     chosen_by, moved_by = (plan.scope.objective(phase) for phase in (rule, rule.then))
-    assert plan.scoring is chosen_by
+    # A finished result is scored alike, and its timing is read whatever it weighs.
+    assert replace(plan.scoring, term=chosen_by.term) == chosen_by
+    assert plan.scoring.term.weights == {"audio": 1.0, "video": 1.0}
     assert (chosen_by.compare, len(chosen_by.spans["audio"])) == ("per_clip", 3)
     assert (moved_by.compare, len(moved_by.spans["audio"])) == ("mean", 2)
 
