@@ -370,8 +370,8 @@ AT = Setting(
     high=0.95,
     step=0.05,
 )
-LONGEST_SHIFT = Setting(
-    "longest_shift",
+AUDIO_SHIFT = Setting(
+    "audio_shift",
     1.0,
     "How far the sound of a candidate is moved, earlier or later, until it meets what is seen. What leaves at one end "
     "comes in at the other, and the following steps mend the seam. 0 moves nothing. It needs an audio_timing_weight "
@@ -452,7 +452,7 @@ CHECKPOINTING = Setting(
 #: The settings of each rule, in the order in which people meet them.
 COMPARISON = (COMPARE, CLIPS, TEXT_WEIGHT, *TIMING_WEIGHTS)
 PUBLISHED_COMPARISON = (PUBLISHED_COMPARE, PUBLISHED_CLIPS, PUBLISHED_TEXT_WEIGHT, *PUBLISHED_TIMING_WEIGHTS)
-SEARCH = (AUDIO_CANDIDATES, VIDEO_CANDIDATES, AT, COMPARE, CLIPS, TEXT_WEIGHT, FUNNEL, *TIMING_WEIGHTS, LONGEST_SHIFT)
+SEARCH = (AUDIO_CANDIDATES, VIDEO_CANDIDATES, AT, COMPARE, CLIPS, TEXT_WEIGHT, FUNNEL, *TIMING_WEIGHTS, AUDIO_SHIFT)
 GRADIENT = (
     RULE,
     AUDIO_RATE,

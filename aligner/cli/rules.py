@@ -47,7 +47,7 @@ def _search(options: Namespace, streams: Sequence[str]) -> Search:
     return Search(
         candidates=_by_stream("candidates", options, streams, settings.SEARCH),
         at=_value(options, settings.AT),
-        longest_shift=_value(options, settings.LONGEST_SHIFT),
+        audio_shift=_value(options, settings.AUDIO_SHIFT),
         then=_follower(options, streams),
         funnel=parse_funnel(_value(options, settings.FUNNEL)),
         comparison=_comparison(options, Comparison()),

@@ -65,7 +65,7 @@ class Search(Rule):
 
     candidates: how many noises are tried, by stream; a stream that is not named has one. Streams that depend on each
     other are tried together. at: above 0 and below 1. then: another rule moves the chosen latents on. funnel: earlier
-    stages, at which only some candidates go on; their moments ascend and their numbers fall. longest_shift: seconds by
+    stages, at which only some candidates go on; their moments ascend and their numbers fall. audio_shift: seconds by
     which candidates are moved in time where their generator allows it, see `moving`; 0 or more. A sound that is silent
     at the choice is passed over unless all are. A long result is chosen segment by segment. Prompts do not count in the
     choice by default: all candidates follow them already.
@@ -78,7 +78,7 @@ class Search(Rule):
     then: Rule = Unguided()
     comparison: Comparison = Comparison()
     funnel: tuple[Stage, ...] = ()
-    longest_shift: float = settings.LONGEST_SHIFT.default
+    audio_shift: float = settings.AUDIO_SHIFT.default
 
     def __post_init__(self):
         for stream, number in self.candidates.items():
@@ -86,8 +86,8 @@ class Search(Rule):
                 raise AlignerError(f"The candidates for {stream} must be a whole number, at least 1, not {number}.")
         if not 0 < self.at < 1:
             raise AlignerError(f"The search must choose after a part of the steps between 0 and 1, not {self.at}.")
-        if not (math.isfinite(self.longest_shift) and self.longest_shift >= 0):
-            raise AlignerError(f"longest_shift must be 0 seconds or more, not {self.longest_shift}.")
+        if not (math.isfinite(self.audio_shift) and self.audio_shift >= 0):
+            raise AlignerError(f"audio_shift must be 0 seconds or more, not {self.audio_shift}.")
         if isinstance(self.then, Search):
             raise AlignerError("A search cannot be followed by another search. Let a gradient rule follow, or none.")
         object.__setattr__(self, "funnel", tuple(Stage(*stage) for stage in self.funnel))
@@ -122,7 +122,7 @@ class Search(Rule):
         keep = dict(self.choices(run.denoiser.steps)).get(index + 1)
         if keep is None:
             return replace(state, states=states)
-        chosen = best(run, states, index + 1, run.objective(self), keep, self.longest_shift)
+        chosen = best(run, states, index + 1, run.objective(self), keep, self.audio_shift)
         if keep > 1:
             return replace(state, states=tuple(chosen))
         begun = self.then.begin(run, chosen[0].latents, chosen[0].prompts)
@@ -258,12 +258,12 @@ def choose(run: Run, candidates: Sequence[State], steps: int, objective: Objecti
 
 @torch.no_grad()
 def best(
-    run: Run, candidates: Sequence[State], steps: int, objective: Objective, keep: int, longest_shift: float = 0.0
+    run: Run, candidates: Sequence[State], steps: int, objective: Objective, keep: int, audio_shift: float = 0.0
 ) -> list[State]:
     """Choose among states after so many steps, sample by sample, and report the choice. Returns the best first.
 
     Streams that do not depend on each other are chosen for each other: any candidate of one may meet any candidate of
-    another. Each segment of a long result is chosen by itself. longest_shift: seconds by which the last one may be
+    another. Each segment of a long result is chosen by itself. audio_shift: seconds by which the last one may be
     moved in time. Raises AlignerError where an alignment is not finite.
     """
     denoiser = run.scope.denoiser
@@ -281,7 +281,7 @@ def best(
         for numbers in combinations
     ]
     # 3. Move every combination to where it fits best.
-    mover = Mover(denoiser, candidates[0].clean, longest_shift)
+    mover = Mover(denoiser, candidates[0].clean, audio_shift)
     moves = [mover.best(objective, observed, progress) for observed in together]
     moved = [mover.observed(observed, move) for observed, move in zip(together, moves)]
     tried = [objective.alignment(observed, progress) for observed in moved]

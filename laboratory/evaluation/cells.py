@@ -40,7 +40,7 @@ METHODS: dict[str, Rule] = {
     # The authors' code tunes no prompts.
     "released": Released(prompt_rates={}, checkpointing=False),
     # Finished results in the cost of the default: 7 of 20 steps are 140 steps.
-    "finished": Search(candidates={"audio": 7, "video": 7}, at=0.95, longest_shift=0.0),
+    "finished": Search(candidates={"audio": 7, "video": 7}, at=0.95, audio_shift=0.0),
     "default": Search(),
 }
 #: The methods that are measured with all captions. The others are measured with vague ones, where everything depends on

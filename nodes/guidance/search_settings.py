@@ -33,7 +33,7 @@ class SearchSettings(io.ComfyNode):
                     tooltip="From Gradient Settings. After the choice gradients move the result. Unconnected: nothing "
                     "moves it.",
                 ),
-                *(widget(each, optional=True) for each in (*settings.TIMING_WEIGHTS, settings.LONGEST_SHIFT)),
+                *(widget(each, optional=True) for each in (*settings.TIMING_WEIGHTS, settings.AUDIO_SHIFT)),
             ],
             outputs=[GuidanceType.Output(display_name="guidance", tooltip="For a guided sampler.")],
         )
@@ -55,13 +55,13 @@ class SearchSettings(io.ComfyNode):
         then=None,
         audio_timing_weight=settings.AUDIO_TIMING_WEIGHT.default,
         video_timing_weight=settings.VIDEO_TIMING_WEIGHT.default,
-        longest_shift=settings.LONGEST_SHIFT.default,
+        audio_shift=settings.AUDIO_SHIFT.default,
     ) -> io.NodeOutput:
         return io.NodeOutput(
             Search(
                 candidates={"audio": audio_candidates, "video": video_candidates},
                 at=at,
-                longest_shift=longest_shift,
+                audio_shift=audio_shift,
                 funnel=parse_funnel(funnel),
                 then=Unguided() if then is None else then,
                 comparison=Comparison(compare, clips, text_weight, audio_timing_weight, video_timing_weight),

@@ -22,7 +22,7 @@ RATE = 16000
 class Luckiest(Rule):
     """Draw four noises, look at each after one step, and continue with the best."""
 
-    comparison = Comparison(text_weight=0.5)
+    comparison = Comparison(text_weight=0.5, audio_timing_weight=0.0)
 
     @torch.no_grad()
     def begin(self, run, latents, prompts):

@@ -25,8 +25,19 @@ COMMON = (
     settings.END,
     settings.CHECKPOINTING,
 )
-AUDIO_RULE = (settings.AUDIO_CANDIDATES, settings.AUDIO_RATE, settings.AUDIO_PROMPT_RATE)
-VIDEO_RULE = (settings.VIDEO_CANDIDATES, settings.VIDEO_RATE, settings.VIDEO_PROMPT_RATE)
+AUDIO_RULE = (
+    settings.AUDIO_CANDIDATES,
+    settings.AUDIO_RATE,
+    settings.AUDIO_PROMPT_RATE,
+    settings.AUDIO_TIMING_WEIGHT,
+    settings.AUDIO_SHIFT,
+)
+VIDEO_RULE = (
+    settings.VIDEO_CANDIDATES,
+    settings.VIDEO_RATE,
+    settings.VIDEO_PROMPT_RATE,
+    settings.VIDEO_TIMING_WEIGHT,
+)
 SOUND = (
     settings.PROMPT,
     settings.WEIGHT,
@@ -63,7 +74,7 @@ OFFERED = {
         *VIDEO,
     ),
     "score": (settings.BOOTSTRAP_SEED, settings.PUBLISHED_CLIPS),
-    "demo": (settings.SEED,),
+    "demo": (settings.DEMO_SEED,),
 }
 #: The least that each command needs.
 REQUIRED = {

@@ -52,8 +52,8 @@ def test_a_rule_knows_the_streams_of_the_command_alone(command, stream):
 
 def test_options_of_the_search_reach_it():
     given = ("--audio-candidates", "3", "--video-candidates", "5", "--at", "0.6", *COMPARED)
-    given += ("--longest-shift", "0.5")
-    expected = Search(candidates={"audio": 3, "video": 5}, at=0.6, longest_shift=0.5, comparison=GIVEN)
+    given += ("--audio-shift", "0.5")
+    expected = Search(candidates={"audio": 3, "video": 5}, at=0.6, audio_shift=0.5, comparison=GIVEN)
     assert joint(*given) == expected
 
 

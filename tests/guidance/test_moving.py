@@ -175,7 +175,7 @@ def test_the_search_moves_what_it_chose(audioldm, binder, text_condition):
     onsets[:, 50] = 1.0
     conditions = [replace(text_condition, onsets=onsets)]
 
-    def choice(longest_shift):
+    def choice(audio_shift):
         steps = []
         generate(
             denoiser,
@@ -184,7 +184,7 @@ def test_the_search_moves_what_it_chose(audioldm, binder, text_condition):
             binder=binder,
             conditions=conditions,
             rule=Search(
-                candidates={"audio": 2}, comparison=Comparison(audio_timing_weight=10.0), longest_shift=longest_shift
+                candidates={"audio": 2}, comparison=Comparison(audio_timing_weight=10.0), audio_shift=audio_shift
             ),
             on_step=steps.append,
         )
@@ -205,7 +205,7 @@ def test_the_search_moves_what_it_chose(audioldm, binder, text_condition):
         seed=0,
         binder=binder,
         conditions=conditions,
-        rule=Search(candidates={"audio": 2}, longest_shift=0.0),
+        rule=Search(candidates={"audio": 2}, audio_shift=0.0),
         on_step=lambda step: step.index == 1 and not step.tried and estimates.append(step.clean["audio"]),
     )
     assert any(torch.equal(estimate.roll(frames, 2), shifted.clean["audio"]) for estimate in estimates)
@@ -213,5 +213,5 @@ def test_the_search_moves_what_it_chose(audioldm, binder, text_condition):
 
 def test_a_shift_that_cannot_work_is_refused():
     for shift in (-0.1, float("nan"), float("inf")):
-        with pytest.raises(AlignerError, match="longest_shift must be 0 seconds or more"):
-            Search(longest_shift=shift)
+        with pytest.raises(AlignerError, match="audio_shift must be 0 seconds or more"):
+            Search(audio_shift=shift)

@@ -98,7 +98,7 @@ def test_streams_are_chosen_for_each_other(audioldm, animatediff, binder):
         ]
     )
     assert couple.coupled_streams == (("video",), ("audio",))
-    rule = Search(candidates={"video": 3, "audio": 3}, at=0.9, longest_shift=0.0)
+    rule = Search(candidates={"video": 3, "audio": 3}, at=0.9, audio_shift=0.0)
     prompts = couple.prompts(["a dog", "a dog"])
     scope = make_plan(rule, couple, binder).scope
     objective = scope.objective(rule)
