@@ -24,9 +24,9 @@ Moves = Mapping[str, torch.Tensor]
 
 #: Seconds of a piece, about.
 _PIECE = 1.0
-#: How much a move of one piece alone must lower the loss: its seams may change what is heard.
-_SEAM = float(__import__("os").environ.get("SEAM", "0.06"))
-#: Losses this close are equal. Rounding must not decide between them.
+#: How much synchrony a move of one piece alone must win: its seams may change what is heard.
+_SEAM = 0.2
+#: What is this close in synchrony is equal. Rounding must not decide.
 _EQUAL = 1e-4
 
 
@@ -43,7 +43,7 @@ class Mover:
         self._pieces = _pieces(self._seconds)
 
     def best(self, objective: Objective, observed: Observed, progress: float) -> dict[str, torch.Tensor]:
-        """The moves of whole streams that lower the loss most."""
+        """The moves of whole streams that are in sync best."""
         moves = {}
         for stream in self._frames:
             if stream in observed.onsets:
@@ -74,18 +74,18 @@ class Mover:
         progress: float,
         worth: float = 0.0,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The shifts (B,) of these ticks that lower the loss most, and the onsets after them.
+        """The shifts (B,) of these ticks that are in sync best, and the onsets after them.
 
-        moved: the onsets before. worth: by how much the loss must fall.
+        moved: the onsets before. worth: by how much synchrony must rise.
         """
         tried, rows = self._tried(stream), torch.arange(len(moved))
         # What is moved so far comes first: among equals it stays.
         variants = moved.repeat(len(tried) + 1, 1, 1)
         for variant, shift in zip(variants[1:], tried):
             variant[:, span] = observed.onsets[stream].roll(self._ticks(stream, shift), dims=1)[:, span]
-        losses = objective.timing_losses(observed, stream, variants, progress).cpu()
-        losses[1:] += worth
-        best = (losses / _EQUAL).round().argsort(dim=0, stable=True)[0]
+        apart = objective.out_of_sync(observed, stream, variants, progress).cpu()
+        apart[1:] += worth
+        best = (apart / _EQUAL).round().argsort(dim=0, stable=True)[0]
         all_shifts = torch.cat([shifts[None], torch.tensor(tried)[:, None].expand(-1, len(shifts))])
         return all_shifts[best, rows], variants[best.to(variants.device), rows.to(variants.device)]
 

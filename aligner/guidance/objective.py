@@ -155,12 +155,12 @@ class Objective:
                 synchronies[pair.label] = synchrony.detach()
         return Alignment(torch.as_tensor(loss), scores, weights, synchronies)
 
-    def timing_losses(
+    def out_of_sync(
         self, observed: Observed, stream: str, variants: torch.Tensor, progress: float | None = None
     ) -> torch.Tensor:
-        """What timing adds to the loss with each variant (V, B, T) of the onsets of a stream: (V, B)."""
+        """How far each variant (V, B, T) of the onsets of a stream is out of sync: (V, B) in 0..1."""
         assert self.term is not None  # without it nothing has onsets
-        return self.term.losses(self.pairs, observed.onsets, stream, variants, progress)
+        return self.term.out_of_sync(self.pairs, observed.onsets, stream, variants, progress)
 
     def _distance(
         self,

@@ -87,24 +87,28 @@ class SynchronyTerm:
         stream, other, strength = sides
         return torch.where(_claims(pair, stream, other), synchrony(stream, other, strength), torch.nan)
 
-    def losses(
+    def out_of_sync(
         self, pairs: Sequence[Pair], onsets: Onsets, stream: str, variants: torch.Tensor, progress: float | None
     ) -> torch.Tensor:
-        """What the term adds to the loss with each variant (V, B, T) of the onsets of a stream: (V, B)."""
+        """The mean of 1 - synchrony over the pairs of a stream, weighted: (V, B) in 0..1.
+
+        variants: (V, B, T), of the onsets of that stream.
+        """
         count, batch = variants.shape[:2]
         several = {
             name: variants.flatten(0, 1) if name == stream else _tiled(each, count) for name, each in onsets.items()
         }
-        total = variants.new_zeros(count * batch)
+        total, weights = variants.new_zeros(count * batch), 0.0
         for pair in pairs:
             sides = self._sides(pair, several, None) if stream in pair.streams else None
             if sides is None:
                 continue
             one, other, strength = sides
             other = _tiled(other, count) if pair.given else other
-            out_of_sync = torch.where(_claims(pair, one, other), 1.0 - synchrony(one, other, strength), 0.0)
-            total = total + self.weight_of(pair, progress) * out_of_sync
-        return total.unflatten(0, (count, batch))
+            apart = torch.where(_claims(pair, one, other), 1.0 - synchrony(one, other, strength), 0.0)
+            weight = self.weight_of(pair, progress)
+            total, weights = total + weight * apart, weights + weight
+        return (total / max(weights, 1e-6)).unflatten(0, (count, batch))
 
     def weight_of(self, pair: Pair, progress: float | None) -> float:
         """The weight of a pair in the term. Like its distance it weighs half where it steers half of the result."""

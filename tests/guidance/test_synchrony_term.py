@@ -119,30 +119,25 @@ def test_an_interval_is_compared_by_its_own_onsets():
 
 
 @pytest.mark.parametrize("stream", ["audio", "video"])
-def test_the_losses_of_variants_are_those_of_each_alone(stream):
+def test_variants_are_out_of_sync_as_each_alone(stream):
     pair = [Pair("video", "audio", 2.0, given=False), Pair("audio", "clip")]
     term = SynchronyTerm({"video": 0.5, "audio": 2.0}, {"clip": PlacedOnsets(torch.cat([curve(150), curve(90)]))})
     onsets = {"video": torch.cat([curve(120, 250)] * 2), "audio": torch.cat([curve(150, 280), curve()])}
     variants = torch.stack([onsets[stream].roll(shift, 1) for shift in (0, -30, 50)])
-    losses = term.losses(pair, onsets, stream, variants, None)
-    for variant, found in zip(variants, losses):
+    of_stream = [each for each in pair if stream in each.streams]
+    weights = [term.weight_of(each, None) for each in of_stream]
+    for variant, found in zip(variants, term.out_of_sync(pair, onsets, stream, variants, None)):
         changed = onsets | {stream: variant}
-        expected = sum(
-            term.weight_of(each, None) * (1 - term.synchrony(each, changed)).nan_to_num(0)
-            for each in pair
-            if stream in each.streams
-        )
-        torch.testing.assert_close(found, expected)
+        apart = [(1 - term.synchrony(each, changed)).nan_to_num(0) for each in of_stream]
+        torch.testing.assert_close(found, sum(map(torch.mul, apart, map(torch.tensor, weights))) / sum(weights))
 
 
-def test_the_losses_of_variants_know_strength():
+def test_variants_know_strength():
     given = condition(curve(150, 350), timeline=Timeline(target=Interval(1.0, 3.0), source=Interval(1.0, 3.0)))
     whole, heard = objective(given), {"audio": curve(100, 180)}
     variants = torch.stack([heard["audio"].roll(shift, 1) for shift in (0, -30, 50)])
-    losses = whole.timing_losses(Observed({}, heard), "audio", variants)
-    for variant, found in zip(variants, losses):
-        synchrony_of = whole.term.synchrony(whole.pairs[0], {"audio": variant})
-        torch.testing.assert_close(found, whole.term.weight_of(whole.pairs[0], None) * (1 - synchrony_of))
+    for variant, found in zip(variants, whole.out_of_sync(Observed({}, heard), "audio", variants)):
+        torch.testing.assert_close(found, 1 - whole.term.synchrony(whole.pairs[0], {"audio": variant}))
 
 
 def test_the_gradient_moves_a_sound_towards_its_moment():
