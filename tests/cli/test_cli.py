@@ -79,7 +79,9 @@ def test_demo_writes_video_and_overview_and_says_what_happened(run, tmp_path, ca
     output = tmp_path / "out" / "demo.mp4"
     assert run("demo", "-o", output) == 0
     printed = capsys.readouterr().out
-    assert "TOY" in printed and "unguided" in printed
+    assert "TOY" in printed and "The ball lands at 0.26 s and 1.26 s." in printed
+    assert "Without guidance: " in printed and "With guidance: " in printed
+    assert f"Next: play {output}." in printed
     assert probe_video(output).duration == probe_video(EXAMPLE_VIDEO).duration
     waveform, _ = read_audio(output)
     assert waveform.std() > 1e-3 and waveform.abs().max() < 1.0
