@@ -18,6 +18,7 @@ from .prompts import (
     STEERED,
     condition,
     cosine,
+    cosines,
     gradient,
     loaders,
     node,
@@ -173,7 +174,7 @@ def test_frames_of_core_nodes_and_generated_sounds_are_conditions(comfyui: Serve
         "play": node("PreviewAudio", audio=["sampler 2", 0]),
     }
     outputs = comfyui.client.run(prompt)
-    assert [line.split(":")[0] for line in outputs["score"]["text"][0].splitlines()] == [
+    assert list(cosines(outputs["score"]["text"][0])) == [
         "audio ~ video",
         "audio ~ text",
     ]
