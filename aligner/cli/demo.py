@@ -83,8 +83,8 @@ def _video_to_audio(seed: int, binder: Binder, judge: Judge, output: Path, overv
 def _heard(judge: Judge, result: Generation) -> str:
     """What a sound is and when it begins: "ball at 0.23 s and 1.28 s"."""
     sound = result.signals["audio"]
-    begins = audio_onsets(sound.waveform[0], sound.sample_rate)
-    return f"{names(judge, sound)[0]} at {_seconds(begins)}" if len(begins) else names(judge, sound)[0]
+    (name,), begins = names(judge, sound), audio_onsets(sound.waveform[0], sound.sample_rate)
+    return name if sound.silent.item() or not len(begins) else f"{name} at {_seconds(begins)}"
 
 
 def _seconds(times: Iterable[float]) -> str:

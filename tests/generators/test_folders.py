@@ -26,7 +26,8 @@ def test_weights_are_read_in_the_precision_that_is_asked_for(small, tmp_path, mo
     loaded = load_component(CLIPTextModel, tmp_path, "text_encoder", dtype, "cpu").state_dict()
     assert precisions == [dtype]
     assert all(torch.equal(loaded[name], tensor.to(dtype)) for name, tensor in small.text_encoder.state_dict().items())
-    assert not caplog.records
+    # A download of another test may still be trying.
+    assert not [each for each in caplog.records if not each.name.startswith("huggingface_hub")]
 
 
 @pytest.mark.parametrize(

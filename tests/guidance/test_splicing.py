@@ -25,7 +25,7 @@ def _candidates(denoiser, cleans, noises):
 
 def _spliced(candidates, numbers, denoiser):
     chosen = [{"audio": torch.full((SAMPLES,), number)} for number in numbers]
-    return spliced(candidates, chosen, denoiser, TAKEN)
+    return spliced(candidates, chosen, denoiser, TAKEN, denoiser.segments)
 
 
 @pytest.fixture
