@@ -175,20 +175,21 @@ def test_the_search_moves_what_it_chose(audioldm, binder, text_condition):
     onsets[:, 50] = 1.0
     conditions = [replace(text_condition, onsets=onsets)]
 
-    def choice(audio_shift):
-        steps = []
+    def steps(audio_shift):
+        timing, reported = Comparison(audio_timing_weight=10.0), []
         generate(
             denoiser,
             denoiser.prompts(["a dog"]),
             seed=0,
             binder=binder,
             conditions=conditions,
-            rule=Search(
-                candidates={"audio": 2}, comparison=Comparison(audio_timing_weight=10.0), audio_shift=audio_shift
-            ),
-            on_step=steps.append,
+            rule=Search(candidates={"audio": 2}, comparison=timing, audio_shift=audio_shift),
+            on_step=reported.append,
         )
-        return next(step for step in steps if step.tried)
+        return reported
+
+    def choice(audio_shift):
+        return next(step for step in steps(audio_shift) if step.tried)
 
     still, shifted = choice(0.0), choice(0.5)
     assert not any(" s" in take.label for take in still.tried)
@@ -198,16 +199,7 @@ def test_the_search_moves_what_it_chose(audioldm, binder, text_condition):
         and shifted.alignment.synchrony["audio ~ text"] > still.alignment.synchrony["audio ~ text"]
     )
     frames = round(float(chosen.split(", ")[1].split()[0]) * shifted.clean["audio"].shape[2])
-    estimates = []
-    generate(
-        denoiser,
-        denoiser.prompts(["a dog"]),
-        seed=0,
-        binder=binder,
-        conditions=conditions,
-        rule=Search(candidates={"audio": 2}, audio_shift=0.0),
-        on_step=lambda step: step.index == 1 and not step.tried and estimates.append(step.clean["audio"]),
-    )
+    estimates = [step.clean["audio"] for step in steps(0.0) if step.index == 1 and not step.tried]
     assert any(torch.equal(estimate.roll(frames, 2), shifted.clean["audio"]) for estimate in estimates)
 
 

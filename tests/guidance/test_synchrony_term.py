@@ -60,7 +60,7 @@ def test_the_loss_grows_by_the_weight_of_what_is_out_of_sync():
     expected = synchrony(heard, seen.expand(3, -1))
     torch.testing.assert_close(alignment.loss, 2.0 * 0.5 * (1 - expected))
     assert alignment.synchrony["audio ~ video"].tolist() == pytest.approx([1, 0, 0.5], abs=0.01)
-    assert alignment.scores["audio ~ video"].tolist() == [1], "meaning and timing are told apart"
+    assert alignment.scores["audio ~ video"].tolist() == [1], "the cosine compares meaning alone"
 
 
 @pytest.mark.parametrize("given", [condition(curve()), condition(None), condition(curve(80), -1.0)])
