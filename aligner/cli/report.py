@@ -20,8 +20,8 @@ def report(options: Namespace, outcome: Outcome, texts: Mapping[str, str]) -> No
     texts: the prompt of each stream.
     """
     print(f"Wrote {options.output}")
-    for line in described(outcome.result.scores, outcome.result.synchrony):
-        print(line if "in sync" in line else f"cosine {line}")
+    for line in described(outcome.result.scores, outcome.result.synchrony, measure="cosine "):
+        print(line)
     if options.overview:
         draw_overview(options.overview, outcome.result)
         print(f"Wrote {options.overview}")

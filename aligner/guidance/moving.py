@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 
@@ -30,64 +31,61 @@ _SEAM = 0.2
 _EQUAL = 1e-4
 
 
+class _Moved(NamedTuple):
+    """A stream after moves: how many latent frames each sample comes later, (B,), and its onsets (B, T) then."""
+
+    shifts: torch.Tensor
+    onsets: torch.Tensor
+
+
 class Mover:
     """Finds and makes moves of up to `longest` seconds of the streams that a generator allows to move.
 
-    clean: clean latents (B, C, T, ...) by stream.
+    clean: clean latents (B, C, T, ...) by stream. progress: the part of denoising that has passed, 0..1.
     """
 
-    def __init__(self, denoiser: Generator, clean: Streams, longest: float):
+    def __init__(self, denoiser: Generator, clean: Streams, longest: float, objective: Objective, progress: float):
         streams = getattr(denoiser, "movable_streams", ()) if longest > 0 and len(denoiser.segments) == 1 else ()
         self._denoiser, self._longest, self._seconds = denoiser, longest, float(denoiser.seconds)
+        self._objective, self._progress = objective, progress
         self._frames = {stream: clean[stream].shape[2] for stream in streams if stream in clean}
         self._pieces = _pieces(self._seconds)
 
-    def best(self, objective: Objective, observed: Observed, progress: float) -> dict[str, torch.Tensor]:
+    def best(self, observed: Observed) -> dict[str, torch.Tensor]:
         """The moves of whole streams that are in sync best."""
         moves = {}
         for stream in self._frames:
             if stream in observed.onsets:
                 onsets = observed.onsets[stream]
-                shifts = torch.zeros(len(onsets), dtype=torch.int64)
-                moves[stream], _ = self._better(stream, objective, observed, onsets, shifts, slice(None), progress)
+                still = _Moved(torch.zeros(len(onsets), dtype=torch.int64), onsets)
+                moves[stream] = self._better(stream, observed, still).shifts
         return moves
 
-    def by_piece(self, objective: Objective, observed: Observed, moves: Moves, progress: float) -> Moves:
+    def by_piece(self, observed: Observed, moves: Moves) -> Moves:
         """Start from moves of whole streams, and move one piece after the other: (B, P) by stream."""
         shifts = {}
         for stream, whole in moves.items():
-            moved, pieces = self._heard(stream, observed.onsets[stream], whole), []
+            onsets, pieces = self._heard(stream, observed.onsets[stream], whole), []
             for span in self._spans():
-                found, moved = self._better(stream, objective, observed, moved, whole, span, progress, _SEAM)
-                pieces.append(found)
+                piece, onsets = self._better(stream, observed, _Moved(whole, onsets), span, _SEAM)
+                pieces.append(piece)
             shifts[stream] = torch.stack(pieces, dim=1)
         return shifts
 
     def _better(
-        self,
-        stream: str,
-        objective: Objective,
-        observed: Observed,
-        moved: torch.Tensor,
-        shifts: torch.Tensor,
-        span: slice,
-        progress: float,
-        worth: float = 0.0,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The shifts (B,) of these ticks that are in sync best, and the onsets after them.
-
-        moved: the onsets before. worth: by how much synchrony must rise.
-        """
-        tried, rows = self._tried(stream), torch.arange(len(moved))
+        self, stream: str, observed: Observed, moved: _Moved, span: slice = slice(None), worth: float = 0.0
+    ) -> _Moved:
+        """Move the ticks of a span to where they are in sync best. worth: by how much synchrony must rise."""
+        tried, rows = self._tried(stream), torch.arange(len(moved.shifts))
         # What is moved so far comes first: among equals it stays.
-        variants = moved.repeat(len(tried) + 1, 1, 1)
+        variants = moved.onsets.repeat(len(tried) + 1, 1, 1)
         for variant, shift in zip(variants[1:], tried):
             variant[:, span] = observed.onsets[stream].roll(self._ticks(stream, shift), dims=1)[:, span]
-        apart = objective.out_of_sync(observed, stream, variants, progress).cpu()
+        apart = self._objective.out_of_sync(observed, stream, variants, self._progress).cpu()
         apart[1:] += worth
         best = (apart / _EQUAL).round().argsort(dim=0, stable=True)[0]
-        all_shifts = torch.cat([shifts[None], torch.tensor(tried)[:, None].expand(-1, len(shifts))])
-        return all_shifts[best, rows], variants[best.to(variants.device), rows.to(variants.device)]
+        shifts = torch.cat([moved.shifts[None], torch.tensor(tried)[:, None].expand(-1, len(rows))])
+        return _Moved(shifts[best, rows], variants[best.to(variants.device), rows.to(variants.device)])
 
     def observed(self, observed: Observed, moves: Moves) -> Observed:
         """What is observed after moves: the same meaning at other moments."""

@@ -79,12 +79,14 @@ class Alignment:
         return torch.as_tensor(total / sum(map(abs, weights.values())))
 
 
-def described(scores: Mapping[str, torch.Tensor], synchrony: Mapping[str, torch.Tensor]) -> list[str]:
+def described(
+    scores: Mapping[str, torch.Tensor], synchrony: Mapping[str, torch.Tensor], measure: str = ""
+) -> list[str]:
     """Lines for people, means over the batch: "audio ~ video: +0.412" and "audio ~ video, in sync: 0.71".
 
-    synchrony: see `Alignment`. Where nothing begins nothing is said.
+    synchrony: see `Alignment`. Where nothing begins nothing is said. measure: words before each score, "cosine ".
     """
-    cosines = [f"{pair}: {score.mean().item():+.3f}" for pair, score in scores.items()]
+    cosines = [f"{measure}{pair}: {score.mean().item():+.3f}" for pair, score in scores.items()]
     claimed = {pair: values.nanmean().item() for pair, values in synchrony.items()}
     return cosines + [f"{pair}, in sync: {value:.2f}" for pair, value in claimed.items() if not math.isnan(value)]
 

@@ -12,22 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import NamedTuple
-
-import torch
-from PIL.Image import Image
 
 from .. import settings
 from ..errors import AlignerError
 from ..generators.base import BackwardPass, Streams
-from ..generators.signals import silences
 from ..timing.curves import parse_points
-from .choosing import Take, any_silent, mutual, pictured, ranking
-from .moving import Mover, picked
-from .objective import Alignment, Comparison, Objective, Observed
+from .objective import Comparison, Objective
 from .rule import Rule, Run, Scope, State, Unguided
-from .splicing import spliced
+from .selection import best
 
 
 class Stage(NamedTuple):
@@ -214,17 +208,6 @@ class Search(Rule):
                     )
 
 
-class _Rendered(NamedTuple):
-    """A candidate as it looks and sounds: what is observed, and by stream its pictures.
-
-    silent: by segment and stream which samples (B,) are silent.
-    """
-
-    observed: Observed
-    silent: Sequence[Mapping[str, torch.Tensor]]
-    pictures: Mapping[str, Image]
-
-
 def passes(candidates: int, choices: Sequence[Choice], steps: int, combinations: int | None = None) -> int:
     """How many steps a run with a search takes in all; steps that are played from a record are not taken.
 
@@ -249,116 +232,3 @@ def require_weight(objective: Objective, progress: float) -> None:
             f"The search chooses after {progress:.0%} of denoising, but there the schedules of all conditions are 0. "
             "Raise one there, or choose at another moment."
         )
-
-
-def choose(run: Run, candidates: Sequence[State], steps: int, objective: Objective) -> State:
-    """The best of several states after so many steps, see `best`."""
-    return best(run, candidates, steps, objective, 1)[0]
-
-
-@torch.no_grad()
-def best(
-    run: Run, candidates: Sequence[State], steps: int, objective: Objective, keep: int, audio_shift: float = 0.0
-) -> list[State]:
-    """Choose among states after so many steps, sample by sample, and report the choice. Returns the best first.
-
-    Streams that do not depend on each other are chosen for each other: any candidate of one may meet any candidate of
-    another. Each segment of a long result is chosen by itself. audio_shift: seconds by which the last one may be
-    moved in time. Raises AlignerError where an alignment is not finite.
-    """
-    denoiser = run.scope.denoiser
-    progress, groups, segments = steps / denoiser.steps, denoiser.coupled_streams, denoiser.segments
-    # 1. Observe the clean estimate of every candidate.
-    rendered = [_rendered(run, each, objective) for each in candidates]
-    # 2. Combine: for each group of coupled streams the number of the candidate that it comes from.
-    numbered = [[k for k, each in enumerate(candidates) if group[0] in each.latents] for group in groups]
-    combinations, sizes = list(product(*numbered)), list(map(len, numbered))
-    together = [
-        Observed(
-            _combined([each.observed.embeddings for each in rendered], groups, numbers),
-            _combined([each.observed.onsets for each in rendered], groups, numbers),
-        )
-        for numbers in combinations
-    ]
-    # 3. Move every combination to where it fits best.
-    mover = Mover(denoiser, candidates[0].clean, audio_shift)
-    moves = [mover.best(objective, observed, progress) for observed in together]
-    moved = [mover.observed(observed, move) for observed, move in zip(together, moves)]
-    tried = [objective.alignment(observed, progress) for observed in moved]
-    # 4. Rank the combinations by how they prefer each other, segment by segment; silence comes last.
-    rankings = []
-    for number, segment in enumerate(segments):
-        alignments = (
-            tried
-            if len(segments) == 1
-            else [objective.alignment(observed, progress, within=segment) for observed in moved]
-        )
-        silent = [_combined([each.silent[number] for each in rendered], groups, numbers) for numbers in combinations]
-        losses = mutual([alignment.loss for alignment in alignments], sizes)
-        rankings.append(ranking(losses, list(map(any_silent, silent))))
-    # 5. Build results from the best of each segment, the second best, and so on.
-    states = [
-        spliced(
-            candidates,
-            [_by_stream(groups, torch.tensor(combinations)[rows[place]].T) for rows in rankings],
-            denoiser,
-            steps,
-            segments,
-        )
-        for place in range(min(keep, len(combinations)))
-    ]
-    if keep == 1:
-        observed, whole = picked(together, moves, rankings[0][0])
-        states = [mover.moved(states[0], mover.by_piece(objective, observed, whole, progress), steps)]
-    alignment = (
-        _picked(tried, rankings[0][0])
-        if len(segments) == 1
-        else objective(denoiser.render(states[0].clean), progress).detached()
-    )
-    takes = [
-        Take(
-            "candidate " + " + ".join(str(number + 1) for number in dict.fromkeys(numbers)) + mover.words(move),
-            alignments,
-            any_silent(_combined([each.silent[0] for each in rendered], groups, numbers)),
-            tuple(_combined([each.pictures for each in rendered], groups, numbers).values()),
-        )
-        for numbers, alignments, move in zip(combinations, tried, moves)
-    ]
-    run.report_choice(steps - 1, states[0].clean, alignment, takes, chosen=int(rankings[0][0][0]))
-    return states
-
-
-def _rendered(run: Run, candidate: State, objective: Objective) -> _Rendered:
-    rendered = run.render(candidate.clean)
-    silent = [silences(rendered, segment) for segment in run.scope.denoiser.segments]
-    return _Rendered(objective.observed(rendered), silent, pictured(rendered))
-
-
-def _by_stream(groups, values):
-    """Spread one value per group of coupled streams over the streams of the group."""
-    return {stream: value for group, value in zip(groups, values) for stream in group}
-
-
-def _combined(candidates, groups, numbers):
-    """Take each group's streams from the candidate of its number."""
-    return {
-        stream: candidates[k][stream] for stream, k in _by_stream(groups, numbers).items() if stream in candidates[k]
-    }
-
-
-def _picked(alignments: Sequence[Alignment], rows: torch.Tensor) -> Alignment:
-    """For each sample the alignment of its row, (B,)."""
-
-    def picked(values):
-        return torch.stack(values).gather(0, rows.to(values[0].device)[None])[0]
-
-    def picked_of(name):
-        several = [getattr(alignment, name) for alignment in alignments]
-        return {label: picked([each[label] for each in several]) for label in several[0]}
-
-    return replace(
-        alignments[0],
-        loss=picked([alignment.loss for alignment in alignments]),
-        scores=picked_of("scores"),
-        synchrony=picked_of("synchrony"),
-    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from aligner.errors import AlignerError
 from aligner.guidance.objective import Comparison
 from aligner.guidance.rule import Rule, Run, Scope, State
-from aligner.guidance.search import choose
+from aligner.guidance.selection import choose
 
 
 @dataclass(frozen=True)

@@ -46,17 +46,20 @@ def following(onsets) -> Objective:
     return Objective(lambda signal: signal, {}, [Pair("audio", "video")], term=term)
 
 
+def mover_of(seen=None, longest=1.0, **changes) -> Mover:
+    """A mover at 40 % of denoising. seen: the onsets that the sound follows; None: silence."""
+    objective = following(onsets_at() if seen is None else seen)
+    return Mover(generator(**changes), CLEAN, longest, objective, 0.4)
+
+
 def best(heard, seen, longest=1.0, **changes):
-    mover = Mover(generator(**changes), CLEAN, longest)
-    return mover.best(following(seen), Observed({}, {"audio": heard}), 0.4)
+    return mover_of(seen, longest, **changes).best(Observed({}, {"audio": heard}))
 
 
 def by_piece(heard, seen, longest=1.0):
     """The shifts of every piece, and when the moved sound begins."""
-    mover, objective = Mover(generator(), CLEAN, longest), following(seen)
-    observed = Observed({}, {"audio": heard})
-    moves = mover.best(objective, observed, 0.4)
-    shifts = mover.by_piece(objective, observed, moves, 0.4)["audio"]
+    mover, observed = mover_of(seen, longest), Observed({}, {"audio": heard})
+    shifts = mover.by_piece(observed, mover.best(observed))["audio"]
     pieces = [
         heard.roll(8 * shift, 1)[:, part] for shift, part in zip(shifts[0].tolist(), (slice(100), slice(100, 200)))
     ]
@@ -72,7 +75,7 @@ def test_the_best_move_undoes_an_offset(late):
     heard = onsets_at(60 + late, 150 + late)
     moves = best(heard, onsets_at(60, 150))
     assert moves["audio"].tolist() == [-late // 8]
-    mover = Mover(generator(), CLEAN, 1.0)
+    mover = mover_of()
     assert heard_after(mover.observed(Observed({}, {"audio": heard}), moves)) == [[60, 150]]
 
 
@@ -104,7 +107,7 @@ def test_every_sample_moves_by_itself():
 
 
 def test_latents_move_as_their_pieces_do_and_are_faded_where_these_part():
-    mover = Mover(generator(), CLEAN, 1.0)
+    mover = mover_of()
     latents = torch.arange(2 * FRAMES, dtype=torch.float32).view(2, 1, FRAMES, 1)
     shifts = {"audio": torch.tensor([[3, 3], [2, -4]])}
     state = mover.moved(State({"audio": latents}, {}, {"audio": latents.clone()}), shifts, 8)
@@ -118,7 +121,7 @@ def test_latents_move_as_their_pieces_do_and_are_faded_where_these_part():
 
 
 def test_a_stream_that_does_not_move_stays_beside_one_that_does():
-    mover = Mover(generator(), CLEAN, 1.0)
+    mover = mover_of()
     latents = {"audio": torch.randn(1, 1, FRAMES, 1), "video": torch.randn(1, 4, 16, 2, 2)}
     state = mover.moved(State(latents, {}, latents), {"audio": torch.tensor([[2, -4]])}, 8)
     assert torch.equal(state.latents["video"], latents["video"])
@@ -135,14 +138,14 @@ def test_what_a_generator_ties_to_a_moment_stays(changes):
 
 def test_without_a_move_a_state_stays():
     assert best(onsets_at(160), onsets_at(120), longest=0.0) == {}
-    mover, state = Mover(generator(), CLEAN, 1.0), State(CLEAN, {}, CLEAN)
+    mover, state = mover_of(onsets_at(120)), State(CLEAN, {}, CLEAN)
     nothing = Observed({}, {})
-    assert mover.best(following(onsets_at(120)), nothing, 0.4) == {}
-    assert mover.moved(state, mover.by_piece(following(onsets_at(120)), nothing, {}, 0.4), 8) is state
+    assert mover.best(nothing) == {}
+    assert mover.moved(state, mover.by_piece(nothing, {}), 8) is state
 
 
 def test_a_move_is_told_in_seconds():
-    mover = Mover(generator(), CLEAN, 1.0)
+    mover = mover_of()
 
     def words(shift):
         return mover.words({"audio": torch.tensor([shift])})
