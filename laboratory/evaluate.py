@@ -17,7 +17,7 @@ from .evaluation.cells import CAPTIONS, METHODS, TASKS, Cell, cells
 from .evaluation.gates import failures, gates
 from .evaluation.options import shared_options
 from .evaluation.runs import DemoModels, demo_models, real_features, rows_of, settings_of
-from .evaluation.sheets import generation_sheet, results_sheet
+from .evaluation.sheets import demo_sheet, generation_sheet, results_sheet
 from .evaluation.table import gain, markdown, summary
 from .training.cards import write_cards
 
@@ -48,6 +48,7 @@ def _gates(models: DemoModels, options: argparse.Namespace) -> dict:
 def _draw_sheets(models: DemoModels, split: str, output: Path) -> None:
     sheets = {f"generated_{stream}.png": generation_sheet(models, stream, split) for stream in ("audio", "video")}
     sheets |= {f"results_{task}.png": results_sheet(models, task, split) for task in TASKS}
+    sheets["results_demo.png"] = demo_sheet(models)
     for name, sheet in sheets.items():
         with written_whole(output / name) as partial:
             sheet.save(partial, optimize=True)

@@ -8,10 +8,16 @@ from typing import NamedTuple
 import torch
 from PIL import Image, ImageDraw
 
+from aligner import settings
+from aligner.cli.demo import RULE, STEPS, VAGUE
+from aligner.conditions.encoding import video_condition
 from aligner.demo.events import EVENTS
+from aligner.demo.examples import EXAMPLE_EVENTS, EXAMPLE_VIDEO
 from aligner.demo.judge import names
+from aligner.generation import Generation, generate
 from aligner.generators.signals import Frames, Sound
-from aligner.guidance.rule import Unguided
+from aligner.guidance.rule import Rule, Unguided
+from aligner.media import probe_video, read_frames
 from aligner.media.image import eight_bit
 from aligner.pictures.spectrogram import spectrogram
 
@@ -65,6 +71,37 @@ def results_sheet(
             )
         )
     return _sheet(rows)
+
+
+def demo_sheet(models: DemoModels, count: int = 5) -> Image.Image:
+    """A row for each of `count` seeds of the demo, its own first: the clip, its sound without and with guidance.
+
+    Red marks show when the ball lands.
+    """
+    binder, audioldm, seed = models.instruments.binder, models.audioldm, int(settings.DEMO_SEED.default)
+    info = probe_video(EXAMPLE_VIDEO)
+    seconds, shown = info.duration, range(len(info.frame_times))
+    frames = read_frames(EXAMPLE_VIDEO, shown, longest_side=_CELL).permute(0, 3, 1, 2) / 255
+    conditions = [video_condition(binder, EXAMPLE_VIDEO, clips=RULE.comparison.clips)]
+    denoiser = audioldm.denoiser(seconds=seconds, steps=STEPS)
+
+    def made(rule: Rule) -> Generation:
+        prompts = denoiser.prompts([VAGUE] * count)
+        return generate(denoiser, prompts, seed=seed, batch=count, rule=rule, binder=binder, conditions=conditions)
+
+    sounds = [made(rule).signals["audio"] for rule in (Unguided(RULE.comparison), RULE)]
+    judged = [names(models.instruments.judge, sound) for sound in sounds]
+    marks = [time / float(seconds) for time in EXAMPLE_EVENTS]
+    return _sheet(
+        [
+            Row(
+                [_drawn(video_of(frames[None]), 0), *(_drawn(sound, k) for sound in sounds)],
+                f"seed {seed + k}: without guidance the judge hears {without}, with guidance {guided}",
+                marks,
+            )
+            for k, (without, guided) in enumerate(zip(*judged))
+        ]
+    )
 
 
 def generation_sheet(models: DemoModels, stream: str, split: str) -> Image.Image:

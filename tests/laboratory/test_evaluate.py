@@ -159,8 +159,10 @@ def test_sheets_of_both_streams_and_all_tasks_are_drawn(tmp_path, measured, monk
 
     monkeypatch.setattr(evaluate, "generation_sheet", sheet)
     monkeypatch.setattr(evaluate, "results_sheet", sheet)
+    monkeypatch.setattr(evaluate, "demo_sheet", lambda models: sheet(models, "demo", "development"))
     evaluate.main(["--sheets", "--split", "development", "--output", str(tmp_path)])
     names = ["generated_audio", "generated_video", "results_V2A", "results_I2A", "results_A2V", "results_joint"]
+    names.append("results_demo")
     assert drawn == [(name.split("_")[1], "development") for name in names] and not measured
     said = capsys.readouterr().out
     for width, name in enumerate(names, start=1):

@@ -8,12 +8,14 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from aligner import settings
 from aligner.demo.events import EVENTS
+from aligner.demo.examples import EXAMPLE_EVENTS
 from aligner.media.image import eight_bit
 from aligner.pictures.spectrogram import spectrogram
 from laboratory.evaluation import sheets
 from laboratory.evaluation.runs import DemoModels, generated, key_frame
-from laboratory.evaluation.sheets import generation_sheet, results_sheet
+from laboratory.evaluation.sheets import demo_sheet, generation_sheet, results_sheet
 from laboratory.world import SAMPLE_RATE, clip, scene
 
 ROW = 16 + 64 + 6
@@ -97,3 +99,16 @@ def test_every_event_is_shown_real_reconstructed_and_generated(models, written, 
         )
         assert line.startswith(f"{event.captions[0]}: real, reconstructed, generated")
         assert at(sheet, row, real).tobytes() == real.tobytes()
+
+
+def test_results_of_the_demo_are_drawn_seed_by_seed_with_their_events_marked(models, written, monkeypatch):
+    monkeypatch.setattr(sheets, "STEPS", 4)
+    sheet = demo_sheet(models, count=2)
+    assert sheet.size == (6 + 512 + 6 + 2 * (256 + 6), 2 * ROW)
+    seed = settings.DEMO_SEED.default
+    assert [line.split(":")[0] for line in written] == [f"seed {seed}", f"seed {seed + 1}"]
+    without, guided = (sheet.crop((x, 16, x + 256, 16 + 64)) for x in (524, 786))
+    assert without.tobytes() != guided.tobytes()
+    for left, width in ((6, 512), (524, 256), (786, 256)):
+        for time in EXAMPLE_EVENTS:
+            assert sheet.getpixel((left + round(time / 2 * width), 16 + 64 + 2)) == (255, 0, 0)
