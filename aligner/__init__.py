@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .generators.animatediff import load_animatediff as load_animatediff
     from .generators.audioldm import load_audioldm as load_audioldm
     from .generators.joint import JointDenoiser as JointDenoiser
+    from .generators.mm_diffusion import load_mm_diffusion as load_mm_diffusion
     from .guidance.gradient import Paper as Paper
     from .guidance.gradient import Released as Released
     from .guidance.objective import Comparison as Comparison
@@ -73,6 +74,7 @@ _MODULES = {
     "generators.audioldm": ("load_audioldm",),
     "generators.animatediff": ("load_animatediff",),
     "generators.joint": ("JointDenoiser",),
+    "generators.mm_diffusion": ("load_mm_diffusion",),
     "errors": ("AlignerError",),
 }
 _SOURCES = {name: module for module, names in _MODULES.items() for name in names}

@@ -17,6 +17,7 @@ from .conditions.condition import Condition
 from .errors import AlignerError
 from .generators.base import Generator, Streams
 from .generators.inpainting import Inpainting
+from .generators.reconstruction import Reconstruction
 from .guidance.choosing import Take, sheet_of
 from .guidance.rule import Rule, Run, Step
 from .guidance.search import Search
@@ -81,6 +82,7 @@ def generate(
     pair_weight: float = settings.PAIR_WEIGHT.default,
     latents: Streams | None = None,
     masks: Streams | None = None,
+    reconstruction: float = 0.0,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Generation:
     """Sample a batch of variations, steered by the conditions as the rule says.
@@ -89,7 +91,9 @@ def generate(
     weight of pairs of generated streams, where there are several. seed: variation k draws its noise from seed + k, so
     that it can be made again alone. latents: by stream clean latents (1 or batch, ...) to start from, for a denoiser
     with denoise below 1, or to keep a part of. masks: by stream (1 or batch, 1 or C, T, ...) in 0..1, 1 where the
-    latents are made anew and 0 where they are kept. on_step: called after every step; whatever it raises ends the run.
+    latents are made anew and 0 where they are kept. reconstruction: how strongly the other streams of a coupled
+    generator follow what is kept, see `Reconstruction`. on_step: called after every step; whatever it raises ends the
+    run.
 
     Raises AlignerError before any sampling if rule, conditions, seed or latents leave nothing to do.
 
@@ -108,7 +112,7 @@ def generate(
     # 2. Draw noise, on the CPU so that a seed means the same on every device.
     generators = [torch.Generator("cpu").manual_seed(seed + k) for k in range(batch)]
     if masks:
-        denoiser = Inpainting.begun(denoiser, masks, latents, generators)
+        denoiser = _keeping(denoiser, masks, latents, generators, reconstruction)
     start = denoiser.start(generators, latents)
 
     # 3. Sample by the rule.
@@ -139,6 +143,19 @@ def generate(
         alignment.overall if alignment else None,
         alignment.synchrony if alignment else {},
     )
+
+
+def _keeping(
+    denoiser: Generator,
+    masks: Streams,
+    latents: Streams | None,
+    generators: Sequence[torch.Generator],
+    reconstruction: float,
+) -> Inpainting:
+    """The generator that keeps what the masks say."""
+    if reconstruction:
+        return Reconstruction.begun(denoiser, masks, latents, generators, scale=reconstruction)
+    return Inpainting.begun(denoiser, masks, latents, generators)
 
 
 class _Log:

@@ -69,6 +69,16 @@ AUDIO_STEPS = Setting(
 VIDEO_STEPS = AUDIO_STEPS.having(
     default=25, description="Denoising steps. 25 is the paper's; fewer are faster and rougher."
 )
+COUPLED_STEPS = AUDIO_STEPS.having(
+    default=20,
+    description="How often the network is evaluated. 20 is as published; DPM-Solver takes up to three in one step.",
+)
+SAMPLER = Setting(
+    "sampler",
+    "dpm-solver",
+    "dpm-solver: DPM-Solver of order 3, as published. ddim: one evaluation in each step; 50 or more are usual.",
+    choices=("dpm-solver", "ddim"),
+)
 AUDIO_CFG = Setting(
     "cfg",
     2.5,

@@ -25,11 +25,17 @@ class Inpainting:
 
     @classmethod
     def begun(
-        cls, generator: Generator, masks: Streams, clean: Streams | None, generators: Sequence[torch.Generator]
+        cls,
+        generator: Generator,
+        masks: Streams,
+        clean: Streams | None,
+        generators: Sequence[torch.Generator],
+        **options: float,
     ) -> Inpainting:
         """Take what the masks keep from the clean latents, and its noise from the seeds of the random generators.
 
-        Raises AlignerError where a masked stream has no clean latent, and for a mask that does not fit it.
+        options: what a class of this kind needs beside them. Raises AlignerError where a masked stream has no clean
+        latent, and for a mask that does not fit it.
         """
         clean = clean or {}
         if missing := [name for name in masks if name not in clean]:
@@ -39,7 +45,8 @@ class Inpainting:
             _require_mask(name, mask, kept[name])
         # Cloned: another ComfyUI node hands over inference tensors, which autograd refuses.
         masks = {name: mask.to(kept[name]).clone() for name, mask in masks.items()}
-        return cls(generator, masks, kept, {name: _noise(generators, latent) for name, latent in kept.items()})
+        noise = {name: _noise(generators, latent) for name, latent in kept.items()}
+        return cls(generator, masks, kept, noise, **options)
 
     def __getattr__(self, name: str):
         return getattr(self.generator, name)

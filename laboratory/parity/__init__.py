@@ -1,0 +1,1 @@
+"""Comparisons with the reference code of published models, on random weights."""
