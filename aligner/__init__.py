@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .generators.audioldm import load_audioldm as load_audioldm
     from .generators.joint import JointDenoiser as JointDenoiser
     from .generators.mm_diffusion import load_mm_diffusion as load_mm_diffusion
+    from .generators.super_resolution import load_upscaler as load_upscaler
     from .guidance.gradient import Paper as Paper
     from .guidance.gradient import Released as Released
     from .guidance.objective import Comparison as Comparison
@@ -75,6 +76,7 @@ _MODULES = {
     "generators.animatediff": ("load_animatediff",),
     "generators.joint": ("JointDenoiser",),
     "generators.mm_diffusion": ("load_mm_diffusion",),
+    "generators.super_resolution": ("load_upscaler",),
     "errors": ("AlignerError",),
 }
 _SOURCES = {name: module for module, names in _MODULES.items() for name in names}

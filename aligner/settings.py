@@ -73,6 +73,9 @@ COUPLED_STEPS = AUDIO_STEPS.having(
     default=20,
     description="How often the network is evaluated. 20 is as published; DPM-Solver takes up to three in one step.",
 )
+UPSCALE_STEPS = AUDIO_STEPS.having(
+    default=25, description="Denoising steps of every frame. 25 is as published; fewer are faster and rougher."
+)
 SAMPLER = Setting(
     "sampler",
     "dpm-solver",

@@ -5,12 +5,10 @@ Frames come before channels in their videos.
 
 from __future__ import annotations
 
-import importlib
 import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -30,6 +28,7 @@ from .mm_diffusion import (
     small_network,
     start,
 )
+from .reference_code import reference_module
 
 
 def theirs(folder: Path) -> dict[str, torch.Tensor]:
@@ -45,23 +44,13 @@ def theirs(folder: Path) -> dict[str, torch.Tensor]:
     }
 
 
-def _module(name: str) -> Any:
-    """A module of theirs. What it needs for logs and for several machines stays empty."""
-    for missing in ("mpi4py", "blobfile", "mm_diffusion.logger", "mm_diffusion.dist_util"):
-        module = sys.modules.setdefault(missing, ModuleType(missing))
-        module.__dict__.setdefault("MPI", None)
-    package = importlib.import_module("mm_diffusion")
-    package.__dict__.update(logger=sys.modules["mm_diffusion.logger"], dist_util=sys.modules["mm_diffusion.dist_util"])
-    return importlib.import_module(f"mm_diffusion.{name}")
-
-
 def _network() -> Any:
-    module = _module("multimodal_unet")
+    module = reference_module("multimodal_unet")
     embedding = module.timestep_embedding
     module.timestep_embedding = lambda timesteps, width: embedding(timesteps, width).double()
     # Their backward pass draws other shifts than the forward pass, and their norm leaves float64.
     module.checkpoint = lambda function, inputs, parameters, flag: function(*inputs)
-    _module("nn").GroupNorm32.forward = _normalized
+    reference_module("nn").GroupNorm32.forward = _normalized
     levels = [2**level for level, window in enumerate(SMALL.windows) if window]
     network = module.MultimodalUNet(
         [SMALL.frames, 3, SMALL.side, SMALL.side],
@@ -125,7 +114,7 @@ def _alphas_cumprod() -> torch.Tensor:
 def _solved(network: Any) -> Streams:
     """DPM-Solver as in their multimodal_sample_sr.py. It cannot take one sample: the same one twice."""
     # In float32 the first moment is timestep 999; in float64 it is rounded down to 998.
-    solver = _module("multimodal_dpm_solver_plus").DPM_Solver(
+    solver = reference_module("multimodal_dpm_solver_plus").DPM_Solver(
         model=_rounded_up(network), alphas_cumprod=_alphas_cumprod()
     )
     twice = {stream: torch.cat([each, each]) for stream, each in _turned(start()).items()}
@@ -142,7 +131,7 @@ def _rounded_up(network: Any) -> Any:
 
 
 def _diffusion(respacing: str) -> Any:
-    gaussian, respace = _module("multimodal_gaussian_diffusion"), _module("multimodal_respace")
+    gaussian, respace = reference_module("multimodal_gaussian_diffusion"), reference_module("multimodal_respace")
     steps = 1000
     return respace.SpacedDiffusion(
         use_timesteps=respace.space_timesteps(steps, respacing or [steps]),

@@ -21,13 +21,12 @@ from .dpm_solver import DPMSolver
 from .memory import footprint
 from .res_block import ResBlock
 from .sampler import Moment, Sampler
+from .schedule import TIMESTEPS, alphas_cumprod
 from .unet import CoupledUNet
 
 STREAMS = ("video", "audio")
 #: By name, the ways to sample: from the signal's part at each timestep, and the number of evaluations.
 SAMPLERS: dict[str, Callable[[torch.Tensor, int], Sampler]] = {"dpm-solver": DPMSolver, "ddim": DDIM}
-#: The training schedule: linear, in so many timesteps.
-_TIMESTEPS, _FIRST_BETA, _LAST_BETA = 1000, 1e-4, 0.02
 #: The seed of the random shifts. They belong to a step: what a seed makes does not depend on its batch.
 _SHIFT_SEED = 0
 
@@ -43,11 +42,6 @@ class MMDiffusion(nn.Module):
     @property
     def device(self) -> torch.device:
         return next(self.unet.parameters()).device
-
-    @property
-    def alphas_cumprod(self) -> torch.Tensor:
-        """(1000,) float64: the part of the signal in the variance at each timestep."""
-        return (1 - torch.linspace(_FIRST_BETA, _LAST_BETA, _TIMESTEPS, dtype=torch.float64)).cumprod(0)
 
     def denoiser(
         self,
@@ -74,10 +68,10 @@ class MMDiffusionDenoiser:
     def __init__(self, model: MMDiffusion, *, steps: int, sampler: str, denoise: float):
         if sampler not in SAMPLERS:
             raise AlignerError(f"There is no sampler {sampler!r}. Choose one of: {', '.join(SAMPLERS)}.")
-        if not isinstance(steps, int) or not 1 <= steps <= _TIMESTEPS:
-            raise AlignerError(f"{steps} steps cannot be taken: give a whole number from 1 to {_TIMESTEPS}.")
+        if not isinstance(steps, int) or not 1 <= steps <= TIMESTEPS:
+            raise AlignerError(f"{steps} steps cannot be taken: give a whole number from 1 to {TIMESTEPS}.")
         self.model, self.denoise = model, require_part(denoise)
-        self._sampler = SAMPLERS[sampler](model.alphas_cumprod, steps)
+        self._sampler = SAMPLERS[sampler](alphas_cumprod(), steps)
         self.steps = steps_taken(self._sampler.steps, denoise)
         self._skipped = self._sampler.steps - self.steps
 
