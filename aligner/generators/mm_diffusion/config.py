@@ -45,6 +45,13 @@ class CoupledUNetConfig:
             raise AlignerError(f"{len(self.multipliers)} levels need as many windows, not {len(self.windows)}.")
         if max(self.windows) > self.frames:
             raise AlignerError(f"A window of {max(self.windows)} frames is longer than a clip of {self.frames}.")
+        for name, divisor in (
+            ("heads", self.heads),
+            ("head_channels", self.head_channels),
+            ("norm_groups", self.norm_groups),
+        ):
+            if odd := [width for width in self.widths if width % divisor]:
+                raise AlignerError(f"{odd[0]} channels cannot be divided by {divisor} {name}.")
         if self.side % VIDEO_SHRINKS**deepest:
             raise AlignerError(f"{self.side} pixels cannot be halved {deepest} times.")
         if self.samples % (self.frames * AUDIO_SHRINKS**deepest):
@@ -56,6 +63,11 @@ class CoupledUNetConfig:
                 f"{self.frames} frames at {self.fps} a second and {self.samples} samples at {self.sample_rate} Hz are "
                 "not equally long."
             )
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels, level by level."""
+        return [multiplier * self.channels for multiplier in self.multipliers]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

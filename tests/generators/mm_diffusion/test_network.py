@@ -116,6 +116,7 @@ def test_half_precision_is_close(dtype):
         ({"side": 60}, "60 pixels cannot be halved 3 times"),
         ({"frames": 15, "samples": 24_001}, "24001 samples cannot be shared by 15 frames and quartered 3 times"),
         ({"samples": 51_200}, "16 frames at 10 a second and 51200 samples at 16000 Hz are not equally long"),
+        ({"channels": 48}, "48 channels cannot be divided by 64 head_channels"),
         ({"windows": (0, 1, 4)}, "4 levels need as many windows, not 3"),
         ({"windows": (0, 1, 4, 32)}, "A window of 32 frames is longer than a clip of 16"),
     ],
