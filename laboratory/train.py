@@ -13,12 +13,16 @@ from .training import assemble
 from .training.audio_unet import trained_audio_unet
 from .training.binder import trained_binder, trained_second_binder
 from .training.cards import LOGS, keep_logs
+from .training.coupled_unet import trained_coupled_unet
 from .training.image_vae import trained_image_vae
 from .training.judge import trained_judge
 from .training.mel_vae import trained_mel_vae
 from .training.text_encoders import trained_clap_text, trained_clip_text
 from .training.video_unet import trained_video_unet
 from .training.vocoder import trained_vocoder
+
+#: Beside the demo models.
+MM_DIFFUSION = family.WEIGHTS / "mm-diffusion.safetensors"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,12 +67,18 @@ def _video(options: argparse.Namespace) -> None:
     assemble.write_motion_adapter(model.videos, motion)
 
 
+def _both(options: argparse.Namespace) -> None:
+    unet = trained_coupled_unet(options.work, options.device, options.bf16)
+    assemble.write_mm_diffusion(unet, _place(options, MM_DIFFUSION))
+
+
 #: What can be trained apart, in the order of training.
 MODELS: dict[str, Callable[[argparse.Namespace], None]] = {
     "judge": _judge,
     "binders": _binders,
     "sound": _sound,
     "video": _video,
+    "both": _both,
 }
 
 

@@ -16,6 +16,7 @@ from aligner.binders.imagebind import ImageBind, save_imagebind
 from aligner.demo.judge import Judge, save_judge
 from aligner.files.diffusers_folders import quiet
 from aligner.generators.audioldm.generator import PIPELINE
+from aligner.generators.mm_diffusion import CoupledUNet, MMDiffusion, save_mm_diffusion
 
 from .sizes import AUDIO_SCHEDULE, IMAGE_SCHEDULE, MOTION
 
@@ -32,6 +33,13 @@ def write_judge(judge: Judge, file: Path) -> None:
     """Write the judge."""
     file.parent.mkdir(parents=True, exist_ok=True)
     save_judge(judge.half(), file)
+
+
+@torch.no_grad()
+def write_mm_diffusion(unet: CoupledUNet, file: Path) -> None:
+    """Write a coupled U-Net."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_mm_diffusion(MMDiffusion(unet.half()), file)
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aligner.binders.imagebind import ImageBindConfig, TowerConfig
+from aligner.generators.mm_diffusion import CoupledUNetConfig
 
 BINDER = ImageBindConfig(
     vision=TowerConfig(128, 3, 4), text=TowerConfig(24, 2, 2), audio=TowerConfig(128, 3, 4), embed_dim=96
@@ -117,3 +118,19 @@ IMAGE_SCHEDULE = {
     "num_train_timesteps": 1000,
     "prediction_type": "v_prediction",
 }
+
+#: Half the size of the demo's videos. Its rate lets sounds be quartered three times.
+COUPLED = CoupledUNetConfig(
+    frames=16,
+    side=32,
+    samples=32_768,
+    fps=8,
+    sample_rate=16_384,
+    channels=16,
+    multipliers=(1, 2, 4, 6),
+    res_blocks=1,
+    windows=(0, 0, 1, 4),
+    heads=2,
+    head_channels=16,
+    norm_groups=4,
+)

@@ -23,6 +23,7 @@ from laboratory.evaluation.runs import demo_models
 from laboratory.training import (
     audio_unet,
     binder,
+    coupled_unet,
     image_vae,
     judge,
     mel_vae,
@@ -37,7 +38,7 @@ from laboratory.world import clip, scene, scene_of
 
 #: Numbers of clips and sizes of batches, as small as a training allows.
 FEW = {"CLIPS": 4, "BATCH": 2, "PICTURES": 2, "VIDEOS": 1}
-MODULES = (audio_unet, binder, image_vae, judge, mel_vae, text_encoders, video_unet, vocoder)
+MODULES = (audio_unet, binder, coupled_unet, image_vae, judge, mel_vae, text_encoders, video_unet, vocoder)
 #: The names of the built-in files and folders.
 PATHS = ("IMAGEBIND", "AUDIOLDM", "STABLE_DIFFUSION", "MOTION", "JUDGE")
 

@@ -1,0 +1,65 @@
+"""The loss that the demo's MM-Diffusion is trained with."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from aligner.generators.mm_diffusion.schedule import alphas_cumprod
+from laboratory.training.coupled_unet import POWERS, loss, streams
+from laboratory.training.sizes import COUPLED
+
+
+def network(predict):
+    """A stand-in for the network. predict: (noisy stream, timesteps) -> noise."""
+
+    class Network(SimpleNamespace):
+        def __call__(self, video, audio, timesteps, shifts):
+            assert shifts == [3]
+            return predict(video, timesteps), predict(audio, timesteps)
+
+    return Network(draw_shifts=lambda draw: [3])
+
+
+def alpha_bar(timesteps, like):
+    return alphas_cumprod().float()[timesteps].view(-1, *[1] * (like.dim() - 1))
+
+
+def test_the_true_noise_has_no_error(seeded):
+    """The noise of a clean stream of 1 is (noisy - sqrt(abar)) / sqrt(1 - abar)."""
+
+    def true_noise(noisy, timesteps):
+        kept = alpha_bar(timesteps, noisy)
+        return (noisy - kept.sqrt()) / (1 - kept).sqrt()
+
+    clean = {"video": torch.ones(16, 3, 2, 4, 4), "audio": torch.ones(16, 1, 64)}
+    losses = loss(network(true_noise), clean, seeded)
+    assert losses.keys() == {"loss", "video", "audio"} and losses["loss"] < 1e-5
+
+
+def test_errors_count_less_where_little_noise_is_left():
+    """A prediction of 0 has an error of 1 at every timestep, so that the loss is the mean of the weights."""
+    seen = []
+
+    def nothing(noisy, timesteps):
+        seen.append(timesteps)
+        return torch.zeros_like(noisy)
+
+    clean = {"video": torch.zeros(256, 3, 2, 8, 8), "audio": torch.zeros(256, 1, 256)}
+    losses = loss(network(nothing), clean, torch.Generator().manual_seed(0))
+    kept = alphas_cumprod().float()[seen[0]]
+    for name, power in POWERS.items():
+        weights = [min(5.0 / (power * float(each) / (1 - float(each))), 1.0) for each in kept]
+        assert losses[name].item() == pytest.approx(sum(weights) / len(weights), rel=0.03)
+    assert losses["loss"].item() == pytest.approx((losses["video"] + losses["audio"]).item())
+
+
+def test_clips_become_streams_of_the_network(few_clips):
+    made = streams(few_clips, torch.tensor([2, 5]))
+    assert made["video"].shape == (2, 3, COUPLED.frames, COUPLED.side, COUPLED.side)
+    assert made["audio"].shape == (2, 1, COUPLED.samples)
+    # Pixels become half as large; means stay, and time is the third axis.
+    whole = 2 * few_clips.pixels(torch.tensor([2, 5])) - 1
+    torch.testing.assert_close(made["video"].mean(dim=(3, 4)), whole.mean(dim=(3, 4)).transpose(1, 2))
+    for stream, power in POWERS.items():
+        assert made[stream].abs().max() <= 1.05 and 0.1 * power < made[stream].square().mean() < 20 * power
