@@ -61,7 +61,8 @@ SEED = Setting(
 BOOTSTRAP_SEED = SEED.having(description="Seed of the bootstrap that gives the confidence intervals.")
 DEMO_SEED = SEED.having(
     default=2,
-    description="The same seed gives the same result. Of 0 to 7 the default's sound begins nearest to both bounces.",
+    description="The same seed gives the same result. Of the seeds 0 to 7 this one gives the sound that begins nearest "
+    "to both bounces.",
 )
 AUDIO_STEPS = Setting(
     "steps", 30, "Denoising steps. 30 is the paper's; fewer are faster and rougher.", low=1, high=999, step=1
@@ -338,8 +339,8 @@ TEXT_WEIGHT = Setting(
 AUDIO_TIMING_WEIGHT = Setting(
     "audio_timing_weight",
     0.3,
-    "Weight of timing where a sound is made: it begins when something in the video begins to move. 0 leaves timing to "
-    "chance. Rain, wind and other steady scenes have no beginnings and are not affected.",
+    "Weight of timing where a sound is made: it begins when something in the video, or in a given sound, begins. 0 "
+    "leaves timing to chance. Where nothing begins, as in steady rain or a steady pan, it has no effect.",
     low=0.0,
     high=10.0,
     step=0.05,
@@ -347,8 +348,8 @@ AUDIO_TIMING_WEIGHT = Setting(
 VIDEO_TIMING_WEIGHT = AUDIO_TIMING_WEIGHT.having(
     name="video_timing_weight",
     default=0.0,
-    description="Weight of timing where a video is made, alone or with its sound. An early estimate of a video shows "
-    "little of its motion, so that 0 is best for a search.",
+    description="Weight of timing where a video is made. Made together, video and sound use the lower one of both "
+    "weights. An early estimate of a video shows little of its motion, so that 0 is best for a search.",
 )
 TIMING_WEIGHTS = (AUDIO_TIMING_WEIGHT, VIDEO_TIMING_WEIGHT)
 #: What the paper and the released code compare.
@@ -357,7 +358,8 @@ PUBLISHED_CLIPS = CLIPS.having(default="seconds")
 PUBLISHED_TEXT_WEIGHT = TEXT_WEIGHT.having(default=1.0)
 PUBLISHED_AUDIO_TIMING_WEIGHT = AUDIO_TIMING_WEIGHT.having(default=0.0)
 PUBLISHED_VIDEO_TIMING_WEIGHT = VIDEO_TIMING_WEIGHT.having(
-    description="Weight of timing where a video is made, alone or with its sound."
+    description="Weight of timing where a video is made. Made together, video and sound use the lower one of both "
+    "weights."
 )
 PUBLISHED_TIMING_WEIGHTS = (PUBLISHED_AUDIO_TIMING_WEIGHT, PUBLISHED_VIDEO_TIMING_WEIGHT)
 

@@ -54,7 +54,7 @@ class Condition:
         if self.streams is not None and not (isinstance(self.streams, tuple) and all(map(_is_word, self.streams))):
             raise AlignerError("A condition must name the streams that it steers by words, such as audio.")
         if self.onsets is not None:
-            _require_curve(self.onsets)
+            _require_curve(self.onsets, len(self.embedding.clips))
 
     def steers(self, stream: str) -> bool:
         """Whether the condition counts for a stream."""
@@ -119,11 +119,13 @@ def _number_of_clips(clips: torch.Tensor, modality: str) -> int:
     return embedded.shape[1]
 
 
-def _require_curve(onsets: torch.Tensor) -> None:
+def _require_curve(onsets: torch.Tensor, batch: int) -> None:
     what = "The onsets of a condition"
     curve = floats(onsets, what)
     if curve.ndim != 2 or not curve.shape[1]:
         raise AlignerError(f"{what} must be floats of shape (1, moments), not {tuple(curve.shape)}.")
+    if len(curve) not in (1, batch):
+        raise AlignerError(f"{what} are those of {len(curve)} recordings, but it holds {batch}.")
     if not ((curve >= 0) & (curve <= 1)).all():
         raise AlignerError(f"{what} must lie in 0..1. Encode the condition again.")
 

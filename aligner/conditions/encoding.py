@@ -16,7 +16,7 @@ from ..binders.base import CLIPS_AT_ONCE, Binder, sampling_of
 from ..errors import AlignerError
 from ..media import VideoInfo, probe_video, read_frames, shown_frames, to_mono
 from ..parts import in_parts, reached
-from ..synchrony import SIDE
+from ..synchrony import SIDE, heard_in_parts
 from ..tensors.pixels import unit_range
 from ..timing.clips import ClipSampling, frame_indices
 from ..values.sounds import sample_rate as sample_rate_of
@@ -25,11 +25,13 @@ from ..values.tensors import real_tensor
 from ..values.texts import text as text_of
 from .condition import Condition
 from .masking import masked
-from .onsets import heard, seen
+from .onsets import seen
 
 CLIPS = settings.CLIPS.default
 #: How many frames of a video are looked at together for its onsets.
 _LOOKED_AT = 64
+#: Moments a second of the fastest motion in a video of uneven frame times.
+_FASTEST = 60.0
 #: Numbers of frames and these frames, part by part.
 Parts = Iterator[tuple[torch.Tensor, torch.Tensor]]
 _PICTURE, _VIDEO, _SOUND = "The picture of a condition", "The video of a condition", "The sound of a condition"
@@ -78,7 +80,7 @@ def audio_condition(
     reached(0, 1)  # a host may end the work between passes over a long sound
     mono = to_mono(sound)
     embedding = binder.embed_audio(mono, rate, sampling_of(binder, clips), at_once=CLIPS_AT_ONCE)
-    return Condition(embedding, weight, Fraction(sound.shape[-1], rate), onsets=heard(mono, rate))
+    return Condition(embedding, weight, Fraction(sound.shape[-1], rate), onsets=heard_in_parts(mono, rate))
 
 
 @torch.no_grad()
@@ -161,8 +163,18 @@ def _video_condition(
     needed, positions = indices.unique(return_inverse=True)
     embedding = binder.embed_frames(read(needed), positions, spans, sampling)
     # The frame in the middle of each moment is on screen, however uneven the times are.
-    fps = len(times) / float(duration)
-    moments = (torch.arange(len(times), dtype=torch.float64) + 0.5) / fps
+    fps = _clock(times, float(duration))
+    moments = (torch.arange(max(2, round(float(duration) * fps)), dtype=torch.float64) + 0.5) / fps
     on_screen = (torch.searchsorted(times, moments, right=True) - 1).clamp(min=0)
     parts = ((numbers, unit_range(frames)) for numbers, frames in look(on_screen.unique()))
     return Condition(embedding, weight, duration, onsets=seen(parts, on_screen, fps))
+
+
+def _clock(times: torch.Tensor, duration: float) -> float:
+    """Moments a second at which motion is looked at: as many as frames, and more where some follow faster.
+
+    times: of frames, in s, ascending.
+    """
+    average, gaps = len(times) / duration, times.diff()
+    shortest = gaps[gaps > 0].min().item() if (gaps > 0).any() else duration
+    return min(_FASTEST, 1 / shortest) if shortest < 0.5 / average else average

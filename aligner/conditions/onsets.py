@@ -1,4 +1,4 @@
-"""Onset curves of recordings of any length, in memory that does not grow with it."""
+"""The onset curve of a video of any length, in memory that does not grow with it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,7 @@ from collections.abc import Iterable
 
 import torch
 
-from ..parts import in_parts
-from ..synchrony import TICKS_PER_SECOND, differences, heard_onsets, onsets_of_differences
-
-#: Seconds of sound that are heard together, and those around them that an onset may depend on.
-_HEARD, _AROUND = 60, 1
-
-
-def heard(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
-    """The onset curve (1, T) of a sound (1, n): that of `heard_onsets`, part by part."""
-    seconds = -(-waveform.shape[1] // sample_rate)
-    curves = []
-    for first in in_parts(range(0, seconds, _HEARD)):
-        begin = max(0, first - _AROUND)
-        part = waveform[:, begin * sample_rate : (first + _HEARD + _AROUND) * sample_rate]
-        own = slice((first - begin) * TICKS_PER_SECOND, (first - begin + _HEARD) * TICKS_PER_SECOND)
-        curves.append(heard_onsets(part, sample_rate)[:, own])
-    return torch.cat(curves, dim=1)
+from ..synchrony import differences, onsets_of_differences, reduced
 
 
 def seen(parts: Iterable[tuple[torch.Tensor, torch.Tensor]], on_screen: torch.Tensor, fps: float) -> torch.Tensor:
@@ -34,10 +18,13 @@ def seen(parts: Iterable[tuple[torch.Tensor, torch.Tensor]], on_screen: torch.Te
     numbers, changes, before = [], [], None
     for indices, frames in parts:
         numbers.append(indices)
-        shown = frames if before is None else torch.cat([before, frames])
-        changes.append(differences(shown[None]))
-        before = frames[-1:]
+        small = reduced(frames[None])
+        shown = small if before is None else torch.cat([before, small], dim=1)
+        changes.append(differences(shown))
+        before = small[:, -1:]
     change = torch.cat(changes, dim=1)
+    if not change.shape[1]:
+        return onsets_of_differences(change.new_zeros(1, len(on_screen) - 1), fps)
     places = torch.searchsorted(torch.cat(numbers), on_screen)
     moved = places[1:] > places[:-1]
     return onsets_of_differences(torch.where(moved, change[:, places[1:] - 1], 0.0), fps)

@@ -18,7 +18,7 @@ from ..errors import NOT_FINITE, AlignerError
 from ..media.image import eight_bit
 from ..parts import in_parts
 from ..pictures import Film, spectrogram, spectrogram_with_axes
-from ..synchrony import heard_onsets, seen_onsets
+from ..synchrony import heard_in_parts, heard_onsets, seen_onsets
 from ..tensors.checkpointing import recomputed
 from ..timing.clips import ClipSampling, Span, frame_indices
 from ..timing.intervals import WHOLE, Interval
@@ -82,7 +82,15 @@ class Sound:
         return binder.embed_audio(self.waveform, self.sample_rate, sampling, count, self.clips_at_once)
 
     def onsets(self) -> torch.Tensor:
-        return heard_onsets(self.waveform[:, : self.samples], self.sample_rate)
+        differentiable = torch.is_grad_enabled() and self.waveform.requires_grad
+        hear = heard_onsets if differentiable else heard_in_parts
+        return hear(self.waveform[:, : self.samples], self.sample_rate)
+
+    def moved(self, seconds: Sequence[float]) -> Sound:
+        """Each sample comes so much later, in a circle."""
+        shifts = [round(each * self.sample_rate) for each in seconds]
+        rolled = [sample.roll(shift, 0) for sample, shift in zip(self.waveform, shifts, strict=True)]
+        return replace(self, waveform=torch.stack(rolled))
 
     def detached(self) -> Sound:
         return replace(self, waveform=self.waveform.detach())

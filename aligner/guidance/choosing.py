@@ -51,17 +51,20 @@ def ranking(losses: Sequence[torch.Tensor], silent: Sequence[torch.Tensor]) -> t
     return by_loss.gather(0, refused.to(torch.uint8).argsort(dim=0, stable=True))
 
 
-def mutual(losses: Sequence[torch.Tensor], sizes: Sequence[int]) -> list[torch.Tensor]:
-    """How little the parts of a combination prefer each other to all others: (B,) for each, lower is better.
+def mutual(alignments: Sequence[Alignment], sizes: Sequence[int]) -> list[torch.Tensor]:
+    """The loss of every combination (B,), where streams that are made count by how they prefer each other.
 
-    losses: (B,) of every combination of one candidate from each group, the last group varying fastest. sizes: how many
-    candidates each group has. The result is the sum over groups of -log softmax(-loss / temperature) over the
-    candidates of the group, the two directions of contrastive learning (CLIP, arXiv 2103.00020). A sound that fits
-    every video a little is not preferred to one that fits its own. With one group the order is that of the losses.
+    alignments: of every combination of one candidate from each group, the last group varying fastest. sizes: how many
+    candidates each group has. What compares generated streams with each other becomes the mean over groups of
+    -temperature * log softmax(-loss / temperature) over the candidates of the group: the two directions of contrastive
+    learning (CLIP, arXiv 2103.00020). A pair of streams then counts by how much better it fits than other pairs of
+    them do. What compares streams with conditions stays. With one group the order is that of the losses.
     """
-    fits = -torch.stack(list(losses)).unflatten(0, tuple(sizes)) / _TEMPERATURE
-    preferred = sum(fits.log_softmax(dim=axis) for axis in range(len(sizes)))
-    return list(-torch.as_tensor(preferred).flatten(0, len(sizes) - 1))
+    losses = torch.stack([each.loss for each in alignments])
+    between = torch.stack([torch.as_tensor(each.mutual).to(each.loss).expand_as(each.loss) for each in alignments])
+    fits = -between.unflatten(0, tuple(sizes)) / _TEMPERATURE
+    preferred = torch.stack([fits.log_softmax(dim=axis) for axis in range(len(sizes))]).mean(dim=0)
+    return list(losses - between - _TEMPERATURE * preferred.flatten(0, len(sizes) - 1))
 
 
 def any_silent(by_stream: Mapping[str, torch.Tensor]) -> torch.Tensor:

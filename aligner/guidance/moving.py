@@ -27,7 +27,7 @@ Moves = Mapping[str, torch.Tensor]
 _PIECE = 1.0
 #: How much synchrony a move of one piece alone must win: its seams may change what is heard.
 _SEAM = 0.2
-#: What is this close in synchrony is equal. Rounding must not decide.
+#: Differences in synchrony below this do not count: rounding must not decide.
 _EQUAL = 1e-4
 
 
@@ -50,6 +50,15 @@ class Mover:
         self._objective, self._progress = objective, progress
         self._frames = {stream: clean[stream].shape[2] for stream in streams if stream in clean}
         self._pieces = _pieces(self._seconds)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The streams that may be moved."""
+        return tuple(self._frames)
+
+    def seconds_of(self, stream: str, shifts: torch.Tensor) -> list[float]:
+        """How much later each sample (B,) comes."""
+        return [shift * self._seconds / self._frames[stream] for shift in shifts.tolist()]
 
     def best(self, observed: Observed) -> dict[str, torch.Tensor]:
         """The moves of whole streams that are in sync best."""
@@ -88,7 +97,7 @@ class Mover:
         return _Moved(shifts[best, rows], variants[best.to(variants.device), rows.to(variants.device)])
 
     def observed(self, observed: Observed, moves: Moves) -> Observed:
-        """What is observed after moves: the same meaning at other moments."""
+        """What is observed after moves: other beginnings."""
         onsets = {stream: self._heard(stream, observed.onsets[stream], shifts) for stream, shifts in moves.items()}
         return replace(observed, onsets={**observed.onsets, **onsets})
 
@@ -119,7 +128,7 @@ class Mover:
 
     def words(self, moves: Moves) -> str:
         """How far the first sample is moved: ", +0.24 s"; "" where it stays."""
-        seconds = [int(shifts[0]) * self._seconds / self._frames[stream] for stream, shifts in moves.items()]
+        seconds = [self.seconds_of(stream, shifts)[0] for stream, shifts in moves.items()]
         return "".join(f", {each:+.2f} s" for each in seconds if each)
 
     def _tried(self, stream: str) -> list[int]:

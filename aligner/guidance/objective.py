@@ -55,7 +55,8 @@ PUBLISHED = Comparison(*(setting.default for setting in settings.PUBLISHED_COMPA
 class Alignment:
     """How well rendered streams align.
 
-    loss: (B,) the weighted sum of distances, with gradient. scores: per pair the cosine similarity (B,), detached.
+    loss: (B,) the weighted sum of distances, with gradient. mutual: (B,) the part of it that compares generated streams
+    with each other, detached. scores: per pair the cosine similarity (B,), detached.
     weights: per pair its weight in the loss. synchrony: per pair whose timing counts (B,) in 0..1, detached; NaN where
     nothing begins.
     """
@@ -64,6 +65,7 @@ class Alignment:
     scores: dict[str, torch.Tensor]
     weights: dict[str, float]
     synchrony: dict[str, torch.Tensor] = field(default_factory=dict)
+    mutual: torch.Tensor | float = 0.0
 
     def detached(self) -> Alignment:
         return replace(self, loss=self.loss.detach())
@@ -125,9 +127,16 @@ class Objective:
 
     def observed(self, rendered: Mapping[str, Any]) -> Observed:
         """What the streams that are compared mean, and when they begin."""
+        return Observed(self.embedded(rendered), self.onsets(rendered))
+
+    def embedded(self, rendered: Mapping[str, Any]) -> dict[str, Embedding]:
+        """What the streams that are compared mean."""
         compared = self.compared
-        embeddings = {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
-        return Observed(embeddings, self.term.onsets(rendered, self.pairs) if self.term else {})
+        return {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
+
+    def onsets(self, rendered: Mapping[str, Any]) -> Onsets:
+        """When the streams begin whose timing counts."""
+        return self.term.onsets(rendered, self.pairs) if self.term else {}
 
     def alignment(
         self, generated: Observed, progress: float | None = None, within: Interval | None = None
@@ -138,6 +147,7 @@ class Objective:
         the result; None: all of it.
         """
         loss: torch.Tensor | float = 0.0
+        mutual: torch.Tensor | float = 0.0
         scores: dict[str, torch.Tensor] = {}
         weights: dict[str, float] = {}
         synchronies: dict[str, torch.Tensor] = {}
@@ -148,14 +158,17 @@ class Objective:
                 # Every second counts alike: a condition that steers half of the result weighs half as much.
                 weight *= strengths.mean().item()
             distance = self._distance(pair, generated.embeddings, strengths, within)
-            loss = loss + weight * distance
+            term = weight * distance
             scores[pair.label], weights[pair.label] = 1.0 - distance.detach(), weight
             synchrony = self.term.synchrony(pair, generated.onsets, within) if self.term else None
             if self.term and synchrony is not None:
                 out_of_sync = (1.0 - synchrony).nan_to_num(0.0).to(distance)
-                loss = loss + self.term.weight_of(pair, progress) * out_of_sync
+                term = term + self.term.weight_of(pair, progress) * out_of_sync
                 synchronies[pair.label] = synchrony.detach()
-        return Alignment(torch.as_tensor(loss), scores, weights, synchronies)
+            loss = loss + term
+            if not pair.given:
+                mutual = mutual + term.detach()
+        return Alignment(torch.as_tensor(loss), scores, weights, synchronies, mutual)
 
     def out_of_sync(
         self, observed: Observed, stream: str, variants: torch.Tensor, progress: float | None = None

@@ -70,7 +70,9 @@ def score(scored: Iterable[Condition], targets: Iterable[Condition], compare: st
 
 def _placed(targets: Mapping[str, Condition], onsets: Mapping[str, torch.Tensor]) -> dict[str, PlacedOnsets]:
     """The onsets of targets on the clock of what is scored."""
-    seconds = max((curve.shape[1] / TICKS_PER_SECOND for curve in onsets.values()), default=0.0)
+    if not onsets:
+        return {}
+    seconds = max(curve.shape[1] for curve in onsets.values()) / TICKS_PER_SECOND
     placed = {label: placed_onsets(target, seconds, torch.device("cpu")) for label, target in targets.items()}
     return {label: each for label, each in placed.items() if each}
 

@@ -32,9 +32,9 @@ class PlacedOnsets:
 
 
 def placed_onsets(condition: Condition, seconds: float, device: torch.device) -> PlacedOnsets | None:
-    """The onsets of a condition in a result of so many seconds. None: it has none, or repels.
+    """The onsets of a condition in a result of so many seconds.
 
-    A condition that repels is an event to stay away from, and not a moment.
+    None where the condition has no onsets. None where it repels: it is an event to stay away from, and not a moment.
     """
     if condition.onsets is None or condition.weight <= 0:
         return None
@@ -44,6 +44,7 @@ def placed_onsets(condition: Condition, seconds: float, device: torch.device) ->
     count = round(seconds * TICKS_PER_SECOND)
     begin, shown = (round(edge * TICKS_PER_SECOND) for edge in (timeline.target.start, timeline.source.start))
     placed = curve.new_zeros(len(curve), count)
+    begin = min(begin, count)
     source = curve[:, shown : shown + count - begin]
     placed[:, begin : begin + source.shape[1]] = source
     ticks = [(tick / TICKS_PER_SECOND, (tick + 1) / TICKS_PER_SECOND) for tick in range(count)]
@@ -75,17 +76,22 @@ class SynchronyTerm:
             if self._own_weight(pair) and (not pair.given or pair.target in self.given)
             for name in pair.streams
         }
-        return {
+        curves = {
             name: signal.onsets() for name, signal in rendered.items() if name in needed and hasattr(signal, "onsets")
         }
+        # A picture has no time.
+        return {name: curve for name, curve in curves.items() if curve.shape[1]}
 
     def synchrony(self, pair: Pair, onsets: Onsets, within: Interval | None = None) -> torch.Tensor | None:
-        """The synchrony of a pair, (B,), in an interval of the result. NaN: no claim. None: one side has no onsets."""
+        """The synchrony of a pair, (B,), in an interval of the result. NaN: no claim. None: one side has no onsets.
+
+        Nothing is claimed where nothing begins while both last and the pair counts.
+        """
         sides = self._sides(pair, onsets, within)
         if sides is None:
             return None
         stream, other, strength = sides
-        return torch.where(_claims(pair, stream, other), synchrony(stream, other, strength), torch.nan)
+        return torch.where(_claims(pair, *sides), synchrony(stream, other, strength), torch.nan)
 
     def out_of_sync(
         self, pairs: Sequence[Pair], onsets: Onsets, stream: str, variants: torch.Tensor, progress: float | None
@@ -105,7 +111,7 @@ class SynchronyTerm:
                 continue
             one, other, strength = sides
             other = _tiled(other, count) if pair.given else other
-            apart = torch.where(_claims(pair, one, other), 1.0 - synchrony(one, other, strength), 0.0)
+            apart = torch.where(_claims(pair, one, other, strength), 1.0 - synchrony(one, other, strength), 0.0)
             weight = self.weight_of(pair, progress)
             total, weights = total + weight * apart, weights + weight
         return (total / max(weights, 1e-6)).unflatten(0, (count, batch))
@@ -131,7 +137,8 @@ class SynchronyTerm:
             other = onsets.get(pair.target)
         if one is None or other is None or pair.weight <= 0:
             return None
-        cut = slice(None) if within is None else slice(*_ticks(within))
+        begin, end = (0, None) if within is None else _ticks(within)
+        cut = slice(begin, min(one.shape[1], other.shape[1], one.shape[1] if end is None else end))
         # A host may keep signals elsewhere than conditions.
         return one[:, cut], other[:, cut].to(one), None if strength is None else strength[cut].to(one)
 
@@ -141,9 +148,10 @@ def _tiled(curve: torch.Tensor, count: int) -> torch.Tensor:
     return curve if len(curve) == 1 else curve.repeat(count, 1)
 
 
-def _claims(pair: Pair, stream: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """(B,) bool: whether there is anything to be in sync with."""
-    claims = has_onsets(other)
+def _claims(pair: Pair, stream: torch.Tensor, other: torch.Tensor, strength: torch.Tensor | None) -> torch.Tensor:
+    """(B,) bool: whether there is anything to be in sync with. strength: (T,), how much each moment counts."""
+    counting = other if strength is None else other * (strength > 0)
+    claims = has_onsets(counting)
     claims = claims if pair.given else claims | has_onsets(stream)
     return claims.expand(max(len(stream), len(other)))
 

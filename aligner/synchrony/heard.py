@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import AlignerError
+from ..parts import in_parts
 from ..tensors.precision import full_precision
 from ..tensors.resampling import resampled
 from .ticks import TICKS_PER_SECOND
@@ -25,6 +26,8 @@ _RISE = 3
 #: Decibels, averaged over bands. Steady noise rises by less than the first. An onset of the second above that counts
 #: 63 % of the strongest.
 _LEAST, _STRONG = 4.0, 12.0
+#: Seconds of sound that are heard together, and those around them that an onset may depend on.
+_TOGETHER, _AROUND = 60, 1
 
 
 def heard_onsets(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
@@ -43,6 +46,18 @@ def heard_onsets(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
     # A rise belongs to the middle of its time.
     centred = F.pad(rise, ((_RISE + 1) // 2, _RISE // 2))
     return 1 - (-(centred - _LEAST).clamp(min=0) / _STRONG).exp()
+
+
+def heard_in_parts(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
+    """The same in memory that does not grow with the length of the sounds."""
+    seconds = -(-waveform.shape[1] // sample_rate)
+    curves = []
+    for first in in_parts(range(0, seconds, _TOGETHER)):
+        begin = max(0, first - _AROUND)
+        part = waveform[:, begin * sample_rate : (first + _TOGETHER + _AROUND) * sample_rate]
+        own = slice((first - begin) * TICKS_PER_SECOND, (first - begin + _TOGETHER) * TICKS_PER_SECOND)
+        curves.append(heard_onsets(part, sample_rate)[:, own])
+    return torch.cat(curves, dim=1)
 
 
 def _levels(waveform: torch.Tensor) -> torch.Tensor:

@@ -46,6 +46,8 @@ def _together(
 
 def _blurred(curve: torch.Tensor) -> torch.Tensor:
     """(B, T) -> (B, T)."""
+    if not curve.shape[1]:
+        return curve
     width = _BLUR * TICKS_PER_SECOND
     radius = round(4 * width)
     offsets = torch.arange(-radius, radius + 1, dtype=curve.dtype, device=curve.device)

@@ -6,6 +6,7 @@ from fractions import Fraction
 import av
 import pytest
 import torch
+from PIL import Image
 
 from aligner.conditions import onsets as module
 from aligner.conditions.blending import blended
@@ -16,10 +17,11 @@ from aligner.conditions.encoding import (
     text_condition,
     video_condition,
 )
-from aligner.conditions.onsets import heard, seen
+from aligner.conditions.onsets import seen
 from aligner.conditions.saved import load_conditions, save_conditions
+from aligner.errors import AlignerError
 from aligner.media import write_video
-from aligner.synchrony import heard_onsets, seen_onsets, synchrony
+from aligner.synchrony import heard_in_parts, heard_onsets, seen_onsets, synchrony
 
 RATE, FPS = 16_000, 25
 
@@ -44,7 +46,7 @@ def flashes(times, seconds: float, fps: float = FPS) -> torch.Tensor:
 def test_a_sound_has_its_onsets_however_long_it_is(binder):
     times = (0.5, 59.98, 60.5, 119.0, 125.0)
     waveform = clicks(times, 130.7)
-    part_by_part, whole = heard(waveform, RATE), heard_onsets(waveform, RATE)
+    part_by_part, whole = heard_in_parts(waveform, RATE), heard_onsets(waveform, RATE)
     assert part_by_part.shape == whole.shape
     torch.testing.assert_close(part_by_part, whole, atol=1e-4, rtol=0)
     short = clicks([0.5], 1.2)
@@ -81,6 +83,22 @@ def test_a_file_with_uneven_times_has_its_onsets_when_they_are_shown(binder, tmp
     by_shift = {shift: synchrony(given.roll(shift, 1), even).item() for shift in range(-50, 50)}
     best = max(by_shift, key=by_shift.get)
     assert by_shift[best] > 0.7 and abs(best) <= 4
+
+
+@pytest.mark.parametrize("delays", [[100, 1900], [100, 100, 4000], [2000, 100, 100]])
+def test_an_animation_with_long_holds_has_its_onsets(binder, tmp_path, delays):
+    """The picture changes after the first delay, whatever follows."""
+    pictures = [Image.new("RGB", (64, 48), colour) for colour in ("black", "white", "red")[: len(delays)]]
+    pictures[0].save(tmp_path / "clip.gif", save_all=True, append_images=pictures[1:], duration=delays, loop=0)
+    given = video_condition(binder, tmp_path / "clip.gif").onsets
+    assert given.shape[1] > 100 and (given >= 0).all()
+
+
+def test_onsets_belong_to_as_many_recordings_as_are_embedded(binder):
+    text = text_condition(binder, "a bell")
+    assert replace(text, onsets=torch.zeros(1, 50)).onsets is not None
+    with pytest.raises(AlignerError, match="onsets of a condition are those of 2 recordings, but it holds 1"):
+        replace(text, onsets=torch.zeros(2, 50))
 
 
 def test_a_mask_hides_onsets(binder):

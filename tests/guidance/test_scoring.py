@@ -97,3 +97,12 @@ def test_a_condition_that_its_binder_did_not_make_is_an_error():
 def test_several_embeddings_in_one_condition_are_an_error():
     with pytest.raises(AlignerError, match="score them one by one"):
         score([condition()], [Condition(Embedding(torch.ones(3, 1, 4), None, "text", "one"))])
+
+
+def test_what_has_no_time_is_scored_against_a_timed_recording():
+    onsets = torch.zeros(1, 300)
+    onsets[:, 150] = 1
+    spans = [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0)]
+    timed = condition(spans=spans, onsets=onsets, timeline=Timeline(target=Interval(1.0, None)))
+    scores = score([condition()], [timed])
+    assert len(scores.cosines) == 1 and not scores.synchrony
