@@ -18,7 +18,7 @@ def measured(monkeypatch, few_resamples, instruments, made_up_row):
     """The cells that are measured, (name, split, samples, folder). Their rows are made up."""
     asked: list[tuple] = []
 
-    def rows_of(cell, models, split, samples, work):
+    def rows_of(cell, models, split, samples, work=None):
         asked.append((cell.name, split, samples, work))
         right = cell.method == "default"
         return [made_up_row(index, right) for index in range(samples)]
@@ -139,6 +139,28 @@ def test_there_are_as_many_real_clips_as_results_and_they_are_drawn_once(tabulat
     monkeypatch.setattr(runs, "scene", lambda split, index: drawn.append(index) or scene(split, index))
     tabulated("--tasks", "V2A", "I2A", "--methods", "unguided")
     assert len(drawn) == 8
+
+
+def test_cells_of_older_code_are_confirmed_by_their_first_clips(tabulated, measured, tmp_path, capsys):
+    """One cell comes out as it did, the rows of another have changed, and a third had other settings."""
+    options = ("--tasks", "V2A", "--methods", "unguided", "default", "finished")
+    tabulated(*options)
+    path = tmp_path / "out" / "test" / "table.json"
+    table = json.loads(path.read_text(encoding="utf-8"))
+    for figures in table.values():
+        figures["settings"] = figures["settings"].rpartition(" ")[0] + " 0123456789abcdef"
+    table["V2A-default-vague"]["first"][3]["cosine"] += 0.1
+    table["V2A-finished-vague"]["settings"] = "other " + table["V2A-finished-vague"]["settings"]
+    path.write_text(json.dumps(table), encoding="utf-8")
+    measured.clear()
+    after = tabulated(*options, "--confirm")
+    said = capsys.readouterr().out
+    assert "V2A-unguided-vague: as before" in said and "V2A-default-vague: measured anew" in said
+    assert "V2A-finished-vague:" not in said
+    kept = {name for name, _, _, folder in measured if folder is None}
+    assert kept == {"V2A-unguided-vague", "V2A-default-vague"}
+    assert {name for name, _, _, folder in measured if folder} >= {"V2A-default-vague", "V2A-finished-vague"}
+    assert not any("0123456789abcdef" in figures["settings"] for figures in after.values())
 
 
 def test_gates_are_written_and_failures_are_printed(tmp_path, measured, monkeypatch, capsys):

@@ -47,6 +47,8 @@ def test_a_missing_figure_is_left_out():
 def test_the_effective_number_of_events_is_that_of_right_results():
     assert summary(rows([True] * 4), REAL)["events"] == pytest.approx(2)
     assert summary(rows([True, False, True, False]), REAL)["events"] == pytest.approx(1)
+    # A row of several draws names the event of the first one alone.
+    assert "events" not in summary([row | {"right": 0.5} for row in rows([True] * 4)], REAL)
     assert effective_events(rows([True] * 3)) == pytest.approx(2 ** (2 / 3 * 0.5849625) * 2 ** (1 / 3 * 1.5849625))
 
 
