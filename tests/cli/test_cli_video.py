@@ -311,7 +311,7 @@ def test_bad_requests_for_pictures(refused, sound, arguments, message):
     assert message in refused("a2i", sound, *arguments)
 
 
-@pytest.mark.parametrize("rule, step", [("code", "gradient._descend"), ("search", "search._picked")])
+@pytest.mark.parametrize("rule, step", [("code", "gradient._descend"), ("search", "selection._picked")])
 def test_ctrl_c_leaves_nothing_half_written(run, a2v, tmp_path, capsys, monkeypatch, rule, step):
     def interrupted(*_):
         raise KeyboardInterrupt
