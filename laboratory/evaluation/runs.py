@@ -187,7 +187,9 @@ def generated(
         if given is not None:
             clips = sampling_of(binder, rule.comparison.clips)
             with torch.no_grad():
-                conditions.append(Condition(given.embed(binder, clips), onsets=given.onsets()))
+                onsets = given.onsets()
+                # A picture has no time.
+                conditions.append(Condition(given.embed(binder, clips), onsets=onsets if onsets.shape[1] else None))
     return generate(
         denoiser,
         denoiser.prompts(captions),
