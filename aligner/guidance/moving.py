@@ -26,7 +26,7 @@ Moves = Mapping[str, torch.Tensor]
 #: Seconds of a piece, about.
 _PIECE = 1.0
 #: How much synchrony a move of one piece alone must win: its seams may change what is heard.
-_SEAM = 0.2
+_SEAM = 0.15
 #: Differences in synchrony below this do not count: rounding must not decide.
 _EQUAL = 1e-4
 

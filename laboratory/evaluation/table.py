@@ -47,7 +47,7 @@ def summary(rows: Sequence[Mapping], real: torch.Tensor) -> dict:
             low, high = bootstrap_interval(torch.tensor(values))
             figures[name] = {"mean": fmean(values), "low": low, "high": high}
     # Several draws for a clip share a row, which names the event of the first alone.
-    if all(isinstance(row["right"], bool) for row in rows):
+    if all(isinstance(row["right"], bool) for row in rows) and any(row["right"] for row in rows):
         figures["events"] = effective_events(rows)
     figures["frechet"] = frechet_distance(torch.tensor([row["features"] for row in rows]), real)
     return figures
