@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from ..base import BackwardPass, Footprint
 from .config import CoupledUNetConfig
 
-#: float32 activations per pixel of a video, all frames counted, in bytes: what comes and goes in a plain step, what a
-#: backward pass keeps, and (True) keeps and recomputes layer by layer.
-_STEP_BYTES, _KEPT_BYTES, _RECOMPUTED_BYTES = 14_200, {False: 167_300, True: 17_600}, 13_500
+#: float32 activations per pixel of a video, all frames counted, in bytes: what comes and goes in a step. Recomputing a
+#: layer takes no more than that.
+_STEP_BYTES = 14_200
+#: The same for what a backward pass keeps, and (True) keeps where it recomputes layer by layer.
+_KEPT_BYTES = {False: 167_300, True: 17_600}
 #: The channels that these figures were counted for.
 _CHANNELS = 128
 
@@ -21,8 +23,5 @@ def footprint(config: CoupledUNetConfig, batch: int, backward: Mapping[str, Back
     """float32 activations of one step. Both streams go through one network, so that one gradient keeps both."""
     pixels = batch * config.frames * config.side**2 * config.channels / _CHANNELS
     through = [each for each in backward.values() if each.to_latents]
-    if not through:
-        return Footprint(0, pixels * _STEP_BYTES)
-    checkpointing = all(each.checkpointing for each in through)
-    passing = max(_STEP_BYTES, _RECOMPUTED_BYTES) if checkpointing else _STEP_BYTES
-    return Footprint(pixels * _KEPT_BYTES[checkpointing], pixels * passing)
+    kept = _KEPT_BYTES[all(each.checkpointing for each in through)] if through else 0
+    return Footprint(pixels * kept, pixels * _STEP_BYTES)

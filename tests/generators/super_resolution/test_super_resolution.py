@@ -49,7 +49,7 @@ def test_names_and_shapes_equal_the_published_network():
 
 
 def test_frames_of_any_number_come_back_larger(upscaler, monkeypatch):
-    """A few at a time gives what all together give, and every step is told."""
+    """A few frames at a time give the same result as all together. Every step is reported."""
     passed: list[float] = []
     whole = upscaler.enlarged(frames().float(), seed=2, steps=3, on_step=passed.append)
     assert whole.shape == (2, 3, 32, 32) and whole.min() >= 0 and whole.max() <= 1
