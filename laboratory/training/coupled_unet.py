@@ -18,7 +18,7 @@ from .loop import Losses, Schedule, train
 from .sizes import COUPLED
 
 CLIPS, BATCH, SEED = 4096, 8, 8
-SCHEDULE = Schedule(steps=6000, rate=1e-3, average=0.999)
+SCHEDULE = Schedule(steps=4000, rate=1e-3, average=0.998)
 #: The variance of videos and sounds in -1..1.
 POWERS = {"video": 0.07, "audio": 0.05}
 #: The largest ratio of signal to noise whose error counts fully (gamma of min-SNR, arXiv 2303.09556).
