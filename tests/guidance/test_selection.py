@@ -1,7 +1,6 @@
-import math
-
 """What a search knows when it chooses, and what it says of its choice."""
 
+import math
 from dataclasses import replace
 
 import pytest
