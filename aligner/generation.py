@@ -31,8 +31,9 @@ from .tensors.precision import full_precision
 #: Points of an alignment curve: denoising step, counted from 1, and cosine similarity.
 AlignmentCurve = list[tuple[int, float]]
 
-#: The default rule.
+#: The default rule, and that for a sound and a video of two generators that are made for each other.
 SEARCH = Search()
+JOINT_SEARCH = Search(candidates=settings.by_stream("candidates", settings.JOINT_CANDIDATES))
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,7 @@ def _repeated(tensors: Streams, batch: int, denoiser: Generator) -> Streams:
 
 def saving_memory(rule: Rule, denoiser: Generator, binder: Binder | None) -> AbstractContextManager:
     """Within the context, networks recompute activations where the rule asks for it."""
-    if not any(passed.checkpointing for passed in rule.backward(denoiser.streams).values()):
+    passes = [*rule.backward(denoiser.streams).values(), *getattr(denoiser, "passes_back", {}).values()]
+    if not any(passed.checkpointing for passed in passes):
         return nullcontext()
     return checkpointed([*denoiser.checkpointable(), *(binder.blocks() if binder else ())])

@@ -11,7 +11,7 @@ import torch
 from .binders.base import CLIPS_AT_ONCE, Binder, Embedding, in_seconds, require_binder, sampling_of
 from .conditions.condition import Condition, label_conditions
 from .errors import AlignerError
-from .generators.base import Generator, Outcome
+from .generators.base import NO_GRADIENT, BackwardPass, Generator, Outcome
 from .guidance.objective import Comparison, Objective
 from .guidance.pairs import pairs
 from .guidance.rule import Rule, Scope, comparison_of
@@ -158,10 +158,19 @@ def require_seeds(seed: int, batch: int = 1) -> None:
         raise AlignerError(f"The seed must be between 0 and {2**64 - batch}, not {seed}.")
 
 
-def activation_bytes(rule: Rule, denoiser: Generator, binder: Binder | None, batch: int) -> int:
-    """About how many bytes a step of so many samples takes beside the weights, those of the binder included."""
+def activation_bytes(
+    rule: Rule,
+    denoiser: Generator,
+    binder: Binder | None,
+    batch: int,
+    besides: Mapping[str, BackwardPass] = NO_GRADIENT,
+) -> int:
+    """About how many bytes a step of so many samples takes beside the weights, those of the binder included.
+
+    besides: backward passes by stream that the run takes beside those of its rule.
+    """
     backward = rule.backward(denoiser.streams)
-    footprint = denoiser.footprint(batch, backward)
+    footprint = denoiser.footprint(batch, {**besides, **backward})
     embedding = 0
     if binder and backward:
         sampling = sampling_of(binder, _moving(rule).comparison.clips)

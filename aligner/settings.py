@@ -83,6 +83,35 @@ SAMPLER = Setting(
     "dpm-solver: DPM-Solver of order 3, as published. ddim: one evaluation in each step; 50 or more are usual.",
     choices=("dpm-solver", "ddim"),
 )
+COUPLED_SECONDS = Setting(
+    "seconds",
+    0.0,
+    "Length of the result. 0: as long as what is connected to given_video or given_audio, otherwise one clip of the "
+    "model, 1.6 s as published. Longer results are made clip by clip.",
+    low=0.0,
+    high=600.0,
+    step=0.1,
+    unit="seconds",
+)
+OVERLAP = Setting(
+    "overlap",
+    0.4,
+    "In a result longer than one clip of the model: how much of each clip is the end of the clip before. More holds "
+    "them together, and takes more clips.",
+    low=0.1,
+    high=10.0,
+    step=0.1,
+    unit="seconds",
+)
+RECONSTRUCTION = Setting(
+    "reconstruction",
+    3.0,
+    "With given_video or given_audio: how strongly what is made follows it, beside replacing it at every step. 3 is "
+    "the authors' value. It takes a backward pass in every step; 0 only replaces.",
+    low=0.0,
+    high=100.0,
+    step=0.1,
+)
 AUDIO_CFG = Setting(
     "cfg",
     2.5,
@@ -467,6 +496,8 @@ CHECKPOINTING = Setting(
 #: The settings of each rule, in the order in which people meet them.
 COMPARISON = (COMPARE, CLIPS, TEXT_WEIGHT, *TIMING_WEIGHTS)
 PUBLISHED_COMPARISON = (PUBLISHED_COMPARE, PUBLISHED_CLIPS, PUBLISHED_TEXT_WEIGHT, *PUBLISHED_TIMING_WEIGHTS)
+#: Where a sound and a video are made for each other. Few videos keep their variety, many sounds find one that fits.
+JOINT_CANDIDATES = (AUDIO_CANDIDATES.having(default=32), VIDEO_CANDIDATES.having(default=4))
 SEARCH = (AUDIO_CANDIDATES, VIDEO_CANDIDATES, AT, COMPARE, CLIPS, TEXT_WEIGHT, FUNNEL, *TIMING_WEIGHTS, AUDIO_SHIFT)
 GRADIENT = (
     RULE,

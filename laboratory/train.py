@@ -21,9 +21,6 @@ from .training.text_encoders import trained_clap_text, trained_clip_text
 from .training.video_unet import trained_video_unet
 from .training.vocoder import trained_vocoder
 
-#: Beside the demo models.
-MM_DIFFUSION = family.WEIGHTS / "mm-diffusion.safetensors"
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train what the arguments select, and write it."""
@@ -69,7 +66,7 @@ def _video(options: argparse.Namespace) -> None:
 
 def _both(options: argparse.Namespace) -> None:
     unet = trained_coupled_unet(options.work, options.device, options.bf16)
-    assemble.write_mm_diffusion(unet, _place(options, MM_DIFFUSION))
+    assemble.write_mm_diffusion(unet, _place(options, family.MM_DIFFUSION))
 
 
 #: What can be trained apart, in the order of training.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from aligner.binders.imagebind import ImageBind, load_imagebind
@@ -20,10 +21,17 @@ def load_second_imagebind() -> ImageBind:
 def fingerprint() -> str:
     """A digest of the demo models' weights and of the second binder's: 16 hexadecimal digits.
 
-    Recorded measurements hold it, so that those of other weights are recognised.
+    Recorded measurements hold it, so that those of other weights are recognised. MM-Diffusion has measurements of its
+    own, see `fingerprint_of`.
     """
     files = {path.relative_to(family.WEIGHTS).as_posix(): path for path in family.WEIGHTS.rglob("*.safetensors")}
+    del files[family.MM_DIFFUSION.name]
     files[SECOND_IMAGEBIND.name] = SECOND_IMAGEBIND
+    return fingerprint_of(files)
+
+
+def fingerprint_of(files: Mapping[str, Path]) -> str:
+    """A digest of files by name: 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for name in sorted(files, key=Path):
         digest.update(name.encode())

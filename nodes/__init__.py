@@ -21,11 +21,14 @@ from .loaders.load_audioldm import LoadAudioLDM
 from .loaders.load_captioner import LoadCaptioner
 from .loaders.load_demo_model import LoadDemoModel
 from .loaders.load_imagebind import LoadImageBind
+from .loaders.load_mm_diffusion import LoadMMDiffusion
 from .long_form.condition_timeline import ConditionTimeline
 from .long_form.encode_sound import EncodeSound
 from .long_form.mask_seconds import MaskSeconds
 from .samplers.audio_sampler import AudioSampler
 from .samplers.joint_sampler import JointSampler
+from .samplers.mm_diffusion_sampler import MMDiffusionSampler
+from .samplers.mm_diffusion_upscale import MMDiffusionUpscale
 from .samplers.video_sampler import VideoSampler
 from .utilities.add_sound import AddSound
 from .utilities.alignment_score import AlignmentScore
@@ -45,6 +48,7 @@ NODES = [
         LoadCaptioner,
         DownloadModel,
         LoadDemoModel,
+        LoadMMDiffusion,
         EncodeCondition,
         ConditionTimeline,
         BlendConditions,
@@ -57,6 +61,8 @@ NODES = [
         AudioSampler,
         VideoSampler,
         JointSampler,
+        MMDiffusionSampler,
+        MMDiffusionUpscale,
         SaveTunedPrompt,
         LoadTunedPrompt,
         EncodeSound,

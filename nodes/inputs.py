@@ -26,6 +26,8 @@ BinderType = io.Custom("SEEING_HEARING_BINDER")
 AudioGeneratorType = io.Custom("SEEING_HEARING_AUDIO_GENERATOR")
 #: A generator of the stream "video", such as AnimateDiff: a ManagedModel or a bare module.
 VideoGeneratorType = io.Custom("SEEING_HEARING_VIDEO_GENERATOR")
+#: A generator of both streams by one network, such as MM-Diffusion: a ManagedModel or a bare module.
+JointGeneratorType = io.Custom("SEEING_HEARING_JOINT_GENERATOR")
 #: A list of `aligner.conditions.condition.Condition`.
 ConditionsType = io.Custom("SEEING_HEARING_CONDITIONS")
 #: A rule: any object that meets the protocol of `aligner.guidance.rule.Rule`.

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
-from torch.nn import functional
 
 from ..demo import shape as demo_shape
 from ..errors import AlignerError, MediaError
 from ..generators.animatediff import OWN_SIDE, require_fps, require_frames, require_sides
 from ..generators.audioldm import require_samples
 from ..media import probe_video, read_audio, read_frames
+from ..tensors.filling import filled
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,5 @@ def first_frames(source: str, shape: VideoShape) -> torch.Tensor:
     # Rounding in a time stamp must not show the frame before.
     on_screen = torch.searchsorted(info.frame_times, times + 1e-6, right=True) - 1
     frames = read_frames(source, on_screen.tolist())
-    return torch.stack([_filled(frame.permute(2, 0, 1) / 255, shape.height, shape.width) for frame in frames])
-
-
-def _filled(picture: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """A picture (3, h, w) scaled until it fills a size, and its middle cut out."""
-    scale = max(height / picture.shape[1], width / picture.shape[2])
-    size = max(height, round(picture.shape[1] * scale)), max(width, round(picture.shape[2] * scale))
-    scaled = functional.interpolate(picture[None], size=size, mode="bicubic", antialias=True)[0].clamp(0, 1)
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    return scaled[:, top : top + height, left : left + width]
+    # One at a time: frames of a large video take much memory as floats.
+    return torch.cat([filled(frame.permute(2, 0, 1)[None] / 255, shape.height, shape.width) for frame in frames])

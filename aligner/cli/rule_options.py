@@ -51,8 +51,10 @@ def add_rule_options(command: ArgumentParser, *streams: str) -> None:
         help="Start from a prompt embedding that --save-prompt wrote, instead of the prompt's own.",
     )
     group.add_argument("--save-prompt", metavar="FILE.safetensors", help="Also write the tuned prompt embedding.")
+    number = {setting.name: setting for setting in (settings.JOINT_CANDIDATES if len(streams) > 1 else ())}
+    of_search = [number.get(setting.name, setting) for setting in _for_streams(OF_SEARCH, streams)]
     searching = command.add_argument_group("guidance by search", f"Options of --rule {SEARCH}.")
-    add_options(searching, _for_streams(OF_SEARCH, streams), optional=True)
+    add_options(searching, of_search, optional=True)
     moving = command.add_argument_group(
         "guidance by gradients", f"Options of {' and '.join(GRADIENT_RULES)}, as --rule or --then."
     )

@@ -12,12 +12,14 @@ import torch
 from ..binders.imagebind import ImageBind, load_imagebind
 from ..generators.animatediff import AnimateDiff, load_animatediff
 from ..generators.audioldm import AudioLDM, load_audioldm
+from ..generators.mm_diffusion import MMDiffusion, load_mm_diffusion
 from .captioner import DemoCaptioner
 from .judge import Judge, load_judge
 
 WEIGHTS = Path(__file__).with_name("weights")
 IMAGEBIND, AUDIOLDM = WEIGHTS / "imagebind.safetensors", WEIGHTS / "audioldm"
 STABLE_DIFFUSION, MOTION = WEIGHTS / "stable-diffusion", WEIGHTS / "motion-adapter"
+MM_DIFFUSION = WEIGHTS / "mm-diffusion.safetensors"
 #: It measures results. Guidance never uses it.
 JUDGE = WEIGHTS / "judge.safetensors"
 
@@ -44,6 +46,11 @@ def load_demo_animatediff(
 ) -> AnimateDiff:
     """The generator of video; without motion, of pictures."""
     return load_animatediff(STABLE_DIFFUSION, MOTION if motion else None, own_cfg=VIDEO_CFG, dtype=dtype, device=device)
+
+
+def load_demo_mm_diffusion(*, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> MMDiffusion:
+    """The generator of video and sound by one network."""
+    return load_mm_diffusion(MM_DIFFUSION, dtype=dtype, device=device)
 
 
 def load_demo_captioner(*, dtype: torch.dtype = torch.float32) -> DemoCaptioner:

@@ -53,6 +53,12 @@ KINDS = {
         "TAESD decoder such as taesd_decoder.safetensors",
         "vae_approx",
     ),
+    # The networks that enlarge its videos lie beside it: Landscape_SR.pt.
+    "coupled": Kind(
+        _weights("mm_diffusion/*[!R]"),
+        "MM-Diffusion checkpoint such as Landscape.pt",
+        "mm_diffusion",
+    ),
     "captioner": Kind(("captioners/*/config.json",), "captioner such as blip-image-captioning-base", "captioners"),
 }
 

@@ -213,6 +213,27 @@ class AudioModel(Protocol):
         """Make ready for one run."""
 
 
+class JointGenerator(Generator, Protocol):
+    """A generator of the streams "video" and "audio" by one network. frames, samples, fps: of one clip."""
+
+    frames: int
+    samples: int
+    fps: Fraction
+
+
+class JointModel(Protocol):
+    """Weights that make video and sound together, as loaders return them. Their child modules move between devices."""
+
+    def video_latent(self, frames: torch.Tensor, fps: Fraction) -> torch.Tensor:
+        """Frames (N, 3, H, W) in 0..1 at a rate -> the clean latent (1, C, F, h, w) of the stream "video"."""
+
+    def audio_latent(self, waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
+        """Sound (channels, n) in -1..1 -> the clean latent (1, 1, T) of the stream "audio"."""
+
+    def denoiser(self, *, steps: int, sampler: str) -> JointGenerator:
+        """Make ready for one run."""
+
+
 class VideoModel(Protocol):
     """Weights that make frames, as loaders return them. Their child modules move between devices.
 

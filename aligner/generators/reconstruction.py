@@ -10,11 +10,12 @@ where predicted_(t-1) is the given stream as the network would denoise it, and t
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 
 import torch
 
 from ..errors import AlignerError
-from .base import Generator, Streams
+from .base import NO_GRADIENT, BackwardPass, Footprint, Generator, Streams
 from .inpainting import Inpainting
 
 #: Among outputs, before the name of a stream: the latents that its prediction was made from.
@@ -38,9 +39,17 @@ class Reconstruction(Inpainting):
             raise AlignerError("Reconstruction needs a stream that is made anew, beside the one that is given.")
 
     @property
+    def passes_back(self) -> dict[str, BackwardPass]:
+        """By stream, the backward passes of a step, which recompute activations."""
+        return following(self.followers)
+
+    def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:
+        return self.generator.footprint(batch, {**self.passes_back, **backward})
+
+    @property
     def followers(self) -> list[str]:
-        """The streams that are made from noise alone."""
-        return [stream for stream in self.generator.streams if stream not in self.masks]
+        """The streams that are made anew, or a part of them."""
+        return [name for name in self.generator.streams if name not in self.masks or bool(self.masks[name].any())]
 
     def predict(self, latents: Streams, prompts: Streams, index: int, unconditional: Streams | None = None) -> Streams:
         """The output with its graph, and the leaves of that graph for `step`."""
@@ -66,9 +75,13 @@ class Reconstruction(Inpainting):
         # 3. Move the others down the error.
         gradients = torch.autograd.grad(error, list(leaves.values()))
         return moved | {
-            stream: moved[stream] - self.scale * self._signal(stream, gradient, index) * gradient
+            stream: moved[stream] - self.scale * self._made(stream, self._signal(stream, gradient, index) * gradient)
             for stream, gradient in zip(leaves, gradients, strict=True)
         }
+
+    def _made(self, stream: str, change: torch.Tensor) -> torch.Tensor:
+        """The change of a stream where it is made anew."""
+        return self.masks[stream] * change if stream in self.masks else change
 
     def _error(self, stream: str, made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         """The mean squared error of each sample (B,), where the stream is kept."""
@@ -78,6 +91,11 @@ class Reconstruction(Inpainting):
         """sqrt(abar_t): what a clean 1 is at the beginning of a step, without its noise."""
         one = {stream: torch.ones_like(like)}
         return self.generator.noised(one, {stream: torch.zeros_like(like)}, index)[stream]
+
+
+def following(streams: Iterable[str]) -> dict[str, BackwardPass]:
+    """The backward passes of streams that follow others."""
+    return dict.fromkeys(streams, BackwardPass(to_latents=True, to_prompt=False, checkpointing=True))
 
 
 def _leaf(latent: torch.Tensor) -> torch.Tensor:

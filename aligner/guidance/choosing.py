@@ -18,7 +18,7 @@ _PICTURE_SIDE = 384
 #: The side of the square that the page gives to a preview, in pixels.
 _PREVIEW_SIDE = 512
 #: In the units of losses. Lower values make results more varied and let streams agree less.
-_TEMPERATURE = 0.04
+_TEMPERATURE = 0.1
 
 
 @dataclass(frozen=True)

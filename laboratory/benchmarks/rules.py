@@ -13,7 +13,7 @@ import torch
 
 from aligner.guidance.rule import Rule
 
-from ..evaluation.cells import METHODS, TASKS
+from ..evaluation.cells import METHODS, TASKS, rule_of
 from ..evaluation.runs import DemoModels, demo_models, generated, given_signal
 from ..world import clip, scene, vague_caption
 from .measure import Work, interleaved_seconds, ratio
@@ -30,7 +30,8 @@ def compare(models: DemoModels, task: str, batch: int, steps: int, repetitions: 
     def work(rule: Rule) -> Work:
         return lambda: generated(models, kind.generates, captions, given, rule, seed=0, steps=steps)
 
-    times = interleaved_seconds({name: work(rule) for name, rule in METHODS.items()}, repetitions, torch.device("cpu"))
+    works = {name: work(rule_of(task, name)) for name in METHODS}
+    times = interleaved_seconds(works, repetitions, torch.device("cpu"))
     others = [ratio(times[name], times[REFERENCE]) for name in METHODS if name != REFERENCE]
     return [task, f"{median(times[REFERENCE]) / batch:.1f} s", *others]
 

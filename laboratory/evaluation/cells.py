@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from aligner.errors import AlignerError
+from aligner.generation import JOINT_SEARCH
 from aligner.guidance.gradient import Paper, Released
 from aligner.guidance.rule import Rule, Unguided
 from aligner.guidance.search import Search
@@ -43,6 +44,12 @@ METHODS: dict[str, Rule] = {
     "finished": Search(candidates={"audio": 7, "video": 7}, at=0.95, audio_shift=0.0),
     "default": Search(),
 }
+#: By task and method, the rules of tasks that have others.
+_OF_TASKS: dict[tuple[str, str], Rule] = {
+    ("joint", "default"): JOINT_SEARCH,
+    # In about the time of the default: a finished video with its sound takes a quarter of it.
+    ("joint", "finished"): Search(candidates={"audio": 4, "video": 4}, at=0.95, audio_shift=0.0),
+}
 #: The methods that are measured with all captions. The others are measured with vague ones, where everything depends on
 #: guidance.
 WITH_ALL_CAPTIONS = ("unguided", "default")
@@ -76,8 +83,18 @@ class Cell:
         return DRAWS if (self.method, self.caption) == ("unguided", "vague") else 1
 
     @property
+    def rule(self) -> Rule:
+        """The rule that steers."""
+        return rule_of(self.task, self.method)
+
+    @property
     def name(self) -> str:
         return f"{self.task}-{self.method}-{self.caption}"
+
+
+def rule_of(task: str, method: str) -> Rule:
+    """What a method is for a task."""
+    return _OF_TASKS.get((task, method), METHODS[method])
 
 
 def cells(

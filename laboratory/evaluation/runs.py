@@ -27,7 +27,7 @@ from aligner.guidance.rule import Rule, Step
 from ..edition import edition
 from ..weights import fingerprint, load_second_imagebind
 from ..world import FPS, FRAMES, SECONDS, SIDE, Clip, clip, scene
-from .cells import CAPTIONS, METHODS, TASKS, Cell
+from .cells import CAPTIONS, TASKS, Cell
 from .instruments import Finished, Instruments, sound_of, video_of
 from .timing import timing_rows
 
@@ -79,7 +79,7 @@ def rows_of(cell: Cell, models: DemoModels, split: str, samples: int, work: Path
     work: folder where rows are kept, so that a stopped run can go on; None: rows are not kept. Rows of other models or
     settings are discarded.
     """
-    rule = METHODS[cell.method]
+    rule = cell.rule
     path = work / split / f"{cell.name}.json" if work else None
     return resumed(path, settings_of(cell, models), samples, lambda indices: _batch(cell, models, split, indices, rule))
 
@@ -100,7 +100,7 @@ def resumed(path: Path | None, made_by: str, samples: int, batch: Callable[[rang
 
 def settings_of(cell: Cell, models: DemoModels) -> str:
     """A text that differs for every model, setting and state of the code that the rows of a cell depend on."""
-    rule = METHODS[cell.method]
+    rule = cell.rule
     return f"{models.fingerprint} {rule} {STEPS} {AUDIO_CFG} {family.VIDEO_CFG} edition {edition()}"
 
 

@@ -22,7 +22,7 @@ from aligner.media.image import eight_bit
 from aligner.pictures.spectrogram import spectrogram
 
 from ..world import SAMPLE_RATE, SECONDS, clip, right_caption, scene, vague_caption
-from .cells import METHODS, TASKS
+from .cells import TASKS, rule_of
 from .gates import redrawn, revocoded
 from .instruments import sound_of, video_of
 from .runs import DemoModels, generated, given_signal
@@ -57,7 +57,7 @@ def results_sheet(
         vague_caption(number) if kind.given else right_caption(each.scene, number)
         for number, each in zip(numbers, clips)
     ]
-    made = generated(models, kind.generates, captions, given, METHODS[method], seed=1000 + seed).signals
+    made = generated(models, kind.generates, captions, given, rule_of(task, method), seed=1000 + seed).signals
     judged = {stream: names(models.instruments.judge, signal) for stream, signal in made.items()}
     rows = []
     for k, (each, caption) in enumerate(zip(clips, captions)):

@@ -6,6 +6,9 @@ from ...aligner.guidance.rule import Unguided
 from ...aligner.guidance.search import Search, parse_funnel
 from ..inputs import Category, GuidanceType, folded, schema, widget, widgets
 
+#: What the Guided Joint Sampler tries, by stream.
+_JOINT = settings.by_stream("candidates", settings.JOINT_CANDIDATES)
+
 
 class SearchSettings(io.ComfyNode):
     """Widgets to a Search."""
@@ -18,7 +21,8 @@ class SearchSettings(io.ComfyNode):
             category=Category.GUIDANCE,
             description="Steers by a search: it denoises several noises for a while, compares them with the "
             "conditions, and continues the one that fits best. It needs no gradient. Samplers without guidance search "
-            "with these defaults.",
+            "with these defaults; the Guided Joint Sampler tries "
+            f"{_JOINT['audio']} sounds and {_JOINT['video']} videos, which keeps pairs varied.",
             search_aliases=["best of n", "candidates", "seed search", "noise search", "try many seeds"],
             inputs=[
                 *widgets(settings.AUDIO_CANDIDATES, settings.VIDEO_CANDIDATES, settings.AT),

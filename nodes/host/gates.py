@@ -27,6 +27,7 @@ from ..inputs import (
     CaptionerType,
     ConditionsType,
     GuidanceType,
+    JointGeneratorType,
     LorasType,
     SteeringType,
     TunedPromptType,
@@ -41,6 +42,7 @@ from .plain_errors import plain_errors
 BINDER = ("identity", "fingerprint", "samplings", "parts", "mean_colour", "blocks", "activation_bytes")
 AUDIO_GENERATOR = ("sample_rate", "latent_shape", "latent_samples", "encode", "denoiser")
 VIDEO_GENERATOR = ("compression", "latent_channels", "latent_scale", "encode", "denoiser")
+JOINT_GENERATOR = ("video_latent", "audio_latent", "denoiser")
 CAPTIONER = ("of_picture", "of_sound")
 #: What nodes ask of ComfyUI's own objects, and of ours that are no models.
 MODEL = ("clone", "model_options", "wrappers")
@@ -91,6 +93,7 @@ GATES: dict[str, Callable[[object, str], Any]] = {
     BinderType.io_type: partial(managed, BINDER, "Load ImageBind"),
     AudioGeneratorType.io_type: partial(managed, AUDIO_GENERATOR, "Load AudioLDM"),
     VideoGeneratorType.io_type: partial(managed, VIDEO_GENERATOR, "Load AnimateDiff"),
+    JointGeneratorType.io_type: partial(managed, JOINT_GENERATOR, "Load MM-Diffusion"),
     CaptionerType.io_type: partial(managed, CAPTIONER, "Load Captioner"),
     ConditionsType.io_type: conditions_of,
     GuidanceType.io_type: rule_of,

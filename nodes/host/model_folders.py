@@ -8,9 +8,11 @@ from ...aligner.errors import CheckpointError
 from ...aligner.files.catalogue import KINDS, Offer, files_matching
 from ...aligner.files.weights import SUFFIXES
 
-IMAGEBIND, AUDIOLDM, CAPTIONERS, CHECKPOINTS, MOTION_MODULES, VAE_APPROX = (
-    KINDS[kind].folder for kind in ("imagebind", "audioldm", "captioner", "base", "motion", "taesd")
+IMAGEBIND, AUDIOLDM, CAPTIONERS, CHECKPOINTS, MOTION_MODULES, VAE_APPROX, MM_DIFFUSION = (
+    KINDS[kind].folder for kind in ("imagebind", "audioldm", "captioner", "base", "motion", "taesd", "coupled")
 )
+#: In the folder of MM-Diffusion, names of files that enlarge its videos end with this.
+UPSCALER = "_SR"
 #: Folders of files that our own nodes write.
 TUNED_PROMPTS, CONDITIONS = "tuned_prompts", "conditions"
 SAVED = ".safetensors"
@@ -26,7 +28,10 @@ NONE = "none"
 
 def register_model_folders() -> None:
     """Add our folders beside those that extra_model_paths.yaml and other extensions have named already."""
-    for name in (IMAGEBIND, AUDIOLDM, MOTION_MODULES, MOTION_LORAS, CAPTIONERS, TUNED_PROMPTS, CONDITIONS):
+    for name in (
+        *(IMAGEBIND, AUDIOLDM, MOTION_MODULES, MOTION_LORAS, CAPTIONERS, MM_DIFFUSION),
+        *(TUNED_PROMPTS, CONDITIONS),
+    ):
         folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name))
     # Saved files can be loaded again, as ComfyUI's own saved checkpoints can.
     for name in (TUNED_PROMPTS, CONDITIONS):
@@ -68,6 +73,19 @@ def motion_module_names() -> list[str]:
 
 def motion_module_path(name: str) -> Path:
     return _motion_folders().get(name) or _path(MOTION_MODULES, name)
+
+
+def mm_diffusion_names() -> list[str]:
+    return [DEMO, *(name for name in _files(MM_DIFFUSION) if not _enlarges(name))]
+
+
+def upscaler_names() -> list[str]:
+    return [name for name in _files(MM_DIFFUSION) if _enlarges(name)]
+
+
+def mm_diffusion_path(name: str) -> Path:
+    """Of a coupled network or of an upscaler: they share a folder."""
+    return _path(MM_DIFFUSION, name)
 
 
 def lora_names() -> list[str]:
@@ -129,6 +147,7 @@ _LISTED = {
     "base": stable_diffusion_names,
     "motion": motion_module_names,
     "taesd": taesd_names,
+    "coupled": mm_diffusion_names,
 }
 
 
@@ -151,6 +170,10 @@ def _files(kind: str, suffixes: tuple[str, ...] = SUFFIXES) -> list[str]:
         for name in found
         if name.suffix.lower() in suffixes and not any(part.startswith(".") for part in name.parts)
     ]
+
+
+def _enlarges(name: str) -> bool:
+    return Path(name).stem.lower().endswith(UPSCALER.lower())
 
 
 def _path(kind: str, name: str) -> Path:

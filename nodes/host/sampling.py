@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ...aligner.conditions.condition import Condition
 from ...aligner.conditions.encoding import prompt_conditions
 from ...aligner.generation import Generation, generate
-from ...aligner.generators.base import Generator, Streams
+from ...aligner.generators.base import NO_GRADIENT, BackwardPass, Generator, Streams
 from ...aligner.guidance.rule import Rule, Unguided
 from ...aligner.parts import listening
 from ...aligner.plan import activation_bytes, phases
@@ -55,11 +55,14 @@ def sample(
     pair_weight: float = 1.0,
     latents: Callable[[], Streams | None] = lambda: None,
     masks: Streams | None = None,
+    generating: Callable[..., Generation] = generate,
+    besides: Mapping[str, BackwardPass] = NO_GRADIENT,
 ) -> Generation:
     """Bring the models of this run onto the device, and sample. Without anything to compare it is plain sampling.
 
     guided: whether the rule steers, or only its comparison scores the result. latents: called when the models are on
-    the device. The rest: see `aligner.generation.generate`.
+    the device. generating: `generate`, or what takes its arguments. besides: see `activation_bytes`. The rest: see
+    `aligner.generation.generate`.
     """
     compared = bool(conditions) or (len(denoiser.streams) > 1 and (guided or binder is not None))
     if not (guided and compared):
@@ -69,11 +72,12 @@ def sample(
     embedder = binder.model if binder else None
 
     def estimate(rule: Rule, batch: int) -> int:
-        return activation_bytes(rule, denoiser, embedder, batch)
+        return activation_bytes(rule, denoiser, embedder, batch, besides)
 
     def run(rule: Rule) -> Generation:
         load_on_device(parts, estimate(rule, batch))
-        return generate(
+        kept = {"latents": latents(), "masks": masks}
+        return generating(
             denoiser,
             prompts,
             seed=seed,
@@ -82,8 +86,7 @@ def sample(
             binder=embedder,
             conditions=conditions,
             pair_weight=pair_weight,
-            latents=latents(),
-            masks=masks,
+            **{name: value for name, value in kept.items() if value is not None},
             on_step=on_step,
         )
 

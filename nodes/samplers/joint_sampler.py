@@ -1,7 +1,7 @@
 from comfy_api.latest import io
 
 from ...aligner import settings
-from ...aligner.generation import SEARCH
+from ...aligner.generation import JOINT_SEARCH
 from ...aligner.generators.audioldm import require_window
 from ...aligner.generators.base import AudioModel, VideoModel
 from ...aligner.generators.joint import JointDenoiser
@@ -132,7 +132,7 @@ class JointSampler(io.ComfyNode):
         guided,
         binder=None,
         conditions=(),
-        guidance=SEARCH,
+        guidance=JOINT_SEARCH,
         latent=None,
         init_frames=None,
         tuned_prompt=None,

@@ -14,7 +14,7 @@ from aligner.demo.events import EVENTS
 from aligner.generators.signals import Sound
 from aligner.guidance.gradient import Released
 from aligner.guidance.rule import Unguided
-from laboratory.evaluation import runs
+from laboratory.evaluation import cells, runs
 from laboratory.evaluation.cells import METHODS, TASKS, Cell
 from laboratory.evaluation.runs import generated, given_signal, key_frame, rows_of
 from laboratory.world import right_caption, scene
@@ -94,7 +94,7 @@ def test_each_cell_and_split_keeps_its_own_rows(tmp_path, batches):
         (runs, "AUDIO_CFG", 2.6),
         (runs.family, "VIDEO_CFG", 3.1),
         (runs, "edition", lambda: "other code"),
-        (runs, "METHODS", {"released": Released(inner_steps=2)}),
+        (cells, "METHODS", {"released": Released(inner_steps=2)}),
     ],
 )
 def test_rows_of_other_models_or_settings_are_measured_anew(tmp_path, batches, monkeypatch, part, name, value):

@@ -18,6 +18,7 @@ from ..signals import Frames, Sound
 from .cross_attention import CrossAttention
 from .ddim import DDIM
 from .dpm_solver import DPMSolver
+from .given import audio_latent, video_latent
 from .memory import footprint
 from .res_block import ResBlock
 from .sampler import Moment, Sampler
@@ -42,6 +43,14 @@ class MMDiffusion(nn.Module):
     @property
     def device(self) -> torch.device:
         return next(self.unet.parameters()).device
+
+    def video_latent(self, frames: torch.Tensor, fps: Fraction) -> torch.Tensor:
+        """A video (N, 3, H, W) in 0..1 as the network takes it, see `given.video_latent`."""
+        return video_latent(self.unet.config, frames, fps)
+
+    def audio_latent(self, waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
+        """A sound (channels, n) as the network takes it, see `given.audio_latent`."""
+        return audio_latent(self.unet.config, waveform, sample_rate)
 
     def denoiser(
         self,
@@ -158,7 +167,7 @@ class MMDiffusionDenoiser:
     def render(self, clean: Streams) -> dict[str, Frames | Sound]:
         """Pixels in 0..1 and samples in -1..1."""
         pixels = ((clean["video"].transpose(1, 2) + 1) / 2).clamp(0, 1)
-        sound = Sound(clean["audio"][:, 0], self.model.unet.config.sample_rate, self.samples)
+        sound = Sound(clean["audio"][:, 0], self.model.unet.config.sample_rate, clean["audio"].shape[2])
         return {"video": Frames(pixels, self.fps), "audio": sound}
 
     def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:

@@ -1,0 +1,212 @@
+"""Continuation: a result longer than its generator makes, piece by piece.
+
+Each piece begins with the end of the piece before. A mask keeps that end, and the rest is made
+anew (MM-Diffusion, arXiv 2212.09478, replaces what overlaps in the same way).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import torch
+
+from . import settings
+from .binders.base import Binder
+from .conditions.condition import Condition
+from .conditions.timeline import Timeline
+from .errors import AlignerError
+from .generation import SEARCH, Generation, generate
+from .generators.base import Generator, Streams
+from .guidance.rule import Rule, Step
+from .plan import make_plan, require_seeds
+from .timing.intervals import Interval
+
+#: Between the seeds of two pieces: variations take those that follow a seed.
+_NEXT_PIECE = 100_000
+#: Seconds that a piece shares with the one before.
+OVERLAP = Fraction(settings.OVERLAP.default).limit_denominator(1000)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a long result. start: by stream, its first position in time. interval: its seconds."""
+
+    number: int
+    start: dict[str, int]
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """How a result is made of pieces.
+
+    lengths: by stream, the positions in time of a latent that one piece has. piece: seconds of a piece. seconds: of the
+    result. overlap: the least seconds that a piece shares with the one before; the last one ends with the result.
+
+    Raises AlignerError for a result shorter than a piece, and for an overlap that leaves nothing to make.
+    """
+
+    lengths: dict[str, int]
+    piece: Fraction
+    seconds: Fraction
+    overlap: Fraction
+
+    def __post_init__(self):
+        if self.seconds < self.piece:
+            raise AlignerError(
+                f"This model makes clips of {float(self.piece):g} s and longer ones, but none of "
+                f"{float(self.seconds):g} s. Ask for more seconds."
+            )
+        if not 0 < self.overlap < self.piece:
+            raise AlignerError(
+                f"Pieces of {float(self.piece):g} s cannot overlap by {float(self.overlap):g} s. Choose more than 0 "
+                "and less than their length."
+            )
+
+    def __iter__(self) -> Iterator[Piece]:
+        for number in range(self.count):
+            first = min(number * (self.piece - self.overlap), self.seconds - self.piece)
+            start = {stream: round(first / self.piece * length) for stream, length in self.lengths.items()}
+            yield Piece(number, start, Interval(float(first), float(first + self.piece)))
+
+    @property
+    def count(self) -> int:
+        """As many as cover the result."""
+        return 1 + math.ceil((self.seconds - self.piece) / (self.piece - self.overlap))
+
+
+def generate_long(
+    denoiser: Generator,
+    prompts: Streams,
+    *,
+    seed: int,
+    seconds: Fraction,
+    overlap: Fraction = OVERLAP,
+    given: Streams | None = None,
+    batch: int = 1,
+    rule: Rule = SEARCH,
+    binder: Binder | None = None,
+    conditions: Sequence[Condition] = (),
+    pair_weight: float = settings.PAIR_WEIGHT.default,
+    reconstruction: float = 0.0,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> Generation:
+    """Generate a result of `seconds`, piece by piece where the generator's own length is shorter.
+
+    overlap: seconds of each piece that the piece before has made. given: by stream the clean latent (1 or batch, C, T,
+    ...) of the whole result, which is kept; the other streams are made for it. conditions: a recording steers each
+    piece by what it holds at the same time, and no piece after its end. seed: piece n draws from seed + 100,000 n. The
+    rest: see `generate`.
+
+    Returns the whole result. Its scores are means over the pieces, its takes those of the last choice. Raises
+    AlignerError before any sampling where a piece could not be made.
+    """
+    pieces = Pieces(_lengths(denoiser), denoiser.seconds, seconds, overlap)
+    steering = [_during(piece.interval, conditions) if pieces.count > 1 else list(conditions) for piece in pieces]
+    # 1. What cannot work is refused before the first piece is made.
+    require_seeds(seed + (pieces.count - 1) * _NEXT_PIECE, batch)
+    for each in steering:
+        make_plan(rule, denoiser, binder, each, pair_weight=pair_weight)
+    # 2. Every piece keeps what is given, and the end of the piece before.
+    made: list[Generation] = []
+    whole: Streams = {}
+    for piece, steered in zip(pieces, steering):
+        latents, masks = _kept(piece, pieces.lengths, given or {}, whole)
+        result = generate(
+            denoiser,
+            prompts,
+            seed=seed + piece.number * _NEXT_PIECE,
+            batch=batch,
+            rule=rule,
+            binder=binder,
+            conditions=steered,
+            pair_weight=pair_weight,
+            latents=latents,
+            masks=masks,
+            reconstruction=reconstruction if given else 0.0,
+            on_step=_counted(on_step, piece.number, pieces.count),
+        )
+        made.append(result)
+        whole = {
+            stream: _continued(whole.get(stream), new, piece.start[stream]) for stream, new in result.latents.items()
+        }
+    # 3. Join.
+    with torch.no_grad():
+        signals = {name: signal.finished() for name, signal in denoiser.render(whole).items()}
+    return replace(
+        made[-1],
+        signals=signals,
+        latents=whole,
+        scores=_means([each.scores for each in made]),
+        score=_mean_score(made),
+        synchrony=_means([each.synchrony for each in made]),
+    )
+
+
+def _lengths(denoiser: Generator) -> dict[str, int]:
+    """By stream, the positions in time of a latent."""
+    noise = denoiser.start([torch.Generator().manual_seed(0)])
+    return {stream: latent.shape[2] for stream, latent in noise.items()}
+
+
+def _during(interval: Interval, conditions: Sequence[Condition]) -> list[Condition]:
+    """The conditions that count in an interval, with what they hold there."""
+    return [placed for each in conditions if (placed := _placed(interval, each))]
+
+
+def _placed(interval: Interval, condition: Condition) -> Condition | None:
+    if condition.timeline is not None:
+        raise AlignerError(
+            "Condition Timeline places conditions within one clip of this model. Disconnect it, or make a result that "
+            "is no longer than one clip."
+        )
+    spans = condition.embedding.spans
+    if spans is None:
+        return condition
+    # The middle of a clip says where it belongs.
+    if not any(interval.holds(span) for span in spans):
+        return None
+    return replace(condition, timeline=Timeline(source=interval))
+
+
+def _kept(
+    piece: Piece, lengths: dict[str, int], given: Streams, whole: Streams
+) -> tuple[Streams | None, Streams | None]:
+    """By stream what a piece begins with, and the mask that keeps it; None where nothing is kept."""
+    latents, masks = {}, {}
+    for stream, latent in given.items():
+        latents[stream] = latent[:, :, piece.start[stream] : piece.start[stream] + lengths[stream]]
+        masks[stream] = torch.zeros([1] * latent.dim())
+    for stream, latent in whole.items():
+        if stream not in given:
+            end = latent[:, :, piece.start[stream] :]
+            missing = lengths[stream] - end.shape[2]
+            latents[stream] = torch.cat([end, end.new_zeros(*end.shape[:2], missing, *end.shape[3:])], dim=2)
+            masks[stream] = torch.ones(1, 1, lengths[stream], *[1] * (latent.dim() - 3))
+            masks[stream][:, :, : end.shape[2]] = 0
+    return latents or None, masks or None
+
+
+def _continued(whole: torch.Tensor | None, piece: torch.Tensor, start: int) -> torch.Tensor:
+    return piece if whole is None else torch.cat([whole[:, :, :start], piece], dim=2)
+
+
+def _counted(on_step: Callable[[Step], None], number: int, count: int) -> Callable[[Step], None]:
+    """Pass steps on as parts of the whole run."""
+    return lambda step: on_step(replace(step, passed=(number + step.passed) / count))
+
+
+def _mean_score(made: Sequence[Generation]) -> torch.Tensor | None:
+    scores = [each.score for each in made if each.score is not None]
+    return torch.stack(scores).mean(dim=0) if scores else None
+
+
+def _means(by_piece: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The means over the pieces of what all of them have; NaN where nothing begins in any piece."""
+    common = set.intersection(*map(set, by_piece))
+    return {
+        name: torch.stack([each[name] for each in by_piece]).nanmean(dim=0) for name in by_piece[-1] if name in common
+    }
