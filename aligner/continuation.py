@@ -19,7 +19,7 @@ from .conditions.condition import Condition
 from .conditions.timeline import Timeline
 from .errors import AlignerError
 from .generation import SEARCH, Generation, generate
-from .generators.base import Generator, Streams
+from .generators.base import Generator, JointGenerator, Streams
 from .guidance.rule import Rule, Step
 from .plan import make_plan, require_seeds
 from .timing.intervals import Interval
@@ -144,6 +144,25 @@ def generate_long(
         score=_mean_score(made),
         synchrony=_means([each.synchrony for each in made]),
     )
+
+
+def seconds_of(denoiser: JointGenerator, given: Streams, asked: float) -> Fraction:
+    """The length of a result: what is asked for; where that is 0 as long as what is given, or else one clip.
+
+    given: see `generate_long`. Raises AlignerError where what is given is shorter than what is asked for.
+    """
+    lengths = {"video": denoiser.frames, "audio": denoiser.samples}
+    held = [Fraction(latent.shape[2], lengths[stream]) * denoiser.seconds for stream, latent in given.items()]
+    longest = min(held, default=denoiser.seconds)
+    if not asked:
+        return longest
+    seconds = Fraction(asked).limit_denominator(1000)
+    if held and longest < seconds:
+        raise AlignerError(
+            f"What is given lasts {float(longest):.2f} s, but the result is to last {asked:g} s. Lower seconds, or set "
+            "it to 0."
+        )
+    return seconds
 
 
 def _lengths(denoiser: Generator) -> dict[str, int]:

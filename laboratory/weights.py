@@ -25,7 +25,7 @@ def fingerprint() -> str:
     own, see `fingerprint_of`.
     """
     files = {path.relative_to(family.WEIGHTS).as_posix(): path for path in family.WEIGHTS.rglob("*.safetensors")}
-    del files[family.MM_DIFFUSION.name]
+    files.pop(family.MM_DIFFUSION.name, None)
     files[SECOND_IMAGEBIND.name] = SECOND_IMAGEBIND
     return fingerprint_of(files)
 

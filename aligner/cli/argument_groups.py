@@ -15,6 +15,7 @@ MODEL_OPTIONS = {
     "audioldm": ("DIR", "This AudioLDM folder"),
     "base": ("PATH", "This Stable Diffusion 1.5, a checkpoint file or a folder in the diffusers layout,"),
     "motion": ("PATH", "This AnimateDiff motion module, a file or a folder,"),
+    "coupled": ("FILE", "This MM-Diffusion checkpoint"),
     "taesd": ("PATH", "This TAESD, taesd_decoder.safetensors or a folder, for --decoding taesd,"),
 }
 
@@ -120,6 +121,33 @@ def add_pictures(command: ArgumentParser) -> argparse._ActionsContainer:
     group = command.add_argument_group("pictures")
     add_options(group, (settings.WIDTH, settings.HEIGHT, settings.DECODING))
     return group
+
+
+def add_followed(command: ArgumentParser) -> None:
+    """Add what a generator without a prompt may follow."""
+    group = command.add_argument_group("what to follow")
+    for option, metavar, what in (
+        ("--text", "TEXT", "A text"),
+        ("--picture", "FILE", "A picture"),
+        ("--sound", "FILE", "A sound"),
+    ):
+        help_text = f"{what} that video and sound follow. May be given several times."
+        group.add_argument(option, action="append", default=[], metavar=metavar, help=help_text)
+    add_options(group, (settings.WEIGHT, settings.PAIR_WEIGHT))
+    _add_away_from(group, "result")
+
+
+def add_coupled_sampling(command: ArgumentParser) -> None:
+    given = command.add_argument_group("one stream for the other")
+    given.add_argument("--given-video", metavar="FILE", help="A clip: its video stays, and only the sound is made.")
+    given.add_argument("--given-audio", metavar="FILE", help="A sound: it stays, and only the video is made.")
+    add_option(given, settings.RECONSTRUCTION)
+    group = command.add_argument_group("sampling")
+    add_options(
+        group,
+        (settings.SEED, settings.COUPLED_STEPS, settings.SAMPLER, settings.COUPLED_SECONDS, settings.OVERLAP),
+    )
+    _add_overview(group)
 
 
 def add_audio_sampling(command: ArgumentParser) -> None:

@@ -8,6 +8,8 @@ from argparse import ArgumentParser
 from .. import settings
 from .argument_groups import (
     add_audio_sampling,
+    add_coupled_sampling,
+    add_followed,
     add_frames,
     add_joint_audio_sampling,
     add_joint_prompts,
@@ -39,14 +41,19 @@ EXAMPLES = """examples:
       a picture for a sound
   python -m aligner joint "waves break on a beach" -o out.mp4 --models ComfyUI/models
       video and sound from words, each steered by the other
+  python -m aligner mm-diffusion -o out.mp4 --models ComfyUI/models --text "waves on a beach"
+      MM-Diffusion, which knows no words, follows some
+  python -m aligner mm-diffusion -o out.mp4 --models ComfyUI/models --given-video clip.mp4
+      MM-Diffusion makes the sound of a clip
   python -m aligner score results --reference clips --models ComfyUI/models
       measures of a folder of results, by themselves and against the files of the same name in another folder
 
 weights: MODELS is a folder such as ComfyUI/models with imagebind/ (imagebind_huge.pth or .safetensors), audioldm/ (an
 AudioLDM folder such as audioldm-m-full), checkpoints/ or diffusers/ (Stable Diffusion 1.5 or a model trained from it),
-and animatediff_models/ (a motion module such as v3_sd15_mm.ckpt). Sound needs the first two, video the others and
-imagebind. ImageBind and AudioLDM are licensed for non-commercial use only. Without models, built-in toys run, which
-know eight events of a drawn world.
+animatediff_models/ (a motion module such as v3_sd15_mm.ckpt) and mm_diffusion/ (Landscape.pt or AIST++.pt). All need
+imagebind. Sound needs audioldm, video checkpoints and animatediff_models, mm-diffusion only mm_diffusion. ImageBind and
+AudioLDM are licensed for non-commercial use only. Without models, built-in toys run, which know eight events of a drawn
+world.
 
 other packages: rules, binders and generators that other packages install are chosen by --rule, --binder and
 --generator. A package offers them by entry points of the groups aligner.rules, aligner.binders and aligner.generators.
@@ -64,7 +71,7 @@ def parser() -> ArgumentParser:
         allow_abbrev=False,
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_v2a, _add_i2a, _add_a2v, _add_a2i, _add_joint, _add_score, _add_demo):
+    for add in (_add_v2a, _add_i2a, _add_a2v, _add_a2i, _add_joint, _add_coupled, _add_score, _add_demo):
         add(commands)
     return top
 
@@ -142,6 +149,15 @@ def _add_joint(commands) -> None:
     add_video_sampling(command)
     add_joint_audio_sampling(command)
     add_rule_options(command, "video", "audio")
+
+
+def _add_coupled(commands) -> None:
+    command = _command(commands, "mm-diffusion", "mm_diffusion", "video and audio by one network, without a prompt")
+    add_output(command, "a .mp4")
+    add_followed(command)
+    add_models(command, "imagebind", "coupled")
+    add_coupled_sampling(command)
+    add_rule_options(command, "video", "audio", prompts=False)
 
 
 def _add_score(commands) -> None:

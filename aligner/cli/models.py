@@ -14,9 +14,10 @@ from torch import nn
 from ..binders.base import Binder, part_for
 from ..binders.imagebind import load_imagebind
 from ..errors import CheckpointError
-from ..generators import animatediff, audioldm
+from ..generators import animatediff, audioldm, mm_diffusion
 from ..generators.animatediff import load_animatediff
 from ..generators.audioldm import load_audioldm
+from ..generators.mm_diffusion import load_mm_diffusion
 from ..tensors.placement import placed
 from ..tensors.precision import DTYPES
 from .model_files import ModelFiles
@@ -36,7 +37,7 @@ class LoadedModels:
     """Loaded models. They wait on the host: each stage of the work brings to the device what it needs.
 
     built_in: whether they are the built-in toys. generators: by stream; for "audio" an AudioModel, for "video" a
-    VideoModel.
+    VideoModel, or for both the same JointModel.
     """
 
     device: torch.device
@@ -55,15 +56,20 @@ class LoadedModels:
     @property
     def text_encoders(self) -> list[object]:
         """What reads prompts."""
-        return [*self.binder_parts("text"), *(part_of(model, TEXT_ENCODER) for model in self.generators.values())]
+        return [*self.binder_parts("text"), *(part_of(model, TEXT_ENCODER) for model in self._models)]
 
     @property
     def sampling_parts(self) -> list[object]:
         """What makes signals and embeds them."""
         return [
             *self.binder_parts(*self.generators),
-            *(part for model in self.generators.values() for part in _parts_without(model, TEXT_ENCODER)),
+            *(part for model in self._models for part in _parts_without(model, TEXT_ENCODER)),
         ]
+
+    @property
+    def _models(self) -> list[Any]:
+        """The generators; one that makes several streams counts once."""
+        return list({id(model): model for model in self.generators.values()}.values())
 
 
 def part_of(model: object, name: str) -> object:
@@ -103,18 +109,22 @@ def _models_from_files(files: ModelFiles, device: torch.device, dtype: torch.dty
         generators[audioldm.STREAM] = others["audio_generator"]
     elif "audioldm" in files.needed:
         generators[audioldm.STREAM] = load_audioldm(paths["audioldm"], dtype=dtype)
+    if "coupled" in files.needed:
+        generators = dict.fromkeys(mm_diffusion.STREAMS, load_mm_diffusion(paths["coupled"], dtype=dtype))
     binder = others["binder"] if "binder" in others else load_imagebind(paths["imagebind"], dtype=dtype)
     return LoadedModels(device, False, binder, generators)
 
 
 def _built_in_models(files: ModelFiles, device: torch.device, dtype: torch.dtype) -> LoadedModels:
-    from ..demo.family import load_demo_animatediff, load_demo_audioldm, load_demo_imagebind
+    from ..demo.family import load_demo_animatediff, load_demo_audioldm, load_demo_imagebind, load_demo_mm_diffusion
 
     generators: dict[str, Any] = {}
     if "base" in files.needed:
         generators[animatediff.STREAM] = load_demo_animatediff(motion="motion" in files.needed, dtype=dtype)
     if "audioldm" in files.needed:
         generators[audioldm.STREAM] = load_demo_audioldm(dtype=dtype)
+    if "coupled" in files.needed:
+        generators = dict.fromkeys(mm_diffusion.STREAMS, load_demo_mm_diffusion(dtype=dtype))
     return LoadedModels(device, True, load_demo_imagebind(dtype=dtype), generators)
 
 

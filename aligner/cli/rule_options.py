@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 
@@ -21,8 +22,11 @@ OF_GRADIENT = tuple(
 OF_ALL = settings.COMPARISON
 
 
-def add_rule_options(command: ArgumentParser, *streams: str) -> None:
-    """Add the choice of a rule, and the settings of the rules for these streams."""
+def add_rule_options(command: ArgumentParser, *streams: str, prompts: bool = True) -> None:
+    """Add the choice of a rule, and the settings of the rules for these streams.
+
+    prompts: whether the generators have prompts, each its own; else one network makes all streams without any.
+    """
     group = command.add_argument_group("guidance")
     group.add_argument(
         "--rule",
@@ -45,13 +49,13 @@ def add_rule_options(command: ArgumentParser, *streams: str) -> None:
         published = published_of[setting]
         own = f"{words(setting.default)} with {SEARCH}, {words(published.default)} with {' and '.join(GRADIENT_RULES)}"
         add_option(group, setting, default=own)
-    group.add_argument(
-        "--tuned-prompt",
-        metavar="FILE",
-        help="Start from a prompt embedding that --save-prompt wrote, instead of the prompt's own.",
-    )
-    group.add_argument("--save-prompt", metavar="FILE.safetensors", help="Also write the tuned prompt embedding.")
-    number = {setting.name: setting for setting in (settings.JOINT_CANDIDATES if len(streams) > 1 else ())}
+    if prompts:
+        _add_tuned_prompts(group)
+    else:
+        command.set_defaults(tuned_prompt=None, save_prompt=None)
+    apart = prompts and len(streams) > 1
+    command.set_defaults(candidates_of=settings.JOINT_CANDIDATES if apart else settings.SEARCH)
+    number = {setting.name: setting for setting in (settings.JOINT_CANDIDATES if apart else ())}
     of_search = [number.get(setting.name, setting) for setting in _for_streams(OF_SEARCH, streams)]
     searching = command.add_argument_group("guidance by search", f"Options of --rule {SEARCH}.")
     add_options(searching, of_search, optional=True)
@@ -59,6 +63,15 @@ def add_rule_options(command: ArgumentParser, *streams: str) -> None:
         "guidance by gradients", f"Options of {' and '.join(GRADIENT_RULES)}, as --rule or --then."
     )
     add_options(moving, _for_streams(OF_GRADIENT, streams), optional=True)
+
+
+def _add_tuned_prompts(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--tuned-prompt",
+        metavar="FILE",
+        help="Start from a prompt embedding that --save-prompt wrote, instead of the prompt's own.",
+    )
+    group.add_argument("--save-prompt", metavar="FILE.safetensors", help="Also write the tuned prompt embedding.")
 
 
 def _for_streams(several: Iterable[Setting], streams: Sequence[str]) -> list[Setting]:

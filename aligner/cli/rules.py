@@ -45,9 +45,7 @@ def _chosen(options: Namespace, streams: Sequence[str]) -> Rule:
 
 def _search(options: Namespace, streams: Sequence[str]) -> Search:
     return Search(
-        candidates=_by_stream(
-            "candidates", options, streams, settings.JOINT_CANDIDATES if len(streams) > 1 else settings.SEARCH
-        ),
+        candidates=_by_stream("candidates", options, streams, options.candidates_of),
         at=_value(options, settings.AT),
         audio_shift=_value(options, settings.AUDIO_SHIFT),
         then=_follower(options, streams),

@@ -5,10 +5,10 @@ import torch
 from comfy_api.latest import io
 
 from ...aligner import settings
-from ...aligner.continuation import generate_long
+from ...aligner.continuation import generate_long, seconds_of
 from ...aligner.errors import AlignerError
 from ...aligner.generation import SEARCH
-from ...aligner.generators.base import NO_GRADIENT, JointGenerator, JointModel, Streams
+from ...aligner.generators.base import NO_GRADIENT, JointModel, Streams
 from ...aligner.generators.reconstruction import following
 from ..host import clips, results
 from ..host.convert import audio_output, frames_of, frames_output, image_output, pixels
@@ -121,7 +121,7 @@ class MMDiffusionSampler(io.ComfyNode):
         model: JointModel = joint_generator.model
         denoiser = model.denoiser(steps=steps, sampler=sampler)
         given = _given(model, given_video, given_audio)
-        length = _seconds(denoiser, given, seconds)
+        length = seconds_of(denoiser, given, seconds)
         conditions = [*conditions, *encode_followed(binder, guidance, **followed)]
         pulls = bool(given) and reconstruction > 0
         result = sample(
@@ -171,24 +171,6 @@ def _given(model: JointModel, video, audio) -> Streams:
         waveforms, rate = audio
         return {"audio": model.audio_latent(waveforms[0], rate)}
     return {}
-
-
-def _seconds(denoiser: JointGenerator, given: Streams, seconds: float) -> Fraction:
-    """The length of the result: what is asked for, else that of what is given, else one clip of the model.
-
-    Raises AlignerError where what is given is shorter.
-    """
-    lengths = {"video": denoiser.frames, "audio": denoiser.samples}
-    held = [Fraction(latent.shape[2], lengths[stream]) * denoiser.seconds for stream, latent in given.items()]
-    if not seconds:
-        return held[0] if held else denoiser.seconds
-    asked = _exact(seconds)
-    if held and held[0] < asked:
-        raise AlignerError(
-            f"What is given lasts {float(held[0]):.2f} s, but the result is to last {seconds:g} s. Lower seconds, or "
-            "set it to 0."
-        )
-    return asked
 
 
 def _exact(seconds: float) -> Fraction:

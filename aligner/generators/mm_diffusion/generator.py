@@ -167,7 +167,7 @@ class MMDiffusionDenoiser:
     def render(self, clean: Streams) -> dict[str, Frames | Sound]:
         """Pixels in 0..1 and samples in -1..1."""
         pixels = ((clean["video"].transpose(1, 2) + 1) / 2).clamp(0, 1)
-        sound = Sound(clean["audio"][:, 0], self.model.unet.config.sample_rate, clean["audio"].shape[2])
+        sound = Sound(clean["audio"][:, 0].clamp(-1, 1), self.model.unet.config.sample_rate, clean["audio"].shape[2])
         return {"video": Frames(pixels, self.fps), "audio": sound}
 
     def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:
