@@ -47,6 +47,10 @@ def audioldm(real: bool = False) -> Node:
     return Node("audioldm", "SeeingHearingLoadAudioLDM", model=AUDIOLDM if real else DEMO)
 
 
+def mm_diffusion() -> Node:
+    return Node("mm_diffusion", "SeeingHearingLoadMMDiffusion", model=DEMO)
+
+
 def animatediff(real: bool = False, motion: str | None = None) -> Node:
     kind = "SeeingHearingLoadAnimateDiff"
     if real:

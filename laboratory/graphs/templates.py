@@ -16,6 +16,7 @@ from .parts import (
     load_audio,
     load_image,
     load_video,
+    mm_diffusion,
     save_video,
     tried,
 )
@@ -196,6 +197,36 @@ Out of memory? Make the video smaller, or set *decoding* to `half`.""",
     "rain falls on a street at night",
     real=True,
 )
+
+
+def _one_network() -> Graph:
+    binder, generator = imagebind(), mm_diffusion()
+    sampler = Node(
+        "sampler",
+        "SeeingHearingMMDiffusionSampler",
+        joint_generator=generator.of("joint_generator"),
+        binder=binder.of("binder"),
+    )
+    return Graph(
+        "Video with Sound by MM-Diffusion",
+        f"""## Video and sound by one network
+
+{TOYS} MM-Diffusion knows no words: it makes a video and its sound from noise. The search chooses a pair that belongs together.
+
+**For real results** put `Landscape.pt` or `AIST++.pt` into `models/mm_diffusion`, press R and choose it in *Load MM-Diffusion*. Its authors link the files in [their repository](https://github.com/researchmm/MM-Diffusion). *MM-Diffusion Upscale* makes the frames four times larger.
+
+**What to change**
+- Connect *Encode Condition* to *conditions*: the result follows a text, a picture or a sound.
+- Connect a clip to *given_video*, and only its sound is made; or a sound to *given_audio*, and only its video is made.
+- *seconds* makes the result longer than one clip of the model.
+
+{COMPARED}""",
+        (
+            (Group("1 Models", binder, generator),),
+            (Group("2 Video and sound", sampler),),
+            (Group("3 Result", save_video(sampler.of("video")), tried(sampler.of("overview"))),),
+        ),
+    )
 
 
 def _image_to_audio() -> Graph:
@@ -478,6 +509,7 @@ TEMPLATES = (
     _timeline_long_sound(),
     _auto_caption(),
     _video_to_video_with_sound(),
+    _one_network(),
     *STEERED,
     REAL_VIDEO_TO_SOUND,
     REAL_SOUND_TO_VIDEO,
