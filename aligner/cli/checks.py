@@ -98,13 +98,17 @@ def _require_inputs_kept(options: Namespace) -> None:
 
     v2a may replace its own clip, whose frames it keeps. A tuned prompt may be refined in place.
     """
-    given = {name: getattr(options, name, None) for name in INPUTS}
-    paths = {name: value.path if isinstance(value, NamedPath) else value for name, value in given.items()}
-    read = {name: path for name, path in paths.items() if path and os.path.exists(path)}
+    read = [(name, path) for name in INPUTS for path in _paths(getattr(options, name, None)) if os.path.exists(path)]
     for written in filter(None, (options.output, options.overview, options.save_prompt)):
-        for name, path in read.items():
+        for name, path in read:
             if _same_file(written, path) and not (name == "clip" and written == options.output):
                 raise AlignerError(f"{path} would be overwritten by the result: give the result another name.")
+
+
+def _paths(value: str | NamedPath | list[str] | None) -> list[str]:
+    """The paths in the value of an option, which may be given several times."""
+    several = value if isinstance(value, list) else [value] if value else []
+    return [each.path if isinstance(each, NamedPath) else each for each in several]
 
 
 def _same_file(one: str, other: str) -> bool:

@@ -57,6 +57,8 @@ PICTURE = (
     *COMMON,
 )
 VIDEO = (settings.FRAMES, settings.FPS, settings.WINDOW_FRAMES, settings.DENOISE, *PICTURE)
+#: Two streams that are made for each other have other numbers of candidates.
+PAIRED = (settings.AUDIO_CANDIDATES, settings.VIDEO_CANDIDATES)
 #: By command, the settings that apply to its streams.
 OFFERED = {
     "v2a": SOUND,
@@ -70,8 +72,20 @@ OFFERED = {
         settings.JOINT_AUDIO_PROMPT,
         settings.JOINT_AUDIO_NEGATIVE_PROMPT,
         settings.WINDOW_SECONDS,
+        *[each for each in (*AUDIO_RULE, *VIDEO) if each not in PAIRED],
+        *settings.JOINT_CANDIDATES,
+    ),
+    "mm-diffusion": (
+        settings.WEIGHT,
+        settings.PAIR_WEIGHT,
+        settings.COUPLED_STEPS,
+        settings.SAMPLER,
+        settings.COUPLED_SECONDS,
+        settings.OVERLAP,
+        settings.RECONSTRUCTION,
         *AUDIO_RULE,
-        *VIDEO,
+        *VIDEO_RULE,
+        *[each for each in COMMON if each is not settings.NEGATIVE_PROMPT],
     ),
     "score": (settings.BOOTSTRAP_SEED, settings.PUBLISHED_CLIPS),
     "demo": (settings.DEMO_SEED,),
@@ -83,6 +97,7 @@ REQUIRED = {
     "a2v": ("sound.wav", "-o", "out.mp4"),
     "a2i": ("sound.wav", "-o", "out.png"),
     "joint": ("waves", "-o", "out.mp4"),
+    "mm-diffusion": ("-o", "out.mp4"),
     "score": ("results",),
     "demo": (),
 }
@@ -164,7 +179,7 @@ def test_the_choices_are_the_settings(command, capsys):
         if setting.choices:
             with pytest.raises(SystemExit):
                 parsed(command, flag(setting), "another")
-            assert re.findall(r"\w+", capsys.readouterr().err.rpartition("choose from")[2]) == list(setting.choices)
+            assert re.findall(r"[\w-]+", capsys.readouterr().err.rpartition("choose from")[2]) == list(setting.choices)
 
 
 @pytest.mark.parametrize("command", OFFERED)
@@ -200,7 +215,8 @@ def test_every_example_of_the_help_can_be_run():
     for command, *arguments in commands:
         options = parser().parse_args([command, *arguments])
         if command not in ("score", "demo"):
-            streams = {"v2a": ["audio"], "i2a": ["audio"], "joint": ["video", "audio"]}.get(command, ["video"])
+            both = ["video", "audio"]
+            streams = {"v2a": ["audio"], "i2a": ["audio"], "joint": both, "mm-diffusion": both}.get(command, ["video"])
             assert rule_of(options, streams).guides
 
 

@@ -1,10 +1,13 @@
 """The rule that the options describe."""
 
+from dataclasses import replace
+
 import pytest
 
 from aligner.cli.arguments import parser
 from aligner.cli.rules import rule_of
 from aligner.errors import AlignerError
+from aligner.generation import JOINT_SEARCH
 from aligner.guidance.gradient import Paper, Released
 from aligner.guidance.objective import Comparison
 from aligner.guidance.rule import Unguided
@@ -24,12 +27,12 @@ def joint(*arguments: str):
 @pytest.mark.parametrize(
     "arguments, rule",
     [
-        ((), Search()),
-        (("--rule", "search"), Search()),
+        ((), JOINT_SEARCH),
+        (("--rule", "search"), JOINT_SEARCH),
         (("--rule", "code"), Released()),
         (("--rule", "paper"), Paper()),
-        (("--then", "code"), Search(then=Released())),
-        (("--rule", "search", "--then", "paper"), Search(then=Paper())),
+        (("--then", "code"), replace(JOINT_SEARCH, then=Released())),
+        (("--rule", "search", "--then", "paper"), replace(JOINT_SEARCH, then=Paper())),
         (("--unguided",), Unguided(Comparison())),
         (("--rule", "paper", "--unguided"), Unguided(Paper().comparison)),
         (("--then", "paper", "--unguided"), Unguided(Comparison())),
@@ -48,6 +51,10 @@ def test_a_rule_knows_the_streams_of_the_command_alone(command, stream):
     assert released == Released(
         rates={stream: Released().rates[stream]}, prompt_rates={stream: Released().prompt_rates[stream]}
     )
+
+
+def test_one_network_for_both_streams_has_the_numbers_of_one_stream():
+    assert rule_of(parser().parse_args(["mm-diffusion", "-o", "out.mp4"]), BOTH) == Search()
 
 
 def test_options_of_the_search_reach_it():
@@ -71,11 +78,14 @@ def test_options_of_the_gradient_rules_reach_them_alone_and_after_a_search(name,
         checkpointing=False,
     )
     assert joint("--rule", name, *MOVING, "--no-checkpointing") == moving
-    assert joint("--then", name, *MOVING, "--no-checkpointing", "--at", "0.5") == Search(at=0.5, then=moving)
+    then = joint("--then", name, *MOVING, "--no-checkpointing", "--at", "0.5")
+    assert then == replace(JOINT_SEARCH, at=0.5, then=moving)
 
 
 def test_what_is_compared_applies_to_all_phases_when_it_is_given():
-    assert joint("--then", "code", *COMPARED) == Search(then=Released(comparison=GIVEN), comparison=GIVEN)
+    assert joint("--then", "code", *COMPARED) == replace(
+        JOINT_SEARCH, then=Released(comparison=GIVEN), comparison=GIVEN
+    )
     one = joint("--then", "code", "--clips", "spread")
     assert one.comparison == Comparison(clips="spread")
     assert one.then.comparison == Comparison("mean", "spread", 1.0, 0.0)
