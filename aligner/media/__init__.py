@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .frames import read_frames, shown_frames
 from .image import eight_bit, read_image, write_image
+from .mp4 import common_rate
 from .probe import VideoInfo, probe_video
 from .sound import read_audio, to_mono, write_audio
 from .timing import Timing
@@ -17,6 +18,7 @@ __all__ = [
     "Timing",
     "VideoInfo",
     "add_sound",
+    "common_rate",
     "eight_bit",
     "probe_video",
     "read_audio",

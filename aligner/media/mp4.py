@@ -66,6 +66,12 @@ class Soundtrack:
         return sound_packets(stream, self.waveform)
 
 
+def common_rate(sample_rate: int) -> int:
+    """The lowest rate in Hz that encoders have and that is not below a sample rate; the highest where all are."""
+    rates = sorted(_aac_rates())
+    return next((rate for rate in rates if rate >= sample_rate), rates[-1])
+
+
 def _aac_rates() -> list[int]:
     """The sample rates of the AAC encoder in Hz."""
     from av.codec import Codec

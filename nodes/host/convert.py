@@ -10,6 +10,8 @@ from PIL import Image
 
 from ...aligner import settings
 from ...aligner.errors import AlignerError, is_out_of_memory
+from ...aligner.media import common_rate
+from ...aligner.tensors.resampling import resampled
 from ...aligner.values.numbers import number
 from ...aligner.values.pictures import pictures
 from ...aligner.values.sounds import sound
@@ -83,6 +85,12 @@ def components_of(video) -> tuple[torch.Tensor, Fraction, tuple[torch.Tensor, in
 def audio_output(sounds: torch.Tensor, sample_rate: int) -> dict:
     """(B, samples) -> AUDIO."""
     return {"waveform": sounds.unsqueeze(1).to(model_management.intermediate_device()), "sample_rate": sample_rate}
+
+
+def at_common_rate(sounds: torch.Tensor, sample_rate: int) -> tuple[torch.Tensor, int]:
+    """Sounds (B, samples) and their rate, resampled where nodes that save could not encode it."""
+    rate = common_rate(sample_rate)
+    return resampled(sounds, sample_rate, rate), rate
 
 
 def frames_output(pixels: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ from ...aligner.generation import SEARCH
 from ...aligner.generators.base import NO_GRADIENT, JointModel, Streams
 from ...aligner.generators.reconstruction import following
 from ..host import clips, results
-from ..host.convert import audio_output, frames_of, frames_output, image_output, pixels
+from ..host.convert import at_common_rate, audio_output, frames_of, frames_output, image_output, pixels
 from ..host.encoding import encode_followed, require_binder
 from ..host.progress import Progress
 from ..host.sampling import sample
@@ -147,13 +147,14 @@ class MMDiffusionSampler(io.ComfyNode):
         )
         made, sound = result.signals["video"].pixels, result.signals["audio"]
         frames = [frames_output(each) for each in made]
+        waveforms, rate = at_common_rate(sound.waveform, sound.sample_rate)
         videos = [
-            clips.of_frames(each, denoiser.fps, (waveform[None, None], sound.sample_rate))
-            for each, waveform in zip(frames, sound.waveform)
+            clips.of_frames(each, denoiser.fps, (waveform[None, None], rate))
+            for each, waveform in zip(frames, waveforms)
         ]
         return io.NodeOutput(
             torch.cat(frames),
-            audio_output(sound.waveform, sound.sample_rate),
+            audio_output(waveforms, rate),
             videos,
             float(denoiser.fps),
             image_output(result.overview()),
