@@ -15,11 +15,14 @@ from aligner.guidance.rule import Unguided
 from aligner.metrics import audio_onsets, av_align, video_peaks
 
 from ..world import FPS, SAMPLE_RATE, clip, right_caption, scene
+from .coupled import coupled_gates
 from .instruments import sound_of, video_of
 from .runs import BATCH, DemoModels, generated
 
 #: The least shares that pass, and the largest difference of levels in decibels.
-LEAST = {"zero-shot": 0.95, "reconstruction": 0.95, "generation": 0.85}
+LEAST = {"zero-shot": 0.95, "reconstruction": 0.95, "generation": 0.85, "mm-diffusion": 0.85}
+#: The figures of MM-Diffusion that must hold.
+RECOGNISED = ("video", "sound", "agreement")
 MOST_DECIBEL = 3.0
 
 
@@ -50,6 +53,7 @@ def gates(models: DemoModels, split: str, samples: int) -> dict:
             stream: _by_event(_generated_events(models, stream, split, samples), events)
             for stream in ("audio", "video")
         },
+        "mm-diffusion": coupled_gates(models.instruments, samples),
     }
 
 
@@ -65,6 +69,7 @@ def failures(figures: dict) -> list[str]:
         (f"generation of {stream}", by_event["all"], LEAST["generation"])
         for stream, by_event in figures["generation"].items()
     ]
+    checks += [(f"mm-diffusion, {name}", figures["mm-diffusion"][name], LEAST["mm-diffusion"]) for name in RECOGNISED]
     failed = [f"{name}: {value:.3f}, at least {least} is needed" for name, value, least in checks if not value >= least]
     return failed + [
         f"level of {event}: {value:.1f} dB apart, at most {MOST_DECIBEL:g} is allowed"

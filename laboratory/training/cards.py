@@ -57,6 +57,14 @@ CARDS = {
         (family.MOTION,),
         ("video",),
     ),
+    family.MM_DIFFUSION.with_suffix(".md"): Card(
+        "Demo MM-Diffusion",
+        "Video and sound from noise by one network, in the classes of MM-Diffusion: 16 frames of 32 x 32 at 8 per "
+        "second, and 2 s of sound at 8,192 Hz. It knows no words.",
+        ("coupled_unet",),
+        (family.MM_DIFFUSION,),
+        ("mm-diffusion",),
+    ),
     family.IMAGEBIND.with_suffix(".md"): Card(
         "Demo ImageBind",
         "Vision, audio and text in one space of 96 dimensions, in the classes of ImageBind. This is "
@@ -139,6 +147,11 @@ def _measured(card: Card, gates: dict) -> str:
             f"| real {kind}, classified correctly | {_percent(shares['all'])} |"
             for kind, shares in gates["real"].items()
         ]
+    if "mm-diffusion" in card.gates:
+        figures = gates["mm-diffusion"]
+        lines += [f"| {kind} from noise, recognised | {_percent(figures[kind])} |" for kind in ("video", "sound")]
+        lines.append(f"| video and sound of one event | {_percent(figures['agreement'])} |")
+        lines.append(f"| effective number of events | {figures['events']:.1f} |")
     for kind in ("sound", "video"):
         if kind in card.gates:
             reconstructed = gates["reconstruction"][kind]["all"]

@@ -19,10 +19,6 @@ from .sizes import COUPLED
 
 CLIPS, BATCH, SEED = 4096, 8, 8
 SCHEDULE = Schedule(steps=4000, rate=1e-3, average=0.998)
-#: The variance of videos and sounds in -1..1.
-POWERS = {"video": 0.07, "audio": 0.05}
-#: The largest ratio of signal to noise whose error counts fully (gamma of min-SNR, arXiv 2303.09556).
-_CLEAREST = 5.0
 
 
 def trained_coupled_unet(work: Path, device: str = "cpu", bf16: bool = False) -> CoupledUNet:
@@ -48,25 +44,24 @@ def streams(data: Clips, rows: torch.Tensor) -> Streams:
 
 
 def loss(unet: CoupledUNet, clean: Streams, draw: torch.Generator) -> Losses:
-    """The error of the predicted noise at random timesteps, the same for both streams of a clip.
+    """The error of the predicted velocity alpha noise - sigma clean at random timesteps, the same for both streams.
 
-    Where little noise is left its error counts less: min(gamma / SNR, 1), with the SNR of each stream. Returns "loss",
-    and the parts of both streams.
+    Returns "loss", and the parts of both streams.
     """
     device = clean["video"].device
     timesteps = torch.randint(TIMESTEPS, (len(clean["video"]),), generator=draw)
-    alpha_bar = alphas_cumprod().float()[timesteps]
+    alpha_bar = alphas_cumprod().float()[timesteps].to(device)
     noise = {name: torch.randn(each.shape, generator=draw).to(device) for name, each in clean.items()}
-    noisy = {name: _mixed(each, noise[name], alpha_bar.to(device)) for name, each in clean.items()}
+    noisy = {name: _mixed(each, noise[name], alpha_bar) for name, each in clean.items()}
     predicted = unet(noisy["video"], noisy["audio"], timesteps.to(device), unet.draw_shifts(draw))
-    parts = {}
-    for (name, power), each in zip(POWERS.items(), predicted):
-        error = (each.float() - noise[name]).square().flatten(1).mean(dim=1)
-        weight = (_CLEAREST * (1 - alpha_bar) / (alpha_bar * power)).clamp(max=1).to(device)
-        parts[name] = (weight * error).mean()
+    parts = {
+        name: (each.float() - _mixed(noise[name], -clean[name], alpha_bar)).square().mean()
+        for name, each in zip(clean, predicted)
+    }
     return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
 
-def _mixed(clean: torch.Tensor, noise: torch.Tensor, alpha_bar: torch.Tensor) -> torch.Tensor:
-    alpha_bar = alpha_bar.view(-1, *[1] * (clean.dim() - 1))
-    return alpha_bar.sqrt() * clean + (1 - alpha_bar).sqrt() * noise
+def _mixed(signal: torch.Tensor, other: torch.Tensor, alpha_bar: torch.Tensor) -> torch.Tensor:
+    """alpha signal + sigma other."""
+    alpha_bar = alpha_bar.view(-1, *[1] * (signal.dim() - 1))
+    return alpha_bar.sqrt() * signal + (1 - alpha_bar).sqrt() * other

@@ -134,4 +134,5 @@ COUPLED = CoupledUNetConfig(
     heads=2,
     head_channels=16,
     norm_groups=4,
+    prediction="velocity",
 )

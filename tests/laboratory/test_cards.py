@@ -20,6 +20,7 @@ GATES = {
     "split": "test",
     "zero-shot": {"sound to text": 0.9844, "video to text": 1.0},
     "real": {"sound": {"all": 0.97}, "video": {"all": 0.96}},
+    "mm-diffusion": {"video": 0.9, "sound": 0.9, "agreement": 0.9, "events": 7.5},
     "reconstruction": {"sound": {"all": 0.95}, "video": {"all": 0.94}},
     "generation": {"audio": {"all": 0.93}, "video": {"all": 0.92}},
 }
@@ -40,6 +41,7 @@ def written(tmp_path, monkeypatch):
         family.AUDIOLDM / "vae" / "b.safetensors",
         family.STABLE_DIFFUSION / "unet" / "c.safetensors",
         family.MOTION / "d.safetensors",
+        family.MM_DIFFUSION,
     ):
         moved(file).parent.mkdir(parents=True, exist_ok=True)
         moved(file).write_bytes(bytes(1_000_000))
@@ -70,6 +72,7 @@ def test_every_model_has_a_card(written):
         f"{DEMO}/audioldm/README.md": "# Demo AudioLDM",
         f"{DEMO}/stable-diffusion/README.md": "# Demo Stable Diffusion",
         f"{DEMO}/motion-adapter/README.md": "# Demo motion adapter",
+        f"{DEMO}/mm-diffusion.md": "# Demo MM-Diffusion",
         f"{DEMO}/imagebind.md": "# Demo ImageBind",
         SECOND: "# Second demo ImageBind",
         f"{DEMO}/judge.md": "# Demo judge",
@@ -105,6 +108,12 @@ def test_cards_state_the_measurements_of_their_model(written):
             ]
         ),
         f"{DEMO}/motion-adapter/README.md": video,
+        f"{DEMO}/mm-diffusion.md": [
+            "| video from noise, recognised | 90.0 % |",
+            "| sound from noise, recognised | 90.0 % |",
+            "| video and sound of one event | 90.0 % |",
+            "| effective number of events | 7.5 |",
+        ],
         f"{DEMO}/imagebind.md": ["| zero-shot, sound to text | 98.4 % |", "| zero-shot, video to text | 100.0 % |"],
         SECOND: [],
         f"{DEMO}/judge.md": [

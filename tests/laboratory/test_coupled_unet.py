@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aligner.generators.mm_diffusion.schedule import alphas_cumprod
-from laboratory.training.coupled_unet import POWERS, loss, streams
+from laboratory.training.coupled_unet import loss, streams
 from laboratory.training.sizes import COUPLED
 
 
@@ -25,20 +25,21 @@ def alpha_bar(timesteps, like):
     return alphas_cumprod().float()[timesteps].view(-1, *[1] * (like.dim() - 1))
 
 
-def test_the_true_noise_has_no_error(seeded):
-    """The noise of a clean stream of 1 is (noisy - sqrt(abar)) / sqrt(1 - abar)."""
+def test_the_true_velocity_has_no_error(seeded):
+    """Of a clean stream of 1 the noise is (noisy - alpha) / sigma, and the velocity alpha noise - sigma."""
 
-    def true_noise(noisy, timesteps):
+    def true_velocity(noisy, timesteps):
         kept = alpha_bar(timesteps, noisy)
-        return (noisy - kept.sqrt()) / (1 - kept).sqrt()
+        noise = (noisy - kept.sqrt()) / (1 - kept).sqrt()
+        return kept.sqrt() * noise - (1 - kept).sqrt()
 
     clean = {"video": torch.ones(16, 3, 2, 4, 4), "audio": torch.ones(16, 1, 64)}
-    losses = loss(network(true_noise), clean, seeded)
+    losses = loss(network(true_velocity), clean, seeded)
     assert losses.keys() == {"loss", "video", "audio"} and losses["loss"] < 1e-5
 
 
-def test_errors_count_less_where_little_noise_is_left():
-    """A prediction of 0 has an error of 1 at every timestep, so that the loss is the mean of the weights."""
+def test_both_streams_count_alike():
+    """Where nothing is there, a prediction of 0 has the error of the noise that is left out, alpha squared."""
     seen = []
 
     def nothing(noisy, timesteps):
@@ -47,10 +48,9 @@ def test_errors_count_less_where_little_noise_is_left():
 
     clean = {"video": torch.zeros(256, 3, 2, 8, 8), "audio": torch.zeros(256, 1, 256)}
     losses = loss(network(nothing), clean, torch.Generator().manual_seed(0))
-    kept = alphas_cumprod().float()[seen[0]]
-    for name, power in POWERS.items():
-        weights = [min(5.0 / (power * float(each) / (1 - float(each))), 1.0) for each in kept]
-        assert losses[name].item() == pytest.approx(sum(weights) / len(weights), rel=0.03)
+    expected = alphas_cumprod().float()[seen[0]].mean().item()
+    assert losses["video"].item() == pytest.approx(expected, rel=0.03)
+    assert losses["audio"].item() == pytest.approx(expected, rel=0.03)
     assert losses["loss"].item() == pytest.approx((losses["video"] + losses["audio"]).item())
 
 
@@ -61,5 +61,4 @@ def test_clips_become_streams_of_the_network(few_clips):
     # Pixels become half as large; means stay, and time is the third axis.
     whole = 2 * few_clips.pixels(torch.tensor([2, 5])) - 1
     torch.testing.assert_close(made["video"].mean(dim=(3, 4)), whole.mean(dim=(3, 4)).transpose(1, 2))
-    for stream, power in POWERS.items():
-        assert made[stream].abs().max() <= 1.05 and 0.1 * power < made[stream].square().mean() < 20 * power
+    assert all(each.square().mean() > 1e-4 and each.abs().max() <= 1.05 for each in made.values())

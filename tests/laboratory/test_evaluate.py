@@ -165,6 +165,7 @@ def test_cells_of_older_code_are_confirmed_by_their_first_clips(tabulated, measu
 
 def test_gates_are_written_and_failures_are_printed(tmp_path, measured, monkeypatch, capsys):
     figures = {"zero-shot": {"sound to text": 0.5}, "reconstruction": {}, "generation": {}, "decibel": {}}
+    figures["mm-diffusion"] = {"video": 0.9, "sound": 0.9, "agreement": 0.9, "events": 7.5}
     monkeypatch.setattr(evaluate, "gates", lambda models, split, samples: {**figures, "samples": samples})
     evaluate.main(["--gates", "--samples", "16", "--output", str(tmp_path)])
     assert json.loads((tmp_path / "test" / "gates.json").read_text(encoding="utf-8")) == {**figures, "samples": 16}

@@ -11,6 +11,8 @@ from ...files.json_objects import json_object
 
 #: Samples of a sound become fewer by this factor from level to level, and pixels by the other one along each side.
 AUDIO_SHRINKS, VIDEO_SHRINKS = 4, 2
+#: What a network may predict.
+PREDICTIONS = ("noise", "velocity")
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class CoupledUNetConfig:
     channels: of the first level. multipliers: of the channels, level by level. res_blocks: in each level.
     windows: by level, how many frames of the other stream a frame looks at; 0: none, and no attention within streams.
     heads: of attention within a stream. head_channels: of each head of attention between streams. norm_groups: of every
-    normalization.
+    normalization. prediction: "noise", or "velocity" (arXiv 2202.00512), which a small network learns faster.
 
     Raises AlignerError for sizes that the levels cannot divide.
     """
@@ -38,8 +40,11 @@ class CoupledUNetConfig:
     heads: int = 4
     head_channels: int = 64
     norm_groups: int = 32
+    prediction: str = "noise"
 
     def __post_init__(self):
+        if self.prediction not in PREDICTIONS:
+            raise AlignerError(f"A network predicts {' or '.join(PREDICTIONS)}, not {self.prediction!r}.")
         deepest = len(self.multipliers) - 1
         if len(self.windows) != len(self.multipliers):
             raise AlignerError(f"{len(self.multipliers)} levels need as many windows, not {len(self.windows)}.")

@@ -189,9 +189,12 @@ class MMDiffusionDenoiser:
         return self._sampler.moment(self._skipped + index)
 
     def _noise(self, latents: Streams, moment: Moment) -> Streams:
-        """The noise at a moment, with the shifts of its timestep."""
+        """The noise at a moment, with the shifts of its timestep. A velocity v stands for sigma z + alpha v."""
         shifts = self.model.unet.draw_shifts(torch.Generator().manual_seed(_SHIFT_SEED + moment.timestep))
         video = latents["video"]
         timesteps = torch.full((len(video),), moment.timestep, device=video.device)
         seen, heard = self.model.unet(video, latents["audio"], timesteps, shifts)
-        return {"video": full_precision(seen), "audio": full_precision(heard)}
+        output = {"video": full_precision(seen), "audio": full_precision(heard)}
+        if self.model.unet.config.prediction == "noise":
+            return output
+        return {name: moment.sigma * latents[name] + moment.alpha * each for name, each in output.items()}

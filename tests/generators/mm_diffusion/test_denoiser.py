@@ -1,5 +1,7 @@
 """MM-Diffusion in the guided loop."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -12,7 +14,7 @@ from aligner.guidance.gradient import Paper, Released
 from aligner.guidance.rule import Unguided
 from aligner.guidance.search import Search
 
-from .conftest import random_network
+from .conftest import SMALL, random_network
 
 STEPS = 6
 
@@ -178,3 +180,24 @@ def test_streams_of_another_shape_are_refused(model):
     both = mask("audio") | mask("video")
     with pytest.raises(AlignerError, match="needs a stream that is made anew"):
         made(model, latents=given("audio") | given("video"), masks=both, reconstruction=1.0)
+
+
+@pytest.mark.parametrize("sampler", ["dpm-solver", "ddim"])
+def test_a_network_of_velocities_says_which_noise_there_is(model, sampler):
+    """Where v = alpha noise - sigma x0 is predicted, x0 is alpha z - sigma v."""
+    told = MMDiffusion(random_network())
+    told.unet.config = replace(SMALL, prediction="velocity")
+    denoiser, plain = (each.denoiser(steps=6, sampler=sampler) for each in (told, model))
+    latents = plain.start([torch.Generator().manual_seed(1)])
+    velocity = plain.predict(latents, {}, 1)
+    clean = denoiser.x0(latents, denoiser.predict(latents, {}, 1), 1)
+    unit = {name: torch.ones_like(each) for name, each in latents.items()}
+    nothing = {name: torch.zeros_like(each) for name, each in latents.items()}
+    alpha, sigma = plain.noised(unit, nothing, 1), plain.noised(nothing, unit, 1)
+    for name, each in latents.items():
+        torch.testing.assert_close(clean[name], alpha[name] * each - sigma[name] * velocity[name], atol=1e-4, rtol=1e-4)
+
+
+def test_another_prediction_is_refused():
+    with pytest.raises(AlignerError, match="predicts noise or velocity, not 'x0'"):
+        replace(SMALL, prediction="x0")
