@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .conditions.saved import load_conditions as load_conditions
     from .conditions.saved import save_conditions as save_conditions
     from .conditions.timeline import Timeline as Timeline
+    from .continuation import generate_long as generate_long
     from .errors import AlignerError as AlignerError
     from .generation import Generation as Generation
     from .generation import generate as generate
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 #: The public names, by the module that defines them.
 _MODULES = {
     "generation": ("Generation", "generate"),
+    "continuation": ("generate_long",),
     "pipelines.steer": ("Steered", "steer"),
     "guidance.search": ("Search",),
     "guidance.gradient": ("Paper", "Released"),

@@ -16,7 +16,7 @@ import pytest
 
 from aligner.cli.arguments import parser
 from aligner.demo.examples import EXAMPLE_SOUND, EXAMPLE_VIDEO
-from aligner.demo.family import AUDIOLDM, IMAGEBIND, MOTION, STABLE_DIFFUSION
+from aligner.demo.family import AUDIOLDM, IMAGEBIND, MM_DIFFUSION, MOTION, STABLE_DIFFUSION
 from run import ROOT
 
 DOCUMENTS = sorted(
@@ -176,9 +176,9 @@ def test_no_file_uses_a_replaced_name(pattern):
 
 def test_the_help_lists_the_commands_of_the_page():
     done = subprocess.run([sys.executable, "-m", "aligner", "--help"], cwd=ROOT, capture_output=True, text=True)
-    listed = set(re.findall(r"^    ([a-z0-9]+)  ", done.stdout, re.MULTILINE))
+    listed = set(re.findall(r"^    ([a-z0-9-]+)(?:  |$)", done.stdout, re.MULTILINE))
     page = text_of(ROOT / "docs" / "command-line.md")
-    assert listed == set(re.findall(r"^\| \[`(\w+)`\]\(#\w+\)", page, re.MULTILINE))
+    assert listed == set(re.findall(r"^\| \[`([\w-]+)`\]\(#[\w-]+\)", page, re.MULTILINE))
     assert listed <= anchors(ROOT / "docs" / "command-line.md")
 
 
@@ -198,6 +198,7 @@ def example_files(tmp_path, monkeypatch):
         "models/audioldm/audioldm-m-full": AUDIOLDM,
         "models/diffusers/stable-diffusion-v1-5": STABLE_DIFFUSION,
         "models/animatediff_models/animatediff-motion-adapter-v1-5-2": MOTION,
+        "models/mm_diffusion/Landscape.safetensors": MM_DIFFUSION,
         "clip.mp4": EXAMPLE_VIDEO,
         "birds.wav": EXAMPLE_SOUND,
     }.items():

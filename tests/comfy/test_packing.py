@@ -15,7 +15,7 @@ from .packing import comfy, pack
 
 #: The most characters of a name for registries and file systems, and of a whole path for Windows.
 LONGEST_NAME, LONGEST_PATH = 100, 140
-LARGEST_PACK = 22 * 2**20
+LARGEST_PACK = 28 * 2**20
 
 
 @pytest.fixture(scope="module")
