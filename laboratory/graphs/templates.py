@@ -213,7 +213,7 @@ def _one_network() -> Graph:
 
 {TOYS} MM-Diffusion knows no words: it makes a video and its sound from noise. The search chooses a pair that belongs together.
 
-**For real results** put `Landscape.pt` or `AIST++.pt` into `models/mm_diffusion`, press R and choose it in *Load MM-Diffusion*. Its authors link the files in [their repository](https://github.com/researchmm/MM-Diffusion). *MM-Diffusion Upscale* makes the frames four times larger.
+**For real results** put `Landscape.pt` or `AIST++.pt` into `models/mm_diffusion`, press R and choose it in *Load MM-Diffusion*. Its authors link the files in [their repository](https://github.com/researchmm/MM-Diffusion). *Download Models* gets ImageBind, whose licence allows non-commercial use only. *MM-Diffusion Upscale* makes the frames four times larger.
 
 **What to change**
 - Connect *Encode Condition* to *conditions*: the result follows a text, a picture or a sound.
