@@ -319,6 +319,7 @@ def a_missing_package_is_an_error_with_the_command_that_installs_it(pack: str) -
 
 def models_are_shared_while_a_graph_holds_them(pack: str) -> None:
     import gc
+    import tempfile
     from pathlib import Path
 
     import torch
@@ -330,17 +331,18 @@ def models_are_shared_while_a_graph_holds_them(pack: str) -> None:
         made.append(width)
         return torch.nn.Sequential(torch.nn.Linear(width, 1))
 
-    file = Path(pack).with_suffix(".tmp")
-    file.write_text("weights")
-    first, same = managing.shared(load, file, width=2), managing.shared(load, file, width=2)
-    assert first is same and managing.shared(load, file, width=3) is not first and made == [2, 3]
-    file.write_text("other weights")
-    os.utime(file, ns=(1, 1))
-    assert managing.shared(load, file, width=2) is not first
-    del first, same
-    gc.collect()
-    assert not [key for key in managing._shared if key[0] is load]
-    file.unlink()
+    # A folder of its own: the checks of another version run at the same time.
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "weights.tmp"
+        file.write_text("weights")
+        first, same = managing.shared(load, file, width=2), managing.shared(load, file, width=2)
+        assert first is same and managing.shared(load, file, width=3) is not first and made == [2, 3]
+        file.write_text("other weights")
+        os.utime(file, ns=(1, 1))
+        assert managing.shared(load, file, width=2) is not first
+        del first, same
+        gc.collect()
+        assert not [key for key in managing._shared if key[0] is load]
 
 
 def the_demo_picture_is_that_of_the_guided_samplers(pack: str) -> None:
