@@ -24,10 +24,16 @@ from .guidance.rule import Rule, Step
 from .plan import make_plan, require_seeds
 from .timing.intervals import Interval
 
+
+def exact(seconds: float) -> Fraction:
+    """The seconds that a float stands for, to the thousandth."""
+    return Fraction(seconds).limit_denominator(1000)
+
+
 #: Between the seeds of two pieces: variations take those that follow a seed.
 _NEXT_PIECE = 100_000
 #: Seconds that a piece shares with the one before.
-OVERLAP = Fraction(settings.OVERLAP.default).limit_denominator(1000)
+OVERLAP = exact(settings.OVERLAP.default)
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,7 @@ def seconds_of(denoiser: JointGenerator, given: Streams, asked: float) -> Fracti
     longest = min(held, default=denoiser.seconds)
     if not asked:
         return longest
-    seconds = Fraction(asked).limit_denominator(1000)
+    seconds = exact(asked)
     if held and longest < seconds:
         raise AlignerError(
             f"What is given lasts {float(longest):.2f} s, but the result is to last {asked:g} s. Lower seconds, or set "

@@ -10,12 +10,12 @@ where predicted_(t-1) is the given stream as the network would denoise it, and t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import torch
 
 from ..errors import AlignerError
-from .base import NO_GRADIENT, BackwardPass, Footprint, Generator, Streams
+from .base import BackwardPass, Generator, Streams
 from .inpainting import Inpainting
 
 #: Among outputs, before the name of a stream: the latents that its prediction was made from.
@@ -42,9 +42,6 @@ class Reconstruction(Inpainting):
     def passes_back(self) -> dict[str, BackwardPass]:
         """By stream, the backward passes of a step, which recompute activations."""
         return following(self.followers)
-
-    def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:
-        return self.generator.footprint(batch, {**self.passes_back, **backward})
 
     @property
     def followers(self) -> list[str]:

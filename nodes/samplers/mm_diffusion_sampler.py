@@ -1,11 +1,10 @@
-from fractions import Fraction
 from functools import partial
 
 import torch
 from comfy_api.latest import io
 
 from ...aligner import settings
-from ...aligner.continuation import generate_long, seconds_of
+from ...aligner.continuation import exact, generate_long, seconds_of
 from ...aligner.errors import AlignerError
 from ...aligner.generation import SEARCH
 from ...aligner.generators.base import NO_GRADIENT, JointModel, Streams
@@ -138,7 +137,7 @@ class MMDiffusionSampler(io.ComfyNode):
             generating=partial(
                 generate_long,
                 seconds=length,
-                overlap=_exact(overlap),
+                overlap=exact(overlap),
                 given=given,
                 reconstruction=reconstruction,
             ),
@@ -172,7 +171,3 @@ def _given(model: JointModel, video, audio) -> Streams:
         waveforms, rate = audio
         return {"audio": model.audio_latent(waveforms[0], rate)}
     return {}
-
-
-def _exact(seconds: float) -> Fraction:
-    return Fraction(seconds).limit_denominator(1000)

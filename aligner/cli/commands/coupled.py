@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator
-from fractions import Fraction
 
 import torch
 
 from ...binders.base import Binder
 from ...conditions.condition import Condition
 from ...conditions.encoding import audio_condition, image_condition, text_condition
-from ...continuation import generate_long, seconds_of
+from ...continuation import exact, generate_long, seconds_of
 from ...errors import AlignerError
 from ...generators.base import JointModel, Streams
 from ...generators.mm_diffusion import STREAMS
@@ -42,7 +41,7 @@ def mm_diffusion(options: Namespace) -> None:
             {},
             seed=options.seed,
             seconds=seconds,
-            overlap=Fraction(options.overlap).limit_denominator(1000),
+            overlap=exact(options.overlap),
             given=given,
             rule=rule,
             binder=models.binder,
