@@ -12,8 +12,9 @@ from torch import nn
 from ..files.strict_loading import fill, require_same
 from ..files.weights import open_weights, save_weights
 from ..generators.signals import Frames, Sound
+from ..tensors.resampling import resampled
 from .events import EVENTS
-from .shape import FRAMES
+from .shape import FRAMES, SAMPLE_RATE
 
 FEATURES = 64
 _SCALE = 12.0
@@ -95,7 +96,7 @@ class _Layer(nn.Module):
 def verdict(judge: Judge, signal: Sound | Frames) -> Verdict:
     """Classify a finished sound, video or picture."""
     if isinstance(signal, Sound):
-        return judge.hear(signal.waveform)
+        return judge.hear(resampled(signal.waveform, signal.sample_rate, SAMPLE_RATE))
     pixels = signal.pixels
     return judge.watch(pixels.expand(-1, FRAMES, -1, -1, -1) if pixels.shape[1] == 1 else pixels)
 

@@ -46,10 +46,11 @@ def streams(data: Clips, rows: torch.Tensor) -> Streams:
 def loss(unet: CoupledUNet, clean: Streams, draw: torch.Generator) -> Losses:
     """The error of the predicted velocity alpha noise - sigma clean at random timesteps, the same for both streams.
 
-    Returns "loss", and the parts of both streams.
+    Late timesteps are drawn more often, since that is where the event is decided. Returns "loss", and the parts of both
+    streams.
     """
     device = clean["video"].device
-    timesteps = torch.randint(TIMESTEPS, (len(clean["video"]),), generator=draw)
+    timesteps = (TIMESTEPS * torch.rand(len(clean["video"]), generator=draw).sqrt()).long()
     alpha_bar = alphas_cumprod().float()[timesteps].to(device)
     noise = {name: torch.randn(each.shape, generator=draw).to(device) for name, each in clean.items()}
     noisy = {name: _mixed(each, noise[name], alpha_bar) for name, each in clean.items()}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from aligner.demo.judge import Judge, load_judge, save_judge
+from aligner.demo.family import load_demo_judge
+from aligner.demo.judge import Judge, load_judge, save_judge, verdict
 from aligner.errors import CheckpointError
 from aligner.files.weights import save_weights
+from aligner.generators.signals import Sound
+from aligner.tensors.resampling import resampled
 from laboratory.training.initialise import initialised
-from laboratory.world import clip, scene
+from laboratory.world import SAMPLE_RATE, clip, scene
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +60,13 @@ def test_a_sample_does_not_depend_on_its_batch(asked):
     together, alone = ask(recordings), ask(recordings[1:2])
     assert torch.allclose(together.features[1], alone.features[0], atol=1e-4)
     assert (together.features[0] - together.features[1]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("rate", [8_192, 44_100])
+def test_a_sound_is_classified_at_any_rate(rate, sounds):
+    waveform = resampled(sounds, SAMPLE_RATE, rate)
+    heard = verdict(load_demo_judge(), Sound(waveform, rate, waveform.shape[1]))
+    assert heard.names == [scene("development", number).event.name for number in range(3)]
 
 
 def test_a_loaded_judge_is_frozen_and_gives_the_same_logits(tmp_path, random_judge, sounds, frames):
