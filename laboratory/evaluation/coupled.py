@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from aligner.demo import family
 from aligner.demo.judge import Verdict
 from aligner.generation import generate
+from aligner.generators.base import Streams
 from aligner.generators.mm_diffusion import MMDiffusion
 from aligner.generators.signals import silences
 from aligner.guidance.rule import Unguided
 
-from ..world import FPS, SAMPLE_RATE, clip, scene
-from .instruments import Instruments
+from ..world import FPS, SAMPLE_RATE, Clip, clip, scene
+from .instruments import Finished, Instruments
 from .table import effective_events
 
 BATCH = 8
@@ -51,15 +54,22 @@ def coupled_gates(instruments: Instruments, samples: int, model: MMDiffusion | N
 
 def limits(instruments: Instruments, model: MMDiffusion) -> dict[str, float]:
     """By stream, the closeness that 95 % of real clips reach at the size and rate of the model."""
-    clips = [clip(scene(_LIMITING, number)) for number in range(_CLIPS)]
-    sounds = torch.stack([each.waveform for each in clips])
-    latents = {
-        "video": torch.cat([model.video_latent(each.frames, FPS) for each in clips]),
-        "audio": torch.cat([model.audio_latent(each[None], SAMPLE_RATE) for each in sounds]),
-    }
-    shown = model.denoiser().render(latents)
+    shown = real_signals(model, [clip(scene(_LIMITING, number)) for number in range(_CLIPS)])
     verdicts = {stream: instruments.verdict(signal) for stream, signal in shown.items()}
     return {stream: float(_least(each)) for stream, each in verdicts.items()}
+
+
+def real_signals(model: MMDiffusion, clips: Sequence[Clip]) -> dict[str, Finished]:
+    """By stream, real clips at the size and rate of the model."""
+    return model.denoiser().render(real_latents(model, clips))
+
+
+def real_latents(model: MMDiffusion, clips: Sequence[Clip]) -> Streams:
+    """By stream, real clips as the model takes them."""
+    return {
+        "video": torch.cat([model.video_latent(each.frames, FPS) for each in clips]),
+        "audio": torch.cat([model.audio_latent(each.waveform[None], SAMPLE_RATE) for each in clips]),
+    }
 
 
 def _least(verdict: Verdict) -> torch.Tensor:

@@ -94,7 +94,7 @@ class Instruments:
         sound, video = (one, other) if isinstance(one, Sound) else (other, one)
         if video.pixels.shape[1] == 1:
             return None
-        return av_align_of_clip(video.pixels[row], FPS, sound.waveform[row], SAMPLE_RATE).matched
+        return av_align_of_clip(video.pixels[row], video.fps, sound.waveform[row], sound.sample_rate).matched
 
 
 def sound_of(waveforms: torch.Tensor) -> Sound:

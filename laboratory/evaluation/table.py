@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from statistics import fmean
+from typing import Protocol
 
 import torch
 
 from aligner.metrics import bootstrap_interval, frechet_distance
-
-from .cells import Cell
 
 #: The figures of timing. Pictures have none.
 TIMING = ("matched", "matched_lead", "onsets", "onsets_lead")
@@ -33,6 +32,16 @@ HEADINGS = {
 }
 #: Gains in `right` over another method on the same samples, shown in points.
 GAINS = {"gain": "points above unguided", "gain_at_equal_cost": "points above unguided at equal cost"}
+#: What tells the rows of a task apart: headings by attribute.
+LABELS = {"caption": "caption", "method": "steered"}
+
+
+class Row(Protocol):
+    """What a row of the table measures. It has the attributes that its labels name."""
+
+    @property
+    def task(self) -> str:
+        """The rows of one task make one table."""
 
 
 def summary(rows: Sequence[Mapping], real: torch.Tensor) -> dict:
@@ -68,10 +77,14 @@ def gain(rows: Sequence[Mapping], baseline: Sequence[Mapping], name: str = "righ
     return {"mean": differences.mean().item(), "low": low, "high": high}
 
 
-def markdown(summaries: Iterable[tuple[Cell, Mapping]], headings: Mapping[str, str] = HEADINGS) -> str:
+def markdown(
+    summaries: Iterable[tuple[Row, Mapping]],
+    headings: Mapping[str, str] = HEADINGS,
+    labels: Mapping[str, str] = LABELS,
+) -> str:
     """One table for each task, with shares and their intervals in per cent.
 
-    headings: of the figures, by their names.
+    headings: of the figures, by their names. labels: headings of the attributes that tell rows apart, by their names.
     """
     lines: list[str] = []
     for task, several in groupby(summaries, lambda summary: summary[0].task):
@@ -81,12 +94,12 @@ def markdown(summaries: Iterable[tuple[Cell, Mapping]], headings: Mapping[str, s
             "",
             f"**{task}**",
             "",
-            f"| caption | steered | {' | '.join(headings[name] for name in names)} |",
-            f"|---|---|{'---|' * len(names)}",
+            f"| {' | '.join([*labels.values(), *(headings[name] for name in names)])} |",
+            f"|{'---|' * (len(labels) + len(names))}",
         ]
         for cell, figures in rows:
-            shown = [_shown(figures, name) for name in names]
-            lines.append(f"| {cell.caption} | {cell.method} | {' | '.join(shown)} |")
+            shown = [*(getattr(cell, name) for name in labels), *(_shown(figures, name) for name in names)]
+            lines.append(f"| {' | '.join(shown)} |")
     return "\n".join(lines[1:]) + "\n"
 
 
@@ -95,8 +108,10 @@ def _shown(figures: Mapping, name: str) -> str:
         return "–"
     if name in ("seconds", "events"):
         return f"{figures[name]:.1f}"
-    if name == "frechet":
+    if name.startswith("frechet"):
         return f"{figures[name]:.2f}"
+    if name.startswith("kernel"):
+        return f"{figures[name]:.3f}"
     mean, low, high = (figures[name][key] for key in ("mean", "low", "high"))
     if name in ("right", "sure"):
         return f"{100 * mean:.0f} % ({100 * low:.0f}–{100 * high:.0f})"

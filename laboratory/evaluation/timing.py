@@ -68,13 +68,13 @@ def _others(split: str, index: int) -> list[Clip]:
 
 def _row(signal: Finished, k: int, own: Clip, others: Sequence[Clip]) -> dict:
     if isinstance(signal, Frames):
-        seen = video_peaks(signal.pixels[k], FPS)
+        seen = video_peaks(signal.pixels[k], signal.fps)
         matched, *shuffled = (
-            av_align(audio_onsets(each.waveform, SAMPLE_RATE), seen, FPS).matched for each in (own, *others)
+            av_align(audio_onsets(each.waveform, SAMPLE_RATE), seen, signal.fps).matched for each in (own, *others)
         )
         return {"matched_lead": matched - fmean(shuffled), "onsets": None, "onsets_lead": None}
-    waveform = signal.waveform[k]
-    heard, begun = audio_onsets(waveform, SAMPLE_RATE), beginnings(waveform, SAMPLE_RATE)
+    waveform, rate = signal.waveform[k], signal.sample_rate
+    heard, begun = audio_onsets(waveform, rate), beginnings(waveform, rate)
     matched, *shuffled = (av_align(heard, video_peaks(each.frames, FPS), FPS).matched for each in (own, *others))
     onsets, *elsewhere = (onset_f1(begun, each.scene.times) for each in (own, *others))
     return {
