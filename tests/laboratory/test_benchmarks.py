@@ -11,11 +11,13 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from aligner.demo.examples import EXAMPLE_SOUND, EXAMPLE_VIDEO
+from aligner.generators.mm_diffusion import CoupledUNet, MMDiffusion
 from aligner.guidance.gradient import Paper, Released
 from aligner.guidance.rule import Unguided
 from aligner.guidance.search import Search
 from aligner.plan import activation_bytes
-from laboratory.benchmarks import approximate_decoding, fakes, rules, video_memory
+from laboratory.benchmarks import approximate_decoding, coupled_step, fakes, rules, video_memory
+from laboratory.benchmarks.coupled_step import CoupledScene
 from laboratory.benchmarks.guided_step import (
     OurStep,
     ReleasedStep,
@@ -26,7 +28,11 @@ from laboratory.benchmarks.measure import peak_bytes
 from laboratory.benchmarks.scene import make_scene
 from laboratory.benchmarks.video_memory import STEPS, NaiveStep, counted
 from laboratory.benchmarks.video_scene import fake_video_scene, random_video_scene
+from laboratory.random_imagebind import random_imagebind
+from laboratory.random_models import IMAGEBIND_CONFIG
 from run import ROOT
+
+from ..generators.mm_diffusion.conftest import SMALL as SMALL_COUPLED
 
 CPU = torch.device("cpu")
 
@@ -240,3 +246,26 @@ def test_the_table_of_rules_has_a_ratio_for_every_rule(capsys):
     assert all(
         float(cells[f"{name} / released"].split()[0]) > 0 for name in ("unguided", "paper", "finished", "default")
     )
+
+
+@pytest.mark.parametrize("name", coupled_step.COUNTED)
+def test_memory_of_a_coupled_step_is_counted_as_real_tensors_take_it(name, monkeypatch):
+    monkeypatch.setattr(fakes, "flash_bytes", lambda query: 0)  # the CPU has no such workspace
+    config, binder = SMALL_COUPLED, IMAGEBIND_CONFIG
+    real = CoupledScene(
+        MMDiffusion(CoupledUNet(config)).denoiser(steps=1, sampler="ddim"),
+        random_imagebind(binder, 0),
+        {
+            "video": torch.randn(1, 3, config.frames, config.side, config.side),
+            "audio": torch.randn(1, 1, config.samples),
+        },
+    )
+    fake = coupled_step.fake_scene(torch.float32, config, binder)
+    measured = peak_bytes(lambda: coupled_step.take(name, real), CPU, coupled_step.weights(real))
+    assert coupled_step.counted(name, fake) == pytest.approx(measured, rel=0.02)
+
+
+def test_a_coupled_step_has_a_ratio_for_every_rule():
+    rows = list(coupled_step.timed(repetitions=1))
+    assert [row[0] for row in rows] == ["released", "paper"]
+    assert all(0 < float(row[-1].split()[0]) < float("inf") for row in rows)
