@@ -108,6 +108,8 @@ def generate(
     _require_prompts(prompts, denoiser)
     require_batch(conditions, batch)
     latents = None if latents is None else _repeated(latents, batch, denoiser)
+    if reconstruction and not masks:
+        raise AlignerError("Reconstruction follows what is kept, and nothing is kept. Give masks, or set it to 0.")
     plan = make_plan(rule, denoiser, binder, conditions, pair_weight=pair_weight)
 
     # 2. Draw noise, on the CPU so that a seed means the same on every device.

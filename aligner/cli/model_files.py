@@ -99,6 +99,7 @@ def _only(kind: str, models: Path) -> Path:
         path.parent if path.name in INDEX_FILES else path
         for pattern in KINDS[kind].patterns
         for path in files_matching(models, pattern)
+        if not KINDS[kind].other(path)
     )
     if not found:
         raise CheckpointError(f"There is no {wanted} in {models}. Put one into {folder}, or name it with --{kind}.")

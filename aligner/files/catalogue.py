@@ -18,16 +18,22 @@ class Kind:
 
     patterns: glob patterns below a models folder that find models of this kind; a model that is a folder is found by
     its index file, one of INDEX_FILES. wanted: the kind in messages, with an example. folder: the folder below a
-    models folder where a new one goes.
+    models folder where a new one goes. other: whether a file that the patterns find is of another kind.
     """
 
     patterns: tuple[str, ...]
     wanted: str
     folder: str
+    other: Callable[[Path], bool] = lambda path: False
 
 
 def _weights(name: str) -> tuple[str, ...]:
     return tuple(name + suffix for suffix in SUFFIXES)
+
+
+def enlarges(path: Path) -> bool:
+    """Whether a file beside MM-Diffusion's is its second stage, such as Landscape_SR.pt."""
+    return path.stem.lower().endswith("_sr")
 
 
 #: By the name of the kind. The command line has an option of this name where a command takes such a model.
@@ -53,11 +59,8 @@ KINDS = {
         "TAESD decoder such as taesd_decoder.safetensors",
         "vae_approx",
     ),
-    # The networks that enlarge its videos lie beside it: Landscape_SR.pt.
     "coupled": Kind(
-        _weights("mm_diffusion/*[!R]"),
-        "MM-Diffusion checkpoint such as Landscape.pt",
-        "mm_diffusion",
+        _weights("mm_diffusion/*"), "MM-Diffusion checkpoint such as Landscape.pt", "mm_diffusion", enlarges
     ),
     "captioner": Kind(("captioners/*/config.json",), "captioner such as blip-image-captioning-base", "captioners"),
 }

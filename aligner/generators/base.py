@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from ..media.container import Source
 from ..timing.intervals import Interval
 from .signals import Frames, LatentFrames, Signal, Sound
 
@@ -226,6 +227,9 @@ class JointModel(Protocol):
 
     def video_latent(self, frames: torch.Tensor, fps: Fraction) -> torch.Tensor:
         """Frames (N, 3, H, W) in 0..1 at a rate -> the clean latent (1, C, F, h, w) of the stream "video"."""
+
+    def video_file_latent(self, source: Source, seconds: float = 0.0) -> torch.Tensor:
+        """The same of a video file, of which only what is needed is in memory. seconds: of it; 0: all of it."""
 
     def audio_latent(self, waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
         """Sound (channels, n) in -1..1 -> the clean latent (1, 1, T) of the stream "audio"."""

@@ -42,7 +42,7 @@ from .plain_errors import plain_errors
 BINDER = ("identity", "fingerprint", "samplings", "parts", "mean_colour", "blocks", "activation_bytes")
 AUDIO_GENERATOR = ("sample_rate", "latent_shape", "latent_samples", "encode", "denoiser")
 VIDEO_GENERATOR = ("compression", "latent_channels", "latent_scale", "encode", "denoiser")
-JOINT_GENERATOR = ("video_latent", "audio_latent", "denoiser")
+JOINT_GENERATOR = ("video_latent", "video_file_latent", "audio_latent", "denoiser")
 CAPTIONER = ("of_picture", "of_sound")
 #: What nodes ask of ComfyUI's own objects, and of ours that are no models.
 MODEL = ("clone", "model_options", "wrappers")

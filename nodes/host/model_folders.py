@@ -5,14 +5,12 @@ from pathlib import Path
 import folder_paths
 
 from ...aligner.errors import CheckpointError
-from ...aligner.files.catalogue import KINDS, Offer, files_matching
+from ...aligner.files.catalogue import KINDS, Offer, enlarges, files_matching
 from ...aligner.files.weights import SUFFIXES
 
 IMAGEBIND, AUDIOLDM, CAPTIONERS, CHECKPOINTS, MOTION_MODULES, VAE_APPROX, MM_DIFFUSION = (
     KINDS[kind].folder for kind in ("imagebind", "audioldm", "captioner", "base", "motion", "taesd", "coupled")
 )
-#: In the folder of MM-Diffusion, names of files that enlarge its videos end with this.
-UPSCALER = "_SR"
 #: Folders of files that our own nodes write.
 TUNED_PROMPTS, CONDITIONS = "tuned_prompts", "conditions"
 SAVED = ".safetensors"
@@ -76,11 +74,11 @@ def motion_module_path(name: str) -> Path:
 
 
 def mm_diffusion_names() -> list[str]:
-    return [DEMO, *(name for name in _files(MM_DIFFUSION) if not _enlarges(name))]
+    return [DEMO, *(name for name in _files(MM_DIFFUSION) if not enlarges(Path(name)))]
 
 
 def upscaler_names() -> list[str]:
-    return [name for name in _files(MM_DIFFUSION) if _enlarges(name)]
+    return [name for name in _files(MM_DIFFUSION) if enlarges(Path(name))]
 
 
 def mm_diffusion_path(name: str) -> Path:
@@ -170,10 +168,6 @@ def _files(kind: str, suffixes: tuple[str, ...] = SUFFIXES) -> list[str]:
         for name in found
         if name.suffix.lower() in suffixes and not any(part.startswith(".") for part in name.parts)
     ]
-
-
-def _enlarges(name: str) -> bool:
-    return Path(name).stem.lower().endswith(UPSCALER.lower())
 
 
 def _path(kind: str, name: str) -> Path:

@@ -10,7 +10,7 @@ from ...aligner.generation import SEARCH
 from ...aligner.generators.base import NO_GRADIENT, JointModel, Streams
 from ...aligner.generators.reconstruction import following
 from ..host import clips, results
-from ..host.convert import at_common_rate, audio_output, frames_of, frames_output, image_output, pixels
+from ..host.convert import at_common_rate, audio_output, frames_of, frames_output, image_output, pixels, video_file
 from ..host.encoding import encode_followed, require_binder
 from ..host.progress import Progress
 from ..host.sampling import sample
@@ -119,7 +119,7 @@ class MMDiffusionSampler(io.ComfyNode):
     ) -> io.NodeOutput:
         model: JointModel = joint_generator.model
         denoiser = model.denoiser(steps=steps, sampler=sampler)
-        given = _given(model, given_video, given_audio)
+        given = _given(model, given_video, given_audio, seconds)
         length = seconds_of(denoiser, given, seconds)
         conditions = [*conditions, *encode_followed(binder, guidance, **followed)]
         pulls = bool(given) and reconstruction > 0
@@ -162,8 +162,10 @@ class MMDiffusionSampler(io.ComfyNode):
         )
 
 
-def _given(model: JointModel, video, audio) -> Streams:
+def _given(model: JointModel, video, audio, seconds: float) -> Streams:
     """By stream, the latent of the recording that is connected."""
+    if video is not None and (source := video_file(video)) is not None:
+        return {"video": model.video_file_latent(source, seconds)}
     if video is not None:
         frames, fps = frames_of(video)
         return {"video": model.video_latent(pixels(frames), fps)}

@@ -18,7 +18,8 @@ def coupled(models, tmp_path_factory):
     (folder / "mm_diffusion").mkdir(parents=True)
     (folder / "imagebind").symlink_to(models / "imagebind", target_is_directory=True)
     save_mm_diffusion(MMDiffusion(random_network()), folder / "mm_diffusion" / "Landscape.safetensors")
-    (folder / "mm_diffusion" / "Landscape_SR.pt").write_bytes(b"another")
+    for another in ("Landscape_SR.pt", "landscape_sr.safetensors"):
+        (folder / "mm_diffusion" / another).write_bytes(b"another")
     return folder
 
 

@@ -15,7 +15,7 @@ from ...errors import AlignerError
 from ...generators.base import JointModel, Streams
 from ...generators.mm_diffusion import STREAMS
 from ...guidance.rule import Rule
-from ...media import eight_bit, probe_video, read_audio, read_frames, read_image, write_video
+from ...media import eight_bit, read_audio, read_image, write_video
 from ..checks import check_outputs, check_request
 from ..model_files import find_models
 from ..models import load_models
@@ -72,10 +72,7 @@ def _checked_rule(options: Namespace) -> Rule:
 def _given(model: JointModel, options: Namespace) -> Streams:
     """By stream, the latent of the recording that is given."""
     if options.given_video:
-        info = probe_video(options.given_video)
-        frames = read_frames(options.given_video, list(range(len(info.frame_times))))
-        fps = len(info.frame_times) / info.duration
-        return {"video": model.video_latent(frames.permute(0, 3, 1, 2) / 255, fps)}
+        return {"video": model.video_file_latent(options.given_video, options.seconds)}
     if options.given_audio:
         waveform, rate = read_audio(options.given_audio)
         return {"audio": model.audio_latent(waveform, rate)}

@@ -10,6 +10,7 @@ from torch import nn
 
 from ... import settings
 from ...errors import AlignerError
+from ...media.container import Source
 from ...tensors.precision import dtype_of, full_precision
 from ...timing.intervals import WHOLE, Interval
 from ..base import NO_GRADIENT, BackwardPass, Footprint, Streams
@@ -18,7 +19,7 @@ from ..signals import Frames, Sound
 from .cross_attention import CrossAttention
 from .ddim import DDIM
 from .dpm_solver import DPMSolver
-from .given import audio_latent, video_latent
+from .given import audio_latent, video_file_latent, video_latent
 from .memory import footprint
 from .res_block import ResBlock
 from .sampler import Moment, Sampler
@@ -47,6 +48,10 @@ class MMDiffusion(nn.Module):
     def video_latent(self, frames: torch.Tensor, fps: Fraction) -> torch.Tensor:
         """A video (N, 3, H, W) in 0..1 as the network takes it, see `given.video_latent`."""
         return video_latent(self.unet.config, frames, fps)
+
+    def video_file_latent(self, source: Source, seconds: float = 0.0) -> torch.Tensor:
+        """A video file as the network takes it, see `given.video_file_latent`."""
+        return video_file_latent(self.unet.config, source, seconds)
 
     def audio_latent(self, waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
         """A sound (channels, n) as the network takes it, see `given.audio_latent`."""

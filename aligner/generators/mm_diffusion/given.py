@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import torch
 
 from ...errors import AlignerError
+from ...media import probe_video, shown_frames
+from ...media.container import Source
 from ...tensors.filling import filled
+from ...tensors.pixels import unit_range
 from ...tensors.resampling import resampled
 from .config import CoupledUNetConfig
+
+#: Seconds by which the times of two equal moments may differ.
+_ROUNDING = 1e-6
 
 
 def video_latent(config: CoupledUNetConfig, frames: torch.Tensor, fps: Fraction) -> torch.Tensor:
@@ -18,12 +26,43 @@ def video_latent(config: CoupledUNetConfig, frames: torch.Tensor, fps: Fraction)
     frames: (N, 3, H, W) in 0..1 at the rate `fps`. Their middle is cut out as a square. Raises AlignerError where they
     are too few for a clip of the network.
     """
-    count = int(len(frames) / fps * config.fps)
-    _require_length(config, "video", Fraction(len(frames)) / fps, enough=count >= config.frames)
+    count = _frame_count(config, Fraction(len(frames)) / fps)
     # The frame that is on screen at the beginning of each new one.
     shown = [int(number * fps / config.fps) for number in range(count)]
-    small = torch.cat([filled(frames[k : k + 1], config.side, config.side) for k in shown])
-    return (2 * small - 1).transpose(0, 1)[None]
+    return _latent([_small(config, frames[k]) for k in shown])
+
+
+def video_file_latent(config: CoupledUNetConfig, source: Source, seconds: float = 0.0) -> torch.Tensor:
+    """A video file as the network takes it, see `video_latent`. Full frames are in memory one by one.
+
+    seconds: from its beginning, as far as it goes; 0: all of it.
+    """
+    info = probe_video(source)
+    count = _frame_count(config, info.duration)
+    if seconds:
+        count = min(count, math.ceil(seconds * config.fps))
+    moments = torch.arange(count, dtype=torch.float64) / config.fps
+    # A frame counts from the moment that it has, whatever rounding makes of it.
+    shown = (torch.searchsorted(info.frame_times, moments + _ROUNDING, right=True) - 1).clamp(min=0).tolist()
+    small = {
+        number: _small(config, unit_range(frame.permute(2, 0, 1))) for number, frame in shown_frames(source, shown)
+    }
+    return _latent([small[number] for number in shown])
+
+
+def _frame_count(config: CoupledUNetConfig, seconds: Fraction) -> int:
+    """How many frames of the network a video fills. Raises AlignerError where it is shorter than a clip."""
+    count = int(seconds * config.fps)
+    _require_length(config, "video", seconds, enough=count >= config.frames)
+    return count
+
+
+def _small(config: CoupledUNetConfig, frame: torch.Tensor) -> torch.Tensor:
+    return filled(frame[None], config.side, config.side)
+
+
+def _latent(frames: Sequence[torch.Tensor]) -> torch.Tensor:
+    return (2 * torch.cat(list(frames)) - 1).transpose(0, 1)[None]
 
 
 def audio_latent(config: CoupledUNetConfig, waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:

@@ -177,6 +177,8 @@ def test_streams_of_another_shape_are_refused(model):
         made(model, latents=short, masks=mask("audio"))
     with pytest.raises(AlignerError, match="scale of reconstruction must be 0 or more"):
         made(model, latents=given("audio"), masks=mask("audio"), reconstruction=-1.0)
+    with pytest.raises(AlignerError, match="nothing is kept. Give masks"):
+        made(model, reconstruction=1.0)
     both = mask("audio") | mask("video")
     with pytest.raises(AlignerError, match="needs a stream that is made anew"):
         made(model, latents=given("audio") | given("video"), masks=both, reconstruction=1.0)

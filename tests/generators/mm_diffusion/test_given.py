@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from aligner.errors import AlignerError
-from aligner.generators.mm_diffusion.given import audio_latent, video_latent
+from aligner.generators.mm_diffusion import given
+from aligner.generators.mm_diffusion.given import audio_latent, video_file_latent, video_latent
+from aligner.media import read_frames, write_video
 
 from .conftest import SMALL
 
@@ -30,6 +32,29 @@ def test_the_frame_on_screen_is_taken(fps, shown):
     assert latent.shape[:2] == (1, 3) and latent.shape[3:] == (16, 16)
     numbers = ((latent[0, 0, :8, 0, 0] + 1) / 2 * 100).round().int().tolist()
     assert numbers == list(shown)
+
+
+@pytest.fixture
+def clip_file(tmp_path):
+    """2 seconds of frames that grow brighter, at 24 a second."""
+    frames = (numbered(48) * 2 * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    write_video(tmp_path / "clip.mp4", frames, Fraction(24))
+    return tmp_path / "clip.mp4"
+
+
+def test_a_file_is_taken_as_its_frames_are(clip_file):
+    frames = read_frames(clip_file, range(48)).permute(0, 3, 1, 2) / 255
+    assert torch.equal(video_file_latent(SMALL, clip_file), video_latent(SMALL, frames, Fraction(24)))
+
+
+def test_of_a_file_only_the_seconds_that_are_needed_are_read(clip_file, monkeypatch):
+    whole, read = video_file_latent(SMALL, clip_file), []
+    original = given.shown_frames
+    monkeypatch.setattr(
+        given, "shown_frames", lambda source, indices: original(source, read.extend(indices) or indices)
+    )
+    part = video_file_latent(SMALL, clip_file, seconds=1.05)
+    assert torch.equal(part, whole[:, :, :11]) and max(read) < 25
 
 
 def test_a_longer_video_is_kept_whole():
