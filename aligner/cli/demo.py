@@ -13,10 +13,9 @@ from ..demo import family
 from ..demo.examples import EXAMPLE_EVENTS, EXAMPLE_VIDEO
 from ..demo.judge import Judge, names
 from ..demo.shape import FPS, FRAMES, SECONDS, SIDE
-from ..generation import Generation, generate
+from ..generation import JOINT_SEARCH, SEARCH, Generation, generate
 from ..generators.joint import JointDenoiser
 from ..guidance.rule import Rule, Unguided
-from ..guidance.search import Search
 from ..media import add_sound, eight_bit, probe_video, write_video
 from ..metrics import audio_onsets
 from .checks import check_output
@@ -24,7 +23,7 @@ from .progress import progress_bar
 from .report import draw_overview
 
 STEPS = settings.VIDEO_STEPS.default
-RULE = Search()
+RULE = SEARCH
 #: A prompt that says nothing about the clip: only guidance can make the sound fit.
 VAGUE = "a scene"
 PROMPT = "rain falls from a cloud with a hiss"
@@ -104,7 +103,8 @@ def _joint(seed: int, binder: Binder, judge: Judge, output: Path) -> None:
     )
     print(f'2. Video and sound from "{PROMPT}"')
     with progress_bar("joint   ") as on_step:
-        result = generate(denoiser, denoiser.prompts([PROMPT]), seed=seed, rule=RULE, binder=binder, on_step=on_step)
+        prompts = denoiser.prompts([PROMPT])
+        result = generate(denoiser, prompts, seed=seed, rule=JOINT_SEARCH, binder=binder, on_step=on_step)
     video, sound = result.signals["video"], result.signals["audio"]
     write_video(output, eight_bit(video.pixels[0]).permute(0, 2, 3, 1), video.fps, sound.waveform, sound.sample_rate)
     print(f"   The judge sees {names(judge, video)[0]} and hears {names(judge, sound)[0]}.\n   Wrote {output}.\n")
