@@ -18,13 +18,18 @@ from .loop import Losses, Schedule, train
 from .sizes import COUPLED
 
 CLIPS, BATCH, SEED = 4096, 8, 8
+#: Timesteps are drawn around the first with the spread of the second: earlier there is nothing to learn any more, and later
+#: nothing to see yet.
+MEAN, SPREAD = 400, 200
+#: Of a clip's pixels around their mean, and of its samples.
+VARIANCE = 0.05
 SCHEDULE = Schedule(steps=4000, rate=1e-3, average=0.998)
 
 
 def trained_coupled_unet(work: Path, device: str = "cpu", bf16: bool = False) -> CoupledUNet:
     """Train the network, or load it from `work`. bf16: multiply in bfloat16."""
     unet = initialised(lambda: CoupledUNet(COUPLED), SEED).to(device)
-    data = clips("train", CLIPS, work)
+    data = clips("train", CLIPS, work, in_plain_scenes=True)
 
     def losses(draw: torch.Generator, passed: float) -> Losses:
         clean = streams(data, torch.randint(len(data), (BATCH,), generator=draw))
@@ -46,17 +51,20 @@ def streams(data: Clips, rows: torch.Tensor) -> Streams:
 def loss(unet: CoupledUNet, clean: Streams, draw: torch.Generator) -> Losses:
     """The error of the predicted velocity alpha noise - sigma clean at random timesteps, the same for both streams.
 
-    Late timesteps are drawn more often, since that is where the event is decided. Returns "loss", and the parts of both
-    streams.
+    It is measured in parts of the variance that the velocity has (arXiv 2206.00364 does so for its network), so that all
+    timesteps count alike. Returns "loss", and the parts of both streams.
     """
     device = clean["video"].device
-    timesteps = (TIMESTEPS * torch.rand(len(clean["video"]), generator=draw).sqrt()).long()
+    timesteps = (MEAN + SPREAD * torch.randn(len(clean["video"]), generator=draw)).clamp(0, TIMESTEPS - 1).long()
     alpha_bar = alphas_cumprod().float()[timesteps].to(device)
     noise = {name: torch.randn(each.shape, generator=draw).to(device) for name, each in clean.items()}
     noisy = {name: _mixed(each, noise[name], alpha_bar) for name, each in clean.items()}
     predicted = unet(noisy["video"], noisy["audio"], timesteps.to(device), unet.draw_shifts(draw))
+    variance = alpha_bar + (1 - alpha_bar) * VARIANCE
     parts = {
-        name: (each.float() - _mixed(noise[name], -clean[name], alpha_bar)).square().mean()
+        name: (
+            (each.float() - _mixed(noise[name], -clean[name], alpha_bar)).square().flatten(1).mean(1) / variance
+        ).mean()
         for name, each in zip(clean, predicted)
     }
     return {"loss": torch.stack(list(parts.values())).sum(), **parts}

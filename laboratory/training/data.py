@@ -9,7 +9,7 @@ import torch
 
 from aligner.demo.events import EVENTS
 
-from ..world import Scene, clip, scene
+from ..world import Scene, clip, plain, scene
 from .keeping import Tensors, kept
 
 
@@ -53,9 +53,11 @@ class Clips:
         )
 
 
-def clips(split: str, count: int, work: Path) -> Clips:
-    """The first `count` clips of a split. work: folder of the file that keeps them."""
+def clips(split: str, count: int, work: Path, *, in_plain_scenes: bool = False) -> Clips:
+    """The first `count` clips of a split. work: folder of the file that keeps them. in_plain_scenes: see `plain`."""
     scenes = [scene(split, index) for index in range(count)]
+    if in_plain_scenes:
+        scenes = [plain(each) for each in scenes]
 
     def drawn(rows: torch.Tensor) -> Tensors:
         made = [clip(scenes[row]) for row in rows.tolist()]
@@ -64,4 +66,5 @@ def clips(split: str, count: int, work: Path) -> Clips:
             "waveforms": torch.stack([(each.waveform * 32767).round().to(torch.int16) for each in made]),
         }
 
-    return Clips(**kept(work / f"clips-{split}-{count}.pt", count, drawn), scenes=scenes)
+    name = "plain-clips" if in_plain_scenes else "clips"
+    return Clips(**kept(work / f"{name}-{split}-{count}.pt", count, drawn), scenes=scenes)

@@ -8,7 +8,7 @@ from aligner.demo.shape import FPS, FRAMES, SAMPLE_RATE, SAMPLES, SECONDS, SIDE
 
 from .captions import VAGUE_CAPTIONS, right_caption, vague_caption, wrong_caption
 from .clips import Clip, clip
-from .scenes import SPLITS, Scene, scene, scene_of
+from .scenes import SPLITS, Scene, plain, scene, scene_of
 
 __all__ = [
     "Clip",
@@ -24,6 +24,7 @@ __all__ = [
     "Scene",
     "VAGUE_CAPTIONS",
     "clip",
+    "plain",
     "right_caption",
     "scene",
     "scene_of",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -82,6 +82,11 @@ def scene_of(event: Event, split: str, index: int) -> Scene:
         loudness=0.6 + 0.3 * numbers[15],
         noise_seed=int(torch.randint(2**31, (1,), generator=draw)),
     )
+
+
+def plain(given: Scene) -> Scene:
+    """The same event at the same times before the same background; all else is as in any other plain scene."""
+    return replace(given, x=0.5, y=0.5, size=0.5, pitch=0.5, turn=1, loudness=0.8, noise_seed=0)
 
 
 def _times(event: Event, share: float, first: float, second: float) -> tuple[float, ...]:
