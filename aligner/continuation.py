@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import torch
 
@@ -20,7 +21,7 @@ from .conditions.timeline import Timeline
 from .errors import AlignerError
 from .generation import SEARCH, Generation, generate
 from .generators.base import Generator, JointGenerator, Streams
-from .guidance.rule import Rule, Step
+from .guidance.rule import Rule, Step, Unguided
 from .plan import make_plan, require_seeds
 from .timing.intervals import Interval
 
@@ -52,6 +53,9 @@ class Pieces:
     lengths: by stream, the positions in time of a latent that one piece has. piece: seconds of a piece. seconds: of the
     result. overlap: the least seconds that a piece shares with the one before; the last one ends with the result.
 
+    All times are rounded to whole frames, the longest part of a piece in which every stream has whole positions, so
+    that streams stay in sync.
+
     Raises AlignerError for a result shorter than a piece, and for an overlap that leaves nothing to make.
     """
 
@@ -66,7 +70,7 @@ class Pieces:
                 f"This model makes clips of {float(self.piece):g} s and longer ones, but none of "
                 f"{float(self.seconds):g} s. Ask for more seconds."
             )
-        if not 0 < self.overlap < self.piece:
+        if self.frames > self.frames_of_piece and not 0 < self._shared < self.frames_of_piece:
             raise AlignerError(
                 f"Pieces of {float(self.piece):g} s cannot overlap by {float(self.overlap):g} s. Choose more than 0 "
                 "and less than their length."
@@ -74,14 +78,34 @@ class Pieces:
 
     def __iter__(self) -> Iterator[Piece]:
         for number in range(self.count):
-            first = min(number * (self.piece - self.overlap), self.seconds - self.piece)
-            start = {stream: round(first / self.piece * length) for stream, length in self.lengths.items()}
-            yield Piece(number, start, Interval(float(first), float(first + self.piece)))
+            first = min(number * (self.frames_of_piece - self._shared), self.frames - self.frames_of_piece)
+            start = {stream: first * length // self.frames_of_piece for stream, length in self.lengths.items()}
+            begin = first * self.piece / self.frames_of_piece
+            yield Piece(number, start, Interval(float(begin), float(begin + self.piece)))
 
     @property
     def count(self) -> int:
         """As many as cover the result."""
-        return 1 + math.ceil((self.seconds - self.piece) / (self.piece - self.overlap))
+        missing = self.frames - self.frames_of_piece
+        return 1 + (math.ceil(missing / (self.frames_of_piece - self._shared)) if missing else 0)
+
+    @property
+    def frames_of_piece(self) -> int:
+        return math.gcd(*self.lengths.values())
+
+    @property
+    def frames(self) -> int:
+        """Of the result."""
+        return round(self.seconds / self.piece * self.frames_of_piece)
+
+    @property
+    def _shared(self) -> int:
+        """Frames that a piece shares with the one before."""
+        return round(self.overlap / self.piece * self.frames_of_piece) or (1 if self.overlap > 0 else 0)
+
+    def whole(self, stream: str) -> int:
+        """The positions in time that a stream of the result has."""
+        return self.frames * self.lengths[stream] // self.frames_of_piece
 
 
 def generate_long(
@@ -111,54 +135,65 @@ def generate_long(
     AlignerError before any sampling where a piece could not be made.
     """
     pieces = Pieces(_lengths(denoiser), denoiser.seconds, seconds, overlap)
-    steering = [_during(piece.interval, conditions) if pieces.count > 1 else list(conditions) for piece in pieces]
+    given = given or {}
     # 1. What cannot work is refused before the first piece is made.
     require_seeds(seed + (pieces.count - 1) * _NEXT_PIECE, batch)
-    for each in steering:
-        make_plan(rule, denoiser, binder, each, pair_weight=pair_weight)
+    _require_length(given, pieces)
+    planned = [_steered(piece, pieces, rule, conditions, pair_weight) for piece in pieces]
+    for its_rule, steering in planned:
+        make_plan(its_rule, denoiser, binder, steering, pair_weight=pair_weight)
     # 2. Every piece keeps what is given, and the end of the piece before.
-    made: list[Generation] = []
     whole: Streams = {}
-    for piece, steered in zip(pieces, steering):
-        latents, masks = _kept(piece, pieces.lengths, given or {}, whole)
-        result = generate(
+    told: list[Scores] = []
+    for piece, (its_rule, steering) in zip(pieces, planned):
+        latents, masks = _kept(piece, pieces.lengths, given, whole)
+        made = generate(
             denoiser,
             prompts,
             seed=seed + piece.number * _NEXT_PIECE,
             batch=batch,
-            rule=rule,
+            rule=its_rule,
             binder=binder,
-            conditions=steered,
+            conditions=steering,
             pair_weight=pair_weight,
             latents=latents,
             masks=masks,
             reconstruction=reconstruction if given else 0.0,
             on_step=_counted(on_step, piece.number, pieces.count),
         )
-        made.append(result)
+        told.append(Scores(made.scores, made.score, made.synchrony))
         whole = {
-            stream: _continued(whole.get(stream), new, piece.start[stream]) for stream, new in result.latents.items()
+            stream: _continued(whole.get(stream), new, piece.start[stream]) for stream, new in made.latents.items()
         }
     # 3. Join.
     with torch.no_grad():
         signals = {name: signal.finished() for name, signal in denoiser.render(whole).items()}
     return replace(
-        made[-1],
+        made,
         signals=signals,
         latents=whole,
-        scores=_means([each.scores for each in made]),
-        score=_mean_score(made),
-        synchrony=_means([each.synchrony for each in made]),
+        scores=_means([each.scores for each in told]),
+        score=_mean_score([each.score for each in told]),
+        synchrony=_means([each.synchrony for each in told]),
     )
+
+
+class Scores(NamedTuple):
+    """What is known of a piece when it is made, see `Generation`."""
+
+    scores: dict[str, torch.Tensor]
+    score: torch.Tensor | None
+    synchrony: dict[str, torch.Tensor]
 
 
 def seconds_of(denoiser: JointGenerator, given: Streams, asked: float) -> Fraction:
     """The length of a result: what is asked for; where that is 0 as long as what is given, or else one clip.
 
-    given: see `generate_long`. Raises AlignerError where what is given is shorter than what is asked for.
+    given: see `generate_long`. Only whole frames of it count. Raises AlignerError where what is given is shorter than
+    what is asked for.
     """
-    lengths = {"video": denoiser.frames, "audio": denoiser.samples}
-    held = [Fraction(latent.shape[2], lengths[stream]) * denoiser.seconds for stream, latent in given.items()]
+    a_frame = {"video": 1, "audio": denoiser.samples // denoiser.frames}
+    held = [latent.shape[2] // a_frame[stream] * denoiser.seconds / denoiser.frames for stream, latent in given.items()]
     longest = min(held, default=denoiser.seconds)
     if not asked:
         return longest
@@ -169,6 +204,27 @@ def seconds_of(denoiser: JointGenerator, given: Streams, asked: float) -> Fracti
             "it to 0."
         )
     return seconds
+
+
+def _require_length(given: Streams, pieces: Pieces) -> None:
+    """Raise AlignerError for a stream that is shorter than the result."""
+    for stream, latent in given.items():
+        if latent.shape[2] < pieces.whole(stream):
+            raise AlignerError(
+                f"The {stream} that is given has {latent.shape[2]} positions in time, but the result has "
+                f"{pieces.whole(stream)}. Give a longer one, or ask for fewer seconds."
+            )
+
+
+def _steered(
+    piece: Piece, pieces: Pieces, rule: Rule, conditions: Sequence[Condition], pair_weight: float
+) -> tuple[Rule, list[Condition]]:
+    """The conditions that steer a piece, and by which rule. Where no recording reaches nothing steers."""
+    if pieces.count == 1:
+        return rule, list(conditions)
+    steering = _during(piece.interval, conditions)
+    alone = bool(conditions) and not steering and not pair_weight
+    return Unguided() if alone else rule, steering
 
 
 def _lengths(denoiser: Generator) -> dict[str, int]:
@@ -224,14 +280,12 @@ def _counted(on_step: Callable[[Step], None], number: int, count: int) -> Callab
     return lambda step: on_step(replace(step, passed=(number + step.passed) / count))
 
 
-def _mean_score(made: Sequence[Generation]) -> torch.Tensor | None:
-    scores = [each.score for each in made if each.score is not None]
+def _mean_score(by_piece: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    scores = [each for each in by_piece if each is not None]
     return torch.stack(scores).mean(dim=0) if scores else None
 
 
 def _means(by_piece: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The means over the pieces of what all of them have; NaN where nothing begins in any piece."""
-    common = set.intersection(*map(set, by_piece))
-    return {
-        name: torch.stack([each[name] for each in by_piece]).nanmean(dim=0) for name in by_piece[-1] if name in common
-    }
+    """The mean of every pair over the pieces that have it; NaN where nothing begins in any of them."""
+    pairs = dict.fromkeys(name for each in by_piece for name in each)
+    return {name: torch.stack([each[name] for each in by_piece if name in each]).nanmean(dim=0) for name in pairs}

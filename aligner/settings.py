@@ -58,6 +58,7 @@ NEGATIVE_PROMPT = Setting("negative_prompt", "", "What the generator should avoi
 SEED = Setting(
     "seed", 0, "The same seed gives the same result. Variation k uses seed + k.", low=0, high=LARGEST_SEED, step=1
 )
+UPSCALE_SEED = SEED.having(description="The same seed gives the same result.")
 BOOTSTRAP_SEED = SEED.having(description="Seed of the bootstrap that gives the confidence intervals.")
 DEMO_SEED = SEED.having(
     default=3,
@@ -72,10 +73,11 @@ VIDEO_STEPS = AUDIO_STEPS.having(
 )
 COUPLED_STEPS = AUDIO_STEPS.having(
     default=20,
+    low=2,
     description="How often the network is evaluated. 20 is as published; DPM-Solver takes up to three in one step.",
 )
 UPSCALE_STEPS = AUDIO_STEPS.having(
-    default=25, description="Denoising steps of every frame. 25 is as published; fewer are faster and rougher."
+    default=25, low=2, description="Denoising steps of every frame. 25 is as published; fewer are faster and rougher."
 )
 SAMPLER = Setting(
     "sampler",
@@ -105,9 +107,9 @@ OVERLAP = Setting(
 )
 RECONSTRUCTION = Setting(
     "reconstruction",
-    3.0,
-    "With given_video or given_audio: how strongly what is made follows it, beside replacing it at every step. 3 is "
-    "the authors' value. It takes a backward pass in every step; 0 only replaces.",
+    1.0,
+    "With given_video or given_audio: how strongly what is made follows it, beside replacing it at every step. It "
+    "takes a backward pass in every step; 0 only replaces.",
     low=0.0,
     high=100.0,
     step=0.1,

@@ -78,9 +78,9 @@ def folded(*inputs: io.Input) -> list[io.Input]:
     return list(inputs)
 
 
-def seed_input() -> io.Int.Input:
+def seed_input(seed: settings.Setting = settings.SEED) -> io.Int.Input:
     """The seed, with ComfyUI's control of the seed of the next run."""
-    return widget(settings.SEED, control_after_generate=True)
+    return widget(seed, control_after_generate=True)
 
 
 def precision_input() -> io.Combo.Input:

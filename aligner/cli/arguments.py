@@ -157,7 +157,7 @@ def _add_coupled(commands) -> None:
     add_followed(command)
     add_models(command, "imagebind", "coupled")
     add_coupled_sampling(command)
-    add_rule_options(command, "video", "audio", prompts=False)
+    add_rule_options(command, "video", "audio", coupled=True)
 
 
 def _add_score(commands) -> None:

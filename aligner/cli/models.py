@@ -24,7 +24,7 @@ from .model_files import ModelFiles
 
 DEMO_NOTICE = (
     "No --models given: running on the built-in TOY models. They know eight events of a drawn world, such "
-    "as 'a red ball bounces with a thud', 2 s of sound and 16 frames of 64 x 64. For anything else see "
+    "as 'a red ball bounces with a thud', and make 2 s: sound, and 16 small frames. For anything else see "
     "'Real models' in the README."
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from argparse import ArgumentParser
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from .. import settings
 from ..settings import Setting
@@ -22,11 +22,16 @@ OF_GRADIENT = tuple(
 OF_ALL = settings.COMPARISON
 
 
-def add_rule_options(command: ArgumentParser, *streams: str, prompts: bool = True) -> None:
+#: What has no effect where one network makes all streams: it has no prompts, and moves nothing in time.
+_OF_PROMPTS_AND_MOVES = ("text_weight", "audio_prompt_rate", "video_prompt_rate", "audio_shift")
+
+
+def add_rule_options(command: ArgumentParser, *streams: str, coupled: bool = False) -> None:
     """Add the choice of a rule, and the settings of the rules for these streams.
 
-    prompts: whether the generators have prompts, each its own; else one network makes all streams without any.
+    coupled: whether one network makes all streams, without prompts; else each stream has a generator with prompts.
     """
+    useless = _OF_PROMPTS_AND_MOVES if coupled else ()
     group = command.add_argument_group("guidance")
     group.add_argument(
         "--rule",
@@ -45,24 +50,24 @@ def add_rule_options(command: ArgumentParser, *streams: str, prompts: bool = Tru
         "--unguided", action="store_true", help="Sample without guidance and only score the result, to compare."
     )
     published_of = dict(zip(settings.COMPARISON, settings.PUBLISHED_COMPARISON))
-    for setting in _for_streams(OF_ALL, streams):
+    for setting in _for_streams(OF_ALL, streams, useless):
         published = published_of[setting]
         own = f"{words(setting.default)} with {SEARCH}, {words(published.default)} with {' and '.join(GRADIENT_RULES)}"
         add_option(group, setting, default=own)
-    if prompts:
-        _add_tuned_prompts(group)
-    else:
+    if coupled:
         command.set_defaults(tuned_prompt=None, save_prompt=None)
-    apart = prompts and len(streams) > 1
+    else:
+        _add_tuned_prompts(group)
+    apart = len(streams) > 1 and not coupled
     command.set_defaults(candidates_of=settings.JOINT_CANDIDATES if apart else settings.SEARCH)
     number = {setting.name: setting for setting in (settings.JOINT_CANDIDATES if apart else ())}
-    of_search = [number.get(setting.name, setting) for setting in _for_streams(OF_SEARCH, streams)]
+    of_search = [number.get(setting.name, setting) for setting in _for_streams(OF_SEARCH, streams, useless)]
     searching = command.add_argument_group("guidance by search", f"Options of --rule {SEARCH}.")
     add_options(searching, of_search, optional=True)
     moving = command.add_argument_group(
         "guidance by gradients", f"Options of {' and '.join(GRADIENT_RULES)}, as --rule or --then."
     )
-    add_options(moving, _for_streams(OF_GRADIENT, streams), optional=True)
+    add_options(moving, _for_streams(OF_GRADIENT, streams, useless), optional=True)
 
 
 def _add_tuned_prompts(group: argparse._ArgumentGroup) -> None:
@@ -74,7 +79,7 @@ def _add_tuned_prompts(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--save-prompt", metavar="FILE.safetensors", help="Also write the tuned prompt embedding.")
 
 
-def _for_streams(several: Iterable[Setting], streams: Sequence[str]) -> list[Setting]:
-    """Leave out the settings of other streams."""
+def _for_streams(several: Iterable[Setting], streams: Sequence[str], useless: Collection[str]) -> list[Setting]:
+    """Leave out the settings of other streams and those of these names."""
     others = {"audio", "video"}.difference(streams)
-    return [setting for setting in several if setting.name.partition("_")[0] not in others]
+    return [each for each in several if each.name.partition("_")[0] not in others and each.name not in useless]

@@ -82,9 +82,9 @@ def _comparison(options: Namespace, own: Comparison) -> Comparison:
 
 
 def _by_stream(suffix: str, options: Namespace, streams: Sequence[str], several: Iterable[Setting]) -> dict[str, Any]:
-    """The values of <stream>_<suffix>, by stream."""
-    defaults = settings.by_stream(suffix, several)
-    given = {stream: getattr(options, f"{stream}_{suffix}") for stream in streams}
+    """The values of <stream>_<suffix>, by stream, as far as the command has such options."""
+    defaults, names = settings.by_stream(suffix, several), {stream: f"{stream}_{suffix}" for stream in streams}
+    given = {stream: getattr(options, name) for stream, name in names.items() if hasattr(options, name)}
     return {stream: defaults[stream] if value is None else value for stream, value in given.items()}
 
 

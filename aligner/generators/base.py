@@ -28,11 +28,13 @@ class BackwardPass:
 
     to_latents: it reaches the latent through the denoising network. to_prompt: it reaches the prompt embedding,
     through the conditional half of classifier-free guidance. checkpointing: activations are recomputed, not kept.
+    through_step: it reaches through all evaluations of the network in a step, where a sampler takes several.
     """
 
     to_latents: bool
     to_prompt: bool
     checkpointing: bool
+    through_step: bool = False
 
 
 #: No stream is moved by a gradient.

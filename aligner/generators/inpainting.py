@@ -9,6 +9,9 @@ import torch
 from ..errors import AlignerError
 from .base import Generator, Streams
 
+#: Between the seeds of the noises of two streams, which must not be alike.
+_NEXT_STREAM = 1_000_003
+
 
 class Inpainting:
     """A generator that makes only a part of its latents anew (blended latent diffusion, arXiv 2206.02779).
@@ -45,7 +48,8 @@ class Inpainting:
             _require_mask(name, mask, kept[name])
         # Cloned: another ComfyUI node hands over inference tensors, which autograd refuses.
         masks = {name: mask.to(kept[name]).clone() for name, mask in masks.items()}
-        noise = {name: _noise(generators, latent) for name, latent in kept.items()}
+        numbers = {name: number for number, name in enumerate(generator.streams)}
+        noise = {name: _noise(generators, latent, numbers[name]) for name, latent in kept.items()}
         return cls(generator, masks, kept, noise, **options)
 
     def __getattr__(self, name: str):
@@ -89,7 +93,8 @@ def _require_mask(name: str, mask: torch.Tensor, latent: torch.Tensor) -> None:
         raise AlignerError(f"The mask of {name} must lie in 0..1: 0 keeps, 1 is made anew.")
 
 
-def _noise(generators: Sequence[torch.Generator], like: torch.Tensor) -> torch.Tensor:
-    """The first draw of each generator's seed, whatever it has drawn since."""
-    seeded = [torch.Generator(each.device).manual_seed(each.initial_seed()) for each in generators]
+def _noise(generators: Sequence[torch.Generator], like: torch.Tensor, number: int) -> torch.Tensor:
+    """The first draw of a seed for each generator, whatever it has drawn since: its own for the first stream."""
+    seeds = [each.initial_seed() + number * _NEXT_STREAM for each in generators]
+    seeded = [torch.Generator(each.device).manual_seed(seed % 2**64) for each, seed in zip(generators, seeds)]
     return torch.stack([torch.randn(like.shape[1:], generator=each, device=each.device) for each in seeded]).to(like)

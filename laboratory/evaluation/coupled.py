@@ -1,4 +1,7 @@
-"""What the demo's MM-Diffusion makes from noise alone, and how often its streams show one event."""
+"""What the demo's MM-Diffusion makes from noise alone, and how often its streams show one event.
+
+It is trained on plain scenes, and compared with such.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from aligner.generators.mm_diffusion import MMDiffusion
 from aligner.generators.signals import silences
 from aligner.guidance.rule import Unguided
 
-from ..world import FPS, SAMPLE_RATE, Clip, clip, scene
+from ..world import FPS, SAMPLE_RATE, Clip, clip, plain, scene
 from .instruments import Finished, Instruments
 from .table import effective_events
 
@@ -27,8 +30,8 @@ def coupled_gates(instruments: Instruments, samples: int, model: MMDiffusion | N
     """The figures of samples from noise alone.
 
     video, sound: the share that the judge recognises: as close to an event as 95 % of real clips are at the size and
-    rate of the model; a silent sound never is. agreement: the share whose streams the judge gives one event. events:
-    the effective number of events, 8 where all are equally frequent.
+    rate of the model; a silent sound never is. agreement: the share whose sound is recognised, as the event that the
+    judge sees. events: the effective number of events, 8 where all are equally frequent.
     """
     model = model or family.load_demo_mm_diffusion()
     least = limits(instruments, model)
@@ -54,7 +57,7 @@ def coupled_gates(instruments: Instruments, samples: int, model: MMDiffusion | N
 
 def limits(instruments: Instruments, model: MMDiffusion) -> dict[str, float]:
     """By stream, the closeness that 95 % of real clips reach at the size and rate of the model."""
-    shown = real_signals(model, [clip(scene(_LIMITING, number)) for number in range(_CLIPS)])
+    shown = real_signals(model, [clip(plain(scene(_LIMITING, number))) for number in range(_CLIPS)])
     verdicts = {stream: instruments.verdict(signal) for stream, signal in shown.items()}
     return {stream: float(_least(each)) for stream, each in verdicts.items()}
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from aligner import settings
 from aligner.generation import SEARCH
 from aligner.guidance.gradient import Paper, Released
 from aligner.guidance.rule import Rule, Unguided
 
 #: The part of a test clip that is given, by task. What is not given is made.
 TASKS = {"joint": "", "V2A": "video", "A2V": "audio"}
-#: How strongly a made stream follows the error of what is given; the authors' scale.
-_SCALE = 3.0
+#: How strongly a made stream follows the error of what is given.
+_SCALE = settings.RECONSTRUCTION.default
 
 
 @dataclass(frozen=True)

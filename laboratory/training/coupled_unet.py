@@ -18,8 +18,8 @@ from .loop import Losses, Schedule, train
 from .sizes import COUPLED
 
 CLIPS, BATCH, SEED = 4096, 8, 8
-#: Timesteps are drawn around the first with the spread of the second: earlier there is nothing to learn any more, and later
-#: nothing to see yet.
+#: Timesteps are drawn around the first with the spread of the second: below there is little left to learn, and above
+#: little to see.
 MEAN, SPREAD = 400, 200
 #: Of a clip's pixels around their mean, and of its samples.
 VARIANCE = 0.05
@@ -51,8 +51,8 @@ def streams(data: Clips, rows: torch.Tensor) -> Streams:
 def loss(unet: CoupledUNet, clean: Streams, draw: torch.Generator) -> Losses:
     """The error of the predicted velocity alpha noise - sigma clean at random timesteps, the same for both streams.
 
-    It is measured in parts of the variance that the velocity has (arXiv 2206.00364 does so for its network), so that all
-    timesteps count alike. Returns "loss", and the parts of both streams.
+    It is measured in parts of the velocity's variance, so that all timesteps count alike (arXiv 2206.00364). Returns
+    "loss", and the parts of both streams.
     """
     device = clean["video"].device
     timesteps = (MEAN + SPREAD * torch.randn(len(clean["video"]), generator=draw)).clamp(0, TIMESTEPS - 1).long()
@@ -61,12 +61,8 @@ def loss(unet: CoupledUNet, clean: Streams, draw: torch.Generator) -> Losses:
     noisy = {name: _mixed(each, noise[name], alpha_bar) for name, each in clean.items()}
     predicted = unet(noisy["video"], noisy["audio"], timesteps.to(device), unet.draw_shifts(draw))
     variance = alpha_bar + (1 - alpha_bar) * VARIANCE
-    parts = {
-        name: (
-            (each.float() - _mixed(noise[name], -clean[name], alpha_bar)).square().flatten(1).mean(1) / variance
-        ).mean()
-        for name, each in zip(clean, predicted)
-    }
+    errors = {name: each.float() - _mixed(noise[name], -clean[name], alpha_bar) for name, each in zip(clean, predicted)}
+    parts = {name: (each.square().flatten(1).mean(dim=1) / variance).mean() for name, each in errors.items()}
     return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
 

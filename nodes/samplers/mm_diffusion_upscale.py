@@ -13,8 +13,6 @@ from ..inputs import Category, folded, precision_input, schema, seed_input, widg
 
 #: The steps of the progress bar.
 PARTS = 1000
-#: Room for the activations of four frames of 256 x 256.
-UPSCALER_BYTES = 4 * 2**30
 
 
 class MMDiffusionUpscale(io.ComfyNode):
@@ -36,7 +34,7 @@ class MMDiffusionUpscale(io.ComfyNode):
                     tooltip="A file from models/mm_diffusion whose name ends with _SR.",
                 ),
                 io.Image.Input("image", tooltip="Small frames, such as those of the Guided MM-Diffusion Sampler."),
-                seed_input(),
+                seed_input(settings.UPSCALE_SEED),
                 *widgets(settings.UPSCALE_STEPS),
                 *folded(precision_input()),
             ],
@@ -66,7 +64,7 @@ class MMDiffusionUpscale(io.ComfyNode):
             bar.update_absolute(round(PARTS * passed), PARTS)
 
         def enlarged():
-            load_on_device(managed.patchers_of("unet"), UPSCALER_BYTES)
+            load_on_device(managed.patchers_of("unet"), managed.model.activation_bytes(*image.shape[1:3]))
             return managed.model.enlarged(pixels(image), seed=seed, steps=steps, on_step=on_step)
 
         return io.NodeOutput(frames_output(with_one_more_try(enlarged)))

@@ -59,6 +59,14 @@ PICTURE = (
 VIDEO = (settings.FRAMES, settings.FPS, settings.WINDOW_FRAMES, settings.DENOISE, *PICTURE)
 #: Two streams that are made for each other have other numbers of candidates.
 PAIRED = (settings.AUDIO_CANDIDATES, settings.VIDEO_CANDIDATES)
+#: One network for both streams has no prompts, and moves nothing in time.
+OF_PROMPTS_AND_MOVES = (
+    settings.NEGATIVE_PROMPT,
+    settings.TEXT_WEIGHT,
+    settings.AUDIO_PROMPT_RATE,
+    settings.VIDEO_PROMPT_RATE,
+    settings.AUDIO_SHIFT,
+)
 #: By command, the settings that apply to its streams.
 OFFERED = {
     "v2a": SOUND,
@@ -83,9 +91,7 @@ OFFERED = {
         settings.COUPLED_SECONDS,
         settings.OVERLAP,
         settings.RECONSTRUCTION,
-        *AUDIO_RULE,
-        *VIDEO_RULE,
-        *[each for each in COMMON if each is not settings.NEGATIVE_PROMPT],
+        *[each for each in (*AUDIO_RULE, *VIDEO_RULE, *COMMON) if each not in OF_PROMPTS_AND_MOVES],
     ),
     "score": (settings.BOOTSTRAP_SEED, settings.PUBLISHED_CLIPS),
     "demo": (settings.DEMO_SEED,),

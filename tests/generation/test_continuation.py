@@ -52,6 +52,19 @@ def test_pieces_cover_the_result_and_the_last_one_ends_with_it():
     assert [piece.start["video"] for piece in shorter] == [0, 4]
 
 
+@pytest.mark.parametrize("seconds", ["1.61", "1.65", "1.7", "2.03", "2.4"])
+@pytest.mark.parametrize("overlap", ["0.1", "0.25", "0.4", "0.79"])
+def test_pieces_begin_with_whole_frames_and_each_adds_some(seconds, overlap):
+    pieces = Pieces({"video": 16, "audio": 25_600}, Fraction(8, 5), Fraction(seconds), Fraction(overlap))
+    starts = [piece.start["video"] for piece in pieces]
+    assert [piece.start["audio"] for piece in pieces] == [1_600 * start for start in starts]
+    assert starts == sorted(set(starts)) and starts[-1] + 16 == pieces.whole("video") == round(Fraction(seconds) * 10)
+
+
+def test_one_clip_needs_no_overlap(model):
+    assert made(model, seconds=PIECE, overlap=Fraction(2)).signals["video"].pixels.shape[1] == 8
+
+
 def test_a_result_of_one_clip_is_that_of_generate(model):
     denoiser = model.denoiser(steps=3, sampler="ddim")
     alone = generate(denoiser, {}, seed=1, batch=2, rule=Unguided())
@@ -111,9 +124,25 @@ def test_a_recording_steers_what_happens_at_the_same_time(model, binder, monkeyp
     assert steered == [[Interval(0.0, 0.8), None], [Interval(0.4, 1.2), None], [None]]
 
 
+def test_scores_are_means_over_the_pieces_that_a_recording_reaches(model, binder):
+    scored = made(model, rule=Unguided(), binder=binder, conditions=[recording(binder, 0.7)], pair_weight=0.0)
+    assert list(scored.scores) == ["video ~ audio", "audio ~ audio"]
+    torch.testing.assert_close(torch.stack(list(scored.scores.values())).mean(dim=0), scored.score)
+
+
+def test_a_piece_that_no_recording_reaches_is_not_steered(model, binder):
+    steps = []
+    made(model, rule=FEW, binder=binder, conditions=[recording(binder, 0.7)], pair_weight=0.0, on_step=steps.append)
+    assert sum(bool(step.tried) for step in steps) == 2
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
+        (
+            {"given": {"audio": torch.zeros(1, 1, 20_000)}},
+            "audio that is given has 20000 positions .* result has 25600",
+        ),
         ({"seconds": Fraction(1, 2)}, "makes clips of 0.8 s and longer ones"),
         ({"overlap": Fraction(4, 5)}, "cannot overlap by 0.8 s"),
         ({"overlap": Fraction(0)}, "cannot overlap by 0 s"),
@@ -136,5 +165,7 @@ def test_the_length_is_what_is_asked_for_or_given_or_one_clip(model):
     given = {"audio": torch.zeros(1, 1, 16_000)}
     assert seconds_of(denoiser, {}, 0.0) == PIECE and seconds_of(denoiser, given, 0.0) == 1
     assert seconds_of(denoiser, given, 0.9) == Fraction(9, 10)
+    # A sound that was resampled may have one sample too many.
+    assert seconds_of(denoiser, {"audio": torch.zeros(1, 1, 16_001)}, 0.0) == 1
     with pytest.raises(AlignerError, match="lasts 1.00 s, but the result is to last 2 s"):
         seconds_of(denoiser, given, 2.0)

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from ...errors import AlignerError
 from ...files.json_objects import json_object
+from ...values.sizes import require_sizes
 
 #: Samples of a sound become fewer by this factor from level to level, and pixels by the other one along each side.
 AUDIO_SHRINKS, VIDEO_SHRINKS = 4, 2
@@ -45,6 +46,7 @@ class CoupledUNetConfig:
     def __post_init__(self):
         if self.prediction not in PREDICTIONS:
             raise AlignerError(f"A network predicts {' or '.join(PREDICTIONS)}, not {self.prediction!r}.")
+        require_sizes(self, may_be_zero=("windows",))
         deepest = len(self.multipliers) - 1
         if len(self.windows) != len(self.multipliers):
             raise AlignerError(f"{len(self.multipliers)} levels need as many windows, not {len(self.windows)}.")

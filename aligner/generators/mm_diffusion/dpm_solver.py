@@ -42,6 +42,10 @@ class DPMSolver:
         """How many steps are taken: each of up to three evaluations."""
         return len(self._orders)
 
+    @property
+    def most_evaluations(self) -> int:
+        return max(self._orders)
+
     def moment(self, index: int) -> Moment:
         """The moment at which step `index` begins; that of the end for `steps`."""
         return self._moments[sum(self._orders[:index])]

@@ -176,7 +176,8 @@ class MMDiffusionDenoiser:
         return {"video": Frames(pixels, self.fps), "audio": sound}
 
     def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:
-        return footprint(self.model.unet.config, batch, backward).scaled(dtype_of(self.model).itemsize / 4)
+        counted = footprint(self.model.unet.config, batch, backward, self._sampler.most_evaluations)
+        return counted.scaled(dtype_of(self.model).itemsize / 4)
 
     def checkpointable(self) -> Iterable[nn.Module]:
         return [module for module in self.model.unet.modules() if isinstance(module, ResBlock | CrossAttention)]

@@ -19,9 +19,15 @@ _KEPT_BYTES = {False: 167_300, True: 17_600}
 _CHANNELS = 128
 
 
-def footprint(config: CoupledUNetConfig, batch: int, backward: Mapping[str, BackwardPass]) -> Footprint:
-    """float32 activations of one step. Both streams go through one network, so that one gradient keeps both."""
+def footprint(
+    config: CoupledUNetConfig, batch: int, backward: Mapping[str, BackwardPass], evaluations: int
+) -> Footprint:
+    """float32 activations of one step. Both streams go through one network, so that one gradient keeps both.
+
+    evaluations: of the network in a step.
+    """
     pixels = batch * config.frames * config.side**2 * config.channels / _CHANNELS
     through = [each for each in backward.values() if each.to_latents]
     kept = _KEPT_BYTES[all(each.checkpointing for each in through)] if through else 0
+    kept *= evaluations if any(each.through_step for each in through) else 1
     return Footprint(pixels * kept, pixels * _STEP_BYTES)

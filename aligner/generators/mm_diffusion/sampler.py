@@ -36,6 +36,10 @@ class Sampler(Protocol):
     def steps(self) -> int:
         """How many steps are taken. One step may evaluate the network several times."""
 
+    @property
+    def most_evaluations(self) -> int:
+        """Of the network in one step."""
+
     def moment(self, index: int) -> Moment:
         """The moment at which step `index` begins; that of the end for `steps`."""
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from ...errors import AlignerError
 from ...files.json_objects import json_object
+from ...values.sizes import require_sizes
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class SuperResolutionConfig:
     channels: of the first level. multipliers: of the channels, level by level; each level halves the sides. res_blocks:
     in each level. attended: levels with attention, the first is 0. heads: of attention. norm_groups: of every
     normalization. scale: how many times larger the sides of its pictures are than those of what it is given.
+
+    Raises AlignerError for sizes that cannot be divided so.
     """
 
     channels: int = 192
@@ -25,6 +28,13 @@ class SuperResolutionConfig:
     heads: int = 4
     norm_groups: int = 32
     scale: int = 4
+
+    def __post_init__(self):
+        require_sizes(self, may_be_zero=("attended",))
+        for multiplier in self.multipliers:
+            for name, divisor in (("heads", self.heads), ("norm_groups", self.norm_groups)):
+                if multiplier * self.channels % divisor:
+                    raise AlignerError(f"{multiplier * self.channels} channels cannot be divided by {divisor} {name}.")
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

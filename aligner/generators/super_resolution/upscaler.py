@@ -10,7 +10,7 @@ from torch import nn
 from ... import settings
 from ...errors import AlignerError
 from ...parts import in_parts
-from ...tensors.precision import full_precision
+from ...tensors.precision import dtype_of, full_precision
 from ..mm_diffusion.ddim import DDIM
 from ..mm_diffusion.sampler import Moment
 from ..mm_diffusion.schedule import alphas_cumprod
@@ -18,6 +18,10 @@ from .unet import SuperResolutionUNet
 
 #: Large pixels that are denoised together: four frames of 256 x 256.
 _PIXELS_AT_ONCE = 4 * 256 * 256
+#: Activations in float32 per large pixel and channel of the first level, in bytes.
+_BYTES_PER_CHANNEL = 60
+#: The longest side of small frames. Attention among the pixels of larger ones outgrows every device.
+_LONGEST = 128
 
 
 class Upscaler(nn.Module):
@@ -31,6 +35,12 @@ class Upscaler(nn.Module):
     @property
     def device(self) -> torch.device:
         return next(self.unet.parameters()).device
+
+    def activation_bytes(self, height: int, width: int) -> int:
+        """About how many bytes a step on small frames of this size takes beside the weights."""
+        config = self.unet.config
+        pixels = max(_PIXELS_AT_ONCE, height * width * config.scale**2)
+        return int(pixels * config.channels * _BYTES_PER_CHANNEL * dtype_of(self).itemsize / 4)
 
     @torch.inference_mode(False)
     @torch.no_grad()
@@ -48,8 +58,14 @@ class Upscaler(nn.Module):
         time. steps: of DDIM. on_step: called after every step with the part of all work that has passed; whatever it
         raises ends the work.
 
-        Raises AlignerError for frames whose large sides the network cannot halve as often as it does.
+        Raises AlignerError for frames that are too large, and for those whose large sides the network cannot halve as
+        often as it does.
         """
+        if max(frames.shape[2:]) > _LONGEST:
+            raise AlignerError(
+                f"Frames of {frames.shape[3]} x {frames.shape[2]} pixels are too large: the network was trained on "
+                f"64 x 64 and takes up to {_LONGEST} along a side. Scale them down before."
+            )
         height, width = (side * self.unet.config.scale for side in frames.shape[2:])
         _require_sides(height, width, 2 ** (len(self.unet.config.multipliers) - 1), self.unet.config.scale)
         noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(seed)).to(self.device)

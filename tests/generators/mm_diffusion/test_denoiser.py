@@ -7,9 +7,10 @@ import torch
 
 from aligner.errors import AlignerError
 from aligner.generation import generate
+from aligner.generators.inpainting import Inpainting
 from aligner.generators.mm_diffusion import MMDiffusion
 from aligner.generators.mm_diffusion.dpm_solver import DPMSolver
-from aligner.generators.reconstruction import Reconstruction
+from aligner.generators.reconstruction import Reconstruction, following
 from aligner.guidance.gradient import Paper, Released
 from aligner.guidance.rule import Unguided
 from aligner.guidance.search import Search
@@ -109,7 +110,7 @@ def test_reconstruction_moves_down_the_error_of_what_is_given(sampler):
     """By scale times sqrt(abar) times a gradient that finite differences confirm."""
     denoiser = MMDiffusion(random_network().double()).denoiser(steps=STEPS, sampler=sampler)
     video = {name: each.double() for name, each in given("video").items()}
-    generators, scale, index = [torch.Generator().manual_seed(1)], 50.0, denoiser.steps - 2
+    generators, scale, index = [torch.Generator().manual_seed(1)], 0.01, denoiser.steps - 2
     masks = {name: each.double() for name, each in mask("video").items()}
     pulled = Reconstruction.begun(denoiser, masks, video, generators, scale=scale)
     latents = denoiser.noised(video | given("audio"), denoiser.start(generators), index)
@@ -120,7 +121,7 @@ def test_reconstruction_moves_down_the_error_of_what_is_given(sampler):
 
     def error(audio):
         made = stepped(denoiser, audio)["video"]
-        return (made - denoiser.noised(video, pulled.noise, index + 1)["video"]).square().mean()
+        return (made - denoiser.noised(video, pulled.noise, index + 1)["video"]).square().sum()
 
     with torch.no_grad():
         audio, width = latents["audio"], 1e-5
@@ -150,8 +151,33 @@ def test_every_rule_steers_by_both_streams_and_by_words(model, binder, text_cond
     assert all(torch.equal(result.latents[each], again.latents[each]) for each in ("video", "audio"))
 
 
+@pytest.mark.parametrize("stream, other", [("video", "audio"), ("audio", "video")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+def test_reconstruction_is_felt_in_any_precision(dtype, stream, other):
+    model = MMDiffusion(random_network().to(dtype))
+    options = {"latents": given(stream), "masks": mask(stream), "sampler": "ddim"}
+    replaced, pulled = (made(model, reconstruction=scale, **options).latents[other] for scale in (0.0, 30.0))
+    # A network with random weights hardly couples its streams.
+    assert (pulled - replaced).norm() > 1e-5 * replaced.norm()
+
+
+def test_what_is_kept_has_a_noise_of_its_own(model):
+    denoiser = model.denoiser(steps=STEPS)
+    seeds = [torch.Generator().manual_seed(1)]
+    kept = Inpainting.begun(denoiser, mask("video") | mask("audio"), given("video") | given("audio"), seeds).noise
+    count = 1_000
+    assert not torch.equal(kept["video"].flatten()[:count], kept["audio"].flatten()[:count])
+
+
+def test_room_for_reconstruction_counts_all_evaluations_of_a_step(model):
+    def kept(sampler):
+        return model.denoiser(sampler=sampler).footprint(1, following(["audio"])).kept
+
+    assert kept("dpm-solver") == 3 * kept("ddim") > 0
+
+
 def test_reconstruction_and_a_rule_work_together(model, binder):
-    options = {"latents": given("video"), "masks": mask("video"), "reconstruction": 100.0}
+    options = {"latents": given("video"), "masks": mask("video"), "reconstruction": 1.0}
     rule = Released(rates={"video": 0.05, "audio": 0.01}, prompt_rates={})
     plain, steered = (made(model, binder, rule=each, **options) for each in (Unguided(), rule))
     assert not torch.equal(plain.latents["audio"], steered.latents["audio"])
@@ -162,6 +188,7 @@ def test_reconstruction_and_a_rule_work_together(model, binder):
     [
         ({"steps": 0}, "0 steps cannot be taken"),
         ({"steps": 2.5}, "2.5 steps cannot be taken"),
+        ({"steps": 501, "sampler": "ddim"}, "501 of them would end at 500 of 1000, .* Take 500 steps"),
         ({"sampler": "euler"}, "There is no sampler 'euler'. Choose one of: dpm-solver, ddim"),
         ({"denoise": 0.0}, "denoise must be above 0"),
     ],

@@ -113,6 +113,10 @@ def test_half_precision_is_close(dtype):
 @pytest.mark.parametrize(
     "changes, fault",
     [
+        ({"fps": 0}, "fps must be whole numbers of at least 1, not 0"),
+        ({"heads": 2.0}, "heads must be whole numbers of at least 1, not 2.0"),
+        ({"multipliers": ()}, "multipliers must be whole numbers"),
+        ({"windows": (0, 1, -4, 8)}, "windows must be whole numbers of at least 0"),
         ({"side": 60}, "60 pixels cannot be halved 3 times"),
         ({"frames": 15, "samples": 24_001}, "24001 samples cannot be shared by 15 frames and quartered 3 times"),
         ({"samples": 51_200}, "16 frames at 10 a second and 51200 samples at 16000 Hz are not equally long"),

@@ -87,6 +87,17 @@ def test_frames_that_cannot_be_halved_are_refused():
         upscaler = Upscaler(SuperResolutionUNet(PUBLISHED))
     with pytest.raises(AlignerError, match="60 x 64 pixels cannot be enlarged.*multiples of 8"):
         upscaler.enlarged(torch.zeros(1, 3, 64, 60), seed=0)
+    with pytest.raises(AlignerError, match="512 x 64 pixels are too large"):
+        upscaler.enlarged(torch.zeros(1, 3, 64, 512), seed=0)
+
+
+def test_room_grows_with_large_frames():
+    with torch.device("meta"):
+        upscaler = Upscaler(SuperResolutionUNet(PUBLISHED)).half()
+    # Counted for four frames of 256 x 256 in half precision: 1.4 GiB.
+    assert upscaler.activation_bytes(64, 64) / 2**30 == pytest.approx(1.4, abs=0.1)
+    assert upscaler.activation_bytes(128, 128) == upscaler.activation_bytes(64, 64)
+    assert upscaler.activation_bytes(128, 256) == 2 * upscaler.activation_bytes(64, 64)
 
 
 def test_a_saved_model_is_the_same(upscaler, tmp_path):
@@ -114,5 +125,6 @@ def test_other_files_are_refused(upscaler, tmp_path):
 
 def test_a_config_survives_json():
     assert SuperResolutionConfig.from_json(SMALL.to_json()) == SMALL
-    with pytest.raises(AlignerError, match="does not describe a super-resolution U-Net"):
-        SuperResolutionConfig.from_json('{"width": 3}')
+    for text in ('{"width": 3}', '{"norm_groups": 7}', '{"multipliers": []}', '{"channels": "a"}', '{"scale": 0}'):
+        with pytest.raises(AlignerError):
+            SuperResolutionConfig.from_json(text)
