@@ -30,14 +30,17 @@ RELEASED = Released(rates=_RATES, prompt_rates={}, start=0.0, checkpointing=Fals
 PAPER = Paper(rates=_RATES, prompt_rates={}, start=0.0, checkpointing=False)
 #: By name, the rules that are timed.
 TIMED: dict[str, Gradient] = {"released": RELEASED, "paper": PAPER}
-#: By name, the steps whose memory is counted: a rule, and whether a given video pulls the sound.
-COUNTED: dict[str, tuple[Rule, bool]] = {
-    "not guided": (Unguided(), False),
-    "released": (RELEASED, False),
-    "paper's rule": (PAPER, False),
-    "paper's rule, checkpointing": (PAPER.frugal(), False),
-    "reconstruction, which checkpoints": (Unguided(), True),
+#: By name, the steps whose memory is counted: a rule, and the sampler with which a given video pulls the sound.
+COUNTED: dict[str, tuple[Rule, str]] = {
+    "not guided": (Unguided(), ""),
+    "released": (RELEASED, ""),
+    "paper's rule": (PAPER, ""),
+    "paper's rule, checkpointing": (PAPER.frugal(), ""),
+    "reconstruction, DDIM, checkpointing": (Unguided(), "ddim"),
+    "reconstruction, DPM-Solver, checkpointing": (Unguided(), "dpm-solver"),
 }
+#: The fewest evaluations with which a sampler takes its largest step.
+_EVALUATIONS = {"ddim": 1, "dpm-solver": 4}
 
 
 @dataclass(frozen=True)
@@ -94,12 +97,13 @@ def fake_scene(
     return CoupledScene(MMDiffusion(unet).denoiser(steps=1, sampler="ddim"), binder, latents)
 
 
-def keeping_the_video(scene: CoupledScene) -> CoupledScene:
+def keeping_the_video(scene: CoupledScene, sampler: str) -> CoupledScene:
     """The same where the video is given and pulls the sound."""
-    video = scene.latents["video"]
-    keeping = Reconstruction(
-        scene.denoiser, {"video": torch.zeros(1, 1, 1, 1, 1)}, {"video": video}, {"video": video}, 3
+    video, denoiser = (
+        scene.latents["video"],
+        scene.denoiser.model.denoiser(steps=_EVALUATIONS[sampler], sampler=sampler),
     )
+    keeping = Reconstruction(denoiser, {"video": torch.zeros(1, 1, 1, 1, 1)}, {"video": video}, {"video": video}, 3)
     return CoupledScene(keeping, scene.binder, scene.latents)
 
 
@@ -128,8 +132,8 @@ def counted(name: str, scene: CoupledScene) -> int:
 
 def take(name: str, scene: CoupledScene) -> None:
     """Take a step by its name."""
-    rule, given = COUNTED[name]
-    (keeping_the_video(scene) if given else scene).step(rule)
+    rule, sampler = COUNTED[name]
+    (keeping_the_video(scene, sampler) if sampler else scene).step(rule)
 
 
 def weights(scene: CoupledScene) -> list[torch.Tensor]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aligner.generators.mm_diffusion.schedule import alphas_cumprod
-from laboratory.training.coupled_unet import loss, streams
+from laboratory.training.coupled_unet import VARIANCE, loss, streams
 from laboratory.training.sizes import COUPLED
 
 
@@ -38,8 +38,8 @@ def test_the_true_velocity_has_no_error(seeded):
     assert losses.keys() == {"loss", "video", "audio"} and losses["loss"] < 1e-5
 
 
-def test_both_streams_count_alike():
-    """Where nothing is there, a prediction of 0 has the error of the noise that is left out, alpha squared."""
+def test_both_streams_and_all_timesteps_count_alike():
+    """Where nothing is there, a prediction of 0 misses alpha squared of the velocity's variance."""
     seen = []
 
     def nothing(noisy, timesteps):
@@ -48,7 +48,8 @@ def test_both_streams_count_alike():
 
     clean = {"video": torch.zeros(256, 3, 2, 8, 8), "audio": torch.zeros(256, 1, 256)}
     losses = loss(network(nothing), clean, torch.Generator().manual_seed(0))
-    expected = alphas_cumprod().float()[seen[0]].mean().item()
+    kept = alphas_cumprod().float()[seen[0]]
+    expected = (kept / (kept + (1 - kept) * VARIANCE)).mean().item()
     assert losses["video"].item() == pytest.approx(expected, rel=0.03)
     assert losses["audio"].item() == pytest.approx(expected, rel=0.03)
     assert losses["loss"].item() == pytest.approx((losses["video"] + losses["audio"]).item())
