@@ -421,7 +421,7 @@ AUDIO_SHIFT = Setting(
     1.0,
     "How far the sound of a candidate is moved, earlier or later, until it meets what is seen. What leaves at one end "
     "comes in at the other, and the following steps mend the seam. 0 moves nothing. It needs an audio_timing_weight "
-    "above 0. Steer Model moves no sounds.",
+    "above 0 and a video or sound that is given: what is made together is not moved. Steer Model moves no sounds.",
     low=0.0,
     high=60.0,
     step=0.05,

@@ -13,6 +13,7 @@ _ROOT = Path(__file__).parents[1]
 _SHAPING = (
     "aligner/binders",
     "aligner/conditions",
+    "aligner/continuation.py",
     "aligner/demo",
     "aligner/generation.py",
     "aligner/generators",
@@ -25,6 +26,9 @@ _SHAPING = (
     "aligner/tensors",
     "aligner/timing",
     "laboratory/evaluation/cells.py",
+    "laboratory/evaluation/coupled.py",
+    "laboratory/evaluation/coupled_cells.py",
+    "laboratory/evaluation/coupled_rows.py",
     "laboratory/evaluation/instruments.py",
     "laboratory/evaluation/native.py",
     "laboratory/evaluation/native_prompts.py",
@@ -61,4 +65,5 @@ def _meaning(source: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
-    return ast.dump(tree)
+    # Unlike its dump, the text of a tree does not depend on the version of Python.
+    return ast.unparse(tree)

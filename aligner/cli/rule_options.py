@@ -37,14 +37,14 @@ def add_rule_options(command: ArgumentParser, *streams: str, coupled: bool = Fal
         "--rule",
         default=SEARCH,
         metavar=f"{{{','.join(BUILT_IN)},NAME}}",
-        help="search: try several noises and continue with the one that fits best; nothing is moved. "
+        help="search: try several noises and continue with the one that fits best; no gradient changes it. "
         f"{settings.RULE.description} NAME: a rule that another package installs. Default {SEARCH}.",
     )
     group.add_argument(
         "--then",
         metavar=f"{{{','.join(GRADIENT_RULES)},NAME}}",
         help=f"After the search, continue what it chose by this rule. Only with --rule {SEARCH}; without --then "
-        "nothing is moved.",
+        "no gradient changes it.",
     )
     group.add_argument(
         "--unguided", action="store_true", help="Sample without guidance and only score the result, to compare."

@@ -18,7 +18,7 @@ from ..errors import NOT_FINITE, AlignerError
 from ..media.image import eight_bit
 from ..parts import in_parts
 from ..pictures import Film, spectrogram, spectrogram_with_axes
-from ..synchrony import heard_in_parts, heard_onsets, seen_onsets
+from ..synchrony import heard_in_a_circle, heard_in_parts, heard_onsets, seen_onsets
 from ..tensors.checkpointing import recomputed
 from ..timing.clips import ClipSampling, Span, frame_indices
 from ..timing.intervals import WHOLE, Interval
@@ -81,7 +81,10 @@ class Sound:
         count = sampling.audio.count_for(self.samples / self.sample_rate)
         return binder.embed_audio(self.waveform, self.sample_rate, sampling, count, self.clips_at_once)
 
-    def onsets(self) -> torch.Tensor:
+    def onsets(self, circular: bool = False) -> torch.Tensor:
+        """circular: as if the end met the beginning, see `heard_in_a_circle`."""
+        if circular:
+            return heard_in_a_circle(self.waveform[:, : self.samples], self.sample_rate)
         differentiable = torch.is_grad_enabled() and self.waveform.requires_grad
         hear = heard_onsets if differentiable else heard_in_parts
         return hear(self.waveform[:, : self.samples], self.sample_rate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -134,9 +134,9 @@ class Objective:
         compared = self.compared
         return {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
 
-    def onsets(self, rendered: Mapping[str, Any]) -> Onsets:
-        """When the streams begin whose timing counts."""
-        return self.term.onsets(rendered, self.pairs) if self.term else {}
+    def onsets(self, rendered: Mapping[str, Any], circular: Collection[str] = ()) -> Onsets:
+        """When the streams begin whose timing counts. circular: streams whose end meets their beginning."""
+        return self.term.onsets(rendered, self.pairs, circular) if self.term else {}
 
     def alignment(
         self, generated: Observed, progress: float | None = None, within: Interval | None = None
@@ -153,17 +153,16 @@ class Objective:
         synchronies: dict[str, torch.Tensor] = {}
         for pair in self.pairs:
             stream = generated.embeddings[pair.stream]
-            strengths, weight = pair.strengths(stream, within), pair.weight_at(progress)
-            if strengths is not None:
-                # Every second counts alike: a condition that steers half of the result weighs half as much.
-                weight *= strengths.mean().item()
+            strengths = pair.strengths(stream, within)
+            # Every second counts alike: a condition that steers half of the result weighs half as much.
+            weight = pair.weight_at(progress) * pair.share(stream, within)
             distance = self._distance(pair, generated.embeddings, strengths, within)
             term = weight * distance
             scores[pair.label], weights[pair.label] = 1.0 - distance.detach(), weight
             synchrony = self.term.synchrony(pair, generated.onsets, within) if self.term else None
             if self.term and synchrony is not None:
                 out_of_sync = (1.0 - synchrony).nan_to_num(0.0).to(distance)
-                term = term + self.term.weight_of(pair, progress) * out_of_sync
+                term = term + self.term.weight_of(pair, progress, within) * out_of_sync
                 synchronies[pair.label] = synchrony.detach()
             loss = loss + term
             if not pair.given:

@@ -47,6 +47,15 @@ class Pair:
             strengths *= torch.tensor([within.share(span) for span in generated.spans])
         return strengths.to(generated.clips.device)
 
+    def share(self, generated: Embedding, within: Interval | None = None) -> float:
+        """The part of the result, or of an interval of it, that the pair steers: 0..1."""
+        strengths = self.strengths(generated, within)
+        if strengths is None:
+            return 1.0
+        spans = generated.spans or ()
+        whole = sum(within.share(span) for span in spans) if within else len(spans)
+        return float(strengths.sum()) / whole if whole else 0.0
+
     def strengths_over(self, spans: Sequence[tuple[float, float]]) -> torch.Tensor:
         """The weight of clips at these times in the whole result, (S,) on the CPU.
 

@@ -1,7 +1,7 @@
 """The search rule: follow several noises for a while, choose the best, and continue with it (arXiv 2501.09732).
 
-It is the default because an independent judge rates its results best. It moves no latent: its results cannot be
-adversarial, and it needs no gradient. A funnel chooses several times, of fewer candidates each time (arXiv 2508.12361).
+It is the default because an independent judge rates its results best. No gradient changes a latent: its results cannot
+be adversarial. A funnel chooses several times, of fewer candidates each time (arXiv 2508.12361).
 
 `Search` works on our own denoisers, whose states it holds side by side. `aligner.guidance.rehearsal` plays the same
 search on models that sample by themselves.

@@ -84,14 +84,17 @@ def best(
         pieces = mover.by_piece(observed, whole)
         states = [mover.moved(states[0], pieces, steps)]
     # 6. Report: what was chosen, as it goes on.
-    changed = len(segments) > 1 or any(shifts.any() for shifts in pieces.values())
+    if keep == 1:
+        changed = len(segments) > 1 or any(shifts.any() for shifts in pieces.values())
+    else:
+        changed = len(segments) > 1 or any(shifts.any() for each in moves for shifts in each.values())
     alignment = (
         objective(run.render(states[0].clean), progress).detached() if changed else _picked(tried, rankings[0][0])
     )
     # Before the last choice nothing is moved yet.
     words = map(mover.words, moves) if keep == 1 else repeat("")
     takes = [
-        Take(_label(numbers) + moved_by, each, any_silent(view.silent[0]), tuple(view.pictures.values()))
+        Take(_label(numbers) + moved_by, each, _never_heard(view), tuple(view.pictures.values()))
         for numbers, moved_by, each, view in zip(combinations, words, tried, combined)
     ]
     run.report_choice(steps - 1, states[0].clean, alignment, takes, chosen=int(rankings[0][0][0]))
@@ -104,7 +107,7 @@ def _rendered(run: Run, candidate: State, objective: Objective, movable: Sequenc
     apart = {name: each for name, each in signals.items() if name in movable and hasattr(each, "moved")}
     still = {name: each for name, each in signals.items() if name not in apart}
     silent = [silences(signals, segment) for segment in run.scope.denoiser.segments]
-    observed = Observed(objective.embedded(still), objective.onsets(signals))
+    observed = Observed(objective.embedded(still), objective.onsets(signals, circular=tuple(apart)))
     return _Rendered(observed, apart, silent, pictured(signals))
 
 
@@ -141,6 +144,11 @@ def _combined(rendered: Sequence[_Rendered], groups: _Groups, numbers: Sequence[
         [of_each(lambda each, n=number: each.silent[n]) for number in range(len(rendered[0].silent))],
         of_each(lambda each: each.pictures),
     )
+
+
+def _never_heard(candidate: _Rendered) -> torch.Tensor:
+    """(B,): which samples are silent in all segments."""
+    return torch.stack([any_silent(each) for each in candidate.silent]).all(dim=0)
 
 
 def _by_stream(groups: _Groups, values):

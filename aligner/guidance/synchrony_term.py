@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -68,8 +68,13 @@ class SynchronyTerm:
     weights: Mapping[str, float]
     given: Mapping[str, PlacedOnsets] = field(default_factory=dict)
 
-    def onsets(self, rendered: Mapping[str, Any], pairs: Sequence[Pair]) -> dict[str, torch.Tensor]:
-        """The onsets of the streams that the term compares. A signal of another package may have none."""
+    def onsets(
+        self, rendered: Mapping[str, Any], pairs: Sequence[Pair], circular: Collection[str] = ()
+    ) -> dict[str, torch.Tensor]:
+        """The onsets of the streams that the term compares. A signal of another package may have none.
+
+        circular: streams whose end meets their beginning, as where they are moved.
+        """
         needed = {
             name
             for pair in pairs
@@ -77,7 +82,9 @@ class SynchronyTerm:
             for name in pair.streams
         }
         curves = {
-            name: signal.onsets() for name, signal in rendered.items() if name in needed and hasattr(signal, "onsets")
+            name: signal.onsets(circular=True) if name in circular else signal.onsets()
+            for name, signal in rendered.items()
+            if name in needed and hasattr(signal, "onsets")
         }
         # A picture has no time.
         return {name: curve for name, curve in curves.items() if curve.shape[1]}
@@ -116,10 +123,16 @@ class SynchronyTerm:
             total, weights = total + weight * apart, weights + weight
         return (total / max(weights, 1e-6)).unflatten(0, (count, batch))
 
-    def weight_of(self, pair: Pair, progress: float | None) -> float:
-        """The weight of a pair in the term. Like its distance it weighs half where it steers half of the result."""
+    def weight_of(self, pair: Pair, progress: float | None, within: Interval | None = None) -> float:
+        """The weight of a pair in the term, in an interval of the result.
+
+        Like its distance it weighs half where it steers half of that.
+        """
         placed = self.given.get(pair.target) if pair.given else None
-        share = 1.0 if placed is None or placed.strength is None else placed.strength.mean().item()
+        share = 1.0
+        if placed is not None and placed.strength is not None:
+            strength = placed.strength[slice(*_ticks(within)) if within else slice(None)]
+            share = strength.mean().item() if len(strength) else 0.0
         return self._own_weight(pair) * pair.weight_at(progress) * share
 
     def _own_weight(self, pair: Pair) -> float:

@@ -7,7 +7,7 @@ or a still picture, a curve is 0 and nothing is claimed.
 AV-Align and onset detection in `aligner.metrics` are judges that share no code with this room.
 """
 
-from .heard import heard_in_parts, heard_onsets
+from .heard import heard_in_a_circle, heard_in_parts, heard_onsets
 from .score import has_onsets, synchrony
 from .seen import SIDE, differences, onsets_of_differences, reduced, seen_onsets
 from .ticks import TICKS_PER_SECOND
@@ -17,6 +17,7 @@ __all__ = [
     "TICKS_PER_SECOND",
     "differences",
     "has_onsets",
+    "heard_in_a_circle",
     "heard_in_parts",
     "heard_onsets",
     "onsets_of_differences",

@@ -48,6 +48,15 @@ def heard_onsets(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
     return 1 - (-(centred - _LEAST).clamp(min=0) / _STRONG).exp()
 
 
+def heard_in_a_circle(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
+    """The onset curve of sounds whose end meets their beginning: moved in a circle, a sound has the curve moved so."""
+    count = heard_onsets(waveform[:1].detach(), sample_rate).shape[1]
+    around = waveform.repeat(1, -(-_AROUND * sample_rate // waveform.shape[1]))
+    before, after = around[:, -_AROUND * sample_rate :], around[:, : _AROUND * sample_rate]
+    first = _AROUND * TICKS_PER_SECOND
+    return heard_onsets(torch.cat([before, waveform, after], dim=1), sample_rate)[:, first : first + count]
+
+
 def heard_in_parts(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
     """The same in memory that does not grow with the length of the sounds."""
     seconds = -(-waveform.shape[1] // sample_rate)
@@ -63,7 +72,9 @@ def heard_in_parts(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
 def _levels(waveform: torch.Tensor) -> torch.Tensor:
     """Levels of mel bands, dB of full scale: (B, n) at 16 kHz -> (B, bands, T), at least `_RISE` + 1 ticks."""
     ticks = max(waveform.shape[1] // _HOP, _RISE + 1)
-    padded = F.pad(waveform, (_WINDOW // 2, max(0, ticks * _HOP - waveform.shape[1]) + _WINDOW // 2))
+    enough = F.pad(waveform, (0, max(0, ticks * _HOP - waveform.shape[1])))
+    # Mirrored, so that noise does not begin where a recording does.
+    padded = F.pad(enough, (_WINDOW // 2, _WINDOW // 2), mode="reflect")
     window = torch.hann_window(_WINDOW, dtype=waveform.dtype, device=waveform.device)
     spectrum = torch.stft(padded, _WINDOW, _HOP, window=window, center=False, return_complex=True)[..., :ticks]
     # A sine of full scale has this magnitude under a Hann window.

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import torch
 
 from aligner.guidance.rule import Step
-from aligner.guidance.search import Search
 
-from ..evaluation.cells import TASKS
+from ..evaluation.cells import TASKS, rule_of
 from ..evaluation.runs import DemoModels, demo_models, generated, given_signal
 from ..world import clip, scene, vague_caption
 from .measure import ratio
@@ -23,8 +22,8 @@ from .measure import ratio
 STEPS = 20
 
 
-def costs(models: DemoModels, task: str, batch: int, rule: Search) -> tuple[float, float]:
-    """The seconds of the choice, and of all steps that the candidates took before it."""
+def costs(models: DemoModels, task: str, batch: int) -> tuple[float, float]:
+    """The seconds of the default's choice, and of all steps that the candidates took before it."""
     kind, clips = TASKS[task], [clip(scene("development", number)) for number in range(batch)]
     given, captions = given_signal(kind.given, clips), [vague_caption(number) for number in range(batch)]
     moments: list[tuple[float, bool]] = []
@@ -32,7 +31,9 @@ def costs(models: DemoModels, task: str, batch: int, rule: Search) -> tuple[floa
     def record(step: Step) -> None:
         moments.append((time.perf_counter(), bool(step.tried)))
 
-    generated(models, kind.generates, captions, given, rule, seed=kind.seed, steps=STEPS, on_step=record)
+    generated(
+        models, kind.generates, captions, given, rule_of(task, "default"), seed=kind.seed, steps=STEPS, on_step=record
+    )
     choice = next(number for number, (_, chosen) in enumerate(moments) if chosen)
     # The first step has no report before it. It is as long as the others.
     steps = (moments[choice - 1][0] - moments[0][0]) * choice / (choice - 1)
@@ -47,18 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--batch", type=int, default=1, help="samples per batch (default: %(default)s)")
     parser.add_argument(
-        "--candidates", type=int, default=16, metavar="N", help="candidates of every stream (default: %(default)s)"
-    )
-    parser.add_argument(
         "--repetitions", type=int, default=3, metavar="N", help="runs of each task (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
     models = demo_models()
-    rule = Search(candidates={"audio": options.candidates, "video": options.candidates})
     print(f"threads: {torch.get_num_threads()}, torch {torch.__version__}\n")
     print("| task | choosing / the steps of candidates |\n|---|---|", flush=True)
     for task in options.tasks:
-        pairs = [costs(models, task, options.batch, rule) for _ in range(options.repetitions)]
+        pairs = [costs(models, task, options.batch) for _ in range(options.repetitions)]
         print(f"| {task} | {ratio(*zip(*pairs))} |", flush=True)
 
 

@@ -34,8 +34,8 @@ class SearchSettings(io.ComfyNode):
                 GuidanceType.Input(
                     "then",
                     optional=True,
-                    tooltip="From Gradient Settings. After the choice gradients move the result. Unconnected: nothing "
-                    "moves it.",
+                    tooltip="From Gradient Settings. After the choice gradients move the result. Unconnected: no "
+                    "gradient changes it.",
                 ),
                 *(widget(each, optional=True) for each in (*settings.TIMING_WEIGHTS, settings.AUDIO_SHIFT)),
             ],

@@ -118,6 +118,22 @@ def test_an_interval_is_compared_by_its_own_onsets():
     assert first.synchrony["audio ~ video"].item() == pytest.approx(1) and second.synchrony["audio ~ video"].item() == 0
 
 
+@pytest.mark.parametrize("timeline", [None, Timeline(target=Interval(0, 3))], ids=["whole", "three quarters"])
+def test_a_segment_weighs_meaning_and_timing_as_a_short_result_does(timeline):
+    """Of two equal segments the first one: whatever the timeline says of it counts in both parts alike."""
+    short, long = (
+        Embedding(torch.tensor([[[0.6, 0.8]] * n]), tuple((k, k + 1) for k in range(n)), "audio", "one") for n in (2, 4)
+    )
+    given = condition(curve(80, 300), timeline=timeline)
+    whole = objective(given)
+    within = whole.alignment(Observed({"audio": long}, {"audio": curve(150, 300)}), within=Interval(0, 2))
+    alone = objective(condition(curve(80, length=200)))
+    expected = alone.alignment(Observed({"audio": short}, {"audio": curve(150, length=200)}))
+    assert within.loss.item() == pytest.approx(expected.loss.item(), abs=1e-4) and expected.loss.item() > 0.8
+    last = whole.alignment(Observed({"audio": long}, {"audio": curve(150, 390)}), within=Interval(2, None))
+    assert last.weights["audio ~ video"] == (0.5 if timeline else 1.0)
+
+
 @pytest.mark.parametrize("stream", ["audio", "video"])
 def test_variants_are_out_of_sync_as_each_alone(stream):
     pair = [Pair("video", "audio", 2.0, given=False), Pair("audio", "clip")]

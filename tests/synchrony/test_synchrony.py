@@ -9,6 +9,7 @@ from aligner.errors import AlignerError
 from aligner.synchrony import (
     TICKS_PER_SECOND,
     has_onsets,
+    heard_in_a_circle,
     heard_onsets,
     seen_onsets,
     synchrony,
@@ -50,6 +51,21 @@ def best_shift(one: torch.Tensor, other: torch.Tensor) -> float:
 def scores(moved: float, fps: float = FAST) -> float:
     heard = heard_onsets(clicks([begin + moved for begin in EVENTS]), RATE)
     return synchrony(heard, seen_onsets(flashes(EVENTS, fps), fps)).item()
+
+
+@pytest.mark.parametrize("rate, seconds", [(RATE, 2), (44_100, 2), (RATE, 0.4)])
+def test_a_sound_moved_in_a_circle_has_the_moved_curve(rate, seconds):
+    """Also where it begins at once: moved, it has an onset there."""
+    sound = clicks([0.0], rate)[:, : int(seconds * rate)]
+    curve = heard_in_a_circle(sound, rate)
+    assert curve.shape == heard_onsets(sound, rate).shape and curve.roll(3, 1)[0, :6].max() > 0.5
+    moved = heard_in_a_circle(sound.roll(rate // 5, 1), rate)
+    torch.testing.assert_close(moved, curve.roll(TICKS_PER_SECOND // 5, 1), atol=0.02, rtol=0)
+
+
+def test_noise_does_not_begin_where_a_recording_does():
+    noise = 0.1 * torch.randn(16, RATE, generator=torch.Generator().manual_seed(0))
+    assert not has_onsets(heard_onsets(noise, RATE)).any()
 
 
 def test_offsets_are_told_apart():
