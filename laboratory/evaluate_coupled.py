@@ -21,7 +21,7 @@ LABELS = {"method": "made by"}
 COLUMNS = {
     "right": "judge: one event",
     "gain": "points above the first row",
-    **{name: HEADINGS[name] for name in ("events", "cosine", "second", "matched")},
+    **{name: HEADINGS[name] for name in ("events", "cosine", "second", "matched", "matched_lead")},
     "frechet_video": "Fréchet, video",
     "frechet_audio": "Fréchet, sound",
     "kernel_video": "kernel distance, video",

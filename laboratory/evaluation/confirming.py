@@ -14,8 +14,13 @@ _EDITION = " edition "
 
 
 def first_rows(rows: Sequence[Mapping]) -> list[dict]:
-    """What the first rows of a cell are recognised by: the event that the judge names, and all figures."""
-    return [{name: row.get(name) for name in ("judged", *FIGURES)} for row in rows[:REPEATED]]
+    """What the first rows of a cell are recognised by: the event that the judge names, and all figures of their own."""
+    return [{name: row.get(name) for name in ("judged", *FIGURES) if _own(name, row)} for row in rows[:REPEATED]]
+
+
+def _own(name: str, row: Mapping) -> bool:
+    """Whether a figure depends on nothing but its row: see `timing.with_pair_leads`."""
+    return name != "matched_lead" or "heard_at" not in row
 
 
 def only_code_differs(figures: Mapping, settings: str, samples: int) -> bool:

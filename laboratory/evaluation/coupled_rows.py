@@ -22,6 +22,7 @@ from .coupled_cells import CoupledCell
 from .instruments import Instruments
 from .runs import REAL_FROM, resumed
 from .table import summary
+from .timing import timing_rows, with_pair_leads
 
 #: Of the first clip: these noises are not those that the gates judge.
 _SEED = 4_000_000
@@ -53,7 +54,7 @@ def coupled_rows(cell: CoupledCell, models: CoupledModels, split: str, samples: 
     """
     path = work / split / "coupled" / f"{cell.name}.json"
     made_by = f"{models.fingerprint} {cell.way} edition {edition()}"
-    return resumed(path, made_by, samples, lambda indices: _batch(cell, models, split, indices))
+    return with_pair_leads(resumed(path, made_by, samples, lambda indices: _batch(cell, models, split, indices)))
 
 
 def _batch(cell: CoupledCell, models: CoupledModels, split: str, indices: Sequence[int]) -> list[dict]:
@@ -75,7 +76,11 @@ def _batch(cell: CoupledCell, models: CoupledModels, split: str, indices: Sequen
     seconds = (time.perf_counter() - began) / len(clips)
     rows = instruments.measured(made, [each.scene.event.name for each in clips])
     heard = instruments.verdict(made["audio"]).features.tolist()
-    return [{**row, "heard": features, "seconds": seconds} for row, features in zip(rows, heard, strict=True)]
+    moments = timing_rows(made, "", split, indices, clips)
+    return [
+        {**row, **timing, "heard": features, "seconds": seconds}
+        for row, timing, features in zip(rows, moments, heard, strict=True)
+    ]
 
 
 def coupled_summary(rows: Sequence[Mapping], real: Mapping[str, torch.Tensor]) -> dict:

@@ -29,7 +29,7 @@ from ..weights import fingerprint, load_second_imagebind
 from ..world import FPS, FRAMES, SECONDS, SIDE, Clip, clip, scene
 from .cells import CAPTIONS, TASKS, Cell
 from .instruments import Finished, Instruments, sound_of, video_of
-from .timing import timing_rows
+from .timing import timing_rows, with_pair_leads
 
 BATCH = 8
 #: Fewer than the paper's 30 and 25, for all rules: the demo models need no more.
@@ -81,7 +81,8 @@ def rows_of(cell: Cell, models: DemoModels, split: str, samples: int, work: Path
     """
     rule = cell.rule
     path = work / split / f"{cell.name}.json" if work else None
-    return resumed(path, settings_of(cell, models), samples, lambda indices: _batch(cell, models, split, indices, rule))
+    rows = resumed(path, settings_of(cell, models), samples, lambda indices: _batch(cell, models, split, indices, rule))
+    return rows if TASKS[cell.task].given else with_pair_leads(rows)
 
 
 def resumed(path: Path | None, made_by: str, samples: int, batch: Callable[[range], list[dict]]) -> list[dict]:

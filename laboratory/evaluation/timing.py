@@ -53,12 +53,41 @@ def timing_rows(
 
     part: of the clips, which steers. matched_lead: by how much AV-Align with the clip exceeds the mean of AV-Align with
     other clips of the same event. onsets: `onset_f1` of a generated sound against the events of its clip. onsets_lead:
-    the same lead. All are None where they mean nothing: for pictures, and for streams that are made together.
+    the same lead. All are None where they mean nothing: for pictures, and for streams that are made together. Rows of
+    those hold the moments of both, for `with_pair_leads`.
     """
     signal = next(iter(result.values()))
+    if len(result) > 1:
+        return [_moments(result, k) for k in range(len(clips))]
     if part not in ("audio", "video") or (isinstance(signal, Frames) and signal.pixels.shape[1] == 1):
         return [dict.fromkeys(FIGURES) for _ in clips]
     return [_row(signal, k, each, _others(split, index)) for k, (index, each) in enumerate(zip(indices, clips))]
+
+
+def with_pair_leads(rows: Sequence[dict]) -> list[dict]:
+    """Rows of streams that were made together, with matched_lead: by how much AV-Align of a video and its sound exceeds
+    the mean of AV-Align of that video and the sounds of the other rows of the same event.
+
+    Where no other row shows the event it is None.
+    """
+    return [{**row, "matched_lead": _pair_lead(row, rows)} for row in rows]
+
+
+def _pair_lead(row: Mapping, rows: Sequence[Mapping]) -> float | None:
+    others = [each for each in rows if each["judged"] == row["judged"] and each is not row]
+    if not others:
+        return None
+    own, *elsewhere = (av_align(each["heard_at"], row["seen_at"], FPS).matched for each in (row, *others))
+    return own - fmean(elsewhere)
+
+
+def _moments(result: Mapping[str, Finished], k: int) -> dict:
+    video, sound = result["video"], result["audio"]
+    moments = {
+        "seen_at": list(map(float, video_peaks(video.pixels[k], video.fps))),
+        "heard_at": list(map(float, audio_onsets(sound.waveform[k], sound.sample_rate))),
+    }
+    return {**dict.fromkeys(FIGURES), **moments}
 
 
 def _others(split: str, index: int) -> list[Clip]:

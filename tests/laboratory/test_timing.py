@@ -7,7 +7,7 @@ import torch
 
 from aligner.metrics import av_align_of_clip
 from laboratory.evaluation.instruments import sound_of, video_of
-from laboratory.evaluation.timing import OTHERS, beginnings, onset_f1, timing_rows
+from laboratory.evaluation.timing import OTHERS, beginnings, onset_f1, timing_rows, with_pair_leads
 from laboratory.world import FPS, SAMPLE_RATE, clip, scene
 
 INDICES = range(8)
@@ -74,3 +74,14 @@ def test_pictures_and_pairs_have_no_timing_of_their_own(clips, part):
     assert timing_rows({"audio": sound_of(waveforms)}, part, "development", INDICES, clips) == [nothing] * 8
     pictures = torch.stack([each.frames[:1] for each in clips])
     assert timing_rows({"video": video_of(pictures)}, "audio", "development", INDICES, clips) == [nothing] * 8
+
+
+def test_made_together_a_pair_is_held_against_other_sounds_of_its_event(clips):
+    """Real clips meet better than their videos meet the sounds of other clips."""
+    frames, sounds = (torch.stack([getattr(each, part) for each in clips]) for part in ("frames", "waveform"))
+    rows = timing_rows({"video": video_of(frames), "audio": sound_of(sounds)}, "", "development", INDICES, clips)
+    matched = [av_align_of_clip(each.frames, FPS, each.waveform, SAMPLE_RATE).matched for each in clips]
+    led = with_pair_leads([{**row, "judged": "ball" if index < 7 else "rain"} for index, row in enumerate(rows)])
+    assert led[7]["matched_lead"] is None and sum(each["matched_lead"] for each in led[:7]) > 0
+    alone = [{**rows[0], "judged": "ball"}, {"judged": "ball", "heard_at": [], "seen_at": []}]
+    assert with_pair_leads(alone)[0]["matched_lead"] == pytest.approx(matched[0])
