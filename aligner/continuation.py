@@ -91,6 +91,7 @@ class Pieces:
 
     @property
     def frames_of_piece(self) -> int:
+        """Of one piece."""
         return math.gcd(*self.lengths.values())
 
     @property

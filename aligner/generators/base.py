@@ -231,7 +231,7 @@ class JointModel(Protocol):
         """Frames (N, 3, H, W) in 0..1 at a rate -> the clean latent (1, C, F, h, w) of the stream "video"."""
 
     def video_file_latent(self, source: Source, seconds: float = 0.0) -> torch.Tensor:
-        """The same of a video file, of which only what is needed is in memory. seconds: of it; 0: all of it."""
+        """The same of a video file. Full frames are in memory one by one. seconds: from its beginning; 0: all."""
 
     def audio_latent(self, waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
         """Sound (channels, n) in -1..1 -> the clean latent (1, 1, T) of the stream "audio"."""

@@ -164,9 +164,10 @@ class MMDiffusionSampler(io.ComfyNode):
 
 def _given(model: JointModel, video, audio, seconds: float) -> Streams:
     """By stream, the latent of the recording that is connected."""
-    if video is not None and (source := video_file(video)) is not None:
-        return {"video": model.video_file_latent(source, seconds)}
     if video is not None:
+        source = video_file(video)
+        if source is not None:
+            return {"video": model.video_file_latent(source, seconds)}
         frames, fps = frames_of(video)
         return {"video": model.video_latent(pixels(frames), fps)}
     if audio is not None:
