@@ -9,9 +9,9 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
-from ...errors import AlignerError
 from ...tensors.resampling import resampled
 from ...timing.clips import Span
+from ..hearing import cut
 from .towers import MEL_BINS, MEL_FRAMES
 
 SAMPLE_RATE = 16_000
@@ -35,16 +35,7 @@ def audio_input(waveform: torch.Tensor, sample_rate: int, spans: Sequence[Span])
     as upstream. A clip may reach beyond the end of the sound, but one that starts there raises AlignerError.
     """
     waveform = resampled(waveform, sample_rate, SAMPLE_RATE)
-    samples = waveform.shape[1]
-    starts = [int(start * SAMPLE_RATE) for start, _ in spans]
-    ends = [min(int(end * SAMPLE_RATE), samples) for _, end in spans]
-    length = min(end - start for start, end in zip(starts, ends))
-    if length < 1:
-        raise AlignerError(
-            f"A clip starts where the sound has ended, after {samples / SAMPLE_RATE:.3f} s. "
-            "Use the spans of this sound's own duration."
-        )
-    clips = torch.stack([waveform[:, start : start + length] for start in starts], dim=1)
+    clips = cut(waveform, SAMPLE_RATE, spans)
     clips = clips - clips.mean(dim=-1, keepdim=True)
     mel = fbank(clips.flatten(0, 1))[..., :MEL_FRAMES]
     mel = F.pad(mel, (0, MEL_FRAMES - mel.shape[-1]))
