@@ -82,7 +82,7 @@ def load_component(cls: Any, folder: Path, name: str, dtype: torch.dtype, device
     if cls.__module__.startswith("diffusers."):
         options |= {"torch_dtype": dtype, "low_cpu_mem_usage": find_spec("accelerate") is not None}
     else:
-        options |= {_precision_option(): dtype, "trust_remote_code": False, "config": _config(cls, folder / name)}
+        options |= {_precision_option(): dtype, "trust_remote_code": False, "config": load_config(cls, folder / name)}
     with quiet():
         model, info = _read(folder / name, cls.from_pretrained, str(folder), subfolder=name, **options)
     _require_described(folder / name, model, info)
@@ -137,8 +137,11 @@ def load_processor(folder: Path):
     return _read(folder, load)
 
 
-def _config(cls: Any, folder: Path):
-    """The config of a model of transformers, without what names code."""
+def load_config(cls: Any, folder: Path):
+    """The config in the folder of a model of transformers, without what names code. cls: the class of the model.
+
+    Raises CheckpointError if it is missing or damaged.
+    """
 
     def load():
         with settings_without_code(folder) as copy:

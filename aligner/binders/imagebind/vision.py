@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 
 from ...tensors.precision import full_precision
+from ...tensors.resizing import resized
 from .towers import IMAGE_SIDE
 
 #: CLIP's statistics of RGB values in 0..1.
@@ -25,9 +25,9 @@ def image_input(pixels: torch.Tensor) -> torch.Tensor:
     pixels, short_side = full_precision(pixels), min(pixels.shape[-2:])
     for axis in (-1, -2):
         length = int(IMAGE_SIDE * pixels.shape[axis] / short_side)
-        resized = _resize(pixels, axis, length, mode="bicubic", antialias=True)
+        whole = resized(pixels, axis, length, mode="bicubic", antialias=True)
         # A bicubic filter overshoots at edges; the bytes that PIL makes after each axis cannot.
-        pixels = resized.narrow(axis, round((length - IMAGE_SIDE) / 2), IMAGE_SIDE).clamp(0, 1)
+        pixels = whole.narrow(axis, round((length - IMAGE_SIDE) / 2), IMAGE_SIDE).clamp(0, 1)
     return _normalise(pixels.unsqueeze(2))
 
 
@@ -43,23 +43,14 @@ def clip_input(frames: torch.Tensor, crops: Literal["squash", "three"]) -> torch
     long_axis, short_axis = (-2, -1) if height > width else (-1, -2)
     length = int(max(height, width) / min(height, width) * IMAGE_SIDE)
     # The filters are separable. The long side goes first: even a strip of one pixel by thousands stays small.
-    flat = _resize(full_precision(frames).flatten(1, 2), long_axis, length, mode="bilinear", antialias=False)
+    flat = resized(full_precision(frames).flatten(1, 2), long_axis, length, mode="bilinear", antialias=False)
     if crops == "squash":
-        views = [_resize(flat, long_axis, IMAGE_SIDE, mode="bilinear", antialias=True)]
+        views = [resized(flat, long_axis, IMAGE_SIDE, mode="bilinear", antialias=True)]
     else:
         spare = length - IMAGE_SIDE
         views = [flat.narrow(long_axis, start, IMAGE_SIDE) for start in (0, (spare + 1) // 2, spare)]
-    views = [_resize(view, short_axis, IMAGE_SIDE, mode="bilinear", antialias=False) for view in views]
+    views = [resized(view, short_axis, IMAGE_SIDE, mode="bilinear", antialias=False) for view in views]
     return torch.stack([_normalise(view.unflatten(1, frames.shape[1:3])) for view in views], dim=1)
-
-
-def _resize(pixels: torch.Tensor, axis: int, length: int, *, mode: str, antialias: bool) -> torch.Tensor:
-    """Resize one axis of (N, C, H, W)."""
-    # Along rows, because torch's antialiasing on the CPU gets the columns of a picture one pixel wide wrong.
-    rows = pixels.transpose(axis, -1)
-    size = (rows.shape[-2], length)
-    resized = F.interpolate(rows, size=size, mode=mode, align_corners=False, antialias=antialias)
-    return resized.transpose(axis, -1)
 
 
 def _normalise(clips: torch.Tensor) -> torch.Tensor:
