@@ -10,6 +10,8 @@ import torch
 
 from aligner.files.diffusers_folders import quiet
 
+from .byte_tokenizer import byte_tokenizer
+
 #: Names of tokens, and the 256 bytes.
 _SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[UNK]")
 _WIDTH = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -74,7 +76,8 @@ def write_random_pe_av(folder: Path, *, seed: int = 0, frames: int | None = None
         model = PeAudioVideoModel(PeAudioVideoConfig(**SMALL))
         _spread(model)
         model.save_pretrained(folder)
-    _tokenizer().save_pretrained(folder)
+    pad, start, end, unknown = _SPECIAL
+    byte_tokenizer(_SPECIAL, start=start, end=end, pad_token=pad, unk_token=unknown).save_pretrained(folder)
     _write(folder / "preprocessor_config.json", feature_extractor_type="PeAudioFeatureExtractor")
     _write(
         folder / "video_preprocessor_config.json",
@@ -93,21 +96,6 @@ def _spread(model: torch.nn.Module) -> None:
         for parameter in model.parameters():
             if parameter.ndim > 1:
                 parameter.normal_(0.0, parameter[0].numel() ** -0.5)
-
-
-def _tokenizer() -> Any:
-    """A tokenizer of single bytes."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
-
-    vocabulary = {name: number for number, name in enumerate((*_SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet())))}
-    tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 1), ("[SEP]", 2)])
-    pad, cls, sep, unk = _SPECIAL
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=pad, cls_token=cls, sep_token=sep, unk_token=unk
-    )
 
 
 def _write(path: Path, **content: Any) -> None:

@@ -117,11 +117,16 @@ def part_for(binder: Binder, modality: str) -> nn.Module:
 def part_name(binder: Binder, modality: str) -> str:
     """The name of that child module. Raises AlignerError for a modality that the binder does not embed."""
     if modality not in binder.parts:
-        raise AlignerError(
-            f"{binder.identity} embeds {', '.join(binder.parts)}, but no {modality}. Choose another binder, or leave "
-            f"the {modality} out."
-        )
+        raise cannot_embed(binder, modality)
     return binder.parts[modality]
+
+
+def cannot_embed(binder: Binder, modality: str) -> AlignerError:
+    """The error for a modality that a binder does not embed."""
+    return AlignerError(
+        f"{binder.identity} embeds {', '.join(binder.parts)}, but no {modality}. Choose another binder, or leave the "
+        f"{modality} out."
+    )
 
 
 def sampling_of(binder: Binder, clips: str) -> ClipSampling:

@@ -51,7 +51,7 @@ class PEAV(nn.Module):
         super().__init__()
         self.text, self.audio, self.video, self.joint = text, audio, video, joint
         self.tokenizer, self.side = tokenizer, side
-        self.samplings = _samplings(frames)
+        self.samplings: Mapping[str, ClipSampling] = _samplings(frames)
 
     def embed_text(self, texts: Sequence[str]) -> Embedding:
         """Embed B texts; what exceeds 512 tokens is ignored. Each modality is compared with a head of its own."""
