@@ -16,7 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .binders.clap import load_clap as load_clap
     from .binders.imagebind import load_imagebind as load_imagebind
+    from .binders.pe_av import load_pe_av as load_pe_av
     from .conditions.blending import blended as blended
     from .conditions.condition import Condition as Condition
     from .conditions.encoding import audio_condition as audio_condition
@@ -74,6 +76,8 @@ _MODULES = {
     "timing.curves": ("Curve",),
     "timing.intervals": ("Interval",),
     "binders.imagebind": ("load_imagebind",),
+    "binders.pe_av": ("load_pe_av",),
+    "binders.clap": ("load_clap",),
     "generators.audioldm": ("load_audioldm",),
     "generators.animatediff": ("load_animatediff",),
     "generators.joint": ("JointDenoiser",),

@@ -19,9 +19,11 @@ from .loaders.download_model import DownloadModel
 from .loaders.load_animatediff import LoadAnimateDiff
 from .loaders.load_audioldm import LoadAudioLDM
 from .loaders.load_captioner import LoadCaptioner
+from .loaders.load_clap import LoadCLAP
 from .loaders.load_demo_model import LoadDemoModel
 from .loaders.load_imagebind import LoadImageBind
 from .loaders.load_mm_diffusion import LoadMMDiffusion
+from .loaders.load_pe_av import LoadPEAV
 from .long_form.condition_timeline import ConditionTimeline
 from .long_form.encode_sound import EncodeSound
 from .long_form.mask_seconds import MaskSeconds
@@ -42,6 +44,8 @@ NODES = [
     gated(node)
     for node in (
         LoadImageBind,
+        LoadPEAV,
+        LoadCLAP,
         LoadAudioLDM,
         LoadAnimateDiff,
         AddLora,

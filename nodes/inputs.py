@@ -141,7 +141,9 @@ def guiding_sockets(*kinds: str) -> list[io.Input]:
     """
     return [
         BinderType.Input(
-            "binder", optional=True, tooltip="From Load ImageBind. It compares the result with what it follows."
+            "binder",
+            optional=True,
+            tooltip="From Load ImageBind or Load PE-AV. It compares the result with what it follows.",
         ),
         *followed_sockets(*kinds),
         ConditionsType.Input(

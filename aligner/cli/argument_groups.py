@@ -6,7 +6,7 @@ import argparse
 from argparse import ArgumentParser
 
 from .. import settings
-from .installed import StoreNamedPath
+from .installed import BINDERS, OWN, StoreNamedPath
 from .options import add_option, add_options
 
 #: By the name of the option: what it takes, and its help.
@@ -79,7 +79,13 @@ def add_models(command: ArgumentParser, *names: str, audio_generator: str = "", 
             help="A LoRA for Stable Diffusion 1.5 or its motion module, merged with this strength, by default 1. May "
             "be given several times.",
         )
-    _add_installed(group, "--binder", "binder", "binder", "--imagebind")
+    group.add_argument(
+        "--binder",
+        action=StoreNamedPath,
+        metavar="NAME=PATH",
+        help=f"Another binder instead of --imagebind: {' or '.join(OWN[BINDERS])} and its folder, or the binder NAME "
+        "of another installed package, loaded from PATH.",
+    )
     if video_generator:
         replaced = "--base and --motion" if "motion" in names else "--base"
         _add_installed(group, video_generator, "video_generator", "generator of frames", replaced)

@@ -39,6 +39,8 @@ EXAMPLES = """examples:
       a clip changed to fit a sound
   python -m aligner a2i birds.wav -o out.png --models ComfyUI/models
       a picture for a sound
+  python -m aligner v2a clip.mp4 -o out.mp4 --models ComfyUI/models --binder pe-av=ComfyUI/models/pe_av/pe-av-large
+      a sound for a clip, by PE-AV instead of ImageBind
   python -m aligner joint "waves break on a beach" -o out.mp4 --models ComfyUI/models
       video and sound from words, each steered by the other
   python -m aligner mm-diffusion -o out.mp4 --models ComfyUI/models --text "waves on a beach"
@@ -52,8 +54,8 @@ weights: MODELS is a folder such as ComfyUI/models with imagebind/ (imagebind_hu
 AudioLDM folder such as audioldm-m-full), checkpoints/ or diffusers/ (Stable Diffusion 1.5 or a model trained from it),
 animatediff_models/ (a motion module such as v3_sd15_mm.ckpt) and mm_diffusion/ (Landscape.pt or AIST++.pt). All need
 imagebind. Sound needs audioldm, video checkpoints and animatediff_models, mm-diffusion only mm_diffusion. ImageBind and
-AudioLDM are licensed for non-commercial use only. Without models, built-in toys run, which know eight events of a drawn
-world.
+AudioLDM are licensed for non-commercial use only. --binder pe-av=FOLDER takes the place of ImageBind: PE-AV may be used
+commercially. Without models, built-in toys run, which know eight events of a drawn world.
 
 other packages: rules, binders and generators that other packages install are chosen by --rule, --binder and
 --generator. A package offers them by entry points of the groups aligner.rules, aligner.binders and aligner.generators.

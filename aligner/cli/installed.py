@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from ..errors import AlignerError, listed
@@ -16,6 +17,9 @@ BINDERS = "aligner.binders"
 #: A callable (path: str, *, dtype: torch.dtype) that returns an AudioModel or a VideoModel of `generators.base`. The
 #: command line calls its `denoiser` with the sampling settings of its stream and, for --init, its `encode`.
 GENERATORS = "aligner.generators"
+
+#: What this package offers in a group itself: public names of `aligner`.
+OWN = {BINDERS: {"pe-av": "load_pe_av", "clap": "load_clap"}}
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class StoreNamedPath(argparse.Action):
 
 
 def installed(group: str, name: str, option: str, built_in: Iterable[str] = ()) -> Callable[..., Any]:
-    """Load what an installed package offers in a group under a name.
+    """Load what this package or an installed one offers in a group under a name.
 
     option: for messages, with the names that are `built_in` there. Raises AlignerError, listing what there is, for a
     name that no package offers, and for a package that cannot be imported.
@@ -46,10 +50,13 @@ def installed(group: str, name: str, option: str, built_in: Iterable[str] = ()) 
     # Slow to import, and the help does not need it.
     from importlib.metadata import entry_points
 
+    own = OWN.get(group, {})
+    if name in own:
+        return getattr(import_module("..", __package__), own[name])
     offers = {entry.name: entry for entry in entry_points(group=group)}
     if name not in offers:
         raise AlignerError(
-            f"{option} {name}: there is none of this name. Available: {listed([*built_in, *sorted(offers)])}. "
+            f"{option} {name}: there is none of this name. Available: {listed([*built_in, *own, *sorted(offers)])}. "
             f"A package adds its own by an entry point of the group {group}."
         )
     try:

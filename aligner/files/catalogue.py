@@ -39,6 +39,8 @@ def enlarges(path: Path) -> bool:
 #: By the name of the kind. The command line has an option of this name where a command takes such a model.
 KINDS = {
     "imagebind": Kind(_weights("imagebind/*"), "ImageBind checkpoint such as imagebind_huge.pth", "imagebind"),
+    "pe_av": Kind(("pe_av/*/config.json",), "PE-AV folder such as pe-av-small", "pe_av"),
+    "clap": Kind(("clap/*/config.json",), "CLAP folder such as clap-htsat-unfused", "clap"),
     "audioldm": Kind(
         ("audioldm/model_index.json", "audioldm/*/model_index.json"),
         "AudioLDM folder such as audioldm-m-full",
@@ -135,6 +137,15 @@ _RAIL = "CreativeML Open RAIL-M"
 
 #: By what people call the model.
 OFFERS = {
+    **{
+        f"PE-AV, {size} (for commercial use, too)": Offer(
+            "pe_av", f"pe-av-{size}", room, "Apache 2.0", f"facebook/pe-av-{size}", _NETWORK
+        )
+        for size, room in (("small", "less than 6 GB"), ("base", "less than 6 GB"), ("large", "6 GB"))
+    },
+    "CLAP, sounds and words": Offer(
+        "clap", "clap-htsat-unfused", "0.6 GB", "Apache 2.0", "laion/clap-htsat-unfused", _NETWORK
+    ),
     "ImageBind": Offer(
         "imagebind",
         "imagebind_huge.pth",

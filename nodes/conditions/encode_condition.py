@@ -35,7 +35,7 @@ class EncodeCondition(io.ComfyNode):
                 "audio reactive",
             ],
             inputs=[
-                BinderType.Input("binder", tooltip="From Load ImageBind."),
+                BinderType.Input("binder", tooltip="From Load ImageBind or Load PE-AV."),
                 io.Image.Input(
                     "image", optional=True, tooltip="One picture, or a batch of frames at fps frames per second."
                 ),

@@ -48,7 +48,8 @@ class SteerModel(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The model that a sampler samples. It may have LoRAs and patches."),
                 BinderType.Input(
-                    "binder", tooltip="From Load ImageBind. It compares what the model makes with the conditions."
+                    "binder",
+                    tooltip="From Load ImageBind or Load PE-AV. It compares what the model makes with the conditions.",
                 ),
                 *followed_sockets("video", "image", "audio"),
                 ConditionsType.Input(

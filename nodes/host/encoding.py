@@ -40,8 +40,8 @@ def require_binder(connected: Set[str], *sockets: str) -> None:
     steering = [name for name in sockets if name in connected]
     if steering and "binder" not in connected:
         raise AlignerError(
-            f"{listed(steering)} cannot steer without a binder. Connect Load ImageBind to binder, or disconnect "
-            f"{listed(steering)}."
+            f"{listed(steering)} cannot steer without a binder. Connect Load PE-AV or Load ImageBind to binder, or "
+            f"disconnect {listed(steering)}."
         )
 
 

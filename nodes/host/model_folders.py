@@ -8,8 +8,9 @@ from ...aligner.errors import CheckpointError
 from ...aligner.files.catalogue import KINDS, Offer, enlarges, files_matching
 from ...aligner.files.weights import SUFFIXES
 
-IMAGEBIND, AUDIOLDM, CAPTIONERS, CHECKPOINTS, MOTION_MODULES, VAE_APPROX, MM_DIFFUSION = (
-    KINDS[kind].folder for kind in ("imagebind", "audioldm", "captioner", "base", "motion", "taesd", "coupled")
+IMAGEBIND, PE_AV, CLAP, AUDIOLDM, CAPTIONERS, CHECKPOINTS, MOTION_MODULES, VAE_APPROX, MM_DIFFUSION = (
+    KINDS[kind].folder
+    for kind in ("imagebind", "pe_av", "clap", "audioldm", "captioner", "base", "motion", "taesd", "coupled")
 )
 #: Folders of files that our own nodes write.
 TUNED_PROMPTS, CONDITIONS = "tuned_prompts", "conditions"
@@ -27,7 +28,7 @@ NONE = "none"
 def register_model_folders() -> None:
     """Add our folders beside those that extra_model_paths.yaml and other extensions have named already."""
     for name in (
-        *(IMAGEBIND, AUDIOLDM, MOTION_MODULES, MOTION_LORAS, CAPTIONERS, MM_DIFFUSION),
+        *(IMAGEBIND, PE_AV, CLAP, AUDIOLDM, MOTION_MODULES, MOTION_LORAS, CAPTIONERS, MM_DIFFUSION),
         *(TUNED_PROMPTS, CONDITIONS),
     ):
         folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name))
@@ -42,6 +43,24 @@ def imagebind_names() -> list[str]:
 
 def imagebind_path(name: str) -> Path:
     return _path(IMAGEBIND, name)
+
+
+def pe_av_names() -> list[str]:
+    return list(_folders(PE_AV, "config.json"))
+
+
+def pe_av_path(name: str) -> Path:
+    """Raises CheckpointError if the folder has gone since the list was made."""
+    return _folder_path(PE_AV, "config.json", name, "PE-AV")
+
+
+def clap_names() -> list[str]:
+    return list(_folders(CLAP, "config.json"))
+
+
+def clap_path(name: str) -> Path:
+    """Raises CheckpointError if the folder has gone since the list was made."""
+    return _folder_path(CLAP, "config.json", name, "CLAP")
 
 
 def audioldm_names() -> list[str]:
@@ -140,6 +159,8 @@ def condition_path(name: str) -> Path:
 #: The names that the loaders list, by the kind of model.
 _LISTED = {
     "imagebind": imagebind_names,
+    "pe_av": pe_av_names,
+    "clap": clap_names,
     "audioldm": audioldm_names,
     "captioner": captioner_names,
     "base": stable_diffusion_names,

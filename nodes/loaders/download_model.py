@@ -24,13 +24,20 @@ class DownloadModel(io.ComfyNode):
             description="Downloads a real model into ComfyUI's models folder when the node runs with accept on. Then "
             "press R and choose the model in its loader. A model that is there already is not downloaded again. A "
             "cancelled download resumes. No other node of this extension downloads anything.",
-            search_aliases=["get model", "fetch model", "download imagebind", "download audioldm", "install model"],
+            search_aliases=[
+                "get model",
+                "fetch model",
+                "download pe-av",
+                "download imagebind",
+                "download audioldm",
+                "install model",
+            ],
             inputs=[
                 io.Combo.Input(
                     "model",
                     options=list(OFFERS),
-                    tooltip="Sound needs ImageBind and an AudioLDM. Video needs ImageBind, Stable Diffusion 1.5 and a "
-                    "motion module. Without accept the node shows the size and the licence.",
+                    tooltip="All need a binder: PE-AV or ImageBind. Sound also needs an AudioLDM, video Stable "
+                    "Diffusion 1.5 and a motion module. Without accept the node shows the size and the licence.",
                 ),
                 io.Boolean.Input(
                     "accept",

@@ -21,7 +21,7 @@ class AlignmentScore(io.ComfyNode):
             "embeddings, -1 to 1. Guidance optimises this score itself. Compare with unguided runs, and listen.",
             search_aliases=["score", "similarity", "evaluate", "imagebind score", "metric", "sync score"],
             inputs=[
-                BinderType.Input("binder", tooltip="From Load ImageBind."),
+                BinderType.Input("binder", tooltip="From Load ImageBind or Load PE-AV."),
                 ConditionsType.Input("conditions", tooltip="From Encode Condition. The score compares with them."),
                 io.Audio.Input("audio", optional=True, tooltip="The sound to score. Each sound of a batch is a pair."),
                 io.Image.Input("image", optional=True, tooltip="The picture to score, or frames at fps."),

@@ -39,7 +39,11 @@ class RankVariations(io.ComfyNode):
                     "frames", optional=True, tooltip="The videos to rank, as a list of batches. Or one for all sounds."
                 ),
                 widget(settings.SCORED_FPS),
-                BinderType.Input("binder", optional=True, tooltip="From Load ImageBind. It needs conditions."),
+                BinderType.Input(
+                    "binder",
+                    optional=True,
+                    tooltip="From Load ImageBind or Load PE-AV. It needs conditions.",
+                ),
                 ConditionsType.Input(
                     "conditions", optional=True, tooltip="From Encode Condition. The binder's score compares with them."
                 ),

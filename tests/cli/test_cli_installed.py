@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from aligner.media import probe_video, read_audio, read_image
+from laboratory.random_clap import write_random_clap
+from laboratory.random_pe_av import write_random_pe_av
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -70,6 +72,20 @@ def test_a_binder_takes_the_place_of_imagebind(run, toys, generations, clip, mod
     assert (seen["binder"].path, seen["binder"].dtype) == ("weights.bin", torch.float32)
     assert [condition.embedding.binder for condition in seen["conditions"]] == ["statistics"]
     assert len(seen["result"].tried["audio ~ video"]) == 3
+
+
+def test_pe_av_takes_the_place_of_imagebind(run, generations, clip, models, tmp_path):
+    write_random_pe_av(tmp_path / "pe-av-tiny")
+    others = ("--models", models, "--binder", f"pe-av={tmp_path / 'pe-av-tiny'}")
+    assert run("v2a", clip, "-o", tmp_path / "out.wav", *others, "--steps", "3", "--audio-candidates", "3") == 0
+    (seen,) = generations
+    assert seen["binder"].identity == "PE-AV" and "audio ~ video" in seen["result"].scores
+
+
+def test_clap_sees_no_clip(refused, clip, models, tmp_path):
+    write_random_clap(tmp_path / "clap-tiny")
+    others = ("--models", models, "--binder", f"clap={tmp_path / 'clap-tiny'}")
+    assert "CLAP embeds text, audio, but no" in refused("v2a", clip, "-o", tmp_path / "out.wav", *others)
 
 
 def test_a_binder_measures_results(run, toys, clip, sound, tmp_path, capsys):
@@ -142,7 +158,7 @@ def test_all_of_them_work_together_without_any_other_model(run, toys, generation
         ),
         (["--rule", "luckiest", "--clips", "short"], "--clips belongs to the rules search, code and paper"),
         (["--rule", "luckiest", "--then", "paper"], "--then belongs to the rule search"),
-        (["--binder", "nobody=x"], "--binder nobody: there is none of this name. Available: statistics."),
+        (["--binder", "nobody=x"], "--binder nobody: there is none of this name. Available: pe-av, clap, statistics."),
         (["--generator", "nobody=x"], "--generator nobody: there is none of this name. Available: fog, gone, hum."),
         (["--generator", "gone=x"], "--generator gone: no_such_module:Gone cannot be loaded (No module named"),
         (["--generator", "hum"], "--generator takes NAME=PATH, such as mine=weights.safetensors, not hum."),
@@ -175,7 +191,7 @@ def test_a_file_that_another_package_reads_is_never_overwritten(refused, toys, s
 
 def test_without_other_packages_the_message_names_what_is_built_in(refused, clip):
     assert "Available: search, code, paper." in refused("v2a", clip, "-o", "out.wav", "--rule", "luckiest")
-    assert "Available: nothing." in refused("v2a", clip, "-o", "out.wav", "--binder", "statistics=x")
+    assert "Available: pe-av, clap." in refused("v2a", clip, "-o", "out.wav", "--binder", "statistics=x")
 
 
 @pytest.mark.parametrize("command", ["", "v2a", "joint"])

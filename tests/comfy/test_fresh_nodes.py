@@ -88,7 +88,9 @@ def test_a_clip_needs_something_that_compares(comfyui: Server) -> None:
     prompt, _ = wired(comfyui, "video to sound")
     del prompt["sampler"]["inputs"]["binder"]
     prompt["save"] = node("SaveVideo", video=["sampler", 1], **AS_IT_IS)
-    with pytest.raises(PromptRefused, match="video cannot steer without a binder. Connect Load ImageBind to binder"):
+    with pytest.raises(
+        PromptRefused, match="video cannot steer without a binder. Connect Load PE-AV or Load ImageBind to binder"
+    ):
         comfyui.client.queue(prompt)
 
 

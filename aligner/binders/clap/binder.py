@@ -24,7 +24,7 @@ _CLIP_BYTES = {False: int(0.6 * 2**30), True: int(0.1 * 2**30)}
 class CLAP(nn.Module):
     """CLAP behind the protocol of binders (see `aligner.binders.base`). It embeds sounds and texts, and no pictures.
 
-    tokenizer: of transformers. longest: the most tokens of a text. sample_rate: in Hz. seconds: the length of the sounds
+    tokenizer: of transformers. longest: the most tokens of a text. sample_rate: in Hz. seconds: how long the sounds are
     that it was trained on. `load_clap` makes one that can be used.
     """
 
