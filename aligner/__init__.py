@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .binders.clap import load_clap as load_clap
     from .binders.imagebind import load_imagebind as load_imagebind
     from .binders.pe_av import load_pe_av as load_pe_av
+    from .binders.several import Several as Several
     from .conditions.blending import blended as blended
     from .conditions.condition import Condition as Condition
     from .conditions.encoding import audio_condition as audio_condition
@@ -78,6 +79,7 @@ _MODULES = {
     "binders.imagebind": ("load_imagebind",),
     "binders.pe_av": ("load_pe_av",),
     "binders.clap": ("load_clap",),
+    "binders.several": ("Several",),
     "generators.audioldm": ("load_audioldm",),
     "generators.animatediff": ("load_animatediff",),
     "generators.joint": ("JointDenoiser",),

@@ -16,6 +16,7 @@ import torch
 
 from . import settings
 from .binders.base import Binder
+from .binders.several import Several
 from .conditions.condition import Condition
 from .conditions.timeline import Timeline
 from .errors import AlignerError
@@ -119,7 +120,7 @@ def generate_long(
     given: Streams | None = None,
     batch: int = 1,
     rule: Rule = SEARCH,
-    binder: Binder | None = None,
+    binder: Binder | Several | None = None,
     conditions: Sequence[Condition] = (),
     pair_weight: float = settings.PAIR_WEIGHT.default,
     reconstruction: float = 0.0,

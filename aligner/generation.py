@@ -13,6 +13,7 @@ from PIL import Image
 
 from . import settings
 from .binders.base import Binder
+from .binders.several import Several, members_of
 from .conditions.condition import Condition
 from .errors import AlignerError
 from .generators.base import Generator, Streams
@@ -78,7 +79,7 @@ def generate(
     seed: int,
     batch: int = 1,
     rule: Rule = SEARCH,
-    binder: Binder | None = None,
+    binder: Binder | Several | None = None,
     conditions: Sequence[Condition] = (),
     pair_weight: float = settings.PAIR_WEIGHT.default,
     latents: Streams | None = None,
@@ -88,13 +89,13 @@ def generate(
 ) -> Generation:
     """Sample a batch of variations, steered by the conditions as the rule says.
 
-    prompts: by stream (1 or batch, ...). rule: how to steer; `Unguided()` only scores the result. pair_weight: the
-    weight of pairs of generated streams, where there are several. seed: variation k draws its noise from seed + k, so
-    that it can be made again alone. latents: by stream clean latents (1 or batch, ...) to start from, for a denoiser
-    with denoise below 1, or to keep a part of. masks: by stream (1 or batch, 1 or C, T, ...) in 0..1, 1 where the
-    latents are made anew and 0 where they are kept. reconstruction: how strongly the other streams of a coupled
-    generator follow what is kept, see `Reconstruction`. on_step: called after every step; whatever it raises ends the
-    run.
+    prompts: by stream (1 or batch, ...). rule: how to steer; `Unguided()` only scores the result. binder: what
+    compares, or `Several` that do. pair_weight: the weight of pairs of generated streams, where there are several.
+    seed: variation k draws its noise from seed + k, so that it can be made again alone. latents: by stream clean
+    latents (1 or batch, ...) to start from, for a denoiser with denoise below 1, or to keep a part of. masks: by
+    stream (1 or batch, 1 or C, T, ...) in 0..1, 1 where the latents are made anew and 0 where they are kept.
+    reconstruction: how strongly the other streams of a coupled generator follow what is kept, see `Reconstruction`.
+    on_step: called after every step; whatever it raises ends the run.
 
     Raises AlignerError before any sampling if rule, conditions, seed or latents leave nothing to do.
 
@@ -208,9 +209,10 @@ def _repeated(tensors: Streams, batch: int, denoiser: Generator) -> Streams:
     }
 
 
-def saving_memory(rule: Rule, denoiser: Generator, binder: Binder | None) -> AbstractContextManager:
+def saving_memory(rule: Rule, denoiser: Generator, binder: Binder | Several | None) -> AbstractContextManager:
     """Within the context, networks recompute activations where the rule asks for it."""
     passes = [*rule.backward(denoiser.streams).values(), *getattr(denoiser, "passes_back", {}).values()]
     if not any(passed.checkpointing for passed in passes):
         return nullcontext()
-    return checkpointed([*denoiser.checkpointable(), *(binder.blocks() if binder else ())])
+    blocks = [block for member in members_of(binder) for block in member.binder.blocks()]
+    return checkpointed([*denoiser.checkpointable(), *blocks])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
-from .binders.base import CLIPS_AT_ONCE, Binder, Embedding, in_seconds, require_binder, sampling_of
+from .binders.base import CLIPS_AT_ONCE, Binder, Embedding, cannot_embed, in_seconds, require_binder, sampling_of
+from .binders.several import Member, Several, members_of
 from .conditions.condition import Condition, label_conditions
 from .errors import AlignerError
 from .generators.base import NO_GRADIENT, BackwardPass, Generator, Outcome
 from .guidance.objective import Comparison, Objective
-from .guidance.pairs import pairs
+from .guidance.pairs import Comparing, pairs
 from .guidance.rule import Rule, Scope, comparison_of
 from .guidance.synchrony_term import READING, PlacedOnsets, SynchronyTerm, placed_onsets
 from .tensors.precision import full_precision
@@ -37,7 +38,7 @@ class Plan:
 def make_plan(
     rule: Rule,
     denoiser: Generator,
-    binder: Binder | None = None,
+    binder: Binder | Several | None = None,
     conditions: Sequence[Condition] = (),
     *,
     pair_weight: float = 1.0,
@@ -76,7 +77,7 @@ def phases(rule: Rule) -> list[Rule]:
 
 def comparable(
     denoiser: Generator,
-    binder: Binder | None,
+    binder: Binder | Several | None,
     conditions: Sequence[Condition],
     comparison: Comparison,
     *,
@@ -90,7 +91,7 @@ def comparable(
 
 def objective_of(
     outcome: Outcome,
-    binder: Binder | None,
+    binder: Binder | Several | None,
     conditions: Sequence[Condition],
     comparison: Comparison,
     *,
@@ -105,37 +106,63 @@ def objective_of(
     targets = {label: condition for label, condition in weighted.items() if condition.weight}
     if not math.isfinite(pair_weight):
         raise AlignerError(f"pair_weight must be a finite number, not {pair_weight}.")
-    compared = pairs(outcome.streams, weighted, pair_weight=pair_weight)
-    if binder is None:
-        raise AlignerError("Conditions need a binder, such as ImageBind, to compare with. Load it and connect it.")
-    require_binder(
-        (condition.embedding for condition in targets.values()), binder.fingerprint, f"the {binder.identity} in use"
+    members = members_of(binder)
+    if members:
+        _require_made(targets.values(), members)
+    compared = pairs(
+        outcome.streams, weighted, pair_weight=pair_weight, by=[_comparing(each, outcome) for each in members] or _ANY
     )
-    sampling = sampling_of(binder, comparison.clips)
+    if not members:
+        raise AlignerError("Conditions need a binder, such as ImageBind, to compare with. Load it and connect it.")
+    binders = {each.binder.fingerprint: each.binder for each in members}
+    samplings = {fingerprint: sampling_of(each, comparison.clips) for fingerprint, each in binders.items()}
     for condition in targets.values():
         if condition.timeline:
             condition.timeline.require_within(float(outcome.seconds))
-    spans = {stream: _spans(outcome, stream, sampling) for stream in outcome.streams}
+    spans = {
+        (stream, binder): _spans(outcome, stream, sampling)
+        for stream in outcome.streams
+        for binder, sampling in samplings.items()
+    }
     for pair in compared:
         # A stream of an unknown kind shows the times of its clips when it is first compared.
-        if pair.timeline and spans[pair.stream]:
-            pair.strengths_over(spans[pair.stream])
+        if pair.timeline and (times := spans[pair.stream, pair.by.fingerprint]):
+            pair.strengths_over(times)
     return Objective(
-        lambda signal: signal.embed(binder, sampling),
+        lambda signal, binder: signal.embed(binders[binder], samplings[binder]),
         {label: _on(outcome.device, condition.target) for label, condition in targets.items()},
         compared,
         comparison.compare,
-        spans,
+        {pair.stream: spans[pair.stream, pair.by.fingerprint] for pair in reversed(compared)},
         SynchronyTerm(comparison.timing_weights, _placed(targets, outcome)),
     )
 
 
-def require_conditions(conditions: Sequence[Condition], binder: Binder) -> list[Condition]:
+#: Where no binder is known yet, so that what is missing is said first.
+_ANY = (Comparing(),)
+
+
+def _comparing(member: Member, outcome: Outcome) -> Comparing:
+    """A binder as pairs know it. Raises AlignerError where it embeds nothing that is made."""
+    streams = tuple(stream for stream in outcome.streams if member.embeds(stream))
+    if not streams:
+        raise cannot_embed(member.binder, outcome.streams[0])
+    return Comparing(member.binder.fingerprint, member.name, member.weight, streams)
+
+
+def _require_made(conditions: Iterable[Condition], members: Sequence[Member]) -> None:
+    """Raise AlignerError for a condition that none of the binders in use made."""
+    named = " and ".join(each.binder.identity for each in members)
+    made = {each.binder.fingerprint for each in members}
+    require_binder((condition.embedding for condition in conditions), made, f"the {named} in use")
+
+
+def require_conditions(conditions: Sequence[Condition], binder: Binder | Several) -> list[Condition]:
     """The conditions that count. Raises AlignerError where there is none, and for one of another binder."""
     counting = [condition for condition in conditions if condition.weight]
     if not counting:
         raise AlignerError("There is no condition to follow. Give at least one, with a weight other than 0.")
-    require_binder((each.embedding for each in counting), binder.fingerprint, f"the {binder.identity} in use")
+    _require_made(counting, members_of(binder))
     return counting
 
 
@@ -161,7 +188,7 @@ def require_seeds(seed: int, batch: int = 1) -> None:
 def activation_bytes(
     rule: Rule,
     denoiser: Generator,
-    binder: Binder | None,
+    binder: Binder | Several | None,
     batch: int,
     besides: Mapping[str, BackwardPass] = NO_GRADIENT,
 ) -> int:
@@ -172,13 +199,15 @@ def activation_bytes(
     backward = rule.backward(denoiser.streams)
     footprint = denoiser.footprint(batch, {**besides, **backward})
     embedding = 0
-    if binder and backward:
-        sampling = sampling_of(binder, _moving(rule).comparison.clips)
+    for member in members_of(binder) if backward else ():
+        sampling = sampling_of(member.binder, _moving(rule).comparison.clips)
         for stream, passed in backward.items():
             modality = denoiser.modality(stream)
-            if modality in binder.parts:
+            if modality in member.binder.parts:
                 clips = _clips_at_once(denoiser, modality, sampling)
-                embedding += binder.activation_bytes(modality, clips, sampling, checkpointing=passed.checkpointing)
+                embedding += member.binder.activation_bytes(
+                    modality, clips, sampling, checkpointing=passed.checkpointing
+                )
     # The binder has passed back its gradient before the decoder's largest activations are recomputed.
     return int(footprint.kept + max(footprint.passing, batch * embedding))
 

@@ -50,6 +50,18 @@ LORA_STRENGTH = Setting(
 )
 MOTION_LORA_STRENGTH = LORA_STRENGTH.having(name="motion_lora_strength")
 ADDED_LORA_STRENGTH = LORA_STRENGTH.having(name="strength")
+BINDER_1_WEIGHT = Setting(
+    "weight_1",
+    1.0,
+    "Weight of everything that the first binder compares, beside the weights of conditions.",
+    low=0.05,
+    high=10.0,
+    step=0.05,
+)
+BINDER_2_WEIGHT = BINDER_1_WEIGHT.having(
+    name="weight_2",
+    description="Weight of everything that the second binder compares, beside the weights of conditions.",
+)
 
 # Sampling
 

@@ -15,6 +15,7 @@ from .host.gates import gated
 from .host.model_folders import register_model_folders
 from .host.warned import log_our_warnings
 from .loaders.add_lora import AddLora
+from .loaders.combine_binders import CombineBinders
 from .loaders.download_model import DownloadModel
 from .loaders.load_animatediff import LoadAnimateDiff
 from .loaders.load_audioldm import LoadAudioLDM
@@ -46,6 +47,7 @@ NODES = [
         LoadImageBind,
         LoadPEAV,
         LoadCLAP,
+        CombineBinders,
         LoadAudioLDM,
         LoadAnimateDiff,
         AddLora,

@@ -17,6 +17,8 @@ import pytest
 from aligner.cli.arguments import parser
 from aligner.demo.examples import EXAMPLE_SOUND, EXAMPLE_VIDEO
 from aligner.demo.family import AUDIOLDM, IMAGEBIND, MM_DIFFUSION, MOTION, STABLE_DIFFUSION
+from laboratory.random_clap import write_random_clap
+from laboratory.random_pe_av import write_random_pe_av
 from run import ROOT
 
 DOCUMENTS = sorted(
@@ -205,6 +207,8 @@ def example_files(tmp_path, monkeypatch):
         place = tmp_path / name
         place.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copyfile)(source, place)
+    write_random_pe_av(tmp_path / "models" / "pe_av" / "pe-av-large")
+    write_random_clap(tmp_path / "models" / "clap" / "clap-htsat-unfused")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

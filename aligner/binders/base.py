@@ -6,7 +6,7 @@ Conditions, signals, the objective, masks, nodes and saved files speak to this p
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -31,7 +31,8 @@ class Embedding:
     scales: ImageBind's are 1 for vision, 20 for audio, learned for text. spans: start and end of every clip in
     seconds; None where there is no time. modality: "text", "image", "video", "audio", or "blend" of several.
     binder: the fingerprint of the binder that made it. heads: other clips (B, S, D) for comparisons with one modality,
-    by modality, where the binder has a head per partner.
+    by modality, where the binder has a head per partner. others: the same as other binders see it, by their
+    fingerprints, where a run has several.
     """
 
     clips: torch.Tensor
@@ -39,6 +40,7 @@ class Embedding:
     modality: str
     binder: str
     heads: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    others: Mapping[str, Embedding] = field(default_factory=dict)
 
     def towards(self, modality: str) -> Embedding:
         """The embedding to compare with one of this modality: a head of its own, or the same for all."""
@@ -53,7 +55,8 @@ class Embedding:
     def mapped(self, function) -> Embedding:
         """The same with `function` applied to all its tensors."""
         heads = {modality: function(clips) for modality, clips in self.heads.items()}
-        return replace(self, clips=function(self.clips), heads=heads)
+        others = {binder: other.mapped(function) for binder, other in self.others.items()}
+        return replace(self, clips=function(self.clips), heads=heads, others=others)
 
 
 class Binder(Protocol):
@@ -157,12 +160,17 @@ class Fingerprint:
         return hashlib.sha256(b"".join(self._sampled[name] for name in sorted(self._sampled))).hexdigest()[:16]
 
 
-def require_binder(embeddings: Iterable[Embedding], fingerprint: str, other: str) -> None:
-    """Raise AlignerError unless the binder of this fingerprint made all embeddings.
+def seen_by(embedding: Embedding, binder: str) -> Embedding:
+    """The embedding that the binder of this fingerprint made of the same; "": this one."""
+    return embedding if binder in ("", embedding.binder) else embedding.others[binder]
+
+
+def require_binder(embeddings: Iterable[Embedding], fingerprints: Collection[str], other: str) -> None:
+    """Raise AlignerError unless binders of these fingerprints made all embeddings.
 
     other: what they are compared with, for the message.
     """
-    if any(embedding.binder != fingerprint for embedding in embeddings):
+    if any(embedding.binder not in fingerprints for embedding in embeddings):
         raise AlignerError(
             f"A condition was encoded with another binder than {other}. Encode it again with the same model."
         )

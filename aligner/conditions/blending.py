@@ -35,7 +35,7 @@ def blended(conditions: Sequence[Condition], weight: float = 1.0) -> Condition:
     if len({condition.streams for condition in conditions}) > 1:
         raise AlignerError("Conditions that steer different streams cannot be blended. Set streams alike.")
     embeddings = [condition.embedding for condition in conditions]
-    require_binder(embeddings, embeddings[0].binder, "the first of them")
+    require_binder(embeddings, {embeddings[0].binder}, "the first of them")
     spans = embeddings[0].spans if len({embedding.spans for embedding in embeddings}) == 1 else None
     total = sum(abs(condition.weight) for condition in conditions)
     shares = [condition.weight / total for condition in conditions]

@@ -13,6 +13,7 @@ import torch
 
 from .. import settings
 from ..binders.base import CLIPS_AT_ONCE, Binder, sampling_of
+from ..binders.several import Several, members_of
 from ..errors import AlignerError
 from ..media import VideoInfo, probe_video, read_frames, shown_frames, to_mono
 from ..parts import in_parts, reached
@@ -39,13 +40,13 @@ _PICTURE, _VIDEO, _SOUND = "The picture of a condition", "The video of a conditi
 
 @torch.no_grad()
 def text_condition(binder: Binder, text: str, weight: float = 1.0) -> Condition:
-    """Embed a text. ImageBind cuts it to 77 tokens, the last one its end token. Raises AlignerError if it is empty."""
+    """Embed a text. A binder cuts what exceeds its length: ImageBind 77 tokens. Raises AlignerError if it is empty."""
     if not text_of(text, "The text of a condition").strip():
         raise AlignerError("The text of a condition is empty. Write something, or leave the condition out.")
     return Condition(binder.embed_text([text]), weight)
 
 
-def prompt_conditions(binder: Binder, prompts: Mapping[str, str]) -> list[Condition]:
+def prompt_conditions(binder: Binder | Several, prompts: Mapping[str, str]) -> list[Condition]:
     """Embed the generators' own prompts as conditions, so that a rule's text_weight can make them targets.
 
     prompts: by stream. Streams that share a text share one condition; an empty text gives none.
@@ -55,7 +56,9 @@ def prompt_conditions(binder: Binder, prompts: Mapping[str, str]) -> list[Condit
         if prompt.strip():
             streams[prompt] = (*streams.get(prompt, ()), stream)
     return [
-        replace(text_condition(binder, prompt), streams=steered, prompt=True) for prompt, steered in streams.items()
+        replace(text_condition(member.binder, prompt), streams=steered, prompt=True)
+        for prompt, steered in streams.items()
+        for member in members_of(binder)
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from .. import settings
-from ..binders.base import Embedding
+from ..binders.base import Embedding, seen_by
 from ..errors import AlignerError
 from ..timing.intervals import Interval
 from .distances import COMPARISONS
@@ -105,12 +105,13 @@ class Observed:
 class Objective:
     """Sum over pairs of weight * F(e_x, e_y): eq. 14 to 16 of the paper, and any other set of pairs.
 
-    embed: from a rendered stream, such as a Signal, to its embedding. conditions: embeddings by label, made once before
+    embed: from a rendered stream, such as a Signal, and the fingerprint of the binder that compares it, "" for the only
+    one, to its embedding. conditions: embeddings by label, made once before
     sampling. spans: by stream the times of the clips that will be compared, in seconds, as far as they are known. term:
     adds synchrony to pairs; None: only meaning counts.
     """
 
-    embed: Callable[[Any], Embedding]
+    embed: Callable[[Any, str], Embedding]
     conditions: Mapping[str, Embedding]
     pairs: Sequence[Pair]
     compare: str = settings.COMPARE.default
@@ -130,9 +131,14 @@ class Objective:
         return Observed(self.embedded(rendered), self.onsets(rendered))
 
     def embedded(self, rendered: Mapping[str, Any]) -> dict[str, Embedding]:
-        """What the streams that are compared mean."""
+        """What the streams that are compared mean, to each binder that compares them."""
         compared = self.compared
-        return {name: self.embed(signal) for name, signal in rendered.items() if name in compared}
+        return {name: self._embedded(name, signal) for name, signal in rendered.items() if name in compared}
+
+    def _embedded(self, name: str, signal: Any) -> Embedding:
+        binders = dict.fromkeys(pair.by.fingerprint for pair in self.pairs if name in pair.streams)
+        first, *others = (self.embed(signal, binder) for binder in binders)
+        return replace(first, others={other.binder: other for other in others}) if others else first
 
     def onsets(self, rendered: Mapping[str, Any], circular: Collection[str] = ()) -> Onsets:
         """When the streams begin whose timing counts. circular: streams whose end meets their beginning."""
@@ -152,7 +158,7 @@ class Objective:
         weights: dict[str, float] = {}
         synchronies: dict[str, torch.Tensor] = {}
         for pair in self.pairs:
-            stream = generated.embeddings[pair.stream]
+            stream = seen_by(generated.embeddings[pair.stream], pair.by.fingerprint)
             strengths = pair.strengths(stream, within)
             # Every second counts alike: a condition that steers half of the result weighs half as much.
             weight = pair.weight_at(progress) * pair.share(stream, within)
@@ -184,7 +190,10 @@ class Objective:
         within: Interval | None,
     ) -> torch.Tensor:
         """The distance of a pair, (B,). Where all its clips weigh 0 it is that of all clips; the loss weighs it 0."""
-        stream, target = generated[pair.stream], (self.conditions if pair.given else generated)[pair.target]
+        stream, target = (
+            seen_by(each, pair.by.fingerprint)
+            for each in (generated[pair.stream], (self.conditions if pair.given else generated)[pair.target])
+        )
         # Another generated stream is compared in the same interval.
         others = None if pair.given else pair.strengths(target, within)
         return COMPARISONS[self.compare](

@@ -16,11 +16,37 @@ from ..timing.intervals import Interval
 
 
 @dataclass(frozen=True)
+class Comparing:
+    """A binder as pairs know it.
+
+    fingerprint: "" for the only one. name: what tells it from others in labels. weight: of its pairs. streams: those
+    that it embeds; None: all.
+    """
+
+    fingerprint: str = ""
+    name: str = ""
+    weight: float = 1.0
+    streams: tuple[str, ...] | None = None
+
+    def embeds(self, stream: str) -> bool:
+        return self.streams is None or stream in self.streams
+
+    def made(self, condition: Condition) -> bool:
+        """Whether it made a condition, and so can compare with it."""
+        return self.fingerprint in ("", condition.embedding.binder)
+
+
+#: The only binder of a run.
+_ONLY = (Comparing(),)
+
+
+@dataclass(frozen=True)
 class Pair:
     """One term of the loss, weight * F(stream, target).
 
     target: the label of a condition where `given`, else the name of another generated stream. Names alone would be
-    ambiguous: sound may be generated to fit a given sound. timeline: when the pair counts; None: always.
+    ambiguous: sound may be generated to fit a given sound. timeline: when the pair counts; None: always. by: the binder
+    that compares. timed: whether the timing of the pair counts too.
     """
 
     stream: str
@@ -28,10 +54,13 @@ class Pair:
     weight: float = 1.0
     given: bool = True
     timeline: Timeline | None = None
+    by: Comparing = Comparing()
+    timed: bool = True
 
     @property
     def label(self) -> str:
-        return f"{self.stream} ~ {self.target}" if self.given else f"{self.stream} ~ generated {self.target}"
+        target = self.target if self.given else f"generated {self.target}"
+        return f"{self.stream} ~ {target}" + (f" ({self.by.name})" if self.by.name else "")
 
     @property
     def streams(self) -> set[str]:
@@ -79,23 +108,37 @@ class Pair:
         return self.weight * self.timeline.schedule.at(progress)
 
 
-def pairs(streams: Iterable[str], conditions: Mapping[str, Condition], *, pair_weight: float = 1.0) -> list[Pair]:
+def pairs(
+    streams: Iterable[str],
+    conditions: Mapping[str, Condition],
+    *,
+    pair_weight: float = 1.0,
+    by: Sequence[Comparing] = _ONLY,
+) -> list[Pair]:
     """Pair every generated stream with every other one and with every condition that steers it.
 
     This one rule yields all losses of the paper: (a,v), (a,p) for video- and image-to-audio (eq. 15), (v,a), (v,p) for
     audio-to-video (eq. 14), the triangle for joint generation (eq. 16), and (v,a) for a joint generator without text.
 
-    conditions: by label. pair_weight: the weight of pairs of generated streams. Raises AlignerError when no pair is
-    left, and for a condition that steers a stream that is not generated.
+    conditions: by label. pair_weight: the weight of pairs of generated streams. by: the binders that compare, each what
+    it embeds. Raises AlignerError when no pair is left, and for a condition that steers a stream that is not generated.
     """
     streams = tuple(streams)
     _require_known(streams, conditions)
-    generated = [Pair(x, y, pair_weight, given=False) for x, y in combinations(streams, 2) if pair_weight]
+    first = {pair: next((one for one in by if all(map(one.embeds, pair))), None) for pair in combinations(streams, 2)}
+    generated = [
+        # Two streams begin together or not, whoever compares what they mean.
+        Pair(x, y, pair_weight * one.weight, given=False, by=one, timed=one is first[x, y])
+        for x, y in combinations(streams, 2)
+        for one in by
+        if pair_weight and one.embeds(x) and one.embeds(y)
+    ]
     given = [
-        Pair(stream, label, condition.weight, timeline=condition.timeline)
+        Pair(stream, label, condition.weight * one.weight, timeline=condition.timeline, by=one)
         for stream in streams
         for label, condition in conditions.items()
-        if condition.steers(stream)
+        for one in by
+        if condition.steers(stream) and one.embeds(stream) and one.made(condition)
     ]
     if not generated + given:
         raise AlignerError(

@@ -32,15 +32,15 @@ class Scores:
 def score(scored: Iterable[Condition], targets: Iterable[Condition], compare: str = settings.COMPARE.default) -> Scores:
     """The cosine similarity of every pair, and the synchrony of those that have onsets.
 
-    Raises AlignerError if there is nothing to score, no target with a weight, embeddings of different binders, or a
-    target that counts nowhere in what is scored.
+    Each target is compared with what its own binder scores. Raises AlignerError if there is nothing to score, no target
+    with a weight, a target of a binder that scores nothing, or one that counts nowhere in what is scored.
     """
     labelled = label_conditions(scored)
     counting = {label: target for label, target in label_conditions(targets).items() if target.weight}
     if not labelled or not counting:
         raise AlignerError("There must be something to score, and conditions whose weight is not 0 to compare with.")
-    first, *others = (condition.embedding for condition in (*labelled.values(), *counting.values()))
-    require_binder(others, first.binder, "what is scored")
+    made_by = {condition.embedding.binder for condition in labelled.values()}
+    require_binder((target.embedding for target in counting.values()), made_by, "what is scored")
     for one in labelled.values():
         for target in counting.values():
             if one.duration is not None and target.timeline:
@@ -50,20 +50,21 @@ def score(scored: Iterable[Condition], targets: Iterable[Condition], compare: st
             raise AlignerError(f"The {each.embedding.modality} of a condition holds several; score them one by one.")
     pairs = [
         Pair(one, label, target.weight, timeline=target.timeline)
-        for one in labelled
+        for one, scored_one in labelled.items()
         for label, target in counting.items()
+        if scored_one.embedding.binder == target.embedding.binder
     ]
     # Embeddings from files and from the binder may be on different devices.
     heard = {label: one.onsets.cpu() for label, one in labelled.items() if one.onsets is not None}
     objective = Objective(
-        lambda one: _on_host(one.embedding),
+        lambda one, binder: _on_host(one.embedding),
         {label: _on_host(target.target) for label, target in counting.items()},
         pairs,
         compare,
         term=SynchronyTerm(dict.fromkeys(labelled, 1.0), _placed(counting, heard)),
     )
     alignment = objective.alignment(
-        Observed({label: objective.embed(one) for label, one in labelled.items()}, heard),
+        Observed({label: _on_host(one.embedding) for label, one in labelled.items()}, heard),
     )
     return Scores(alignment.scores, alignment.synchrony, alignment.overall.item())
 

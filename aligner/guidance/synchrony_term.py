@@ -136,7 +136,7 @@ class SynchronyTerm:
         return self._own_weight(pair) * pair.weight_at(progress) * share
 
     def _own_weight(self, pair: Pair) -> float:
-        return min(self.weights.get(stream, 0.0) for stream in pair.streams)
+        return min(self.weights.get(stream, 0.0) for stream in pair.streams) if pair.timed else 0.0
 
     def _sides(
         self, pair: Pair, onsets: Onsets, within: Interval | None
@@ -148,7 +148,7 @@ class SynchronyTerm:
             other, strength = (placed.curve, placed.strength) if placed else (None, None)
         else:
             other = onsets.get(pair.target)
-        if one is None or other is None or pair.weight <= 0:
+        if one is None or other is None or pair.weight <= 0 or not pair.timed:
             return None
         begin, end = (0, None) if within is None else _ticks(within)
         cut = slice(begin, min(one.shape[1], other.shape[1], one.shape[1] if end is None else end))

@@ -14,6 +14,7 @@ import torch
 
 from .. import settings
 from ..binders.base import Binder
+from ..binders.several import Several, members_of
 from ..conditions.condition import Condition
 from ..errors import AlignerError
 from ..guidance.choosing import Take
@@ -52,7 +53,7 @@ def steer(
     call: Mapping[str, Any],
     *,
     seed: int,
-    binder: Binder,
+    binder: Binder | Several,
     conditions: Sequence[Condition],
     search: Search = SEARCH,
     pair_weight: float = settings.PAIR_WEIGHT.default,
@@ -95,9 +96,14 @@ def steer(
     return Steered(output, seed + rehearsed.chosen, rehearsed, player.evaluations)
 
 
-def _outcome(signals: Mapping[str, Any], binder: Binder) -> RehearsedOutcome:
+def _outcome(signals: Mapping[str, Any], binder: Binder | Several) -> RehearsedOutcome:
     """What the signals of an estimate show. Picture and sound of a joint pipeline may end at different moments."""
-    weights = (weight for _, part in binder.named_children() for weight in part.parameters())
+    weights = (
+        weight
+        for member in members_of(binder)
+        for _, part in member.binder.named_children()
+        for weight in part.parameters()
+    )
     device = next((weight.device for weight in weights), torch.device("cpu"))
     return RehearsedOutcome(tuple(signals), max(Fraction(signal.seconds) for signal in signals.values()), device)
 

@@ -61,7 +61,7 @@ def cosine(
     conditions = label_conditions([heard, text_condition(binder, PROMPT)])
     sampling = sampling_of(binder, PUBLISHED.clips)
     objective = Objective(
-        lambda signal: signal.embed(binder, sampling),
+        lambda signal, _: signal.embed(binder, sampling),
         {label: condition.embedding for label, condition in conditions.items()},
         pairs([STREAM], conditions),
         PUBLISHED.compare,

@@ -73,7 +73,7 @@ class VideoScene:
         """The paper's loss of audio-to-video, F(v, a) + F(v, p), eq. 14."""
         sampling = sampling_of(self.binder, PUBLISHED.clips)
         return Objective(
-            lambda signal: signal.embed(self.binder, sampling),
+            lambda signal, binder: signal.embed(self.binder, sampling),
             self.conditions,
             [Pair(STREAM, label) for label in self.conditions],
             PUBLISHED.compare,

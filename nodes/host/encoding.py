@@ -1,6 +1,7 @@
 """Recordings, pictures and texts from sockets as conditions."""
 
 from collections.abc import Set
+from dataclasses import replace
 
 import torch
 
@@ -17,6 +18,7 @@ from ...aligner.errors import AlignerError, listed
 from ...aligner.guidance.rule import Rule
 from ...aligner.parts import listening
 from .convert import exact_rate, frames_of, pixels, video_file
+from .managed_binders import weighted
 from .managed_model import ManagedModel, load_on_device
 from .memory import with_one_more_try
 from .progress import Parts
@@ -32,7 +34,13 @@ def encode(binder: ManagedModel, *, text: str, fps: float, weight: float, clips:
     """
     mask = given.get("mask")
     with listening(Parts()):
-        return with_one_more_try(lambda: _encoded(binder, text, fps, weight, clips, mask, given))
+        encoded = [
+            with_one_more_try(lambda one=one: _encoded(one, text, fps, weight, clips, mask, _share(one, binder, given)))
+            for one in weighted(binder)
+        ]
+    first, *others = encoded
+    # What one recording says of timing counts once.
+    return [*first, *(replace(condition, onsets=None) for each in others for condition in each)]
 
 
 def require_binder(connected: Set[str], *sockets: str) -> None:
@@ -58,6 +66,12 @@ def encode_followed(binder: ManagedModel | None, rule: Rule, **given) -> list[Co
             "image takes a single picture here. Connect frames to Encode Condition, which has their fps, or as a VIDEO."
         )
     return encode(binder, text="", fps=1.0, weight=1.0, clips=rule.comparison.clips, **given)
+
+
+def _share(one: ManagedModel, binder: ManagedModel, given: dict) -> dict:
+    """What one of several binders embeds, and what none does, so that it says so."""
+    embedded = {modality for each in weighted(binder) for modality in each.model.parts}
+    return {name: value for name, value in given.items() if name in one.model.parts or name not in embedded}
 
 
 def _encoded(

@@ -35,6 +35,7 @@ from ..inputs import (
 )
 from .choices import known_choice
 from .early import early_check, require_early
+from .managed_binders import ManagedBinders
 from .managed_model import ManagedModel
 from .plain_errors import plain_errors
 
@@ -59,6 +60,11 @@ def managed(attributes: tuple[str, ...], source: str, value: Any, what: str) -> 
         raise _wrong(model, what, source)
     having(attributes, source, model, what)
     return ManagedModel.of(value)
+
+
+def binder(value: Any, what: str) -> ManagedModel:
+    """One binder or several under management. Raises AlignerError for anything else."""
+    return value if isinstance(value, ManagedBinders) else managed(BINDER, "Load ImageBind", value, what)
 
 
 def having(attributes: tuple[str, ...], source: str, value: object, what: str) -> Any:
@@ -90,7 +96,7 @@ GATES: dict[str, Callable[[object, str], Any]] = {
     "VIDEO": partial(having, VIDEO, "Load Video"),
     "MODEL": partial(having, MODEL, "a loader of a MODEL"),
     "VAE": partial(having, VAE, "a loader of a VAE"),
-    BinderType.io_type: partial(managed, BINDER, "Load ImageBind"),
+    BinderType.io_type: binder,
     AudioGeneratorType.io_type: partial(managed, AUDIO_GENERATOR, "Load AudioLDM"),
     VideoGeneratorType.io_type: partial(managed, VIDEO_GENERATOR, "Load AnimateDiff"),
     JointGeneratorType.io_type: partial(managed, JOINT_GENERATOR, "Load MM-Diffusion"),

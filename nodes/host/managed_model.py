@@ -12,7 +12,6 @@ from comfy import model_management
 from comfy.model_patcher import ModelPatcher
 from torch import nn
 
-from ...aligner.binders.base import part_name
 from ...aligner.errors import AlignerError
 from ...aligner.tensors.precision import DTYPES
 from .memory import with_one_more_try
@@ -67,8 +66,9 @@ class ManagedModel:
         return [self._patchers[part] for part in parts if part in self._patchers]
 
     def patchers_for(self, *modalities: str) -> list[ModelPatcher]:
-        """The patchers of the parts of a binder that embed these modalities, each once."""
-        return self.patchers_of(*dict.fromkeys(part_name(self.model, modality) for modality in modalities))
+        """The patchers of the parts of a binder that embed these modalities, each once, as far as it embeds them."""
+        parts = self.model.parts
+        return self.patchers_of(*dict.fromkeys(parts[modality] for modality in modalities if modality in parts))
 
     def patchers_without(self, *parts: str) -> list[ModelPatcher]:
         """The patchers of all parts but the named ones."""

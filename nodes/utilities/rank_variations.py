@@ -28,7 +28,7 @@ class RankVariations(io.ComfyNode):
             category=Category.UTILITIES,
             description="Ranks several sounds or videos, the best first. Where sounds and frames are connected, "
             "AV-Align ranks them: it measures whether sound starts when something moves, and no rule optimises it. The "
-            "binder's score, which guidance optimises, ranks equals and results of one kind.",
+            "binder's score ranks equals and results of one kind. A binder that did not steer judges more fairly.",
             is_input_list=True,
             search_aliases=["best of", "pick best", "sort", "choose best", "select sound"],
             inputs=[

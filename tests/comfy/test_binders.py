@@ -10,7 +10,7 @@ from laboratory.random_clap import write_random_clap
 from laboratory.random_pe_av import write_random_pe_av
 
 from .client import Prompt, PromptFailed, PromptRefused
-from .prompts import condition, loaders, node, sampler, scored, search, workflow_prompt
+from .prompts import EXAMPLE_VIDEO, condition, loaders, node, sampler, scored, search, workflow_prompt
 from .server import Server
 from .workflows import RUNNABLE
 
@@ -120,4 +120,50 @@ def test_a_missing_folder_is_named(comfyui: Server) -> None:
         "save": node("SeeingHearingSaveConditions", conditions=["condition", 0], filename_prefix="none"),
     }
     with pytest.raises(PromptRefused):
+        comfyui.client.run(prompt)
+
+
+def combined(binders: Prompt, first: str, second: str, **weights: float) -> Prompt:
+    """Two binders on one link, "binder"."""
+    wires = {"binder_1": [first, 0], "binder_2": [second, 0], "weight_1": 1.0, "weight_2": 0.5}
+    return {**binders, "binder": node("SeeingHearingCombineBinders", **wires | weights)}
+
+
+def test_two_binders_steer_together(comfyui: Server, binders: Prompt) -> None:
+    prompt = {
+        **loaders(),
+        **combined(binders, "pe_av", "clap"),
+        "clip": node("LoadVideo", file=EXAMPLE_VIDEO),
+        "condition": condition(text="a thud", video=["clip", 0]),
+        "sampler": sampler(guidance=["guidance", 0]),
+        **FEW,
+        **scored(),
+    }
+    report = str(comfyui.client.run(prompt)["score"])
+    assert all(pair in report for pair in ("audio ~ video", "audio ~ text", "audio 2 ~ text 2"))
+    assert "audio 2 ~ video" not in report, "CLAP sees nothing"
+
+
+def test_three_binders_are_two_and_one(comfyui: Server, binders: Prompt) -> None:
+    two = combined(binders, "pe_av", "clap")
+    wires = {"binder_1": ["two", 0], "binder_2": ["toy", 0], "weight_1": 1.0, "weight_2": 1.0}
+    prompt = {
+        **loaders(),
+        **two,
+        "two": two["binder"],
+        "toy": loaders()["binder"],
+        "binder": node("SeeingHearingCombineBinders", **wires),
+        "condition": condition(text="a thud"),
+        "sampler": sampler(guidance=["guidance", 0]),
+        **FEW,
+        **scored(),
+    }
+    report = str(comfyui.client.run(prompt)["score"])
+    assert all(pair in report for pair in ("audio ~ text", "audio 2 ~ text 2", "audio 3 ~ text 3"))
+
+
+def test_a_binder_is_not_combined_with_itself(comfyui: Server, binders: Prompt) -> None:
+    prompt = {**combined(binders, "pe_av", "pe_av"), "condition": condition(text="rain")}
+    prompt["save"] = node("SeeingHearingSaveConditions", conditions=["condition", 0], filename_prefix="same")
+    with pytest.raises(PromptFailed, match="combined with itself"):
         comfyui.client.run(prompt)

@@ -66,7 +66,7 @@ def test_odd_entries_cost_neither_a_node_nor_the_page(comfyui: Server) -> None:
     begin = time.monotonic()
     nodes = comfyui.client.object_info()
     assert time.monotonic() - begin < ANSWERED_WITHIN
-    assert sum(name.startswith("SeeingHearing") for name in nodes) == 33
+    assert sum(name.startswith("SeeingHearing") for name in nodes) == 34
     assert "good" in choices(comfyui, "SeeingHearingLoadAudioLDM", "model")
     assert not {"folder", "pipe", "gone"} & set(choices(comfyui, "SeeingHearingLoadAudioLDM", "model"))
     assert not {"folder", "pipe", "gone"} & set(choices(comfyui, "SeeingHearingLoadCaptioner", "model"))

@@ -30,7 +30,7 @@ def heard(*directions: int) -> Embedding:
 def aligned(result: Embedding, *conditions: Condition, compare="per_clip", progress=None, within=None):
     given = {str(k): condition for k, condition in enumerate(conditions)}
     objective = Objective(
-        lambda one: one, {name: each.target for name, each in given.items()}, pairs(["audio"], given), compare
+        lambda one, binder: one, {name: each.target for name, each in given.items()}, pairs(["audio"], given), compare
     )
     return objective.alignment(Observed({"audio": result}), progress, within)
 
@@ -142,14 +142,14 @@ def test_a_picture_and_a_text_have_no_time_of_their_own():
 
 
 def test_generated_pairs_have_no_timeline_and_follow_segments():
-    objective = Objective(lambda one: one, {}, [Pair("video", "audio", given=False)], "per_clip")
+    objective = Objective(lambda one, binder: one, {}, [Pair("video", "audio", given=False)], "per_clip")
     streams = {"video": heard(0, 1, 2, 3), "audio": heard(0, 1, 1, 1)}
     assert objective.alignment(Observed(streams), within=Interval(0.0, 2.0)).loss.item() == pytest.approx(0)
     assert objective.alignment(Observed(streams), within=Interval(2.0)).loss.item() == pytest.approx(1)
 
 
 def test_in_a_segment_generated_streams_are_both_averaged_there():
-    objective = Objective(lambda one: one, {}, [Pair("video", "audio", given=False)], "mean")
+    objective = Objective(lambda one, binder: one, {}, [Pair("video", "audio", given=False)], "mean")
     streams = {"video": heard(0, 0, 1, 1), "audio": heard(0, 0, 2, 2)}
     assert objective.alignment(Observed(streams), within=Interval(0.0, 2.0)).loss.item() == pytest.approx(0)
     assert objective.alignment(Observed(streams), within=Interval(2.0)).loss.item() == pytest.approx(1)

@@ -152,7 +152,7 @@ def test_a_picture_needs_no_schedule_of_ddim(animatediff_folders, tmp_path):
 def _loss(binder, conditions, signal):
     named = {"audio": conditions[0], "text": conditions[1]}
     objective = Objective(
-        lambda video: video.embed(binder, CLIP_SAMPLINGS["seconds"]),
+        lambda video, _: video.embed(binder, CLIP_SAMPLINGS["seconds"]),
         {name: condition.embedding for name, condition in named.items()},
         pairs(["video"], named),
         PUBLISHED.compare,

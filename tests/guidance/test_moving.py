@@ -43,7 +43,7 @@ def onsets_at(*ticks):
 
 def following(onsets) -> Objective:
     term = SynchronyTerm({"audio": 0.3}, {"video": PlacedOnsets(onsets)})
-    return Objective(lambda signal: signal, {}, [Pair("audio", "video")], term=term)
+    return Objective(lambda signal, binder: signal, {}, [Pair("audio", "video")], term=term)
 
 
 def mover_of(seen=None, longest=1.0, **changes) -> Mover:

@@ -19,7 +19,7 @@ def seen(clips, modality, **heads):
 def _objective(streams, conditions, compare="mean"):
     given = {label: Condition(embedding, weight) for label, (embedding, weight) in conditions.items()}
     targets = {label: condition.embedding for label, condition in given.items()}
-    return Objective(lambda signal: signal, targets, pairs(streams, given), compare)
+    return Objective(lambda signal, binder: signal, targets, pairs(streams, given), compare)
 
 
 def test_the_loss_is_the_weighted_sum_of_distances():
@@ -41,7 +41,7 @@ def test_each_side_is_asked_towards_the_modality_of_the_other(compare):
 
 
 def test_generated_streams_are_asked_towards_each_other():
-    objective = Objective(lambda signal: signal, {}, [Pair("video", "audio", given=False)])
+    objective = Objective(lambda signal, binder: signal, {}, [Pair("video", "audio", given=False)])
     video, sound = seen(EAST, "video", audio=NORTH), seen(EAST, "audio", text=EAST)
     assert objective({"video": video, "audio": sound}).scores["video ~ generated audio"].item() == 0
     sound = seen(EAST, "audio", video=NORTH)
@@ -58,7 +58,9 @@ def test_the_gradient_flows_through_the_head_that_is_compared():
 def test_only_streams_that_a_pair_compares_are_embedded():
     asked = []
     objective = Objective(
-        lambda signal: asked.append(signal) or seen(EAST, signal), {"text": seen(EAST, "text")}, [Pair("audio", "text")]
+        lambda signal, binder: asked.append(signal) or seen(EAST, signal),
+        {"text": seen(EAST, "text")},
+        [Pair("audio", "text")],
     )
     assert set(objective.observed({"audio": "audio", "video": "video"}).embeddings) == {"audio"} == objective.compared
     assert asked == ["audio"]

@@ -46,7 +46,7 @@ def objective(given: Condition, weight: float = 0.5) -> Objective:
     term = SynchronyTerm({"audio": weight}, {"video": placed} if placed else {})
     embedding = Embedding(CLIP, None, "audio", "one")
     return Objective(
-        lambda signal: embedding, {"video": given.target}, pairs(["audio"], {"video": given}), "mean", term=term
+        lambda signal, binder: embedding, {"video": given.target}, pairs(["audio"], {"video": given}), "mean", term=term
     )
 
 
