@@ -27,7 +27,8 @@ TOYS = (
 )
 FOR_REAL = (
     "**For real results** open *{}*, or choose your models in the loaders. *Download Models* gets them. The licences of "
-    "ImageBind and AudioLDM allow non-commercial use only."
+    "ImageBind and AudioLDM allow non-commercial use only. For commercial work take *Load PE-AV* in place of *Load "
+    "ImageBind*, and *Steer Model* with a generator that allows it."
 )
 FILES = {
     "imagebind": "`imagebind_huge.pth` in `models/imagebind`",
