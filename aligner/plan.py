@@ -14,7 +14,7 @@ from .conditions.condition import Condition, label_conditions
 from .errors import AlignerError
 from .generators.base import NO_GRADIENT, BackwardPass, Generator, Outcome
 from .guidance.objective import Comparison, Objective
-from .guidance.pairs import Comparing, pairs
+from .guidance.pairs import Comparing, Pair, pairs
 from .guidance.rule import Rule, Scope, comparison_of
 from .guidance.synchrony_term import READING, PlacedOnsets, SynchronyTerm, placed_onsets
 from .tensors.precision import full_precision
@@ -86,7 +86,8 @@ def comparable(
     """Whether there is anything to compare a result with."""
     if any(condition.weight for condition in _weighted(conditions, comparison).values()):
         return True
-    return bool(binder and pair_weight and len(denoiser.streams) > 1)
+    embedded = [[stream for stream in denoiser.streams if each.embeds(stream)] for each in members_of(binder)]
+    return bool(pair_weight) and any(len(streams) > 1 for streams in embedded)
 
 
 def objective_of(
@@ -109,11 +110,14 @@ def objective_of(
     members = members_of(binder)
     if members:
         _require_made(targets.values(), members)
+        _require_embedded(targets.values(), members, outcome)
     compared = pairs(
         outcome.streams, weighted, pair_weight=pair_weight, by=[_comparing(each, outcome) for each in members] or _ANY
     )
     if not members:
-        raise AlignerError("Conditions need a binder, such as ImageBind, to compare with. Load it and connect it.")
+        raise AlignerError(
+            "Conditions need a binder, such as PE-AV or ImageBind, to compare with. Load it and connect it."
+        )
     binders = {each.binder.fingerprint: each.binder for each in members}
     samplings = {fingerprint: sampling_of(each, comparison.clips) for fingerprint, each in binders.items()}
     for condition in targets.values():
@@ -133,9 +137,19 @@ def objective_of(
         {label: _on(outcome.device, condition.target) for label, condition in targets.items()},
         compared,
         comparison.compare,
-        {pair.stream: spans[pair.stream, pair.by.fingerprint] for pair in reversed(compared)},
+        _compared_spans(compared, spans),
         SynchronyTerm(comparison.timing_weights, _placed(targets, outcome)),
     )
+
+
+def _compared_spans(
+    compared: Sequence[Pair], spans: Mapping[tuple[str, str], Sequence[tuple[float, float]]]
+) -> dict[str, list[tuple[float, float]]]:
+    """By stream the times of all clips that some binder compares."""
+    found: dict[str, dict[tuple[float, float], None]] = {}
+    for pair in compared:
+        found.setdefault(pair.stream, {}).update(dict.fromkeys(spans[pair.stream, pair.by.fingerprint]))
+    return {stream: list(times) for stream, times in found.items()}
 
 
 #: Where no binder is known yet, so that what is missing is said first.
@@ -155,6 +169,16 @@ def _require_made(conditions: Iterable[Condition], members: Sequence[Member]) ->
     named = " and ".join(each.binder.identity for each in members)
     made = {each.binder.fingerprint for each in members}
     require_binder((condition.embedding for condition in conditions), made, f"the {named} in use")
+
+
+def _require_embedded(conditions: Iterable[Condition], members: Sequence[Member], outcome: Outcome) -> None:
+    """Raise AlignerError for a condition whose binder embeds nothing that it steers."""
+    known = {each.binder.fingerprint: each for each in members}
+    for condition in conditions:
+        member = known[condition.embedding.binder]
+        steered = [stream for stream in outcome.streams if condition.steers(stream)]
+        if steered and not any(map(member.embeds, steered)):
+            raise cannot_embed(member.binder, steered[0])
 
 
 def require_conditions(conditions: Sequence[Condition], binder: Binder | Several) -> list[Condition]:

@@ -273,7 +273,7 @@ LONGEST = Setting("longest", 40, "The most tokens of the caption.", low=1, high=
 WEIGHT = Setting(
     "weight",
     1.0,
-    "Weight of the condition in guidance. 0 switches it off. Below 0 the result is pushed away from it.",
+    "Weight of the condition in guidance. 0 switches it off. Below 0 the result is kept from resembling it.",
     low=-10.0,
     high=10.0,
     step=0.05,

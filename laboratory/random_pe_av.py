@@ -17,6 +17,10 @@ _SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[UNK]")
 _WIDTH = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 _ENCODER = {**_WIDTH, "intermediate_size": 48, "head_dim": 16}
 SIDE = 32
+#: Weights that published files hold under another name.
+_TWINS = ("audio_model.text_model.", "video_model.text_model.", "audio_video_encoder.embedder.audio_encoder.") + (
+    "audio_video_encoder.embedder.video_encoder.",
+)
 #: The sizes of a small one. Its codec and its vision network have the strides and kinds of layers of the published.
 SMALL: dict[str, Any] = {
     "text_config": {
@@ -76,6 +80,32 @@ def write_random_pe_av(folder: Path, *, seed: int = 0, frames: int | None = None
         model = PeAudioVideoModel(PeAudioVideoConfig(**SMALL))
         _spread(model)
         model.save_pretrained(folder)
+    _write_processor(folder, SIDE, frames)
+
+
+def write_random_pe_av_large(folder: Path) -> None:
+    """Write random bfloat16 weights in the published sizes of `large`, 3 GB, without a second copy in memory."""
+    from safetensors.torch import save_file
+    from transformers import PeAudioVideoConfig, PeAudioVideoModel
+
+    config = PeAudioVideoConfig()
+    with torch.device("meta"):
+        shapes = {name: weight.shape for name, weight in PeAudioVideoModel(config).state_dict().items()}
+    draw = torch.Generator().manual_seed(0)
+    weights = {
+        # Norms keep what passes; all else keeps its scale.
+        name: torch.randn(shape, generator=draw).mul(shape[1:].numel() ** -0.5).to(torch.bfloat16)
+        if len(shape) > 1
+        else torch.ones(shape, dtype=torch.bfloat16)
+        for name, shape in shapes.items()
+        if not name.startswith(_TWINS)
+    }
+    config.save_pretrained(folder)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    _write_processor(folder, 336, None)
+
+
+def _write_processor(folder: Path, side: int, frames: int | None) -> None:
     pad, start, end, unknown = _SPECIAL
     byte_tokenizer(_SPECIAL, start=start, end=end, pad_token=pad, unk_token=unknown).save_pretrained(folder)
     _write(folder / "preprocessor_config.json", feature_extractor_type="PeAudioFeatureExtractor")
@@ -84,7 +114,7 @@ def write_random_pe_av(folder: Path, *, seed: int = 0, frames: int | None = None
         video_processor_type="PeVideoVideoProcessor",
         do_sample_frames=frames is not None,
         num_frames=frames,
-        size={"height": SIDE, "width": SIDE},
+        size={"height": side, "width": side},
         **dict.fromkeys(("do_normalize", "do_resize", "do_rescale", "do_convert_rgb"), True),
         **dict.fromkeys(("image_mean", "image_std"), [0.5, 0.5, 0.5]),
     )

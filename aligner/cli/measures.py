@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
+from ..binders.base import Embedding
 from ..metrics import (
     AVAlign,
     ConfidenceInterval,
@@ -56,7 +57,7 @@ def bind_measures(results: Embeddings, seed: int) -> list[Measure]:
     return [
         measure
         for (one, other), label in BIND.items()
-        for measure in _cosines(label, results.get(one, {}), results.get(other, {}), seed)
+        for measure in _cosines(label, (one, results.get(one, {})), (other, results.get(other, {})), seed)
     ]
 
 
@@ -66,7 +67,9 @@ def paired_measures(results: Embeddings, reference: Embeddings, seed: int) -> li
         measure
         for one in results
         for other in reference
-        for measure in _cosines(f"cosine {one} ~ reference {other}", results[one], reference[other], seed)
+        for measure in _cosines(
+            f"cosine {one} ~ reference {other}", (one, results[one]), (other, reference[other]), seed
+        )
     ]
 
 
@@ -77,7 +80,7 @@ def set_measures(results: Embeddings, reference: Embeddings, binder: str) -> lis
     """
     measures = []
     for modality in _comparable_sets(results, reference):
-        ours, theirs = (_unit_rows(side[modality]) for side in (results, reference))
+        ours, theirs = (_unit_rows(_means(side[modality])) for side in (results, reference))
         measures += [
             Measure(f"Frechet ({binder} {modality})", frechet_distance(ours, theirs), len(ours)),
             # The product of unit vectors is their cosine. Divided by the dimension, as for features of another scale,
@@ -96,7 +99,7 @@ def caveats(measures: Iterable[Measure], results: Embeddings, reference: Embeddi
         if modality in reference and modality not in comparable
     ]
     for modality in comparable:
-        files, dimensions = _unit_rows(results[modality]).shape
+        files, dimensions = _unit_rows(_means(results[modality])).shape
         if files <= dimensions:
             notes.append(
                 f"{files} files are too few for the {dimensions} dimensions of {modality}: such a Frechet "
@@ -112,14 +115,21 @@ def _comparable_sets(results: Embeddings, reference: Embeddings) -> list[str]:
 
 
 def _cosines(
-    label: str, one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor], seed: int
+    label: str, one: tuple[str, Mapping[str, Embedding]], other: tuple[str, Mapping[str, Embedding]], seed: int
 ) -> list[Measure]:
-    """The mean cosine of the embeddings with the same name; nothing if there are none."""
-    names = [name for name in one if name in other]
+    """The mean cosine of the embeddings with the same name; nothing if there are none. one, other: with modality."""
+    (modality, ours), (partner, theirs) = one, other
+    names = [name for name in ours if name in theirs]
     if not names:
         return []
-    cosines = bind_scores(torch.stack([one[name] for name in names]), torch.stack([other[name] for name in names]))
+    mine, others = _means(ours, partner), _means(theirs, modality)
+    cosines = bind_scores(torch.stack([mine[name] for name in names]), torch.stack([others[name] for name in names]))
     return [_mean(label, dict(zip(names, cosines.tolist())), seed)]
+
+
+def _means(embeddings: Mapping[str, Embedding], partner: str = "") -> dict[str, torch.Tensor]:
+    """The mean over clips of each, (D,). partner: the modality of what it is compared with."""
+    return {name: each.towards(partner).mean()[0] for name, each in embeddings.items()}
 
 
 def _mean(label: str, each: Mapping[str, float], seed: int) -> Measure:

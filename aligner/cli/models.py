@@ -50,8 +50,8 @@ class LoadedModels:
         return placed([part for part in parts if isinstance(part, nn.Module)], self.device)
 
     def binder_parts(self, *modalities: str) -> list[object]:
-        """The parts of the binder that embed these modalities."""
-        return [part_for(self.binder, modality) for modality in modalities]
+        """The parts of the binder that embed these modalities, as far as it embeds them."""
+        return [part_for(self.binder, modality) for modality in modalities if modality in self.binder.parts]
 
     @property
     def text_encoders(self) -> list[object]:

@@ -30,8 +30,8 @@ MOTION_SIDE = 256
 
 T = TypeVar("T")
 
-#: By modality and by name: the mean over clips, (D,).
-Embeddings = dict[str, dict[str, torch.Tensor]]
+#: By modality and by name. What a binder has a head of its own for is compared by that.
+Embeddings = dict[str, dict[str, Embedding]]
 
 
 def embedded(models: LoadedModels, results: Mapping[str, Result], clips: str, description: str) -> Embeddings:
@@ -40,7 +40,7 @@ def embedded(models: LoadedModels, results: Mapping[str, Result], clips: str, de
     with models.on_device(*models.binder_parts("image", "video", "audio")):
         for name, result in _progress(results, description):
             for embedding in _embeddings(models.binder, result, clips):
-                found.setdefault(embedding.modality, {})[name] = embedding.mean()[0].cpu()
+                found.setdefault(embedding.modality, {})[name] = embedding.mapped(torch.Tensor.cpu)
     return found
 
 
@@ -49,7 +49,7 @@ def embedded_captions(models: LoadedModels, captions: Mapping[str, str]) -> Embe
     with models.on_device(*models.binder_parts("text")):
         return {
             "text": {
-                name: text_condition(models.binder, caption).embedding.mean()[0].cpu()
+                name: text_condition(models.binder, caption).embedding.mapped(torch.Tensor.cpu)
                 for name, caption in captions.items()
             }
         }
@@ -70,11 +70,12 @@ def _progress(results: Mapping[str, T], description: str) -> Iterator[tuple[str,
 
 
 def _embeddings(binder: Binder, result: Result, clips: str) -> Iterator[Embedding]:
-    if result.video:
+    parts = binder.parts
+    if result.video and "video" in parts:
         yield video_condition(binder, result.video, clips=clips, info=result.info).embedding
-    if result.sound:
+    if result.sound and "audio" in parts:
         yield audio_condition(binder, *read_audio(result.sound), clips=clips).embedding
-    if result.picture:
+    if result.picture and "image" in parts:
         yield image_condition(binder, read_image(result.picture)).embedding
 
 

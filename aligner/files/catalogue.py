@@ -141,7 +141,7 @@ OFFERS = {
         f"PE-AV, {size} (for commercial use, too)": Offer(
             "pe_av", f"pe-av-{size}", room, "Apache 2.0", f"facebook/pe-av-{size}", _NETWORK
         )
-        for size, room in (("small", "less than 6 GB"), ("base", "less than 6 GB"), ("large", "6 GB"))
+        for size, room in (("large", "6 GB"), ("base", "less"), ("small", "less"))
     },
     "CLAP, sounds and words": Offer(
         "clap", "clap-htsat-unfused", "0.6 GB", "Apache 2.0", "laion/clap-htsat-unfused", _NETWORK

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-from ..errors import CheckpointError, is_out_of_memory, listed
+from ..errors import AlignerError, CheckpointError, is_out_of_memory, listed
 from .json_objects import json_object
 from .strict_loading import require_finite, unread, warn_of_unread
 from .without_code import names_code, needs_code, require_own_files, require_plain_weights, settings_without_code
+
+Built = TypeVar("Built")
 
 #: A buffer that older versions of transformers saved and newer ones compute.
 _OBSOLETE = "position_ids"
@@ -137,6 +139,25 @@ def load_processor(folder: Path):
     return _read(folder, load)
 
 
+def load_tokenizer(folder: Path):
+    """Load the tokenizer in the folder of a model of transformers. No code of the folder runs.
+
+    Raises CheckpointError if the files are missing or damaged, or its class is not part of transformers.
+    """
+    from transformers import AutoTokenizer
+
+    def load():
+        with settings_without_code(folder) as copy:
+            return AutoTokenizer.from_pretrained(str(copy), local_files_only=True, trust_remote_code=False)
+
+    return _read(folder, load)
+
+
+def build(folder: Path, make: Callable[[], Built]) -> Built:
+    """What `make` builds by the settings in a folder. Raises CheckpointError where they do not fit."""
+    return _read(folder, make)
+
+
 def load_config(cls: Any, folder: Path):
     """The config in the folder of a model of transformers, without what names code. cls: the class of the model.
 
@@ -204,6 +225,8 @@ def quiet() -> Iterator[None]:
 def _read(place: Path, load, *args, **options):
     try:
         return load(*args, **options)
+    except AlignerError:
+        raise
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{place} holds a file that is damaged or would run code while loading. "

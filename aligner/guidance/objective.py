@@ -74,10 +74,14 @@ class Alignment:
     def overall(self) -> torch.Tensor:
         """The mean of the cosines, weighted as in the loss: (B,) in -1..1, higher is better.
 
-        Where all weights are 0, as while every schedule is 0, all pairs count alike.
+        What repels counts where its cosine is above 0. Where all weights are 0, as while every schedule is 0, all pairs
+        count alike.
         """
         weights = self.weights if any(self.weights.values()) else dict.fromkeys(self.scores, 1.0)
-        total = sum(weight * self.scores[label] for label, weight in weights.items())
+        total = sum(
+            weight * (self.scores[label] if weight >= 0 else self.scores[label].clamp(min=0.0))
+            for label, weight in weights.items()
+        )
         return torch.as_tensor(total / sum(map(abs, weights.values())))
 
 
@@ -163,7 +167,8 @@ class Objective:
             # Every second counts alike: a condition that steers half of the result weighs half as much.
             weight = pair.weight_at(progress) * pair.share(stream, within)
             distance = self._distance(pair, generated.embeddings, strengths, within)
-            term = weight * distance
+            # What repels does so as far as it is resembled: its opposite is no better than anything unlike it.
+            term = weight * (distance if weight >= 0 else distance.clamp(max=1.0))
             scores[pair.label], weights[pair.label] = 1.0 - distance.detach(), weight
             synchrony = self.term.synchrony(pair, generated.onsets, within) if self.term else None
             if self.term and synchrony is not None:

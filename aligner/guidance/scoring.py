@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 
 from .. import settings
-from ..binders.base import Embedding, require_binder
+from ..binders.base import Binder, Embedding, require_binder
+from ..binders.several import Several, members_of
 from ..conditions.condition import Condition, label_conditions
 from ..errors import AlignerError
 from ..synchrony import TICKS_PER_SECOND
 from .objective import Objective, Observed
-from .pairs import Pair
+from .pairs import Comparing, Pair
 from .synchrony_term import PlacedOnsets, SynchronyTerm, placed_onsets
 
 
@@ -29,10 +30,16 @@ class Scores:
     overall: float
 
 
-def score(scored: Iterable[Condition], targets: Iterable[Condition], compare: str = settings.COMPARE.default) -> Scores:
+def score(
+    scored: Iterable[Condition],
+    targets: Iterable[Condition],
+    compare: str = settings.COMPARE.default,
+    binder: Binder | Several | None = None,
+) -> Scores:
     """The cosine similarity of every pair, and the synchrony of those that have onsets.
 
-    Each target is compared with what its own binder scores. Raises AlignerError if there is nothing to score, no target
+    Each target is compared with what its own binder made of what is scored. binder: gives the weights and names of
+    several. Raises AlignerError if there is nothing to score, no target
     with a weight, a target of a binder that scores nothing, or one that counts nowhere in what is scored.
     """
     labelled = label_conditions(scored)
@@ -48,8 +55,18 @@ def score(scored: Iterable[Condition], targets: Iterable[Condition], compare: st
     for each in (*labelled.values(), *counting.values()):
         if len(each.embedding.clips) != 1:
             raise AlignerError(f"The {each.embedding.modality} of a condition holds several; score them one by one.")
+    by = {
+        each.binder.fingerprint: Comparing(each.binder.fingerprint, each.name, each.weight)
+        for each in members_of(binder)
+    }
     pairs = [
-        Pair(one, label, target.weight, timeline=target.timeline)
+        Pair(
+            one,
+            label,
+            target.weight * by.get(target.embedding.binder, Comparing()).weight,
+            timeline=target.timeline,
+            by=by.get(target.embedding.binder, Comparing()),
+        )
         for one, scored_one in labelled.items()
         for label, target in counting.items()
         if scored_one.embedding.binder == target.embedding.binder

@@ -18,7 +18,7 @@ def ranked(scores: Mapping[str, Sequence[float]]) -> list[int]:
         ranked({"AV-Align": [0.2, 0.5], "cosine": [0.3, 0.1]})  # [1, 0]
     """
     if not scores:
-        raise AlignerError("There is nothing to rank by: connect a sound and frames, or ImageBind and conditions.")
+        raise AlignerError("There is nothing to rank by: connect a sound and frames, or a binder and conditions.")
     count = len(next(iter(scores.values())))
     return sorted(
         range(count), key=lambda k: [math.inf if math.isnan(each[k]) else -each[k] for each in scores.values()]

@@ -431,12 +431,12 @@ A wrong caption leads to a wrong sound. Read it in *Caption*, or write the promp
 
 def _without() -> Graph:
     binder, generator, clip = imagebind(), audioldm(), load_video()
-    music = encode("music", binder=binder.of("binder"), text="a siren", weight=-1.0, title="No music")
+    music = encode("music", binder=binder.of("binder"), text="a siren", weight=-0.5, title="No music")
     voice = encode(
         "voice",
         binder=binder.of("binder"),
         text="a bell",
-        weight=-1.0,
+        weight=-0.5,
         conditions=music.of("conditions"),
         title="No voice",
     )
@@ -455,14 +455,14 @@ def _without() -> Graph:
 
 {TOYS} They know neither music nor voices: a siren and a bell stand for them here.
 
-The two conditions have the weight -1: of all that is tried, the search takes what fits the clip and is far from them. A negative prompt changes what the generator makes of its words. A condition judges what is heard.
+The two conditions have weights below 0: of all that is tried, the search takes what fits the clip and is far from them. A negative prompt changes what the generator makes of its words. A condition judges what is heard.
 
 {FOR_REAL.format("Video to Sound by Real Models")} *Load CLAP*, a binder for sounds and words, can judge the two texts alone: load it beside the binder of the clip, encode the texts by it, and connect both binders by *Combine Binders*.
 
 **What to change**
 - With real models write `music` and `a voice, speech` into the two texts.
 - Choose your own clip in *Load Video*.
-- A weight of -0.5 asks for less, and may fit the clip better.
+- Weights of -1 keep the sound further away, and it may fit the clip less: together they weigh more than the clip.
 
 {COMPARED}""",
         (

@@ -56,7 +56,10 @@ class EncodeCondition(io.ComfyNode):
                     tooltip="Only the painted region of image and video counts. Give one mask, or one for each frame.",
                 ),
                 io.String.Input(
-                    "text", default="", multiline=True, tooltip="Words, cut after 77 tokens. Empty: no text condition."
+                    "text",
+                    default="",
+                    multiline=True,
+                    tooltip="Words. ImageBind reads 77 tokens. Empty: no text condition.",
                 ),
                 *widgets(settings.CONDITION_FPS, settings.WEIGHT),
                 *folded(*widgets(settings.CLIPS, settings.STREAMS)),

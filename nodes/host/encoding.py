@@ -1,6 +1,6 @@
 """Recordings, pictures and texts from sockets as conditions."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 import torch
@@ -38,9 +38,7 @@ def encode(binder: ManagedModel, *, text: str, fps: float, weight: float, clips:
             with_one_more_try(lambda one=one: _encoded(one, text, fps, weight, clips, mask, _share(one, binder, given)))
             for one in weighted(binder)
         ]
-    first, *others = encoded
-    # What one recording says of timing counts once.
-    return [*first, *(replace(condition, onsets=None) for each in others for condition in each)]
+    return _timed_once(encoded)
 
 
 def require_binder(connected: Set[str], *sockets: str) -> None:
@@ -66,6 +64,17 @@ def encode_followed(binder: ManagedModel | None, rule: Rule, **given) -> list[Co
             "image takes a single picture here. Connect frames to Encode Condition, which has their fps, or as a VIDEO."
         )
     return encode(binder, text="", fps=1.0, weight=1.0, clips=rule.comparison.clips, **given)
+
+
+def _timed_once(encoded: Sequence[Sequence[Condition]]) -> list[Condition]:
+    """The conditions of all binders. What a recording says of timing counts once, by the first that embeds it."""
+    timed: dict[str, int] = {}
+    conditions = []
+    for number, each in enumerate(encoded):
+        for condition in each:
+            first = condition.onsets is None or timed.setdefault(condition.embedding.modality, number) == number
+            conditions.append(condition if first else replace(condition, onsets=None))
+    return conditions
 
 
 def _share(one: ManagedModel, binder: ManagedModel, given: dict) -> dict:

@@ -7,6 +7,7 @@ import torch
 from comfy import model_management
 from comfy.model_sampling import CONST
 
+from ...aligner.binders.several import members_of
 from ...aligner.errors import AlignerError
 from ...aligner.generators.base import Streams
 from ...aligner.guidance.gradient import Released
@@ -39,7 +40,7 @@ class EstimateGradient:
         rule.require_move(objective, names, player.steps, lambda index: names, first)
         _require_falling(player.sigmas)
         self.parts = [*(each.vae.patcher for each in player.decoders.values()), *binder.patchers_for(*names)]
-        self.memory = BINDER_BYTES + sum(
+        self.memory = BINDER_BYTES * len(members_of(binder.model)) + sum(
             decoder.gradient_bytes(player.shapes[number])
             for number, decoder in player.decoders.items()
             if rule.rates.get(decoder.stream)

@@ -45,6 +45,6 @@ class AlignmentScore(io.ComfyNode):
     @classmethod
     def execute(cls, binder, conditions, fps, compare, clips, **given) -> io.NodeOutput:
         scored = encode(binder, text="", fps=fps, weight=1.0, clips=clips, **given)
-        scores = score(scored, conditions, compare)
+        scores = score(scored, conditions, compare, binder.model)
         report = "\n".join(described(scores.cosines, scores.synchrony))
         return io.NodeOutput(scores.overall, report, ui=ui.PreviewText(report))

@@ -10,6 +10,7 @@ from ...aligner.metrics import av_align_of_clip
 from ...aligner.metrics.ranking import ranked, ranking_report
 from ..host.convert import exact_rate, pixels
 from ..host.encoding import encode
+from ..host.managed_binders import weighted
 from ..host.managed_model import ManagedModel
 from ..inputs import BinderType, Category, ConditionsType, schema, widget
 
@@ -97,8 +98,11 @@ def _timing(candidate: dict, fps) -> float:
 
 def _alignment(binder: ManagedModel, candidate: dict, fps, conditions) -> float:
     model_management.throw_exception_if_processing_interrupted()
-    encoded = encode(binder, text="", fps=float(fps), weight=1.0, clips=COMPARISON.clips, **candidate)
-    return score(encoded, conditions, COMPARISON.compare).overall
+    # AV-Align needs frames that a binder of sounds alone does not see.
+    parts = {part for each in weighted(binder) for part in each.model.parts}
+    embedded = {name: each for name, each in candidate.items() if name in parts} or candidate
+    encoded = encode(binder, text="", fps=float(fps), weight=1.0, clips=COMPARISON.clips, **embedded)
+    return score(encoded, conditions, COMPARISON.compare, binder.model).overall
 
 
 def _batch(sounds: list[tuple[torch.Tensor, int]]) -> dict | None:

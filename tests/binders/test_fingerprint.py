@@ -124,4 +124,4 @@ def test_the_message_names_what_to_do(binder):
     embedding = binder.embed_text(["rain"])
     require_binder([embedding], {binder.fingerprint}, "this one")
     with pytest.raises(AlignerError, match="another binder than this one. Encode it again with the same model"):
-        require_binder([embedding, replace(embedding, binder="other")], binder.fingerprint, "this one")
+        require_binder([embedding, replace(embedding, binder="other")], {binder.fingerprint}, "this one")

@@ -204,14 +204,13 @@ def test_gradients_reach_pixels_and_agree_with_finite_differences(exact, frames,
 
 
 def test_a_frame_of_several_clips_is_looked_at_once(pe_av, frames):
-    seen = []
-    features = pe_av.video._features
-    pe_av.video._features = lambda part: seen.append(len(part)) or features(part)
+    seen, look = [], pe_av.video.seen
+    pe_av.video.seen = lambda part: seen.append(len(part)) or look(part)
     clips = torch.tensor([[0, 0, 1, 2], [2, 3, 4, 4]])
     try:
         embedding = pe_av.embed_frames(frames, clips, [(0, 1), (1, 2)], whole(1.0, 4))
     finally:
-        del pe_av.video._features
+        del pe_av.video.seen
     assert sum(seen) == 5
     alone = pe_av.embed_frames(frames, clips[1:], [(1, 2)], whole(1.0, 4))
     torch.testing.assert_close(embedding.clips[:, 1:], alone.clips, rtol=0, atol=1e-5)

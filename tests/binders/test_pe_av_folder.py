@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 
 import pytest
 import torch
@@ -116,8 +117,17 @@ def test_weights_must_be_those_of_the_config(folder, change, message):
         (lambda config: config.update(model_type="clap"), "of the type 'clap', not PE-AV"),
         (lambda config: config.update(quantization_config={"bits": 4}), "quantised"),
         (lambda config: vision(config).update(architecture="hf-hub:someone/else"), "which no PE-AV has"),
-        (lambda config: vision(config).update(architecture=7), "which no PE-AV has"),
+        (lambda config: vision(config).update(architecture=7), "cannot be loaded"),
         (lambda config: vision(config)["model_args"].update(checkpoint_path="x.pth"), "which no PE-AV has"),
+        (lambda config: vision(config)["model_args"].update(depth="x.pth"), "no numbers"),
+        (lambda config: vision(config).update(model_type="timm_backbone"), "which no PE-AV has"),
+        (lambda config: config.update(text_config=vision(config)), "which no PE-AV has"),
+        (
+            lambda config: config["audio_video_config"].update(audio_config=vision(config)),
+            "cannot be loaded|no PE-AV has",
+        ),
+        (lambda config: config["audio_video_config"].update(video_config="x"), "cannot be loaded"),
+        (lambda config: vision(config)["model_args"].update(embed_dim=-3), "cannot be loaded"),
     ],
 )
 def test_configs_of_other_models_are_refused_before_weights_are_read(folder, change, message):
@@ -134,6 +144,27 @@ def test_an_incomplete_folder_is_named(folder, name):
     (folder / name).unlink()
     with pytest.raises(CheckpointError, match=str(folder)):
         load_pe_av(folder)
+
+
+@pytest.mark.parametrize("size", [{}, {"shortest_edge": 336}, {"height": 0}, {"height": "336"}, None, 336])
+def test_the_size_of_frames_must_be_told(folder, size):
+    place = folder / "video_preprocessor_config.json"
+    place.write_text(json.dumps({**json.loads(place.read_text()), "size": size}))
+    with pytest.raises(CheckpointError, match=str(folder)):
+        load_pe_av(folder)
+
+
+def test_no_code_of_the_folder_runs(folder, monkeypatch):
+    """Neither is anybody asked whether it may."""
+    ran = folder.parent / "ran"
+    (folder / "tok.py").write_text(f"open({str(ran)!r}, 'w').close()\nclass T: pass\n")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    config |= {"auto_map": {"AutoTokenizer": ["tok.T", "tok.T"]}, "tokenizer_class": "T"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    monkeypatch.setattr("builtins.input", lambda *words: pytest.fail("somebody was asked"))
+    with suppress(CheckpointError):
+        load_pe_av(folder)
+    assert not ran.exists()
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -199,3 +200,26 @@ def test_pictures_are_left_to_binders_that_see(binder, clap):
     picture = image_condition(binder, torch.rand(3, 16, 16))
     objective = objective_of(Both(), Several({binder: 1.0, clap: 1.0}), [picture], Comparison(), pair_weight=0.0)
     assert [pair.label for pair in objective.pairs] == ["audio ~ image (ImageBind)", "video ~ image (ImageBind)"]
+
+
+def test_a_condition_whose_binder_embeds_nothing_that_it_steers_is_refused(clap):
+    words = replace(text_condition(clap, "rain"), streams=("video",))
+    with pytest.raises(AlignerError, match="CLAP embeds text, audio, but no video"):
+        objective_of(Both(), clap, [text_condition(clap, "rain"), words], Comparison())
+
+
+def test_an_unguided_joint_result_needs_no_binder_of_both(audioldm, animatediff, clap):
+    video = animatediff.denoiser(frames=4, width=32, height=32, steps=2)
+    denoiser = JointDenoiser([video, audioldm.denoiser(seconds=video.seconds, steps=2)])
+    prompts = denoiser.prompts({"audio": ["rain"], "video": ["rain"]})
+    assert not generate(denoiser, prompts, seed=0, rule=Unguided(), binder=clap).scores
+
+
+def test_scores_weigh_and_name_several(binder, clap, normal):
+    waveform = 0.1 * normal(1, 9600)
+    scored = [audio_condition(each, waveform, 16000) for each in (binder, clap)]
+    targets = [text_condition(each, "rain") for each in (binder, clap)]
+    scores = score(scored, targets, binder=Several({binder: 3.0, clap: 1.0}))
+    assert list(scores.cosines) == ["audio ~ text (ImageBind)", "audio 2 ~ text 2 (CLAP)"]
+    first, second = (each.item() for each in scores.cosines.values())
+    assert scores.overall == pytest.approx((3.0 * first + second) / 4.0)

@@ -30,6 +30,15 @@ def test_the_loss_is_the_weighted_sum_of_distances():
     assert alignment.overall.item() == pytest.approx((2.0 * 1 - 0.5 * 0) / 2.5)
 
 
+def test_what_repels_counts_as_far_as_it_is_resembled():
+    """The opposite of it is no better than anything unlike it."""
+    objective = _objective(["audio"], {"avoided": (seen(EAST, "text"), -1.0)})
+    like, unlike, opposite = (objective({"audio": seen(clips, "audio")}) for clips in (EAST, NORTH, -EAST))
+    assert [each.loss.item() for each in (like, unlike, opposite)] == pytest.approx([0.0, -1.0, -1.0])
+    assert [each.overall.item() for each in (like, unlike, opposite)] == pytest.approx([-1.0, 0.0, 0.0])
+    assert opposite.scores["audio ~ avoided"].item() == pytest.approx(-1.0), "the cosine is told as it is"
+
+
 @pytest.mark.parametrize("compare", list(COMPARISONS))
 def test_each_side_is_asked_towards_the_modality_of_the_other(compare):
     """Sound and text meet in heads of another width, sound and picture in the common space."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ...errors import CheckpointError
-from ...files.diffusers_folders import load_component, load_part, read_json
+from ...files.diffusers_folders import load_component, load_part, load_tokenizer, read_json
 from ..base import Fingerprint
 from .binder import CLAP
 from .log_mel import LogMel
@@ -27,18 +27,17 @@ def load_clap(
 
     Raises CheckpointError for a folder that is missing, incomplete or of another model.
     """
-    from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
+    from transformers import ClapFeatureExtractor, ClapModel
 
     folder = Path(folder)
     _require_clap(folder)
     # In full precision first: casting the weights would change their digest.
     whole: Any = load_component(ClapModel, folder.parent, folder.name, torch.float32, "cpu")
     extractor = load_part(ClapFeatureExtractor, folder.parent, folder.name)
-    tokenizer = load_part(AutoTokenizer, folder.parent, folder.name)
     model = CLAP(
         TextTower(whole.text_model, whole.text_projection),
         AudioTower(LogMel(extractor), whole.audio_model, whole.audio_projection),
-        tokenizer=tokenizer,
+        tokenizer=load_tokenizer(folder),
         longest=whole.config.text_config.max_position_embeddings - _MARGIN,
         sample_rate=extractor.sampling_rate,
         seconds=extractor.max_length_s,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
+from ...parts import in_parts
+from ...tensors.checkpointing import recomputed
 from ...tensors.precision import dtype_of
 from ...tensors.resampling import resampled
 from ...timing.clips import ClipSampling, Cut, Span
@@ -21,6 +24,8 @@ from .towers import AudioTower, JointTower, TextTower, VideoTower
 AUDIO, VIDEO, JOINT = "audio", "video", "joint"
 #: Longer texts are cut, in tokens.
 TEXT_LENGTH = 512
+#: How many frames the network looks at together.
+_FRAMES_AT_ONCE = 16
 #: Frames a second that clips show, where the model takes any number.
 _FRAME_RATE = 8
 
@@ -68,8 +73,8 @@ class PEAV(nn.Module):
     def embed_image(self, pixels: torch.Tensor) -> Embedding:
         require_pictures("pictures", pixels)
         with graph_only_for(pixels):
-            frames = frames_input(on_device("pictures", pixels, _device(self.video)), self.side)
-            points = self.video(frames, torch.arange(len(frames), device=frames.device).unsqueeze(1))
+            seen = self._seen("pictures", pixels, torch.arange(len(pixels)))
+            points = self.video(seen, torch.arange(len(seen), device=seen.device).unsqueeze(1))
             return Embedding(points.unsqueeze(1), None, "image", self.fingerprint)
 
     def embed_frames(
@@ -77,7 +82,9 @@ class PEAV(nn.Module):
     ) -> Embedding:
         require_pictures("frames", frames)
         with graph_only_for(frames):
-            points = self.video(*self._clips(frames, indices))
+            shown, clips = indices.to(frames.device).unique(return_inverse=True)
+            seen = self._seen("frames", frames, shown)
+            points = self.video(seen, clips.to(seen.device))
             return Embedding(points.unsqueeze(0), in_seconds(spans), "video", self.fingerprint)
 
     def embed_audio(
@@ -104,8 +111,9 @@ class PEAV(nn.Module):
         require_sounds(waveform, sample_rate)
         with graph_only_for(frames if frames.requires_grad else waveform):
             waveform = resampled(waveform.to(_device(self.audio)), sample_rate, SAMPLE_RATE)
-            shown = self._clips(frames, torch.arange(len(frames)).unsqueeze(0))
-            return self.joint(self.audio.states(sound_input(waveform)), self.video.states(*shown))
+            seen = self._seen("frames", frames, torch.arange(len(frames)))
+            whole = torch.arange(len(seen), device=seen.device).unsqueeze(0)
+            return self.joint(self.audio.states(sound_input(waveform)), self.video.states(seen, whole))
 
     def blocks(self) -> list[nn.Module]:
         return [*self.audio.blocks, *self.video.blocks]
@@ -116,16 +124,23 @@ class PEAV(nn.Module):
             amount, bytes_each = clips * sampling.audio.seconds, _SECOND_BYTES
         else:
             shown = clips * sampling.frames_per_clip if modality == "video" else clips
-            amount, bytes_each = float(shown), _FRAME_BYTES
+            amount, bytes_each = float(min(shown, _FRAMES_AT_ONCE)), _FRAME_BYTES
         return int(amount * bytes_each[checkpointing] * dtype_of(self).itemsize // 4)
 
-    def _clips(self, frames: torch.Tensor, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The frames that some clip shows, each once, as the tower takes them, and the clips as numbers of these."""
-        shown, clips = indices.to(frames.device).unique(return_inverse=True)
-        device = _device(self.video)
+    def _seen(self, name: str, frames: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
+        """Frames (N, 3, H, W) of these numbers, each once, as the tower sees them: (len(shown), C).
+
+        A few at a time, of a long video once more in the backward pass, so that memory does not grow with it. name: of
+        the frames in messages.
+        """
+        see = self._see if len(shown) <= _FRAMES_AT_ONCE else partial(recomputed, self._see)
+        return torch.cat([see(name, frames[part]) for part in in_parts(shown.split(_FRAMES_AT_ONCE))])
+
+    def _see(self, name: str, frames: torch.Tensor) -> torch.Tensor:
         # Frame by frame, so that only small ones are ever held in float32 together.
-        inputs = [frames_input(on_device("frames", frames[one][None], device), self.side) for one in shown]
-        return torch.cat(inputs), clips.to(device)
+        device = _device(self.video)
+        inputs = [frames_input(on_device(name, frame[None], device), self.side) for frame in frames]
+        return self.video.seen(torch.cat(inputs))
 
     def _heard(self, waveform: torch.Tensor, spans: Sequence[Span]) -> torch.Tensor:
         """(B, n) at 48 kHz -> (B, S, D)."""

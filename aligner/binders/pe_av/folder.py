@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 
 from ...errors import AlignerError, CheckpointError
-from ...files.diffusers_folders import load_config, load_part, read_json, require_vocabulary
+from ...files.diffusers_folders import build, load_config, load_tokenizer, read_json, require_vocabulary
 from ...files.shards import open_shards
 from ...files.strict_loading import fill, require_same
 from ...files.weights import WeightFile
@@ -46,8 +45,18 @@ _TWINS = {
 }
 #: What is not read: scales of the training's logits, heads of text with one modality, and tables that are computed.
 _UNREAD = re.compile(r".*_logit_(scale|bias)|(audio|video)_plus_text_head\..*|.*\brotary_emb\..*|.*\.rope\.\w+")
-#: The vision networks that models may name. Other names could lead to files elsewhere.
-_VISION, _ELSEWHERE = re.compile(r"vit_pe_core_\w+"), re.compile(r"path|pretrained|cache|hub|file")
+#: The kinds of networks that a config may name.
+_KINDS = {
+    "text": "modernbert",
+    "audio": "pe_audio_encoder",
+    "codec": "dac",
+    "video": "pe_video_encoder",
+    "vision": "timm_wrapper",
+}
+#: The vision networks of timm, and their sizes.
+_VISION = re.compile(r"vit_pe_core_\w+(\.fb)?")
+_OPTIONS = {"embed_dim", "depth", "num_heads", "mlp_ratio", "patch_size", "img_size", "ref_feat_shape", "class_token"}
+_SIZES = (int, float, list, tuple)
 #: The files that tell how frames are prepared, as published and as transformers writes them.
 _PROCESSOR, _WHOLE_PROCESSOR = "video_preprocessor_config.json", "processor_config.json"
 
@@ -64,8 +73,7 @@ def load_pe_av(
     """
     folder = Path(folder)
     _require_pe_av(folder)
-    processor = _frames_processor(folder)
-    model = _empty(folder, processor)
+    model = _empty(folder, *_shown(folder))
     published = {name: _published(name) for name in model.state_dict()}
     shapes = {published[name]: tuple(weight.shape) for name, weight in model.state_dict().items()}
     with open_shards(folder) as weights:
@@ -89,29 +97,52 @@ def _require_pe_av(folder: Path) -> None:
             f"{folder} holds a model of the type {found!r}, not PE-AV. Choose a folder such as pe-av-small."
         )
     require_plain_weights(folder, config)
-    vision = _inside(config, "audio_video_config", "video_config", "vision_config")
-    name, options = vision.get("architecture", "vit_pe_core_large_patch14_336"), vision.get("model_args") or {}
-    if not (isinstance(name, str) and _VISION.fullmatch(name)) or any(map(_ELSEWHERE.search, options)):
-        raise CheckpointError(f"{folder} names the vision network {name!r}, which no PE-AV has. Download it again.")
 
 
-def _inside(config: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    for name in names:
-        config = config.get(name) or {}
-    return config
+def _require_networks(folder: Path, config: Any) -> None:
+    """Raise CheckpointError for a config of networks that no PE-AV has: they could lead to files elsewhere."""
+    joint = config.audio_video_config
+    vision = joint.video_config.vision_config
+    kinds = {
+        "text": config.text_config,
+        "audio": joint.audio_config,
+        "codec": joint.audio_config.dac_config,
+        "video": joint.video_config,
+        "vision": vision,
+    }
+    found = {name: each.model_type for name, each in kinds.items()}
+    plain = all(isinstance(value, _SIZES) for value in (vision.model_args or {}).values())
+    if found != _KINDS or not _VISION.fullmatch(str(vision.architecture)) or set(vision.model_args or {}) - _OPTIONS:
+        raise CheckpointError(f"{folder} names networks which no PE-AV has. Download it again.")
+    if not plain:
+        raise CheckpointError(f"{folder} gives its vision network sizes that are no numbers. Download it again.")
 
 
-def _frames_processor(folder: Path) -> Mapping[str, Any]:
-    """What the folder tells of the preparation of frames: their size and number."""
+def _shown(folder: Path) -> tuple[int, int | None]:
+    """The side of frames in pixels, and how many each clip must show; None: any number."""
     if (folder / _PROCESSOR).is_file():
-        return read_json(folder / _PROCESSOR)
-    return _inside(read_json(folder / _WHOLE_PROCESSOR), "video_processor")
+        described: Any = read_json(folder / _PROCESSOR)
+    else:
+        described = read_json(folder / _WHOLE_PROCESSOR).get("video_processor")
+    side, frames = build(folder, lambda: (described["size"]["height"], described.get("num_frames")))
+    if not (_is_count(side) and (frames is None or _is_count(frames))):
+        raise CheckpointError(f"{folder} does not say how large its frames are, or how many. Download it again.")
+    return side, frames
 
 
-def _empty(folder: Path, processor: Mapping[str, Any]) -> PEAV:
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _empty(folder: Path, side: int, frames: int | None) -> PEAV:
     """The towers of a folder's config, with weights that are still to be read."""
     parts = _transformers()
-    config = load_config(parts.Model, folder)
+    config: Any = load_config(parts.Model, folder)
+    build(folder, lambda: _require_networks(folder, config))
+    return build(folder, lambda: _towers(folder, parts, config, side, frames))
+
+
+def _towers(folder: Path, parts: SimpleNamespace, config: Any, side: int, frames: int | None) -> PEAV:
     words, sizes = config.text_config, config.audio_video_config
     with parts.no_init_weights():
         # Not the whole model, which holds every encoder twice.
@@ -128,8 +159,8 @@ def _empty(folder: Path, processor: Mapping[str, Any]) -> PEAV:
             VideoTower(video, head(sizes.video_config.hidden_size)),
             JointTower(encoder, head(sizes.hidden_size)),
             tokenizer=_tokenizer(folder, words.vocab_size),
-            side=_inside(processor, "size")["height"],
-            frames=processor.get("num_frames"),
+            side=side,
+            frames=frames,
         )
 
 
@@ -156,9 +187,7 @@ def _transformers() -> SimpleNamespace:
 
 
 def _tokenizer(folder: Path, words: int):
-    from transformers import AutoTokenizer
-
-    tokenizer = load_part(AutoTokenizer, folder.parent, folder.name)
+    tokenizer = load_tokenizer(folder)
     if len(tokenizer) > words:
         require_vocabulary(tokenizer, words, folder)
     return tokenizer

@@ -12,12 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ...parts import in_parts
-from ...tensors.checkpointing import recomputed
 from ...tensors.precision import dtype_of, full_precision
-
-#: How many frames the network looks at together.
-_FRAMES_AT_ONCE = 16
 
 
 class TextTower(nn.Module):
@@ -67,24 +62,19 @@ class VideoTower(nn.Module):
         super().__init__()
         self.look, self.trunk, self.head = *_divided(encoder), head
 
-    def forward(self, frames: torch.Tensor, clips: torch.Tensor) -> torch.Tensor:
-        """Frames (N, 3, side, side) in -1..1, and which of them each clip shows (S, T) -> (S, D) of length 1."""
-        return _point(self.head, self.states(frames, clips)[:, 0])
+    def forward(self, seen: torch.Tensor, clips: torch.Tensor) -> torch.Tensor:
+        """Frames as they are seen (N, C), and which of them each clip shows (S, T) -> (S, D) of length 1."""
+        return _point(self.head, self.states(seen, clips)[:, 0])
 
-    def states(self, frames: torch.Tensor, clips: torch.Tensor) -> torch.Tensor:
+    def states(self, seen: torch.Tensor, clips: torch.Tensor) -> torch.Tensor:
         """The same -> (S, 1 + T, C): the whole of each clip, and its frames."""
-        return _related(self.trunk, self._seen(frames)[clips])
+        return _related(self.trunk, seen[clips])
 
-    def _seen(self, frames: torch.Tensor) -> torch.Tensor:
-        """(N, 3, side, side) -> (N, C). A few frames at a time, of a long video once more in the backward pass."""
-        if len(frames) <= _FRAMES_AT_ONCE:
-            return self._features(frames)
-        return torch.cat([recomputed(self._features, part) for part in in_parts(frames.split(_FRAMES_AT_ONCE))])
-
-    def _features(self, frames: torch.Tensor) -> torch.Tensor:
+    def seen(self, frames: torch.Tensor) -> torch.Tensor:
+        """Frames (N, 3, side, side) in -1..1 -> (N, C)."""
         look: Any = self.look
-        seen = look.vision_model(frames.to(dtype_of(self))).logits
-        return look.data_proj(look.proj(F.normalize(seen, dim=-1)))
+        logits = look.vision_model(frames.to(dtype_of(self))).logits
+        return look.data_proj(look.proj(F.normalize(logits, dim=-1)))
 
     @property
     def blocks(self) -> list[nn.Module]:
