@@ -133,8 +133,16 @@ def pairs(
         for one in by
         if pair_weight and one.embeds(x) and one.embeds(y)
     ]
+    timed = timed_labels(conditions)
     given = [
-        Pair(stream, label, condition.weight * one.weight, timeline=condition.timeline, by=one)
+        Pair(
+            stream,
+            label,
+            condition.weight * one.weight,
+            timeline=condition.timeline,
+            by=one,
+            timed=label in timed,
+        )
         for stream in streams
         for label, condition in conditions.items()
         for one in by
@@ -150,6 +158,21 @@ def pairs(
             )
         )
     return generated + given
+
+
+def timed_labels(conditions: Mapping[str, Condition]) -> set[str]:
+    """The conditions whose timing counts: a recording that several binders embed says when things begin once."""
+    timed: dict[str, Condition] = {}
+    for label, condition in conditions.items():
+        if not any(_same_recording(condition, other) for other in timed.values()):
+            timed[label] = condition
+    return set(timed)
+
+
+def _same_recording(one: Condition, other: Condition) -> bool:
+    if one.onsets is None or other.onsets is None or one.embedding.binder == other.embedding.binder:
+        return False
+    return one.onsets.shape == other.onsets.shape and torch.equal(one.onsets.cpu(), other.onsets.cpu())
 
 
 def _require_known(streams: tuple[str, ...], conditions: Mapping[str, Condition]) -> None:

@@ -14,7 +14,7 @@ from ..conditions.condition import Condition, label_conditions
 from ..errors import AlignerError
 from ..synchrony import TICKS_PER_SECOND
 from .objective import Objective, Observed
-from .pairs import Comparing, Pair
+from .pairs import Comparing, Pair, timed_labels
 from .synchrony_term import PlacedOnsets, SynchronyTerm, placed_onsets
 
 
@@ -55,6 +55,7 @@ def score(
     for each in (*labelled.values(), *counting.values()):
         if len(each.embedding.clips) != 1:
             raise AlignerError(f"The {each.embedding.modality} of a condition holds several; score them one by one.")
+    timed = timed_labels(counting)
     by = {
         each.binder.fingerprint: Comparing(each.binder.fingerprint, each.name, each.weight)
         for each in members_of(binder)
@@ -66,6 +67,7 @@ def score(
             target.weight * by.get(target.embedding.binder, Comparing()).weight,
             timeline=target.timeline,
             by=by.get(target.embedding.binder, Comparing()),
+            timed=label in timed,
         )
         for one, scored_one in labelled.items()
         for label, target in counting.items()

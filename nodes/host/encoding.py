@@ -1,7 +1,6 @@
 """Recordings, pictures and texts from sockets as conditions."""
 
-from collections.abc import Sequence, Set
-from dataclasses import replace
+from collections.abc import Set
 
 import torch
 
@@ -34,11 +33,13 @@ def encode(binder: ManagedModel, *, text: str, fps: float, weight: float, clips:
     """
     mask = given.get("mask")
     with listening(Parts()):
-        encoded = [
-            with_one_more_try(lambda one=one: _encoded(one, text, fps, weight, clips, mask, _share(one, binder, given)))
+        return [
+            condition
             for one in weighted(binder)
+            for condition in with_one_more_try(
+                lambda one=one: _encoded(one, text, fps, weight, clips, mask, _share(one, binder, given))
+            )
         ]
-    return _timed_once(encoded)
 
 
 def require_binder(connected: Set[str], *sockets: str) -> None:
@@ -64,17 +65,6 @@ def encode_followed(binder: ManagedModel | None, rule: Rule, **given) -> list[Co
             "image takes a single picture here. Connect frames to Encode Condition, which has their fps, or as a VIDEO."
         )
     return encode(binder, text="", fps=1.0, weight=1.0, clips=rule.comparison.clips, **given)
-
-
-def _timed_once(encoded: Sequence[Sequence[Condition]]) -> list[Condition]:
-    """The conditions of all binders. What a recording says of timing counts once, by the first that embeds it."""
-    timed: dict[str, int] = {}
-    conditions = []
-    for number, each in enumerate(encoded):
-        for condition in each:
-            first = condition.onsets is None or timed.setdefault(condition.embedding.modality, number) == number
-            conditions.append(condition if first else replace(condition, onsets=None))
-    return conditions
 
 
 def _share(one: ManagedModel, binder: ManagedModel, given: dict) -> dict:

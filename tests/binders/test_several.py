@@ -11,7 +11,13 @@ import torch
 
 from aligner.binders.clap import load_clap
 from aligner.binders.several import Several, members_of
-from aligner.conditions.encoding import audio_condition, image_condition, prompt_conditions, text_condition
+from aligner.conditions.encoding import (
+    audio_condition,
+    frames_condition,
+    image_condition,
+    prompt_conditions,
+    text_condition,
+)
 from aligner.errors import AlignerError
 from aligner.generation import generate
 from aligner.generators.joint import JointDenoiser
@@ -223,3 +229,18 @@ def test_scores_weigh_and_name_several(binder, clap, normal):
     assert list(scores.cosines) == ["audio ~ text (ImageBind)", "audio 2 ~ text 2 (CLAP)"]
     first, second = (each.item() for each in scores.cosines.values())
     assert scores.overall == pytest.approx((3.0 * first + second) / 4.0)
+
+
+def test_a_recording_that_two_binders_embed_begins_once(binder, frames, sound):
+    twin = load_random_imagebind(seed=9)
+    shown = frames.pixels[0]
+    both = [frames_condition(each, shown, Fraction(8)) for each in (binder, twin)]
+
+    class Heard(Both):
+        streams = ("audio",)
+
+    timed = Comparison(audio_timing_weight=0.5)
+    alignment = objective_of(Heard(), Several({binder: 1.0, twin: 1.0}), both, timed)({"audio": sound})
+    assert len(alignment.scores) == 2 and list(alignment.synchrony) == ["audio ~ video (ImageBind)"]
+    alone = objective_of(Heard(), twin, both[1:], timed)({"audio": sound})
+    assert list(alone.synchrony) == ["audio ~ video"]
