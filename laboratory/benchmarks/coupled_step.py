@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import torch
 
@@ -23,7 +22,7 @@ from aligner.sampling import sample
 from aligner.tensors.determinism import repeatable
 
 from .fakes import FakeBytes, Fakes
-from .measure import interleaved_seconds, ratio
+from .measure import interleaved_seconds, milliseconds, print_table, ratio
 
 _RATES = {"video": 0.01, "audio": 0.01}
 RELEASED = Released(rates=_RATES, prompt_rates={}, start=0.0, checkpointing=False)
@@ -120,7 +119,7 @@ def timed(repetitions: int) -> Iterator[list[str]]:
             work()
         times = interleaved_seconds(works, repetitions, device)
         parts = [network + gradient for network, gradient in zip(times["network"], times["gradient"])]
-        yield [name, _milliseconds(times["step"]), _milliseconds(parts), ratio(times["step"], parts)]
+        yield [name, milliseconds(times["step"]), milliseconds(parts), ratio(times["step"], parts)]
 
 
 def counted(name: str, scene: CoupledScene) -> int:
@@ -141,17 +140,6 @@ def weights(scene: CoupledScene) -> list[torch.Tensor]:
     return [tensor for network in networks for tensor in (*network.parameters(), *network.buffers())]
 
 
-def _milliseconds(seconds: Sequence[float]) -> str:
-    return f"{1000 * median(seconds):.0f} ms"
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    for cells in (columns, ["---"] * len(columns)):
-        print(f"| {' | '.join(cells)} |")
-    for cells in rows:
-        print(f"| {' | '.join(cells)} |", flush=True)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(
@@ -164,10 +152,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     print(f"threads: {torch.get_num_threads()}, torch {torch.__version__}\n")
     with repeatable(torch.device("cpu")):
-        _table(["rule", "a step", "its parts", "step / parts"], timed(options.repetitions))
+        print_table(["rule", "a step", "its parts", "step / parts"], timed(options.repetitions))
     print()
     scene = fake_scene(torch.float16)
-    _table(["step", "activations"], ([name, f"{counted(name, scene) / 2**30:.2f} GiB"] for name in COUNTED))
+    print_table(["step", "activations"], ([name, f"{counted(name, scene) / 2**30:.2f} GiB"] for name in COUNTED))
 
 
 if __name__ == "__main__":

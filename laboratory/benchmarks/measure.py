@@ -90,3 +90,16 @@ class LiveBytes(TorchDispatchMode):
     def _freed(self, known: int, nbytes: int) -> None:
         self._known.remove(known)
         self.live -= nbytes
+
+
+def milliseconds(seconds: Sequence[float]) -> str:
+    """The median for people."""
+    return f"{1000 * median(seconds):.0f} ms"
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table in Markdown, row by row as they come."""
+    for cells in (columns, ["---"] * len(columns)):
+        print(f"| {' | '.join(cells)} |")
+    for cells in rows:
+        print(f"| {' | '.join(cells)} |", flush=True)

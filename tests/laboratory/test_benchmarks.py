@@ -16,7 +16,7 @@ from aligner.guidance.gradient import Paper, Released
 from aligner.guidance.rule import Unguided
 from aligner.guidance.search import Search
 from aligner.plan import activation_bytes
-from laboratory.benchmarks import approximate_decoding, coupled_step, fakes, rules, video_memory
+from laboratory.benchmarks import approximate_decoding, binder_step, coupled_step, fakes, rules, video_memory
 from laboratory.benchmarks.coupled_step import CoupledScene
 from laboratory.benchmarks.guided_step import (
     OurStep,
@@ -268,4 +268,10 @@ def test_memory_of_a_coupled_step_is_counted_as_real_tensors_take_it(name, monke
 def test_a_coupled_step_has_a_ratio_for_every_rule():
     rows = list(coupled_step.timed(repetitions=1))
     assert [row[0] for row in rows] == ["released", "paper"]
+    assert all(0 < float(row[-1].split()[0]) < float("inf") for row in rows)
+
+
+def test_a_step_with_each_binder_has_a_ratio():
+    rows = list(binder_step.timed(repetitions=1))
+    assert [row[0] for row in rows] == ["ImageBind", "PE-AV", "CLAP"]
     assert all(0 < float(row[-1].split()[0]) < float("inf") for row in rows)
