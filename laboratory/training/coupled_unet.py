@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from aligner.demo.shape import SAMPLE_RATE
 from aligner.generators.base import Streams
 from aligner.generators.mm_diffusion import CoupledUNet
-from aligner.generators.mm_diffusion.schedule import TIMESTEPS, alphas_cumprod
+from aligner.generators.mm_diffusion.schedule import alphas_cumprod
 
 from .data import Clips, clips
 from .initialise import initialised
@@ -18,11 +18,12 @@ from .loop import Losses, Schedule, train
 from .sizes import COUPLED
 
 CLIPS, BATCH, SEED = 4096, 8, 8
-#: Timesteps are drawn around the first with the spread of the second: below there is little left to learn, and above
-#: little to see.
-MEAN, SPREAD = 400, 200
+#: Timesteps are drawn below this one. Above there is little to see.
+LATEST = 750
 #: Of a clip's pixels around their mean, and of its samples.
 VARIANCE = 0.05
+#: Errors below it count as none.
+_LEAST = 1e-5
 SCHEDULE = Schedule(steps=4000, rate=1e-3, average=0.998)
 
 
@@ -51,19 +52,21 @@ def streams(data: Clips, rows: torch.Tensor) -> Streams:
 def loss(unet: CoupledUNet, clean: Streams, draw: torch.Generator) -> Losses:
     """The error of the predicted velocity alpha noise - sigma clean at random timesteps, the same for both streams.
 
-    It is measured in parts of the velocity's variance, so that all timesteps count alike (arXiv 2206.00364). Returns
-    "loss", and the parts of both streams.
+    It is measured in parts of the velocity's variance (arXiv 2206.00364). The logarithm of each sample's error is
+    minimised: a little noise over silence counts as much as an event in much noise, as with the learned weights of
+    arXiv 2312.02696 (equation 21). Returns "loss", and the errors of both streams.
     """
     device = clean["video"].device
-    timesteps = (MEAN + SPREAD * torch.randn(len(clean["video"]), generator=draw)).clamp(0, TIMESTEPS - 1).long()
+    timesteps = torch.randint(LATEST, (len(clean["video"]),), generator=draw)
     alpha_bar = alphas_cumprod().float()[timesteps].to(device)
     noise = {name: torch.randn(each.shape, generator=draw).to(device) for name, each in clean.items()}
     noisy = {name: _mixed(each, noise[name], alpha_bar) for name, each in clean.items()}
     predicted = unet(noisy["video"], noisy["audio"], timesteps.to(device), unet.draw_shifts(draw))
     variance = alpha_bar + (1 - alpha_bar) * VARIANCE
     errors = {name: each.float() - _mixed(noise[name], -clean[name], alpha_bar) for name, each in zip(clean, predicted)}
-    parts = {name: (each.square().flatten(1).mean(dim=1) / variance).mean() for name, each in errors.items()}
-    return {"loss": torch.stack(list(parts.values())).sum(), **parts}
+    parts = {name: each.square().flatten(1).mean(dim=1) / variance for name, each in errors.items()}
+    means = {name: each.mean().detach() for name, each in parts.items()}
+    return {"loss": torch.stack([(each + _LEAST).log().mean() for each in parts.values()]).sum(), **means}
 
 
 def _mixed(signal: torch.Tensor, other: torch.Tensor, alpha_bar: torch.Tensor) -> torch.Tensor:
