@@ -471,6 +471,7 @@ The two conditions have weights below 0: of all that is tried, the search takes 
             (Group("4 Sound", sampler),),
             (Group("5 Result", save_video(sampler.of("video")), tried(sampler.of("overview"))),),
         ),
+        note_below=(3, 3),
     )
 
 

@@ -1,6 +1,7 @@
 """Recordings, pictures and texts from sockets as conditions."""
 
 from collections.abc import Set
+from functools import partial
 
 import torch
 
@@ -37,7 +38,7 @@ def encode(binder: ManagedModel, *, text: str, fps: float, weight: float, clips:
             condition
             for one in weighted(binder)
             for condition in with_one_more_try(
-                lambda one=one: _encoded(one, text, fps, weight, clips, mask, _share(one, binder, given))
+                partial(_encoded, one, text, fps, weight, clips, mask, _share(one, binder, given))
             )
         ]
 

@@ -71,7 +71,7 @@ def both(seed: int) -> Prompt:
 KINDS: tuple[Callable[[int], Prompt], ...] = (sound, searched_sound, sound_for_a_clip, video, both)
 
 
-@pytest.mark.parametrize("prompts", [20, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("prompts", [12, pytest.param(100, marks=pytest.mark.slow)])
 def test_many_prompts_leave_the_server_as_it_was(comfyui: Server, random_models: Prompt, prompts: int) -> None:
     client, draw, before = comfyui.client, random.Random(0), len(comfyui.log())
     level, cancelled, finished = 0, 0, 0
