@@ -14,7 +14,7 @@ from .conditions.condition import Condition, label_conditions
 from .errors import AlignerError
 from .generators.base import NO_GRADIENT, BackwardPass, Generator, Outcome
 from .guidance.objective import Comparison, Objective
-from .guidance.pairs import Comparing, Pair, pairs
+from .guidance.pairs import ONLY, Comparing, Pair, pairs
 from .guidance.rule import Rule, Scope, comparison_of
 from .guidance.synchrony_term import READING, PlacedOnsets, SynchronyTerm, placed_onsets
 from .tensors.precision import full_precision
@@ -111,9 +111,9 @@ def objective_of(
     if members:
         _require_made(targets.values(), members)
         _require_embedded(targets.values(), members, outcome)
-    compared = pairs(
-        outcome.streams, weighted, pair_weight=pair_weight, by=[_comparing(each, outcome) for each in members] or _ANY
-    )
+    # Without a binder, too: what there is to follow is missing first.
+    by = [_comparing(each, outcome) for each in members] or ONLY
+    compared = pairs(outcome.streams, weighted, pair_weight=pair_weight, by=by)
     if not members:
         raise AlignerError(
             "Conditions need a binder, such as PE-AV or ImageBind, to compare with. Load it and connect it."
@@ -150,10 +150,6 @@ def _compared_spans(
     for pair in compared:
         found.setdefault(pair.stream, {}).update(dict.fromkeys(spans[pair.stream, pair.by.fingerprint]))
     return {stream: list(times) for stream, times in found.items()}
-
-
-#: Where no binder is known yet, so that what is missing is said first.
-_ANY = (Comparing(),)
 
 
 def _comparing(member: Member, outcome: Outcome) -> Comparing:

@@ -110,9 +110,9 @@ class Objective:
     """Sum over pairs of weight * F(e_x, e_y): eq. 14 to 16 of the paper, and any other set of pairs.
 
     embed: from a rendered stream, such as a Signal, and the fingerprint of the binder that compares it, "" for the only
-    one, to its embedding. conditions: embeddings by label, made once before
-    sampling. spans: by stream the times of the clips that will be compared, in seconds, as far as they are known. term:
-    adds synchrony to pairs; None: only meaning counts.
+    one, to its embedding. conditions: embeddings by label, made once before sampling. spans: by stream the times of the
+    clips that will be compared, in seconds, as far as they are known. term: adds synchrony to pairs; None: only meaning
+    counts.
     """
 
     embed: Callable[[Any, str], Embedding]

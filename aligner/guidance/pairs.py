@@ -37,7 +37,7 @@ class Comparing:
 
 
 #: The only binder of a run.
-_ONLY = (Comparing(),)
+ONLY = (Comparing(),)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def pairs(
     conditions: Mapping[str, Condition],
     *,
     pair_weight: float = 1.0,
-    by: Sequence[Comparing] = _ONLY,
+    by: Sequence[Comparing] = ONLY,
 ) -> list[Pair]:
     """Pair every generated stream with every other one and with every condition that steers it.
 

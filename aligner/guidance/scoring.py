@@ -39,8 +39,8 @@ def score(
     """The cosine similarity of every pair, and the synchrony of those that have onsets.
 
     Each target is compared with what its own binder made of what is scored. binder: gives the weights and names of
-    several. Raises AlignerError if there is nothing to score, no target
-    with a weight, a target of a binder that scores nothing, or one that counts nowhere in what is scored.
+    several. Raises AlignerError if there is nothing to score, no target with a weight, a target of a binder that scores
+    nothing, or one that counts nowhere in what is scored.
     """
     labelled = label_conditions(scored)
     counting = {label: target for label, target in label_conditions(targets).items() if target.weight}
@@ -64,14 +64,15 @@ def score(
         Pair(
             one,
             label,
-            target.weight * by.get(target.embedding.binder, Comparing()).weight,
+            target.weight * comparing.weight,
             timeline=target.timeline,
-            by=by.get(target.embedding.binder, Comparing()),
+            by=comparing,
             timed=label in timed,
         )
-        for one, scored_one in labelled.items()
+        for one, condition in labelled.items()
         for label, target in counting.items()
-        if scored_one.embedding.binder == target.embedding.binder
+        if condition.embedding.binder == target.embedding.binder
+        for comparing in [by.get(target.embedding.binder, Comparing())]
     ]
     # Embeddings from files and from the binder may be on different devices.
     heard = {label: one.onsets.cpu() for label, one in labelled.items() if one.onsets is not None}

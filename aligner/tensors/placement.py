@@ -10,6 +10,11 @@ import torch
 from torch import nn
 
 
+def device_of(module: nn.Module) -> torch.device:
+    """The device of a module's first parameter."""
+    return next(module.parameters()).device
+
+
 @contextmanager
 def placed(modules: Iterable[nn.Module], device: torch.device | str) -> Iterator[None]:
     """Move modules to a device within the context; move each back to its own device afterwards, even after an error.

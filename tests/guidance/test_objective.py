@@ -36,7 +36,7 @@ def test_what_repels_counts_as_far_as_it_is_resembled():
     like, unlike, opposite = (objective({"audio": seen(clips, "audio")}) for clips in (EAST, NORTH, -EAST))
     assert [each.loss.item() for each in (like, unlike, opposite)] == pytest.approx([0.0, -1.0, -1.0])
     assert [each.overall.item() for each in (like, unlike, opposite)] == pytest.approx([-1.0, 0.0, 0.0])
-    assert opposite.scores["audio ~ avoided"].item() == pytest.approx(-1.0), "the cosine is told as it is"
+    assert opposite.scores["audio ~ avoided"].item() == pytest.approx(-1.0), "the cosine itself is not cut"
 
 
 @pytest.mark.parametrize("compare", list(COMPARISONS))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ...tensors.placement import device_of
 from ...tensors.precision import dtype_of
 from ...tensors.resampling import resampled
 from ...timing.clips import ClipSampling, Cut, Span
@@ -47,7 +48,7 @@ class CLAP(nn.Module):
         with graph_only_for(None):
             tokens = self.tokenizer(
                 list(texts), padding=True, truncation=True, max_length=self.longest, return_tensors="pt"
-            ).to(_device(self.text))
+            ).to(device_of(self.text))
             points = self.text(tokens["input_ids"], tokens["attention_mask"])
             return Embedding(points.unsqueeze(1), None, "text", self.fingerprint)
 
@@ -71,7 +72,7 @@ class CLAP(nn.Module):
     ) -> Embedding:
         require_sounds(waveform, sample_rate)
         with graph_only_for(waveform):
-            waveform = resampled(waveform.to(_device(self.audio)), sample_rate, self.sample_rate)
+            waveform = resampled(waveform.to(device_of(self.audio)), sample_rate, self.sample_rate)
             spans = sampling.audio.spans(waveform.shape[1] / self.sample_rate, count)
             clips = heard_in_clips(self._heard, waveform, self.sample_rate, spans, at_once)
             return Embedding(clips, in_seconds(spans), "audio", self.fingerprint)
@@ -96,7 +97,3 @@ def _samplings(seconds: float) -> dict[str, ClipSampling]:
     """
     lengths = {"seconds": seconds, "spread": seconds, "short": seconds / 4}
     return {name: ClipSampling(Cut(each, None), Cut(each, None), 1, "squash") for name, each in lengths.items()}
-
-
-def _device(module: nn.Module) -> torch.device:
-    return next(module.parameters()).device

@@ -11,6 +11,7 @@ from torch import nn
 
 from ...parts import in_parts
 from ...tensors.checkpointing import recomputed
+from ...tensors.placement import device_of
 from ...tensors.precision import dtype_of
 from ...tensors.resampling import resampled
 from ...timing.clips import ClipSampling, Cut, Span
@@ -64,7 +65,7 @@ class PEAV(nn.Module):
         with graph_only_for(None):
             tokens = self.tokenizer(
                 list(texts), padding=True, truncation=True, max_length=TEXT_LENGTH, return_tensors="pt"
-            ).to(_device(self.text))
+            ).to(device_of(self.text))
             points = self.text(tokens["input_ids"], tokens["attention_mask"])
             clips = {name: point.unsqueeze(1) for name, point in points.items()}
             heads = {"audio": clips[AUDIO], "video": clips[VIDEO], "image": clips[VIDEO]}
@@ -97,7 +98,7 @@ class PEAV(nn.Module):
     ) -> Embedding:
         require_sounds(waveform, sample_rate)
         with graph_only_for(waveform):
-            waveform = resampled(waveform.to(_device(self.audio)), sample_rate, SAMPLE_RATE)
+            waveform = resampled(waveform.to(device_of(self.audio)), sample_rate, SAMPLE_RATE)
             spans = sampling.audio.spans(waveform.shape[1] / SAMPLE_RATE, count)
             clips = heard_in_clips(self._heard, waveform, SAMPLE_RATE, spans, at_once)
             return Embedding(clips, in_seconds(spans), "audio", self.fingerprint)
@@ -110,7 +111,7 @@ class PEAV(nn.Module):
         require_pictures("frames", frames)
         require_sounds(waveform, sample_rate)
         with graph_only_for(frames if frames.requires_grad else waveform):
-            waveform = resampled(waveform.to(_device(self.audio)), sample_rate, SAMPLE_RATE)
+            waveform = resampled(waveform.to(device_of(self.audio)), sample_rate, SAMPLE_RATE)
             seen = self._seen("frames", frames, torch.arange(len(frames)))
             whole = torch.arange(len(seen), device=seen.device).unsqueeze(0)
             return self.joint(self.audio.states(sound_input(waveform)), self.video.states(seen, whole))
@@ -138,7 +139,7 @@ class PEAV(nn.Module):
 
     def _see(self, name: str, frames: torch.Tensor) -> torch.Tensor:
         # Frame by frame, so that only small ones are ever held in float32 together.
-        device = _device(self.video)
+        device = device_of(self.video)
         inputs = [frames_input(on_device(name, frame[None], device), self.side) for frame in frames]
         return self.video.seen(torch.cat(inputs))
 
@@ -165,7 +166,3 @@ def _samplings(frames: int | None) -> dict[str, ClipSampling]:
         name: ClipSampling(video, audio, frames or round(video.seconds * _FRAME_RATE), "squash")
         for name, (video, audio) in cuts.items()
     }
-
-
-def _device(module: nn.Module) -> torch.device:
-    return next(module.parameters()).device
