@@ -429,6 +429,53 @@ A wrong caption leads to a wrong sound. Read it in *Caption*, or write the promp
     )
 
 
+def _without() -> Graph:
+    binder, generator, clip = imagebind(), audioldm(), load_video()
+    music = encode("music", binder=binder.of("binder"), text="a siren", weight=-0.5, title="What it should not be")
+    voice = encode(
+        "voice",
+        binder=binder.of("binder"),
+        text="a bell",
+        weight=-0.5,
+        conditions=music.of("conditions"),
+        title="Nor this",
+    )
+    sampler = Node(
+        "sampler",
+        "SeeingHearingAudioSampler",
+        audio_generator=generator.of("audio_generator"),
+        binder=binder.of("binder"),
+        video=clip.of("VIDEO"),
+        conditions=voice.of("conditions"),
+        prompt="a scene",
+    )
+    return Graph(
+        "Video to Sound without Music or Voice",
+        f"""## Sound for a clip, without music or voice
+
+{TOYS} They know neither music nor voices: a siren and a bell stand for them here.
+
+The two conditions have weights below 0: of all that is tried, the search takes what fits the clip and is far from them. A negative prompt changes what the generator makes of its words. A condition judges what is heard.
+
+{FOR_REAL.format("Video to Sound by Real Models")} *Load CLAP*, a binder for sounds and words, can judge the two texts alone: load it beside the binder of the clip, encode the texts by it, and connect both binders by *Combine Binders*.
+
+**What to change**
+- With real models write `music` and `a voice, speech` into the two texts.
+- Choose your own clip in *Load Video*.
+- Weights of -1 keep the sound further away, and it may fit the clip less: together they weigh more than the clip.
+
+{COMPARED}""",
+        (
+            (Group("1 Models", binder, generator), Group("2 Your clip", clip)),
+            (Group("3 No music", music, lower=430),),
+            (Group("4 No voice", voice, lower=280),),
+            (Group("5 Sound", sampler),),
+            (Group("6 Result", save_video(sampler.of("video"))),),
+        ),
+        note_below=(4, 4),
+    )
+
+
 def _video_to_video_with_sound() -> Graph:
     binder, video, audio, clip = imagebind(), animatediff(), audioldm(), load_video()
     parts = Node("parts", "GetVideoComponents", video=clip.of("VIDEO"))
@@ -517,6 +564,7 @@ TEMPLATES = (
     _sound_inpainting(),
     _timeline_long_sound(),
     _auto_caption(),
+    _without(),
     _video_to_video_with_sound(),
     _one_network(),
     *STEERED,

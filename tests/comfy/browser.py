@@ -138,6 +138,9 @@ class Page:
         outer, inner = self._driver.get_window_size(), self._ask("return [innerWidth, innerHeight]")
         self._driver.set_window_size(width + outer["width"] - inner[0], height + outer["height"] - inner[1])
         self._wait("its new size", lambda: self._ask("return [innerWidth, innerHeight]") == [width, height])
+        # The canvas follows the window later, and the page may still move the view to where an earlier graph fits.
+        self._wait("a canvas of its new size", lambda: self._call("isCanvasDrawnInItsSize"))
+        self._wait("a view at rest", self._rests)
         self.open_graph(graph)
         self._wait("a view at rest", self._rests)
 

@@ -21,6 +21,10 @@
     ids: () => nodes().map(({ id }) => Number(id)), // newer pages hold text
     missing: () => nodes().map(({ type }) => type).filter((type) => !(type in LiteGraph.registered_node_types)),
     zoom: () => app.canvas.ds.scale,
+    isCanvasDrawnInItsSize: () => {
+      const { canvas } = app.canvas, { width, height } = canvas.getBoundingClientRect();
+      return canvas.width === Math.round(width * devicePixelRatio) && canvas.height === Math.round(height * devicePixelRatio);
+    },
     // Links that run behind a node: by the titles of the node at their beginning, the one at their end, and that one.
     hidden: () => [...app.graph.links.values()].flatMap((link) => {
       const origin = app.graph.getNodeById(link.origin_id), target = app.graph.getNodeById(link.target_id);

@@ -51,6 +51,7 @@ EXPECTED = {
     "Long Sound on a Timeline": Expected(20, seconds=Fraction(6)),
     "Video to Sound": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     "Video to Sound with a Caption": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
+    "Video to Sound without Music or Voice": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     # 20 evaluations of DPM-Solver of order 3 are 7 steps.
     "Video with Sound by MM-Diffusion": Expected(7, size=(32, 32), frames=16, seconds=Fraction(2)),
     # denoise leaves 20 of the 25 steps of the video. The sound takes all of its 25.
