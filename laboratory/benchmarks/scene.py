@@ -6,7 +6,9 @@ The cost of a step depends on the shapes of the weights, not on their values.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -56,7 +58,8 @@ class Scene:
 
 def make_scene(size: str, seconds: float, seed: int, device: torch.device, dtype: torch.dtype = torch.float32) -> Scene:
     """A scene of one of the SIZES for so many seconds of sound. The same seed gives the same scene."""
-    model, binder = (network.to(device, dtype) for network in _random_networks(size, seed))
+    scheduler = SCHEDULER | {"steps_offset": _TIMESTEP}
+    model, binder = (network.to(device, dtype) for network in random_networks(size, seed, scheduler))
     denoiser = model.denoiser(seconds=seconds, steps=1)
     generator = torch.Generator().manual_seed(seed)
     clips = torch.rand(math.ceil(seconds), CLIP_FRAMES, 3, IMAGE_SIDE, IMAGE_SIDE, generator=generator)
@@ -69,8 +72,10 @@ def make_scene(size: str, seconds: float, seed: int, device: torch.device, dtype
     )
 
 
-def _random_networks(size: str, seed: int) -> tuple[AudioLDM, ImageBind]:
-    """Both in float32, AudioLDM scheduled for one step at _TIMESTEP."""
+def random_networks(
+    size: str, seed: int, scheduler_config: Mapping[str, Any] = SCHEDULER
+) -> tuple[AudioLDM, ImageBind]:
+    """AudioLDM and ImageBind of one of the SIZES, in float32. scheduler_config: of AudioLDM."""
     # The text encoder works before the first step only, so that a small one serves all sizes.
     small = load_random_audioldm(seed)
     parts = {"unet": small.unet, "vae": small.vae, "vocoder": small.vocoder}
@@ -80,7 +85,7 @@ def _random_networks(size: str, seed: int) -> tuple[AudioLDM, ImageBind]:
         **parts,
         text_encoder=small.text_encoder,
         tokenizer=small.tokenizer,
-        scheduler_config=SCHEDULER | {"steps_offset": _TIMESTEP},
+        scheduler_config=scheduler_config,
     )
     return audioldm, random_imagebind(HUGE if size in PUBLISHED_CHANNELS else IMAGEBIND_CONFIG, seed)
 

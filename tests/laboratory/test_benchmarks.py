@@ -16,7 +16,7 @@ from aligner.guidance.gradient import Paper, Released
 from aligner.guidance.rule import Unguided
 from aligner.guidance.search import Search
 from aligner.plan import activation_bytes
-from laboratory.benchmarks import approximate_decoding, binder_step, coupled_step, fakes, rules, video_memory
+from laboratory.benchmarks import approximate_decoding, binder_step, choosing, coupled_step, fakes, rules, video_memory
 from laboratory.benchmarks.coupled_step import CoupledScene
 from laboratory.benchmarks.guided_step import (
     OurStep,
@@ -275,3 +275,9 @@ def test_a_step_with_each_binder_has_a_ratio():
     rows = list(binder_step.timed(repetitions=1))
     assert [row[0] for row in rows] == ["ImageBind", "PE-AV", "CLAP"]
     assert all(0 < float(row[-1].split()[0]) < float("inf") for row in rows)
+
+
+def test_a_choice_is_timed_beside_the_steps_before_it(capsys: pytest.CaptureFixture[str]):
+    choosing.main(["--tasks", "--repetitions", "1", "--sizes", "small"])
+    task, size, cost = capsys.readouterr().out.splitlines()[-1].split(" | ")
+    assert (task, size) == ("| V2A", "small") and float(cost.split()[0]) > 0
