@@ -25,6 +25,12 @@ def ranked(scores: Mapping[str, Sequence[float]]) -> list[int]:
     )
 
 
-def ranking_report(scores: Mapping[str, Sequence[float]], order: Sequence[int]) -> str:
-    """The scores as text, a line per candidate in the given order; candidates are counted from 1."""
-    return "\n".join(f"{k + 1}: " + ", ".join(f"{name} {each[k]:.3f}" for name, each in scores.items()) for k in order)
+def ranking_report(scores: Mapping[str, Sequence[float]], order: Sequence[int], binder: str = "") -> str:
+    """The scores as text, a line per candidate in the given order; candidates are counted from 1.
+
+    binder: the name of the score that a binder gives; the last line says when it is fair.
+    """
+    lines = [f"{k + 1}: " + ", ".join(f"{name} {each[k]:.3f}" for name, each in scores.items()) for k in order]
+    if binder:
+        lines.append(f"Where {binder} steered, it rates its own work. A binder that did not steer judges more fairly.")
+    return "\n".join(lines)

@@ -72,18 +72,18 @@ class RankVariations(io.ComfyNode):
             {name: each[k % len(each)] for name, each in (("audio", sounds), ("image", videos)) if each}
             for k in range(count)
         ]
-        batch, scores = _batch(sounds), {}
+        batch, scores, judge = _batch(sounds), {}, ""
         if sounds and videos and all(len(video) > 1 for video in videos):
             scores["AV-Align"] = [_timing(each, rates[k % len(rates)]) for k, each in enumerate(candidates)]
         if binder and conditions:
             varied = {name for name, each in (("audio", sounds), ("image", videos)) if len(each) == count}
-            managed = binder[0]
-            scores[managed.model.identity] = [
+            managed, judge = binder[0], binder[0].model.identity
+            scores[judge] = [
                 _alignment(managed, {name: each[name] for name in varied}, rates[k % len(rates)], conditions[0])
                 for k, each in enumerate(candidates)
             ]
         order = ranked(scores)
-        report, best = ranking_report(scores, order), candidates[order[0]]
+        report, best = ranking_report(scores, order, judge), candidates[order[0]]
         if batch:
             batch["waveform"] = batch["waveform"][[k for k in order if k < len(sounds)]]
         sound = _batch([best["audio"]] if sounds else [])

@@ -96,11 +96,12 @@ def test_variations_are_ranked_by_av_align_and_equals_by_the_binder(comfyui: Ser
         }
     )
     outputs = comfyui.client.run(prompt)
-    lines = outputs["rank"]["text"][0].splitlines()
+    *lines, judge = outputs["rank"]["text"][0].splitlines()
     scores = [[float(part.rsplit(" ", 1)[1]) for part in line.split(": ")[1].split(", ")] for line in lines]
     assert sorted(int(line.split(":")[0]) for line in lines) == [1, 2, 3]
     assert all("AV-Align" in line and "ImageBind" in line for line in lines)
     assert scores == sorted(scores, reverse=True)
+    assert judge.startswith("Where ImageBind steered, it rates its own work")
     assert len(outputs["save"]["audio"]) == 1
 
 
@@ -109,7 +110,7 @@ def test_without_a_video_the_binder_ranks(comfyui: Server) -> None:
         "rank": rank(binder=["binder", 0], conditions=["condition", 0])
     }
     (report,) = comfyui.client.run(prompt)["rank"]["text"]
-    assert "AV-Align" not in report and len(report.splitlines()) == 2
+    assert "AV-Align" not in report and len(report.splitlines()) == 3
     with pytest.raises(PromptFailed, match="nothing to rank by"):
         comfyui.client.run(text_to_sound(variations=2, guided=False) | {"rank": rank()})
 

@@ -24,6 +24,11 @@ def test_the_report_counts_from_1():
     ]
 
 
+def test_the_report_says_when_a_binder_judges_fairly():
+    *_, last = ranking_report({"ImageBind": [0.5]}, [0], "ImageBind").splitlines()
+    assert last.startswith("Where ImageBind steered, it rates its own work.")
+
+
 def test_without_a_score_it_is_an_error():
     with pytest.raises(AlignerError, match="nothing to rank by"):
         ranked({})
