@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import warnings
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ..errors import AlignerError, AlignerWarning, is_out_of_memory
+from ..errors import AlignerWarning
 from .arguments import parser
+from .failures import sentence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,27 +22,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        options = parser().parse_args(arguments)
+        options = _parsed(arguments)
         # Commands import torch and the model libraries; --help should not wait for them.
         from . import commands
+        from .report import report
 
-        getattr(commands, options.command)(options)
-    except AlignerError as error:
-        print(f"aligner: {error}", file=sys.stderr)
-        return 1
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        print(
-            f"aligner: memory ran out ({error}). Try --dtype fp16, or something shorter or smaller. Where gradients "
-            "move the result, keep --checkpointing; for video also try --decoding half and --video-prompt-rate 0.",
-            file=sys.stderr,
-        )
-        return 1
+        outcome = getattr(commands, options.command)(options)
+        if outcome is not None:
+            report(options, outcome)
     except KeyboardInterrupt:
         print("\nStopped. No half-written file is left behind.", file=sys.stderr)
         return 130
+    except Exception as error:
+        said = sentence(error)
+        if said is None:
+            raise
+        print(f"aligner: {said}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _parsed(arguments: Sequence[str] | None) -> Namespace:
+    """The options of a command. A batch hands those that it does not know to its tasks."""
+    top = parser()
+    options, others = top.parse_known_args(arguments)
+    if options.command == "batch":
+        options.others = others
+    elif others:
+        top.error(f"unrecognized arguments: {' '.join(others)}")
+    return options
 
 
 def _shown(otherwise: Callable, message: Warning, category: type[Warning], *where: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from argparse import ArgumentParser
+from functools import cache
 
 from .. import settings
 from .argument_groups import (
@@ -47,6 +48,10 @@ EXAMPLES = """examples:
       MM-Diffusion, which knows no words, follows some
   python -m aligner mm-diffusion -o out.mp4 --models ComfyUI/models --given-video clip.mp4
       MM-Diffusion makes the sound of a clip
+  python -m aligner batch clips -o results --task v2a --models ComfyUI/models --steps 30
+      a sound for every clip in a folder; run again, it goes on where it was stopped
+  python -m aligner batch shots.csv -o results --models ComfyUI/models --shard 1/4
+      the first quarter of the results that a table asks for
   python -m aligner score results --reference clips --models ComfyUI/models
       measures of a folder of results, by themselves and against the files of the same name in another folder
 
@@ -62,9 +67,21 @@ other packages: rules, binders and generators that other packages install are ch
 """
 
 
-def parser() -> ArgumentParser:
-    """The whole command line. It raises AlignerError for values outside their range."""
-    top = ArgumentParser(
+def parser(kind: type[ArgumentParser] = ArgumentParser) -> ArgumentParser:
+    """The whole command line. It raises AlignerError for values outside their range. kind: of parser."""
+    return _built(kind)[0]
+
+
+@cache
+def options_of(command: str) -> dict[str, argparse.Action]:
+    """The options of a command by name, without the hyphens before it."""
+    # argparse has no public list of them.
+    options = _built(ArgumentParser)[1].choices[command]._option_string_actions
+    return {name.removeprefix("--"): action for name, action in options.items() if name.startswith("--")}
+
+
+def _built(kind: type[ArgumentParser]) -> tuple[ArgumentParser, argparse._SubParsersAction]:
+    top = kind(
         prog="aligner",
         description="Sound for pictures, pictures for sound, or both from words: pre-trained generators steered by\n"
         "ImageBind while they sample (Seeing and Hearing, arXiv 2402.17723). No training.",
@@ -73,9 +90,9 @@ def parser() -> ArgumentParser:
         allow_abbrev=False,
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_v2a, _add_i2a, _add_a2v, _add_a2i, _add_joint, _add_coupled, _add_score, _add_demo):
+    for add in (_add_v2a, _add_i2a, _add_a2v, _add_a2i, _add_joint, _add_coupled, _add_batch, _add_score, _add_demo):
         add(commands)
-    return top
+    return top, commands
 
 
 def _add_v2a(commands) -> None:
@@ -160,6 +177,32 @@ def _add_coupled(commands) -> None:
     add_models(command, "imagebind", "coupled")
     add_coupled_sampling(command)
     add_rule_options(command, "video", "audio", coupled=True)
+
+
+def _add_batch(commands) -> None:
+    command = _command(
+        commands,
+        "batch",
+        "batch",
+        "many results, from a manifest or a folder. All options that are not listed here are those of the task",
+    )
+    command.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="A manifest, .csv or .jsonl, with a row for each result: the columns task, input and output, and any "
+        "option of the task, such as prompt, seed or weight. Or a folder: each recording or picture in it becomes one.",
+    )
+    command.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="The folder of the results. Rerun: what is there stays."
+    )
+    command.add_argument(
+        "--task", metavar="TASK", help="v2a, i2a, a2v, a2i, joint or mm-diffusion, for rows that name none."
+    )
+    command.add_argument(
+        "--shard", metavar="I/N", help="Make only every Nth result, from the Ith on: on N machines, one shard each."
+    )
+    command.add_argument("--again", action="store_true", help="Make all results anew, also those that are there.")
+    command.add_argument("--overviews", action="store_true", help="Also draw what steered each result.")
 
 
 def _add_score(commands) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 import torch
 
 from ..generation import saving_memory
@@ -14,13 +12,13 @@ from ..plan import objective_of, phases
 from .steering import Outcome
 
 
-def report_decoding(options: Namespace, outcome: Outcome) -> None:
+def report_decoding(decoding: str, outcome: Outcome) -> None:
     """Say how well the gradient through approximate decoding agrees with the exact one, on the finished video.
 
-    Only where a gradient moves the video, and something compares it.
+    Only where a gradient moves the video, and something compares it. decoding: its name.
     """
     rule, denoiser, models = outcome.rule, outcome.denoiser, outcome.models
-    if options.decoding == "exact" or STREAM not in rule.backward(denoiser.streams):
+    if STREAM not in rule.backward(denoiser.streams):
         return
     with models.on_device(*models.sampling_parts), saving_memory(rule, denoiser, models.binder):
         # The last phase of a rule is the one that moves.
@@ -34,4 +32,4 @@ def report_decoding(options: Namespace, outcome: Outcome) -> None:
         if STREAM not in objective.compared or not isinstance(frames, LatentFrames):
             return
         cosine = gradient_cosine(frames, lambda look: objective({**rendered, STREAM: look}).loss).item()
-    print(f"decoding {options.decoding}: the gradient's cosine with the exact one is {cosine:+.3f}")
+    print(f"decoding {decoding}: the gradient's cosine with the exact one is {cosine:+.3f}")

@@ -20,6 +20,7 @@ from ..generators.audioldm import load_audioldm
 from ..generators.mm_diffusion import load_mm_diffusion
 from ..tensors.placement import placed
 from ..tensors.precision import DTYPES
+from .keeping import loaded
 from .model_files import ModelFiles
 
 DEMO_NOTICE = (
@@ -90,28 +91,33 @@ def load_models(options: Namespace, files: ModelFiles) -> LoadedModels:
     device = _device(options.device)
     dtype = DTYPES.get(options.dtype, torch.float32 if device.type == "cpu" else torch.float16)
     if files.built_in:
-        print(DEMO_NOTICE)
+        loaded(print, DEMO_NOTICE)  # once, where models stay loaded
         return _built_in_models(files, device, dtype)
     return _models_from_files(files, device, dtype)
 
 
 def _models_from_files(files: ModelFiles, device: torch.device, dtype: torch.dtype) -> LoadedModels:
     paths = files.paths
-    others = {role: load(dtype=dtype) for role, load in files.loaders.items()}
+    others = {role: loaded(load, dtype=dtype) for role, load in files.loaders.items()}
     generators: dict[str, Any] = {}
     if "video_generator" in others:
         generators[animatediff.STREAM] = others["video_generator"]
     elif "base" in files.needed:
-        generators[animatediff.STREAM] = load_animatediff(
-            paths["base"], paths.get("motion"), loras=files.loras, taesd=paths.get("taesd"), dtype=dtype
+        generators[animatediff.STREAM] = loaded(
+            load_animatediff,
+            paths["base"],
+            paths.get("motion"),
+            loras=files.loras,
+            taesd=paths.get("taesd"),
+            dtype=dtype,
         )
     if "audio_generator" in others:
         generators[audioldm.STREAM] = others["audio_generator"]
     elif "audioldm" in files.needed:
-        generators[audioldm.STREAM] = load_audioldm(paths["audioldm"], dtype=dtype)
+        generators[audioldm.STREAM] = loaded(load_audioldm, paths["audioldm"], dtype=dtype)
     if "coupled" in files.needed:
-        generators = dict.fromkeys(mm_diffusion.STREAMS, load_mm_diffusion(paths["coupled"], dtype=dtype))
-    binder = others["binder"] if "binder" in others else load_imagebind(paths["imagebind"], dtype=dtype)
+        generators = dict.fromkeys(mm_diffusion.STREAMS, loaded(load_mm_diffusion, paths["coupled"], dtype=dtype))
+    binder = others["binder"] if "binder" in others else loaded(load_imagebind, paths["imagebind"], dtype=dtype)
     return LoadedModels(device, False, binder, generators)
 
 
@@ -120,12 +126,12 @@ def _built_in_models(files: ModelFiles, device: torch.device, dtype: torch.dtype
 
     generators: dict[str, Any] = {}
     if "base" in files.needed:
-        generators[animatediff.STREAM] = load_demo_animatediff(motion="motion" in files.needed, dtype=dtype)
+        generators[animatediff.STREAM] = loaded(load_demo_animatediff, motion="motion" in files.needed, dtype=dtype)
     if "audioldm" in files.needed:
-        generators[audioldm.STREAM] = load_demo_audioldm(dtype=dtype)
+        generators[audioldm.STREAM] = loaded(load_demo_audioldm, dtype=dtype)
     if "coupled" in files.needed:
-        generators = dict.fromkeys(mm_diffusion.STREAMS, load_demo_mm_diffusion(dtype=dtype))
-    return LoadedModels(device, True, load_demo_imagebind(dtype=dtype), generators)
+        generators = dict.fromkeys(mm_diffusion.STREAMS, loaded(load_demo_mm_diffusion, dtype=dtype))
+    return LoadedModels(device, True, loaded(load_demo_imagebind, dtype=dtype), generators)
 
 
 def _device(name: str) -> torch.device:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from ..guidance.rule import Step
@@ -14,10 +15,27 @@ FORMAT = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}, {remaining} left{postfix
 #: A line of a log, and the seconds between two of them.
 LINE, PAUSE = "{desc}: {percentage:.0f} %, {elapsed} passed, {remaining} left{postfix}", 15.0
 
+#: What hears of progress in place of a bar.
+_listener: ContextVar[Callable[[float], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def following(listener: Callable[[float], None]) -> Iterator[None]:
+    """Within the context generations show no bar of their own: the listener gets the part of each that has passed."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
 
 @contextmanager
 def progress_bar(description: str = "sampling") -> Iterator[Callable[[Step], None]]:
     """Yields the callback that a generation calls after every step."""
+    listener = _listener.get()
+    if listener:
+        yield lambda step: listener(step.passed)
+        return
     # The delay keeps the bar off the screen when a request is refused before its first step.
     with bar(total=100, desc=description, delay=0.01, bar_format=FORMAT) as shown:
 

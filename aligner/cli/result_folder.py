@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 from ..errors import AlignerError, MediaError, listed
 from ..media import VideoInfo, probe_video
+from .tables import read_table
 
 #: Suffixes by kind of file. Other files in a folder are ignored.
 SUFFIXES = {
@@ -19,8 +17,6 @@ SUFFIXES = {
     "sound": (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif"),
     "picture": (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"),
 }
-#: What stands between the columns of a table.
-SEPARATORS = (",", ";", "\t")
 _KINDS = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
 
 
@@ -88,10 +84,7 @@ def read_captions(path: str | Path) -> dict[str, str]:
     The table is CSV with commas, semicolons or tabs, in UTF-8, or in UTF-16 as spreadsheets write it.
     Raises MediaError if it is no such file.
     """
-    try:
-        rows = _rows(Path(path).read_bytes())
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise MediaError(f"{path} cannot be read as CSV in UTF-8 ({error}).") from error
+    rows = read_table(path, ("name", "caption"))
     named = [(_composed(row.get("name") or ""), (row.get("caption") or "").strip()) for row in rows]
     captions = dict(named)
     if len(captions) < len(named):
@@ -100,14 +93,6 @@ def read_captions(path: str | Path) -> dict[str, str]:
     if not captions or not all(captions) or not all(captions.values()):
         raise MediaError(f"{path} must have the columns name and caption in its first line, and both in every other.")
     return captions
-
-
-def _rows(content: bytes) -> list[dict[str, str]]:
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    text = content.decode(encoding)
-    # The separator is the one that finds both columns: captions hold commas and semicolons as well.
-    readers = [csv.DictReader(StringIO(text, newline=""), delimiter=separator) for separator in SEPARATORS]
-    return list(next((each for each in readers if {"name", "caption"} <= set(each.fieldnames or ())), readers[0]))
 
 
 def _composed(name: str) -> str:

@@ -20,13 +20,14 @@ from .progress import progress_bar
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command made, and what it was made with."""
+    """What a command made, and what it was made with. texts: the prompt of each stream."""
 
     result: Generation
     models: LoadedModels
     denoiser: Generator
     conditions: Sequence[Condition]
     rule: Rule
+    texts: Mapping[str, str]
     pair_weight: float
 
 
@@ -55,11 +56,12 @@ def steered(
     prompts: Streams,
     conditions: Sequence[Condition],
     rule: Rule,
+    texts: Mapping[str, str],
     *,
     pair_weight: float = settings.PAIR_WEIGHT.default,
     latents: Streams | None = None,
 ) -> Outcome:
-    """Sample with a progress bar, with only what samples on the device."""
+    """Sample with a progress bar, with only what samples on the device. texts: the prompt of each stream."""
     with models.on_device(*models.sampling_parts), progress_bar() as on_step:
         result = generate(
             denoiser,
@@ -72,4 +74,4 @@ def steered(
             latents=latents,
             on_step=on_step,
         )
-    return Outcome(result, models, denoiser, conditions, rule, pair_weight)
+    return Outcome(result, models, denoiser, conditions, rule, texts, pair_weight)

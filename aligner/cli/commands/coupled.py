@@ -20,12 +20,12 @@ from ..checks import check_outputs, check_request
 from ..model_files import find_models
 from ..models import load_models
 from ..progress import progress_bar
-from ..report import report
+from ..report import write_beside
 from ..rules import rule_of
 from ..steering import Outcome
 
 
-def mm_diffusion(options: Namespace) -> None:
+def mm_diffusion(options: Namespace) -> Outcome:
     """mm-diffusion: a clip whose video and sound one network makes."""
     rule = _checked_rule(options)
     models = load_models(options, find_models(options, "imagebind", "coupled"))
@@ -53,8 +53,9 @@ def mm_diffusion(options: Namespace) -> None:
     video, sound = result.signals["video"], result.signals["audio"]
     frames = eight_bit(video.pixels[0]).permute(0, 2, 3, 1)
     write_video(options.output, frames, denoiser.fps, sound.waveform.cpu(), sound.sample_rate)
-    outcome = Outcome(result, models, denoiser, conditions, rule, options.pair_weight)
-    report(options, outcome, dict.fromkeys(STREAMS, ""))
+    outcome = Outcome(result, models, denoiser, conditions, rule, dict.fromkeys(STREAMS, ""), options.pair_weight)
+    write_beside(options, outcome)
+    return outcome
 
 
 def _checked_rule(options: Namespace) -> Rule:

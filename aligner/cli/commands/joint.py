@@ -12,11 +12,10 @@ from ...generators.joint import JointDenoiser
 from ...guidance.rule import Rule
 from ...media import eight_bit, write_video
 from ..checks import check_outputs, check_request, check_window, steps_taken
-from ..decoding import report_decoding
 from ..inputs import VideoShape, video_shape
 from ..model_files import ModelFiles, find_models
 from ..models import load_models
-from ..report import report
+from ..report import write_beside
 from ..rules import rule_of
 from ..steering import Outcome, read_tuned_prompt, starting_prompts, steered, text_conditions
 from .frames import encoded, needed_decoders, read_init, video_denoiser
@@ -24,7 +23,7 @@ from .frames import encoded, needed_decoders, read_init, video_denoiser
 VIDEO, AUDIO = animatediff.STREAM, audioldm.STREAM
 
 
-def joint(options: Namespace) -> None:
+def joint(options: Namespace) -> Outcome:
     """joint: video and sound of the same length."""
     texts = {VIDEO: options.prompt, AUDIO: options.audio_prompt if options.audio_prompt.strip() else options.prompt}
     rule = _checked_rule(options, texts)
@@ -34,8 +33,8 @@ def joint(options: Namespace) -> None:
     video, sound = outcome.result.signals[VIDEO], outcome.result.signals[AUDIO]
     frames = eight_bit(video.pixels[0]).permute(0, 2, 3, 1)
     write_video(options.output, frames, shape.fps, sound.waveform.cpu(), sound.sample_rate)
-    report(options, outcome, texts)
-    report_decoding(options, outcome)
+    write_beside(options, outcome)
+    return outcome
 
 
 def _checked_rule(options: Namespace, texts: Mapping[str, str]) -> Rule:
@@ -74,6 +73,7 @@ def _video_and_sound(
         prompts,
         conditions,
         rule,
+        texts,
         pair_weight=options.pair_weight,
         latents=encoded(models, init),
     )

@@ -18,14 +18,14 @@ from ...media import add_sound, probe_video, read_image, write_audio
 from ..checks import check_outputs, check_request, check_window
 from ..model_files import find_models
 from ..models import load_models
-from ..report import report
+from ..report import write_beside
 from ..rules import rule_of
 from ..steering import Outcome, read_tuned_prompt, starting_prompts, steered, text_conditions
 
 SOUND = (".wav", ".flac")
 
 
-def video_to_audio(options: Namespace) -> None:
+def video_to_audio(options: Namespace) -> Outcome:
     """v2a: a sound for a clip, exactly as long as the clip."""
     rule = _checked_rule(options, (".mp4", *SOUND))
     info = probe_video(options.clip)
@@ -33,10 +33,10 @@ def video_to_audio(options: Namespace) -> None:
     def condition(binder: Binder) -> Condition:
         return video_condition(binder, options.clip, options.weight, clips=rule.comparison.clips, info=info)
 
-    _write(options, _sound_for(options, condition, info.duration, rule))
+    return _written(options, _sound_for(options, condition, info.duration, rule))
 
 
-def image_to_audio(options: Namespace) -> None:
+def image_to_audio(options: Namespace) -> Outcome:
     """i2a: a sound for a picture."""
     rule = _checked_rule(options, SOUND)
     pixels = read_image(options.picture)
@@ -44,7 +44,7 @@ def image_to_audio(options: Namespace) -> None:
     def condition(binder: Binder) -> Condition:
         return image_condition(binder, pixels, options.weight)
 
-    _write(options, _sound_for(options, condition, options.seconds, rule))
+    return _written(options, _sound_for(options, condition, options.seconds, rule))
 
 
 def _checked_rule(options: Namespace, suffixes: tuple[str, ...]) -> Rule:
@@ -58,7 +58,7 @@ def _checked_rule(options: Namespace, suffixes: tuple[str, ...]) -> Rule:
 def _sound_for(
     options: Namespace, condition: Callable[[Binder], Condition], seconds: Fraction | float, rule: Rule
 ) -> Outcome:
-    tuned = read_tuned_prompt(options, STREAM)
+    tuned, texts = read_tuned_prompt(options, STREAM), {STREAM: options.prompt}
     models = load_models(options, find_models(options, "imagebind", "audioldm"))
     with models.on_device(*models.binder_parts("image", "video")):
         conditions = [condition(models.binder)]
@@ -73,16 +73,16 @@ def _sound_for(
             window_seconds=options.window_seconds,
         )
         prompts = starting_prompts(denoiser.prompts([options.prompt]), tuned)
-        conditions += text_conditions(options, models.binder, {STREAM: options.prompt})
-    return steered(options, models, denoiser, prompts, conditions, rule)
+        conditions += text_conditions(options, models.binder, texts)
+    return steered(options, models, denoiser, prompts, conditions, rule, texts)
 
 
-def _write(options: Namespace, outcome: Outcome) -> None:
-    """The sound first: should the overview fail, it is not lost."""
+def _written(options: Namespace, outcome: Outcome) -> Outcome:
     sound = outcome.result.signals[STREAM]
     waveform = sound.waveform.cpu()
     if Path(options.output).suffix.lower() == ".mp4":
         add_sound(options.clip, options.output, waveform, sound.sample_rate)
     else:
         write_audio(options.output, waveform, sound.sample_rate)
-    report(options, outcome, {STREAM: options.prompt})
+    write_beside(options, outcome)
+    return outcome

@@ -1,0 +1,156 @@
+"""Jobs: the rows of a manifest, or the files of a folder, as arguments of the single command."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, Namespace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, NoReturn
+
+from ...errors import AlignerError, listed
+from ..arguments import options_of, parser
+from ..checks import INPUTS
+from ..result_folder import SUFFIXES
+from .manifest import read_manifest
+from .tasks import TASKS, Task
+
+#: Columns that name files, besides `input`: their paths begin where the manifest is.
+PATHS = ("init", "given-video", "given-audio", "picture", "sound", "tuned-prompt")
+#: Columns that are no options.
+OWN = ("task", "input", "output")
+#: Options that name one file, which all rows would write.
+PER_RESULT = ("output", "overview", "save-prompt")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One result to be made.
+
+    name: its path below the folder of results, with "/". arguments: of the single command, without its output.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+
+    @property
+    def task(self) -> str:
+        return self.arguments[0]
+
+    def parsed(self, folder: Path) -> Namespace:
+        """The options of the single command that writes into this folder. Raises AlignerError for wrong ones."""
+        return parser(_Strict).parse_args([*self.arguments, "--output", str(folder / self.name)])
+
+
+class _Strict(ArgumentParser):
+    """Raises AlignerError where a parser would end the program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise AlignerError(message)
+
+
+def read_jobs(source: Path, task: str | None, defaults: Sequence[str], folder: Path) -> list[Job]:
+    """The jobs of a manifest or of a folder of recordings, in order.
+
+    task: of a folder, and of rows that name none. defaults: options that count for all jobs; a row's own count more.
+    folder: of results. Raises AlignerError, with the number of its row, for what is wrong however long one waits.
+    """
+    rows = _files(source, task) if source.is_dir() else read_manifest(source)
+    base = Path() if source.is_dir() else source.parent
+    _require_for_all(defaults)
+    jobs = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            job = _job(row, task, defaults, base)
+            _require_input_kept(job.parsed(folder), folder / job.name)
+        except AlignerError as error:
+            raise AlignerError(f"Row {number} of {source}: {error}") from error
+        jobs.append(job)
+    twice = [name for name, count in Counter(job.name.casefold() for job in jobs).items() if count > 1]
+    if twice:
+        raise AlignerError(f"Several rows of {source} have the output {listed(twice)}. Give each one of its own.")
+    return jobs
+
+
+def _require_for_all(defaults: Sequence[str]) -> None:
+    for name in PER_RESULT:
+        if any(each.split("=")[0] == f"--{name}" for each in defaults):
+            raise AlignerError(f"--{name} names one file, and a batch makes many: leave it out.")
+
+
+def _files(folder: Path, task: str | None) -> Iterator[Mapping[str, str]]:
+    """A row for each file of a folder that the task reads."""
+    kinds = TASKS[task].kinds if task else ()
+    if not kinds:
+        takers = ", ".join(name for name, each in TASKS.items() if each.kinds)
+        raise AlignerError(f"{folder} is a folder: say what is made of its files, by --task and one of {takers}.")
+    suffixes = tuple(suffix for kind in kinds for suffix in SUFFIXES[kind])
+    found = sorted(
+        path for path in folder.iterdir() if path.name.lower().endswith(suffixes) and not path.name.startswith(".")
+    )
+    if not found:
+        raise AlignerError(f"{folder} holds no {' or '.join(kinds)}. Folders inside it are not searched.")
+    return ({"input": str(path)} for path in found)
+
+
+def _job(row: Mapping[str, Any], task: str | None, defaults: Sequence[str], base: Path) -> Job:
+    name = str(row.get("task") or task or "")
+    if name not in TASKS:
+        raise AlignerError(f"The task is {name!r}, and must be one of {', '.join(TASKS)}: a column task, or --task.")
+    kind = TASKS[name]
+    given = {key: value for key, value in row.items() if key not in OWN and value not in ("", None)}
+    positional = [_positional(kind, row, base)] if kind.takes else []
+    if kind.takes in given:
+        del given[kind.takes]
+    arguments = [name, *positional, *defaults]
+    for key, value in given.items():
+        arguments += _option(name, key, value, base)
+    return Job(_output(kind, row), tuple(arguments))
+
+
+def _require_input_kept(options: Namespace, output: Path) -> None:
+    """Raise AlignerError if a result would replace what it is made for: the next run would take it for the input."""
+    for name in INPUTS:
+        given = getattr(options, name, None)
+        if isinstance(given, str) and os.path.realpath(given) == os.path.realpath(output):
+            raise AlignerError(f"{given} would be overwritten by its result: choose another folder for the results.")
+
+
+def _positional(kind: Task, row: Mapping[str, Any], base: Path) -> str:
+    value = str(row.get(kind.takes) or "")
+    if not value and kind.takes == "input":
+        raise AlignerError("There is no input: name a file in a column input.")
+    if value.startswith("-"):
+        raise AlignerError(f"{kind.takes} {value!r} begins with a hyphen, which marks options: write ./ before it.")
+    return str(base / value) if kind.takes == "input" else value
+
+
+def _option(task: str, name: str, value: Any, base: Path) -> Iterable[str]:
+    """The arguments of an option. A list gives it several times; true and false switch it on and off."""
+    if isinstance(value, list):
+        return [argument for each in value for argument in _option(task, name, each, base)]
+    if name in PER_RESULT or name not in options_of(task):
+        raise AlignerError(f"A batch of {task} has no option {name}. Columns are task, input, output, and its options.")
+    if options_of(task)[name].nargs == 0:
+        return _switched(task, name, value)
+    return [f"--{name}={base / str(value) if name in PATHS else value}"]
+
+
+def _switched(task: str, name: str, value: Any) -> list[str]:
+    said = str(value).strip().lower()
+    if said in ("true", "yes", "on", "1"):
+        return [f"--{name}"]
+    if said in ("false", "no", "off", "0"):
+        return [f"--no-{name}"] if f"no-{name}" in options_of(task) else []
+    raise AlignerError(f"{name} is switched by true or false, not {value!r}.")
+
+
+def _output(kind: Task, row: Mapping[str, Any]) -> str:
+    """The path of a result below its folder: that of its row, or the name of its input."""
+    named = str(row.get("output") or "") or PurePath(str(row.get("input") or "")).stem
+    path = PurePath(named)
+    if not named or path.is_absolute() or ".." in path.parts:
+        raise AlignerError("The output must be a name below the folder of results: give one in a column output.")
+    return (path if path.suffix else path.with_name(path.name + kind.suffix)).as_posix()

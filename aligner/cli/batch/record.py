@@ -1,0 +1,116 @@
+"""Records: beside every result stands how it was made, or why it was not."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import traceback
+from argparse import Namespace
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...files.atomic import written_whole
+from ..failures import sentence
+from ..installed import NamedPath
+from ..steering import Outcome
+from .jobs import Job
+
+MADE, FAILED, WAITING = "made", "failed", "waiting"
+#: Packages that shape a result.
+_PACKAGES = ("torch", "diffusers", "transformers", "torchaudio", "av")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A result and how it was made.
+
+    name: its path below the folder of results. status: MADE or FAILED; WAITING where there is none yet. arguments: of
+    its job. settings: all options, as they counted. scores: by pair its cosine. synchrony: by pair how it is in sync,
+    where something begins. seconds: that it took. versions: of packages. error: a sentence. trace: of the program,
+    where the fault is its own.
+    """
+
+    name: str
+    status: str
+    arguments: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    synchrony: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    device: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+    trace: str = ""
+
+
+def made(job: Job, options: Namespace, outcome: Outcome, seconds: float) -> Record:
+    """The record of a result that is written."""
+    return Record(
+        job.name,
+        MADE,
+        job.arguments,
+        _settings(options),
+        {pair: round(score.mean().item(), 4) for pair, score in outcome.result.scores.items()},
+        {
+            pair: round(value, 4)
+            for pair, values in outcome.result.synchrony.items()
+            if not math.isnan(value := values.nanmean().item())
+        },
+        round(seconds, 2),
+        str(outcome.models.device),
+        _versions(),
+    )
+
+
+def failed(job: Job, error: Exception, seconds: float) -> Record:
+    """The record of a job that failed."""
+    said = sentence(error)
+    return Record(
+        job.name,
+        FAILED,
+        job.arguments,
+        seconds=round(seconds, 2),
+        error=said or f"{type(error).__name__}: {error}",
+        trace="" if said else "".join(traceback.format_exception(error)),
+    )
+
+
+def record_of(folder: Path, job: Job) -> Record:
+    """What the folder says about a job's result. A result without a record was interrupted: it is still waiting."""
+    try:
+        content = json.loads(_path(folder, job.name).read_text(encoding="utf-8"))
+        record = Record(**content | {"arguments": tuple(content["arguments"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return Record(job.name, WAITING)
+    return record if record.status != MADE or (folder / job.name).exists() else Record(job.name, WAITING)
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write a record beside its result, NAME.json."""
+    with written_whole(_path(folder, record.name)) as temporary:
+        temporary.write_text(json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.json"
+
+
+def _settings(options: Namespace) -> dict[str, Any]:
+    """What was chosen: no option that is left to its rule, and none that names what is written."""
+    values = {
+        name: f"{value.name}={value.path}" if isinstance(value, NamedPath) else value
+        for name, value in vars(options).items()
+        if name not in ("command", "output", "overview")
+    }
+    return {
+        name: value for name, value in values.items() if isinstance(value, str | int | float | list) and value != []
+    }
+
+
+def _versions() -> dict[str, str]:
+    # Slow to import, and the help does not need it.
+    from importlib.metadata import version
+
+    return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}

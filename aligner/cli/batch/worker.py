@@ -1,0 +1,79 @@
+"""The worker of a batch: one result after the other, by models that stay loaded."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...errors import AlignerError
+from ..keeping import keeping
+from ..steering import Outcome
+from .jobs import Job
+from .record import MADE, Record, failed, made, record_of, write_record
+
+#: The folder of overviews below that of results.
+OVERVIEWS = "overviews"
+
+
+class Worker:
+    """Makes results of jobs.
+
+    make: runs a single command. folder: of results. again: make also those anew that are there. overviews: draw what
+    steered each.
+    """
+
+    def __init__(
+        self, make: Callable[[Namespace], Outcome], folder: Path, *, again: bool = False, overviews: bool = False
+    ):
+        self._make, self._folder = make, folder
+        self._again, self._overviews = again, overviews
+        self._models: dict[tuple, Any] = {}
+
+    def needs(self, job: Job) -> bool:
+        """Whether a job is still to be done."""
+        there = record_of(self._folder, job)
+        return self._again or there.status != MADE or there.arguments != job.arguments
+
+    def __call__(self, job: Job) -> Record:
+        """Make the result of a job and write its record last; a job that is done stays as it is.
+
+        Whatever fails is recorded, so that the other jobs go on. What interrupts the program is not.
+        """
+        there = record_of(self._folder, job)
+        if there.status == MADE and not self._again:
+            return self._unless_other(there, job)
+        begun = time.perf_counter()
+        try:
+            record = self._made(job, begun)
+        except Exception as error:
+            record = failed(job, error, time.perf_counter() - begun)
+        write_record(self._folder, record)
+        return record
+
+    def _made(self, job: Job, begun: float) -> Record:
+        options = job.parsed(self._folder)
+        if self._overviews:
+            overview = (self._folder / OVERVIEWS / job.name).with_suffix(".png")
+            overview.parent.mkdir(parents=True, exist_ok=True)
+            options.overview = str(overview)
+        with keeping(self._models):
+            outcome = self._make(options)
+        return made(job, options, outcome, time.perf_counter() - begun)
+
+    def _unless_other(self, there: Record, job: Job) -> Record:
+        """A result that is there, or why it is not the one that the job asks for. It is not replaced."""
+        if there.arguments == job.arguments:
+            return there
+        error = AlignerError(
+            f"{job.name} was made with other options ({_difference(there.arguments, job.arguments)}). Choose another "
+            "output, or make all results anew by --again."
+        )
+        return failed(job, error, 0.0)
+
+
+def _difference(before: tuple[str, ...], now: tuple[str, ...]) -> str:
+    gone, come = [each for each in before if each not in now], [each for each in now if each not in before]
+    return f"then {' '.join(gone) or 'without'}, now {' '.join(come) or 'without'}"

@@ -1,0 +1,205 @@
+"""batch: from a manifest or a folder to results, their records, and a summary."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from aligner.demo.examples import EXAMPLE_IMAGE, EXAMPLE_SOUND, EXAMPLE_VIDEO
+
+ROOT = Path(__file__).resolve().parents[2]
+#: A run of a few steps on the built-in models.
+QUICK = ("--steps", "2", "--audio-candidates", "2")
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """A folder of three clips, and a file that is none."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for name in ("one", "two", "three"):
+        (folder / f"{name}.mp4").write_bytes(EXAMPLE_VIDEO.read_bytes())
+    (folder / "notes.txt").write_text("no clip")
+    return folder
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A function that writes a manifest, of rows as JSON Lines or of text as CSV."""
+
+    def write(content):
+        if isinstance(content, str):
+            path = tmp_path / "shots.csv"
+            path.write_text(content)
+        else:
+            path = tmp_path / "shots.jsonl"
+            path.write_text("".join(json.dumps(row) + "\n" for row in content))
+        return path
+
+    return write
+
+
+def records(folder):
+    return {path.name.removesuffix(".json"): json.loads(path.read_text()) for path in folder.rglob("*.json")}
+
+
+def table(folder):
+    with (folder / "summary.csv").open(newline="") as file:
+        return {row["output"]: row for row in csv.DictReader(file)}
+
+
+def test_a_folder_of_clips_gets_sounds_that_single_commands_make_too(run, tmp_path, clips, capsys):
+    results = tmp_path / "results"
+    assert run("batch", clips, "-o", results, "--task", "v2a", "--overviews", *QUICK, "--prompt", "a thud") == 0
+    assert run("v2a", clips / "one.mp4", "-o", tmp_path / "single.mp4", *QUICK, "--prompt", "a thud") == 0
+    assert sorted(path.name for path in results.glob("*.mp4")) == ["one.mp4", "three.mp4", "two.mp4"]
+    assert (results / "one.mp4").read_bytes() == (tmp_path / "single.mp4").read_bytes()
+    said = capsys.readouterr()
+    assert said.out.count("TOY models") == 2, "models are loaded once by the batch, and once by the single command"
+    assert "3 made, " in said.err and " an hour" in said.err and "sampling" not in said.err.split("3 made")[0]
+    record = records(results)["one.mp4"]
+    assert record["status"] == "made" and record["seconds"] > 0 and record["versions"]["torch"]
+    assert record["settings"]["prompt"] == "a thud" and record["settings"]["steps"] == 2
+    assert set(record["scores"]) == {"audio ~ video"}
+    row = table(results)["one.mp4"]
+    assert (row["status"], row["task"], row["seed"]) == ("made", "v2a", "0")
+    assert float(row["audio ~ video"]) == record["scores"]["audio ~ video"]
+    for place in ("overviews", "spectrograms"):
+        assert sorted(path.name for path in (results / place).iterdir()) == ["one.png", "three.png", "two.png"]
+
+
+def test_what_is_there_stays_and_only_again_makes_it_anew(run, tmp_path, clips, capsys):
+    results = tmp_path / "results"
+    command = ("batch", clips, "-o", results, "--task", "v2a", *QUICK)
+    assert run(*command) == 0
+    (results / "two.mp4").unlink()
+    before = {path.name: path.stat().st_mtime_ns for path in results.glob("*.mp4")}
+    assert run(*command) == 0
+    assert "3 results, 2 of them there already" in capsys.readouterr().out
+    after = {path.name: path.stat().st_mtime_ns for path in results.glob("*.mp4")}
+    assert before.items() < after.items() and set(after) == {"one.mp4", "two.mp4", "three.mp4"}
+    assert run(*command, "--seed", "5") == 1
+    said = capsys.readouterr()
+    assert "one.mp4 was made with other options (then without, now --seed 5)" in said.out
+    assert {path.name: path.stat().st_mtime_ns for path in results.glob("*.mp4")} == after
+    assert run(*command, "--seed", "5", "--again") == 0
+    assert records(results)["one.mp4"]["settings"]["seed"] == 5
+
+
+def test_a_manifest_mixes_tasks_and_options(run, tmp_path, written):
+    manifest = written(
+        [
+            {"task": "v2a", "input": str(EXAMPLE_VIDEO), "output": "day/ball.wav", "seed": 3, "away-from": ["a", "b"]},
+            {"task": "i2a", "input": str(EXAMPLE_IMAGE), "output": "still", "unguided": True, "seconds": 0.5},
+            {"task": "a2i", "input": str(EXAMPLE_SOUND), "output": "seen.png", "video candidates": 2},
+            {"task": "joint", "prompt": "rain, and a bell", "output": "both", "frames": 4, "unguided": "yes"},
+            {"task": "mm-diffusion", "output": "coupled", "unguided": True},
+        ]
+    )
+    results = tmp_path / "results"
+    assert run("batch", manifest, "-o", results, "--steps", "2") == 0
+    made = records(results)
+    assert set(made) == {"ball.wav", "still.wav", "seen.png", "both.mp4", "coupled.mp4"}
+    assert all(record["status"] == "made" for record in made.values())
+    assert (results / "day" / "ball.wav").exists() and made["ball.wav"]["settings"]["away_from"] == ["a", "b"]
+    assert made["both.mp4"]["settings"]["prompt"] == "rain, and a bell"
+
+
+def test_a_failure_is_recorded_and_the_rest_goes_on(run, tmp_path, clips, written, capsys):
+    manifest = written(f"input;output;prompt\n{clips}/one.mp4;a;\n{clips}/missing.mp4;b;\n{clips}/notes.txt;c;\n")
+    results = tmp_path / "results"
+    assert run("batch", manifest, "-o", results, "--task", "v2a", *QUICK) == 1
+    said = capsys.readouterr()
+    assert "2 of 3 results failed (b.mp4, c.mp4)" in said.err and "missing.mp4" in said.out
+    made = records(results)
+    assert made["a.mp4"]["status"] == "made" and made["b.mp4"]["status"] == made["c.mp4"]["status"] == "failed"
+    assert "missing.mp4" in made["b.mp4"]["error"] and made["b.mp4"]["trace"] == ""
+    assert table(results)["b.mp4"]["error"] == made["b.mp4"]["error"]
+    (clips / "missing.mp4").write_bytes(EXAMPLE_VIDEO.read_bytes())
+    (clips / "notes.txt").write_bytes(EXAMPLE_VIDEO.read_bytes())
+    assert run("batch", manifest, "-o", results, "--task", "v2a", *QUICK) == 0
+    assert {row["status"] for row in table(results).values()} == {"made"}
+
+
+def test_shards_make_what_one_machine_makes(run, tmp_path, clips, capsys):
+    command = ("batch", clips, "--task", "v2a", *QUICK)
+    assert run(*command, "-o", tmp_path / "whole") == 0
+    assert run(*command, "-o", tmp_path / "parts", "--shard", "2/2") == 0
+    assert {name: row["status"] for name, row in table(tmp_path / "parts").items()} == {
+        "one.mp4": "waiting",
+        "three.mp4": "made",
+        "two.mp4": "waiting",
+    }
+    assert run(*command, "-o", tmp_path / "parts", "--shard", "1/2") == 0
+    for name in ("one.mp4", "two.mp4", "three.mp4"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+    assert {row["status"] for row in table(tmp_path / "parts").values()} == {"made"}
+
+
+def test_killed_in_the_middle_it_goes_on_and_makes_nothing_twice(run, tmp_path, clips):
+    results = tmp_path / "results"
+    arguments = ("batch", str(clips), "-o", str(results), "--task", "v2a", *QUICK)
+    with subprocess.Popen([sys.executable, "-m", "aligner", *arguments], cwd=ROOT, stderr=subprocess.DEVNULL) as begun:
+        deadline = time.monotonic() + 120
+        while not (results / "one.mp4.json").exists():
+            assert time.monotonic() < deadline and begun.poll() is None
+            time.sleep(0.01)
+        os.kill(begun.pid, signal.SIGKILL)
+    (results / f".{'0' * 32}.mp4").write_bytes(b"half")
+    before = {
+        path.name: path.stat().st_mtime_ns
+        for path in results.glob("[!.]*.mp4")
+        if (results / f"{path.name}.json").exists()
+    }
+    assert run(*arguments) == 0
+    after = {path.name: path.stat().st_mtime_ns for path in results.glob("*.mp4")}
+    assert before.items() <= after.items() and len(after) == 3
+    assert not list(results.rglob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("input\nclip.mp4\n", "Row 1 of .*The task is ''.*must be one of v2a"),
+        ("task,input\nv2a,clip.mp4\nv2b,clip.mp4\n", "Row 2 of .*'v2b'"),
+        ("task,input,colour\nv2a,clip.mp4,red\n", "Row 1 of .*v2a has no option colour"),
+        ("task,input,steps\nv2a,clip.mp4,many\n", "Row 1 of .*steps.*'many'"),
+        ("task,input,steps\nv2a,clip.mp4,0\n", "Row 1 of .*--steps must be between"),
+        ("task,input,output\nv2a,clip.mp4,../out.mp4\n", "Row 1 of .*below the folder of results"),
+        ("task,input\nv2a,a/clip.mp4\nv2a,b/Clip.mov\n", "Several rows of .*clip.mp4"),
+        ("task,input,prompt\nv2a,clip.mp4,a dog, barks\n", "more cells than columns"),
+        ("task,input\n", "has no rows"),
+        ("task,input,unguided\nv2a,clip.mp4,perhaps\n", "Row 1 of .*true or false, not 'perhaps'"),
+        ([{"task": "v2a"}], "Row 1 of .*no input"),
+        ([{"task": "v2a", "input": "clip.mp4", "overview": "a.png"}], "no option overview"),
+        ([3], "Line 1 of .*must be an object"),
+    ],
+)
+def test_wrong_manifests_are_refused_before_anything_is_made(refused, written, tmp_path, content, words):
+    manifest = written(content)
+    assert re.search(words, refused("batch", manifest, "-o", tmp_path / "results"))
+
+
+def test_results_do_not_replace_what_they_are_made_for(refused, clips):
+    assert "would be overwritten by its result" in refused("batch", clips, "-o", clips, "--task", "v2a")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--task", "joint"), "say what is made of its files"),
+        (("--task", "i2a"), "holds no picture"),
+        (("--task", "v2a", "--shard", "3/2"), "--shard takes I/N"),
+        (("--task", "v2a", "--overview", "a.png"), "--overview names one file"),
+        (("--task", "v2a", "--colour", "red"), "unrecognized arguments: --colour red"),
+    ],
+)
+def test_wrong_options_are_refused(refused, clips, tmp_path, arguments, words):
+    assert words in refused("batch", clips, "-o", tmp_path / "results", *arguments)
