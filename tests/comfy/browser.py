@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections.abc import Callable
 from io import BytesIO
@@ -11,30 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from selenium import webdriver
 from selenium.common.exceptions import JavascriptException
 
+from .. import chromium
 from .client import Prompt
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-DRIVERS = ("chromedriver", "chromium-driver")
-NOT_FOUND = (
-    "No Chromium with its chromedriver here, so the page's tests are skipped. "
-    "On Debian: apt install chromium chromium-driver."
-)
-#: No graphics card, no sandbox (which a container's root may not have), and no word to the internet.
-FLAGS = (
-    "--headless=new",
-    "--window-size=1600,1000",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 SCRIPT = Path(__file__).with_name("page.js")
 START_TIMEOUT = 180  # seconds; about 20 on two cores that do something else besides
 TIMEOUT = 60
@@ -45,12 +24,6 @@ MENUS = {"left": 120, "top": 160, "right": 60, "bottom": 120}
 CONTENT = "[data-testid=template-workflows-content]"
 
 
-def find() -> tuple[str, str] | None:
-    """A browser and its driver. None where one of them is missing."""
-    browser, driver = (next(filter(None, map(shutil.which, names)), None) for names in (BROWSERS, DRIVERS))
-    return (browser, driver) if browser and driver else None
-
-
 class Page:
     """The page of a running server; use it as a context manager.
 
@@ -58,16 +31,10 @@ class Page:
     """
 
     def __init__(self, address: str, home: Path) -> None:
-        browser, driver = find()
-        options = webdriver.ChromeOptions()
-        options.binary_location = browser
-        for flag in (*FLAGS, f"--user-data-dir={home / 'profile'}"):
-            options.add_argument(flag)
-        self._address, self._options = address, options
-        self._service = webdriver.ChromeService(driver, env=os.environ | {"HOME": str(home)})
+        self._address, self._home = address, home
 
     def __enter__(self) -> Page:
-        self._driver = webdriver.Chrome(options=self._options, service=self._service)
+        self._driver = chromium.started(self._home)
         try:
             self._driver.set_script_timeout(START_TIMEOUT)
             self._driver.get(f"http://{self._address}")

@@ -19,6 +19,7 @@ from laboratory.random_models import (
 )
 from run import SetupError
 
+from .. import chromium
 from . import browser
 from .client import Prompt
 from .install import NOT_FOUND, find, python_for
@@ -66,8 +67,8 @@ def nothing_left_to_run(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="module")  # an open page keeps drawing
 def page(comfyui: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Page]:
     """The server's page, open in a browser."""
-    if not browser.find():
-        pytest.skip(browser.NOT_FOUND)
+    if not chromium.find():
+        pytest.skip(chromium.NOT_FOUND)
     with browser.Page(comfyui.client.address, tmp_path_factory.mktemp("browser")) as page:
         yield page
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from . import browser
+from .. import chromium
 from .client import Prompt
 from .prompts import WORKFLOWS, workflow_prompt
 from .server import Server
@@ -29,7 +29,7 @@ from .workflows import (
 )
 
 #: Where a browser is, the page runs all of them (see test_page.py), and one is enough here.
-QUEUED = [path for path in RUNNABLE if path.stem == "Video to Sound"] if browser.find() else RUNNABLE
+QUEUED = [path for path in RUNNABLE if path.stem == "Video to Sound"] if chromium.find() else RUNNABLE
 #: The length of a subgraph's type.
 UUID = 36
 #: The page offers downloads from these places only.
