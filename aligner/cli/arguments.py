@@ -201,6 +201,18 @@ def _add_batch(commands) -> None:
     command.add_argument(
         "--shard", metavar="I/N", help="Make only every Nth result, from the Ith on: on N machines, one shard each."
     )
+    command.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="Make them on a Ray cluster, all of whose machines share the folder of results: its address, auto, or "
+        "local for several workers on this machine.",
+    )
+    command.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="Of the cluster. Default: one for each GPU, or for every 4 CPUs where there is none.",
+    )
     command.add_argument("--again", action="store_true", help="Make all results anew, also those that are there.")
     command.add_argument("--overviews", action="store_true", help="Also draw what steered each result.")
 

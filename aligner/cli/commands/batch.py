@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...errors import AlignerError, listed
 from ...files.atomic import require_writable
 from ..batch.jobs import Job, read_jobs
 from ..batch.loop import run
-from ..batch.progress import batch_progress
+from ..batch.progress import BatchProgress, batch_progress
+from ..batch.ray_data import run_on_ray
 from ..batch.record import FAILED, MADE, Record, record_of
 from ..batch.summary import PAGE, TABLE, write_summary
 from ..batch.worker import Worker
@@ -48,13 +49,19 @@ def batch(options: Namespace) -> None:
     try:
         if waiting:
             with batch_progress(len(waiting)) as progress:
-                for record in run(worker, waiting, progress):
+                for record in _records(options, worker, waiting, progress):
                     done[record.name] = record
     finally:
         records = [done.get(job.name) or record_of(folder, job) for job in jobs]
         write_summary(folder, records)
         print(f"Wrote {folder / TABLE} and {folder / PAGE}")
     _require_all(own, {record.name: record for record in records})
+
+
+def _records(options: Namespace, worker: Worker, jobs: Sequence[Job], progress: BatchProgress) -> Iterator[Record]:
+    if options.ray is None:
+        return run(worker, jobs, progress)
+    return run_on_ray(worker, jobs, progress, address=options.ray, workers=options.workers)
 
 
 def _make(options: Namespace) -> Outcome:

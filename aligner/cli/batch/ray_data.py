@@ -1,0 +1,82 @@
+"""The loop of a batch on many machines, by Ray Data: `map_batches` keeps one worker with its models in each place.
+
+A place is a GPU, or some CPUs. The folder of results must be one that all machines share. A worker that dies comes
+again, and its job with it: what is done by then stays.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ...errors import AlignerError
+from .jobs import Job
+from .progress import BatchProgress
+from .record import Record
+from .worker import Worker
+
+#: The address of a cluster that is started here, for as long as the batch takes.
+LOCAL = "local"
+#: Of a worker where no machine has a GPU.
+CPUS = 4
+
+
+def run_on_ray(
+    worker: Worker, jobs: Sequence[Job], progress: BatchProgress, *, address: str, workers: int | None
+) -> Iterator[Record]:
+    """The record of each job as soon as it is done, in any order.
+
+    address: of a cluster, as ray.init takes it, or LOCAL. workers: how many; None: one for each GPU, or for CPUS CPUs.
+    Raises AlignerError without Ray, or without a cluster there.
+    """
+    ray = _connected(address)
+    try:
+        resources = ray.cluster_resources()
+        gpus, cpus = int(resources.get("GPU", 0)), int(resources["CPU"])
+        count = min(workers or gpus or max(1, cpus // CPUS), len(jobs))
+        rows = [{"number": number} for number in range(len(jobs))]
+        # One block for each job: results arrive one by one, and a worker that is free takes the next.
+        done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+            _OnRay,
+            fn_constructor_args=(worker, tuple(jobs)),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=count),
+            **({"num_gpus": 1} if gpus else {"num_cpus": max(1, cpus // count)}),
+        )
+        for row in done.iter_rows():
+            content = json.loads(row["record"])
+            record = Record(**content | {"arguments": tuple(content["arguments"])})
+            progress.done(record)
+            yield record
+    finally:
+        ray.shutdown()
+
+
+def _connected(address: str) -> Any:
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise AlignerError("--ray needs Ray: pip install 'ray[data]', the line in requirements-ray.txt.") from error
+    try:
+        own: dict[str, Any] = {"include_dashboard": False} if address == LOCAL else {}
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise AlignerError(f"--ray {address}: no cluster can be reached there ({error}).") from error
+    # The batch shows progress of its own.
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    return ray
+
+
+class _OnRay:
+    """The worker as Ray calls it: the numbers of jobs in, their records out."""
+
+    def __init__(self, worker: Worker, jobs: Sequence[Job]):
+        self._worker, self._jobs = worker, jobs
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        return {"record": [json.dumps(asdict(self._worker(self._jobs[number]))) for number in batch["number"]]}
