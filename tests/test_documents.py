@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from aligner.cli.arguments import parser
+from aligner.cli import parsed
 from aligner.demo.examples import EXAMPLE_SOUND, EXAMPLE_VIDEO
 from aligner.demo.family import AUDIOLDM, IMAGEBIND, MM_DIFFUSION, MOTION, STABLE_DIFFUSION
 from laboratory.random_clap import write_random_clap
@@ -189,7 +189,7 @@ def test_every_command_line_is_understood(name):
     lines = COMMAND_LINE.findall(text_of(ROOT / name))
     assert lines
     for line in lines:
-        assert parser().parse_args(shlex.split(line)).command
+        assert parsed(shlex.split(line)).command
 
 
 @pytest.fixture

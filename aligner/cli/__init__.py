@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        options = _parsed(arguments)
+        options = parsed(arguments)
         # Commands import torch and the model libraries; --help should not wait for them.
         from . import commands
         from .report import report
@@ -42,7 +42,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     return 0
 
 
-def _parsed(arguments: Sequence[str] | None) -> Namespace:
+def parsed(arguments: Sequence[str] | None) -> Namespace:
     """The options of a command. A batch hands those that it does not know to its tasks."""
     top = parser()
     options, others = top.parse_known_args(arguments)
