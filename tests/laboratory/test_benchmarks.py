@@ -16,7 +16,16 @@ from aligner.guidance.gradient import Paper, Released
 from aligner.guidance.rule import Unguided
 from aligner.guidance.search import Search
 from aligner.plan import activation_bytes
-from laboratory.benchmarks import approximate_decoding, binder_step, choosing, coupled_step, fakes, rules, video_memory
+from laboratory.benchmarks import (
+    approximate_decoding,
+    batch,
+    binder_step,
+    choosing,
+    coupled_step,
+    fakes,
+    rules,
+    video_memory,
+)
 from laboratory.benchmarks.coupled_step import CoupledScene
 from laboratory.benchmarks.guided_step import (
     OurStep,
@@ -281,3 +290,8 @@ def test_a_choice_is_timed_beside_the_steps_before_it(capsys: pytest.CaptureFixt
     choosing.main(["--tasks", "--repetitions", "1", "--sizes", "small"])
     task, size, cost = capsys.readouterr().out.splitlines()[-1].split(" | ")
     assert (task, size) == ("| V2A", "small") and float(cost.split()[0]) > 0
+
+
+def test_a_batch_makes_what_single_commands_make(capsys: pytest.CaptureFixture[str]):
+    batch.main(["--clips", "1", "--steps", "2"])
+    assert "the results are alike to the bit" in capsys.readouterr().out
