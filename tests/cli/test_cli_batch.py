@@ -72,7 +72,8 @@ def test_a_folder_of_clips_gets_sounds_that_single_commands_make_too(run, tmp_pa
     assert (row["status"], row["task"], row["seed"]) == ("made", "v2a", "0")
     assert float(row["audio ~ video"]) == record["scores"]["audio ~ video"]
     for place in ("overviews", "spectrograms"):
-        assert sorted(path.name for path in (results / place).iterdir()) == ["one.png", "three.png", "two.png"]
+        names = sorted(path.name for path in (results / place).iterdir())
+        assert names == ["one.mp4.png", "three.mp4.png", "two.mp4.png"]
 
 
 def test_what_is_there_stays_and_only_again_makes_it_anew(run, tmp_path, clips, capsys):
@@ -188,7 +189,10 @@ def test_wrong_manifests_are_refused_before_anything_is_made(refused, written, t
 
 
 def test_results_do_not_replace_what_they_are_made_for(refused, clips):
-    assert "would be overwritten by its result" in refused("batch", clips, "-o", clips, "--task", "v2a")
+    assert "cannot be among what they are made for" in refused("batch", clips, "-o", clips, "--task", "v2a")
+    manifest = clips / "shots.csv"
+    manifest.write_text("task,input,output\nv2a,one.mp4,one.mp4\n")
+    assert "would be overwritten by its result" in refused("batch", manifest, "-o", clips)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def _shown(folder: Path, record: Record) -> Mapping[str, Any]:
 
 
 def _beside(folder: Path, place: str, record: Record) -> Path:
-    return (folder / place / record.name).with_suffix(".png")
+    return folder / place / f"{record.name}.png"
 
 
 def _kind(record: Record) -> str:

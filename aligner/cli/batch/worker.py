@@ -56,7 +56,7 @@ class Worker:
     def _made(self, job: Job, begun: float) -> Record:
         options = job.parsed(self._folder)
         if self._overviews:
-            overview = (self._folder / OVERVIEWS / job.name).with_suffix(".png")
+            overview = self._folder / OVERVIEWS / f"{job.name}.png"
             overview.parent.mkdir(parents=True, exist_ok=True)
             options.overview = str(overview)
         with keeping(self._models):

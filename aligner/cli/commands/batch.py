@@ -37,6 +37,8 @@ def batch(options: Namespace) -> None:
     source, folder = Path(options.source), Path(options.output)
     if not source.exists():
         raise AlignerError(f"There is no {source}: name a manifest or a folder of recordings.")
+    if folder.exists() and source.samefile(folder):
+        raise AlignerError(f"The results cannot be among what they are made for: choose another folder than {folder}.")
     jobs = read_jobs(source, options.task, options.others, folder)
     own = jobs[_shard(options.shard)]
     require_writable(folder / TABLE)
