@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePath
 from typing import Any, NoReturn
 
@@ -41,7 +42,7 @@ class Job:
 
     def parsed(self, folder: Path) -> Namespace:
         """The options of the single command that writes into this folder. Raises AlignerError for wrong ones."""
-        return parser(_Strict).parse_args([*self.arguments, "--output", str(folder / self.name)])
+        return _strict_parser().parse_args([*self.arguments, "--output", str(folder / self.name)])
 
 
 class _Strict(ArgumentParser):
@@ -49,6 +50,11 @@ class _Strict(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise AlignerError(message)
+
+
+@cache
+def _strict_parser() -> ArgumentParser:
+    return parser(_Strict)
 
 
 def read_jobs(source: Path, task: str | None, defaults: Sequence[str], folder: Path) -> list[Job]:
@@ -101,6 +107,8 @@ def _job(row: Mapping[str, Any], task: str | None, defaults: Sequence[str], base
         raise AlignerError(f"The task is {name!r}, and must be one of {', '.join(TASKS)}: a column task, or --task.")
     kind = TASKS[name]
     given = {key: value for key, value in row.items() if key not in OWN and value not in ("", None)}
+    if row.get("input") and kind.takes != "input":
+        raise AlignerError(f"{name} takes no input. Name recordings in columns of its options, see {name} --help.")
     positional = [_positional(kind, row, base)] if kind.takes else []
     if kind.takes in given:
         del given[kind.takes]
@@ -123,7 +131,7 @@ def _positional(kind: Task, row: Mapping[str, Any], base: Path) -> str:
     if not value and kind.takes == "input":
         raise AlignerError("There is no input: name a file in a column input.")
     if value.startswith("-"):
-        raise AlignerError(f"{kind.takes} {value!r} begins with a hyphen, which marks options: write ./ before it.")
+        raise AlignerError(f"{kind.takes} {value!r} begins with a hyphen, which marks options. Begin it otherwise.")
     return str(base / value) if kind.takes == "input" else value
 
 
