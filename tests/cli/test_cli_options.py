@@ -7,6 +7,7 @@ import shlex
 import pytest
 
 from aligner import settings
+from aligner.cli import parsed as understood
 from aligner.cli.arguments import EXAMPLES, parser
 from aligner.cli.rules import rule_of
 from aligner.errors import AlignerError
@@ -93,6 +94,7 @@ OFFERED = {
         settings.RECONSTRUCTION,
         *[each for each in (*AUDIO_RULE, *VIDEO_RULE, *COMMON) if each not in OF_PROMPTS_AND_MOVES],
     ),
+    "batch": (),
     "score": (settings.BOOTSTRAP_SEED, settings.PUBLISHED_CLIPS),
     "demo": (settings.DEMO_SEED,),
 }
@@ -104,6 +106,7 @@ REQUIRED = {
     "a2i": ("sound.wav", "-o", "out.png"),
     "joint": ("waves", "-o", "out.mp4"),
     "mm-diffusion": ("-o", "out.mp4"),
+    "batch": ("clips", "-o", "results"),
     "score": ("results",),
     "demo": (),
 }
@@ -219,8 +222,8 @@ def test_every_example_of_the_help_can_be_run():
     commands = [shlex.split(line)[3:] for line in EXAMPLES.splitlines() if line.startswith("  python -m aligner ")]
     assert {command for command, *_ in commands} == OFFERED.keys()
     for command, *arguments in commands:
-        options = parser().parse_args([command, *arguments])
-        if command not in ("score", "demo"):
+        options = understood([command, *arguments])
+        if command not in ("batch", "score", "demo"):
             both = ["video", "audio"]
             streams = {"v2a": ["audio"], "i2a": ["audio"], "joint": both, "mm-diffusion": both}.get(command, ["video"])
             assert rule_of(options, streams).guides
