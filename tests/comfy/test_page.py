@@ -37,7 +37,7 @@ VIEWPORTS, READABLE = ((1920, 1080), (1600, 1000)), 0.65
 #: Newer versions of ComfyUI run all templates. Older ones run one of each kind, and show the others in one window.
 RUN_IN_ALL = ("Video to Sound", "Sound to Video", "Steer Any Image Model")
 #: The template that runs with all its steps. Others take so many.
-RUN_WHOLE, FEW_STEPS = "Video to Sound", 10
+RUN_WHOLE, FEW_STEPS = "Video to Sound", 6
 #: Core nodes with outputs that ours take and that none of ours has.
 GIVERS = ("LoadAudio", "LoadImage", "LoadVideo")
 
