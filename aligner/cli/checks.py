@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import AlignerError, MediaError
@@ -98,11 +98,16 @@ def _require_inputs_kept(options: Namespace) -> None:
 
     v2a may replace its own clip, whose frames it keeps. A tuned prompt may be refined in place.
     """
-    read = [(name, path) for name in INPUTS for path in _paths(getattr(options, name, None)) if os.path.exists(path)]
+    read = [(name, path) for name, path in paths_read(options) if os.path.exists(path)]
     for written in filter(None, (options.output, options.overview, options.save_prompt)):
         for name, path in read:
             if _same_file(written, path) and not (name == "clip" and written == options.output):
                 raise AlignerError(f"{path} would be overwritten by the result: give the result another name.")
+
+
+def paths_read(options: Namespace) -> Iterator[tuple[str, str]]:
+    """What the options name to be read: the name of an option, and a path."""
+    return ((name, path) for name in INPUTS for path in _paths(getattr(options, name, None)))
 
 
 def _paths(value: str | NamedPath | list[str] | None) -> list[str]:

@@ -1,5 +1,6 @@
 """A batch on a local Ray cluster: the same results, also where a worker dies."""
 
+import json
 import os
 import signal
 import subprocess
@@ -35,9 +36,13 @@ def started(clips: Path, results: Path, *arguments: str) -> subprocess.Popen:
     )
 
 
+def is_made(record: Path) -> bool:
+    return record.exists() and json.loads(record.read_text())["status"] == "made"
+
+
 def made(results: Path) -> dict[str, int]:
     """When each result was written, of those with a record."""
-    return {name: (results / name).stat().st_mtime_ns for name in CLIPS if (results / f"{name}.json").exists()}
+    return {name: (results / name).stat().st_mtime_ns for name in CLIPS if is_made(results / f"{name}.json")}
 
 
 def workers(parent: int) -> list[psutil.Process]:

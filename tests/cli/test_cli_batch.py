@@ -149,16 +149,13 @@ def test_killed_in_the_middle_it_goes_on_and_makes_nothing_twice(run, tmp_path, 
     arguments = ("batch", str(clips), "-o", str(results), "--task", "v2a", *QUICK)
     with subprocess.Popen([sys.executable, "-m", "aligner", *arguments], cwd=ROOT, stderr=subprocess.DEVNULL) as begun:
         deadline = time.monotonic() + 120
-        while not (results / "one.mp4.json").exists():
+        while not (results / "one.mp4.json").exists() or records(results)["one.mp4"]["status"] != "made":
             assert time.monotonic() < deadline and begun.poll() is None
             time.sleep(0.01)
         os.kill(begun.pid, signal.SIGKILL)
     (results / f".{'0' * 32}.mp4").write_bytes(b"half")
-    before = {
-        path.name: path.stat().st_mtime_ns
-        for path in results.glob("[!.]*.mp4")
-        if (results / f"{path.name}.json").exists()
-    }
+    finished = [name for name, record in records(results).items() if record["status"] == "made"]
+    before = {name: (results / name).stat().st_mtime_ns for name in finished}
     assert run(*arguments) == 0
     after = {path.name: path.stat().st_mtime_ns for path in results.glob("*.mp4")}
     assert before.items() <= after.items() and len(after) == 3
@@ -194,7 +191,40 @@ def test_results_do_not_replace_what_they_are_made_for(refused, clips):
     assert "cannot be among what they are made for" in refused("batch", clips, "-o", clips, "--task", "v2a")
     manifest = clips / "shots.csv"
     manifest.write_text("task,input,output\nv2a,one.mp4,one.mp4\n")
-    assert "would be overwritten by its result" in refused("batch", manifest, "-o", clips)
+    assert "one.mp4 would be overwritten by a result" in refused("batch", manifest, "-o", clips)
+    # Also where another row reads it, and where the table would lie in place of the manifest.
+    manifest.write_text("task,input,output\nv2a,one.mp4,two.mp4\nv2a,two.mp4,four.mp4\n")
+    assert "two.mp4 would be overwritten by a result" in refused("batch", manifest, "-o", clips)
+    manifest = manifest.rename(clips / "summary.csv")
+    manifest.write_text("task,input,output\nv2a,one.mp4,five.mp4\n")
+    assert "summary.csv would be overwritten by a result" in refused("batch", manifest, "-o", clips)
+
+
+def test_files_of_others_are_not_replaced(run, tmp_path, clips, capsys):
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "one.mp4").write_bytes(b"mine")
+    (results / "two.mp4.json").write_text('{"mine": true}')
+    command = ("batch", clips, "-o", results, "--task", "v2a", *QUICK, "--unguided", "--overviews")
+    assert run(*command) == 1
+    assert "one.mp4 or its record one.mp4.json is there, and not of this batch" in capsys.readouterr().out
+    assert (results / "one.mp4").read_bytes() == b"mine" and json.loads((results / "two.mp4.json").read_text())["mine"]
+    assert table(results)["three.mp4"]["status"] == "made"
+
+
+def test_a_dot_in_a_name_begins_no_suffix(run, tmp_path, clips):
+    (clips / "one.mp4").rename(clips / "take 1.5.mp4")
+    assert run("batch", clips, "-o", tmp_path / "results", "--task", "v2a", *QUICK, "--shard", "1/3") == 0
+    assert set(table(tmp_path / "results")) == {"take 1.5.mp4", "three.mp4", "two.mp4"}
+    assert (tmp_path / "results" / "take 1.5.mp4").exists()
+
+
+def test_a_result_that_was_changed_does_not_stop_the_summary(run, tmp_path, clips, capsys):
+    command = ("batch", clips, "-o", tmp_path / "results", "--task", "v2a", *QUICK)
+    assert run(*command) == 0
+    (tmp_path / "results" / "one.mp4").write_bytes(b"")
+    assert run(*command) == 0
+    assert "No spectrogram of one.mp4" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

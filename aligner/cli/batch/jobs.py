@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from ...errors import AlignerError, listed
 from ..arguments import options_of, parser
-from ..checks import INPUTS
+from ..checks import paths_read
 from ..result_folder import SUFFIXES
 from .manifest import read_manifest
 from .tasks import TASKS, Task
@@ -23,7 +23,9 @@ PATHS = ("init", "given-video", "given-audio", "picture", "sound", "tuned-prompt
 #: Columns that are no options.
 OWN = ("task", "input", "output")
 #: Options that name one file, which all rows would write.
-PER_RESULT = ("output", "overview", "save-prompt")
+PER_RESULT = ("overview", "save-prompt", "help")
+#: What follows the name of a result in that of its record.
+RECORD = ".json"
 
 
 @dataclass(frozen=True)
@@ -57,26 +59,31 @@ def _strict_parser() -> ArgumentParser:
     return parser(_Strict)
 
 
-def read_jobs(source: Path, task: str | None, defaults: Sequence[str], folder: Path) -> list[Job]:
+def read_jobs(
+    source: Path, task: str | None, defaults: Sequence[str], folder: Path, written: Iterable[Path] = ()
+) -> list[Job]:
     """The jobs of a manifest or of a folder of recordings, in order.
 
     task: of a folder, and of rows that name none. defaults: options that count for all jobs; a row's own count more.
-    folder: of results. Raises AlignerError, with the number of its row, for what is wrong however long one waits.
+    folder: of results. written: what the batch writes besides. Raises AlignerError for what can never be made, with the
+    number of its row, and where something would be overwritten that is read.
     """
     rows = _files(source, task) if source.is_dir() else read_manifest(source)
     base = Path() if source.is_dir() else source.parent
     _require_for_all(defaults)
-    jobs = []
+    jobs, read = [], [str(source)]
     for number, row in enumerate(rows, start=1):
         try:
             job = _job(row, task, defaults, base)
-            _require_input_kept(job.parsed(folder), folder / job.name)
+            read += [path for _, path in paths_read(job.parsed(folder))]
         except AlignerError as error:
             raise AlignerError(f"Row {number} of {source}: {error}") from error
         jobs.append(job)
     twice = [name for name, count in Counter(job.name.casefold() for job in jobs).items() if count > 1]
     if twice:
         raise AlignerError(f"Several rows of {source} have the output {listed(twice)}. Give each one of its own.")
+    results = [folder / f"{job.name}{ending}" for job in jobs for ending in ("", RECORD)]
+    _require_inputs_kept(read, [*results, *written])
     return jobs
 
 
@@ -118,12 +125,12 @@ def _job(row: Mapping[str, Any], task: str | None, defaults: Sequence[str], base
     return Job(_output(kind, row), tuple(arguments))
 
 
-def _require_input_kept(options: Namespace, output: Path) -> None:
-    """Raise AlignerError if a result would replace what it is made for: the next run would take it for the input."""
-    for name in INPUTS:
-        given = getattr(options, name, None)
-        if isinstance(given, str) and os.path.realpath(given) == os.path.realpath(output):
-            raise AlignerError(f"{given} would be overwritten by its result: choose another folder for the results.")
+def _require_inputs_kept(read: Iterable[str | Path], written: Iterable[Path]) -> None:
+    """Raise AlignerError if a result would replace what this or another one is made for."""
+    inputs = {os.path.realpath(path) for path in read}
+    for path in written:
+        if os.path.realpath(path) in inputs:
+            raise AlignerError(f"{path} would be overwritten by a result: choose another folder for the results.")
 
 
 def _positional(kind: Task, row: Mapping[str, Any], base: Path) -> str:
@@ -157,8 +164,10 @@ def _switched(task: str, name: str, value: Any) -> list[str]:
 
 def _output(kind: Task, row: Mapping[str, Any]) -> str:
     """The path of a result below its folder: that of its row, or the name of its input."""
-    named = str(row.get("output") or "") or PurePath(str(row.get("input") or "")).stem
-    path = PurePath(named)
-    if not named or path.is_absolute() or ".." in path.parts:
+    named = str(row.get("output") or "")
+    path = PurePath(named) if named else PurePath(PurePath(str(row.get("input") or "")).stem + kind.suffix)
+    if not path.name or path.name == kind.suffix or path.is_absolute() or ".." in path.parts or "\0" in named:
         raise AlignerError("The output must be a name below the folder of results: give one in a column output.")
-    return (path if path.suffix else path.with_name(path.name + kind.suffix)).as_posix()
+    # A dot in a name is not yet the beginning of a suffix.
+    known = path.suffix.lower() in (suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
+    return (path if known else path.with_name(path.name + kind.suffix)).as_posix()

@@ -39,7 +39,7 @@ def _column(name: str) -> str:
 def _json_lines(path: Path) -> list[dict[str, Any]]:
     rows = []
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeError) as error:
         raise MediaError(f"{path} cannot be read as text in UTF-8 ({error}).") from error
     for number, line in enumerate(lines, start=1):

@@ -36,7 +36,11 @@ def run_on_ray(
     try:
         resources = ray.cluster_resources()
         gpus, cpus = int(resources.get("GPU", 0)), int(resources["CPU"])
-        count = min(workers or gpus or max(1, cpus // CPUS), len(jobs))
+        wanted = workers or gpus or max(1, cpus // CPUS)
+        # A worker runs on one machine: the smallest one must have room for it.
+        smallest = min(int(node["Resources"]["CPU"]) for node in ray.nodes() if node["Resources"].get("CPU"))
+        room = max(1, min(CPUS, smallest, cpus // wanted))
+        count = min(wanted, len(jobs))
         rows = [{"number": number} for number in range(len(jobs))]
         # One block for each job: results arrive one by one, and a worker that is free takes the next.
         done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
@@ -44,7 +48,7 @@ def run_on_ray(
             fn_constructor_args=(worker, tuple(jobs)),
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(size=count),
-            **({"num_gpus": 1} if gpus else {"num_cpus": max(1, cpus // count)}),
+            **({"num_gpus": 1} if gpus else {"num_cpus": room}),
         )
         for row in done.iter_rows():
             content = json.loads(row["record"])

@@ -7,17 +7,20 @@ import math
 import platform
 import traceback
 from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ...files.atomic import written_whole
 from ..failures import sentence
 from ..installed import NamedPath
 from ..steering import Outcome
-from .jobs import Job
+from .jobs import RECORD, Job
 
-MADE, FAILED, WAITING = "made", "failed", "waiting"
+MADE, FAILED, WAITING, WORKING, FOREIGN = "made", "failed", "waiting", "working", "foreign"
 #: Packages that shape a result.
 _PACKAGES = ("torch", "diffusers", "transformers", "torchaudio", "av")
 
@@ -26,10 +29,10 @@ _PACKAGES = ("torch", "diffusers", "transformers", "torchaudio", "av")
 class Record:
     """A result and how it was made.
 
-    name: its path below the folder of results. status: MADE or FAILED; WAITING where there is none yet. arguments: of
-    its job. settings: all options, as they counted. scores: by pair its cosine. synchrony: by pair how it is in sync,
-    where something begins. seconds: that it took. versions: of packages. error: a sentence. trace: of the program,
-    where the fault is its own.
+    name: its path below the folder of results. status: MADE or FAILED; WORKING while it is made; WAITING where there is
+    none yet; FOREIGN where a file is there that no record explains. arguments: of its job. settings: all options, as
+    they counted. scores: by pair its cosine. synchrony: by pair how it is in sync, where something begins. seconds:
+    that it took. versions: of packages. error: a sentence. trace: of the program, where the fault is its own.
     """
 
     name: str
@@ -52,12 +55,8 @@ def made(job: Job, options: Namespace, outcome: Outcome, seconds: float) -> Reco
         MADE,
         job.arguments,
         _settings(options),
-        {pair: round(score.mean().item(), 4) for pair, score in outcome.result.scores.items()},
-        {
-            pair: round(value, 4)
-            for pair, values in outcome.result.synchrony.items()
-            if not math.isnan(value := values.nanmean().item())
-        },
+        _means(outcome.result.scores),
+        _means(outcome.result.synchrony),
         round(seconds, 2),
         str(outcome.models.device),
         _versions(),
@@ -78,13 +77,17 @@ def failed(job: Job, error: Exception, seconds: float) -> Record:
 
 
 def record_of(folder: Path, job: Job) -> Record:
-    """What the folder says about a job's result. A result without a record was interrupted: it is still waiting."""
+    """What the folder says about a job's result."""
+    there, path = (folder / job.name).exists(), _path(folder, job.name)
+    if not path.exists():
+        return Record(job.name, FOREIGN if there else WAITING)
     try:
-        content = json.loads(_path(folder, job.name).read_text(encoding="utf-8"))
-        record = Record(**content | {"arguments": tuple(content["arguments"])})
+        content = json.loads(path.read_text(encoding="utf-8"))
+        record = Record(**content | {"name": job.name, "arguments": tuple(content["arguments"])})
     except (OSError, ValueError, TypeError, KeyError):
-        return Record(job.name, WAITING)
-    return record if record.status != MADE or (folder / job.name).exists() else Record(job.name, WAITING)
+        # Of another program, or of another version of this one.
+        return Record(job.name, FOREIGN)
+    return Record(job.name, WAITING) if record.status == MADE and not there else record
 
 
 def write_record(folder: Path, record: Record) -> None:
@@ -94,7 +97,13 @@ def write_record(folder: Path, record: Record) -> None:
 
 
 def _path(folder: Path, name: str) -> Path:
-    return folder / f"{name}.json"
+    return folder / f"{name}{RECORD}"
+
+
+def _means(values: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    """The mean of each pair's values, where it has some: JSON knows no NaN."""
+    means = {pair: each.nanmean().item() for pair, each in values.items()}
+    return {pair: round(mean, 4) for pair, mean in means.items() if math.isfinite(mean)}
 
 
 def _settings(options: Namespace) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ...errors import MediaError
 from ...files.atomic import written_whole
 from ...media import read_audio, to_mono
 from ...pictures import spectrogram
@@ -60,7 +61,12 @@ def _draw_spectrogram(folder: Path, record: Record) -> None:
     source, picture = folder / record.name, _beside(folder, SPECTROGRAMS, record)
     if _kind(record) == "picture" or (picture.exists() and picture.stat().st_mtime >= source.stat().st_mtime):
         return
-    waveform, rate = read_audio(source)
+    try:
+        waveform, rate = read_audio(source)
+    except MediaError as error:
+        # Somebody else changed the result. The others are summarised all the same.
+        print(f"No spectrogram of {record.name}: {error}")
+        return
     with written_whole(picture) as temporary:
         spectrogram(to_mono(waveform)[0], rate, *_SIZE).quantize(64).save(temporary)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ...errors import AlignerError
+from ...errors import AlignerError, MediaError
 from ..keeping import keeping
 from ..steering import Outcome
-from .jobs import Job
-from .record import MADE, Record, failed, made, record_of, write_record
+from .jobs import RECORD, Job
+from .record import FOREIGN, MADE, WORKING, Record, failed, made, record_of, write_record
 
 #: The folder of overviews below that of results.
 OVERVIEWS = "overviews"
@@ -43,19 +44,24 @@ class Worker:
         Whatever fails is recorded, so that the other jobs go on. What interrupts the program is not.
         """
         there = record_of(self._folder, job)
-        if there.status == MADE and not self._again:
+        if not self._again and there.status in (MADE, FOREIGN):
             return self._unless_other(there, job)
         begun = time.perf_counter()
         try:
+            # Until its record is there, a result counts as unfinished, also if an older one lies in its place.
+            write_record(self._folder, Record(job.name, WORKING, job.arguments))
             record = self._made(job, begun)
+            write_record(self._folder, record)
         except Exception as error:
             record = failed(job, error, time.perf_counter() - begun)
-        write_record(self._folder, record)
+            # Where not even a record can be written, what is returned says why.
+            with suppress(MediaError):
+                write_record(self._folder, record)
         return record
 
     def _made(self, job: Job, begun: float) -> Record:
         options = job.parsed(self._folder)
-        if self._overviews:
+        if self._overviews and not options.unguided:
             overview = self._folder / OVERVIEWS / f"{job.name}.png"
             overview.parent.mkdir(parents=True, exist_ok=True)
             options.overview = str(overview)
@@ -65,6 +71,12 @@ class Worker:
 
     def _unless_other(self, there: Record, job: Job) -> Record:
         """A result that is there, or why it is not the one that the job asks for. It is not replaced."""
+        if there.status == FOREIGN:
+            error = AlignerError(
+                f"{job.name} or its record {job.name}{RECORD} is there, and not of this batch. Move it elsewhere, or "
+                "replace it by --again."
+            )
+            return failed(job, error, 0.0)
         if there.arguments == job.arguments:
             return there
         error = AlignerError(

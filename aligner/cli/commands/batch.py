@@ -34,12 +34,12 @@ _COMMANDS = {
 
 def batch(options: Namespace) -> None:
     """batch: make what is missing, record what fails, and summarise all. Raises AlignerError if a result is missing."""
-    source, folder = Path(options.source), Path(options.output)
+    source, folder = Path(options.source).absolute(), Path(options.output).absolute()
     if not source.exists():
         raise AlignerError(f"There is no {source}: name a manifest or a folder of recordings.")
     if folder.exists() and source.samefile(folder):
         raise AlignerError(f"The results cannot be among what they are made for: choose another folder than {folder}.")
-    jobs = read_jobs(source, options.task, options.others, folder)
+    jobs = read_jobs(source, options.task, options.others, folder, (folder / TABLE, folder / PAGE))
     own = jobs[_shard(options.shard)]
     require_writable(folder / TABLE)
     if not options.shard:
