@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..errors import AlignerError, MediaError, listed
 from ..media import VideoInfo, probe_video
@@ -18,6 +18,11 @@ SUFFIXES = {
     "picture": (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"),
 }
 _KINDS = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
+
+
+def kind_of(path: PurePath) -> str:
+    """A key of SUFFIXES: "video", "sound" or "picture"; "" for other files."""
+    return _KINDS.get(path.suffix.lower(), "")
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def _files_by_name(folder: str | Path) -> dict[str, list[Path]]:
         raise MediaError(f"{folder} is not a folder: name the one that holds the results.")
     files: dict[str, list[Path]] = {}
     for path in sorted(Path(folder).iterdir()):
-        if path.suffix.lower() in _KINDS and not path.name.startswith(".") and path.is_file():
+        if kind_of(path) and not path.name.startswith(".") and path.is_file():
             files.setdefault(_composed(path.stem), []).append(path)
     if not files:
         raise MediaError(
@@ -65,7 +70,7 @@ def _files_by_name(folder: str | Path) -> dict[str, list[Path]]:
 def _result(name: str, paths: Iterable[Path]) -> Result:
     kinds: dict[str, Path] = {}
     for path in paths:
-        other = kinds.setdefault(_KINDS[path.suffix.lower()], path)
+        other = kinds.setdefault(kind_of(path), path)
         if other is not path:
             raise MediaError(
                 f"{other} and {path.name} share a name, so that it is not clear which is the result: move "

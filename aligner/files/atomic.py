@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import uuid
 from collections.abc import Iterator
@@ -53,6 +54,11 @@ def written_whole(path: str | os.PathLike, suffix: str | None = None) -> Iterato
     finally:
         with suppress(OSError):  # what went wrong before says more than what cannot be removed now
             temporary.unlink(missing_ok=True)
+
+
+def is_left_over(path: Path) -> bool:
+    """Whether a file has the name of a temporary one, which `written_whole` leaves only where the program is killed."""
+    return re.fullmatch(r"\.[0-9a-f]{32}\.\w+", path.name) is not None
 
 
 def require_writable(path: str | os.PathLike) -> None:

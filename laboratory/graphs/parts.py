@@ -75,6 +75,16 @@ def encode(name: str = "condition", **inputs: Any) -> Node:
     return Node(name, "SeeingHearingEncodeCondition", **inputs)
 
 
+def audio_sampler(generator: Node, binder: Node, **inputs: Any) -> Node:
+    return Node(
+        "sampler",
+        "SeeingHearingAudioSampler",
+        audio_generator=generator.of("audio_generator"),
+        binder=binder.of("binder"),
+        **inputs,
+    )
+
+
 def save_video(of: Any, name: str = "seeing_and_hearing") -> Node:
     return Node("save", "SaveVideo", video=of, filename_prefix=f"video/{name}", format="auto", codec="auto")
 

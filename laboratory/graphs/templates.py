@@ -9,6 +9,7 @@ from .parts import (
     NO_MOTION,
     TOYS,
     animatediff,
+    audio_sampler,
     audioldm,
     encode,
     files,
@@ -25,11 +26,9 @@ from .steered import STEERED
 
 def _video_to_audio(name: str, note: str, real: bool) -> Graph:
     binder, generator, clip = imagebind(real), audioldm(real), load_video()
-    sampler = Node(
-        "sampler",
-        "SeeingHearingAudioSampler",
-        audio_generator=generator.of("audio_generator"),
-        binder=binder.of("binder"),
+    sampler = audio_sampler(
+        generator,
+        binder,
         video=clip.of("VIDEO"),
         prompt="" if real else "a scene",
     )
@@ -234,11 +233,9 @@ def _one_network() -> Graph:
 
 def _image_to_audio() -> Graph:
     binder, generator, picture = imagebind(), audioldm(), load_image()
-    sampler = Node(
-        "sampler",
-        "SeeingHearingAudioSampler",
-        audio_generator=generator.of("audio_generator"),
-        binder=binder.of("binder"),
+    sampler = audio_sampler(
+        generator,
+        binder,
         image=picture.of("IMAGE"),
         prompt="a scene",
         length="seconds",
@@ -310,11 +307,9 @@ def _sound_inpainting() -> Graph:
     )
     masked = Node("masked", "SeeingHearingMaskSeconds", latent=latent.of("latent"), start=1.0, end=2.0)
     condition = encode(binder=binder.of("binder"), text="a lamp flashes with a siren")
-    sampler = Node(
-        "sampler",
-        "SeeingHearingAudioSampler",
-        audio_generator=generator.of("audio_generator"),
-        binder=binder.of("binder"),
+    sampler = audio_sampler(
+        generator,
+        binder,
         conditions=condition.of("conditions"),
         latent=masked.of("latent"),
         prompt="a scene",
@@ -357,11 +352,9 @@ def _timeline_long_sound() -> Graph:
         others=first.of("conditions"),
         start=3.0,
     )
-    sampler = Node(
-        "sampler",
-        "SeeingHearingAudioSampler",
-        audio_generator=generator.of("audio_generator"),
-        binder=binder.of("binder"),
+    sampler = audio_sampler(
+        generator,
+        binder,
         conditions=last.of("conditions"),
         prompt="a scene",
         steps=20,
@@ -398,11 +391,9 @@ def _auto_caption() -> Graph:
     captioner = Node("captioner", "SeeingHearingLoadCaptioner")
     key = Node("key", "SeeingHearingKeyFrame", video=clip.of("VIDEO"))
     caption = Node("caption", "SeeingHearingCaption", captioner=captioner.of("captioner"), image=key.of("image"))
-    sampler = Node(
-        "sampler",
-        "SeeingHearingAudioSampler",
-        audio_generator=generator.of("audio_generator"),
-        binder=binder.of("binder"),
+    sampler = audio_sampler(
+        generator,
+        binder,
         video=clip.of("VIDEO"),
         prompt=caption.of("caption"),
     )
@@ -440,11 +431,9 @@ def _without() -> Graph:
         conditions=music.of("conditions"),
         title="Nor this",
     )
-    sampler = Node(
-        "sampler",
-        "SeeingHearingAudioSampler",
-        audio_generator=generator.of("audio_generator"),
-        binder=binder.of("binder"),
+    sampler = audio_sampler(
+        generator,
+        binder,
         video=clip.of("VIDEO"),
         conditions=voice.of("conditions"),
         prompt="a scene",

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from ...errors import AlignerError, listed
 from ..arguments import options_of, parser
 from ..checks import paths_read
-from ..result_folder import SUFFIXES
+from ..result_folder import kind_of
 from .manifest import read_manifest
 from .tasks import TASKS, Task
 
@@ -22,7 +22,7 @@ from .tasks import TASKS, Task
 PATHS = ("init", "given-video", "given-audio", "picture", "sound", "tuned-prompt")
 #: Columns that are no options.
 OWN = ("task", "input", "output")
-#: Options that name one file, which all rows would write.
+#: Options of the single command that a batch does not take: files that all rows would write, and the help.
 PER_RESULT = ("overview", "save-prompt", "help")
 #: What follows the name of a result in that of its record.
 RECORD = ".json"
@@ -37,10 +37,6 @@ class Job:
 
     name: str
     arguments: tuple[str, ...]
-
-    @property
-    def task(self) -> str:
-        return self.arguments[0]
 
     def parsed(self, folder: Path) -> Namespace:
         """The options of the single command that writes into this folder. Raises AlignerError for wrong ones."""
@@ -99,10 +95,7 @@ def _files(folder: Path, task: str | None) -> Iterator[Mapping[str, str]]:
     if not kinds:
         takers = ", ".join(name for name, each in TASKS.items() if each.kinds)
         raise AlignerError(f"{folder} is a folder: say what is made of its files, by --task and one of {takers}.")
-    suffixes = tuple(suffix for kind in kinds for suffix in SUFFIXES[kind])
-    found = sorted(
-        path for path in folder.iterdir() if path.name.lower().endswith(suffixes) and not path.name.startswith(".")
-    )
+    found = sorted(path for path in folder.iterdir() if kind_of(path) in kinds and not path.name.startswith("."))
     if not found:
         raise AlignerError(f"{folder} holds no {' or '.join(kinds)}. Folders inside it are not searched.")
     return ({"input": str(path)} for path in found)
@@ -169,5 +162,4 @@ def _output(kind: Task, row: Mapping[str, Any]) -> str:
     if not path.name or path.name == kind.suffix or path.is_absolute() or ".." in path.parts or "\0" in named:
         raise AlignerError("The output must be a name below the folder of results: give one in a column output.")
     # A dot in a name is not yet the beginning of a suffix.
-    known = path.suffix.lower() in (suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
-    return (path if known else path.with_name(path.name + kind.suffix)).as_posix()
+    return (path if kind_of(path) else path.with_name(path.name + kind.suffix)).as_posix()

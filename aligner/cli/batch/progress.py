@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..progress import bar
+from ..progress import FORMAT, bar
 from .record import MADE, Record
-
-FORMAT = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}, {remaining} left{postfix}"
 
 
 class BatchProgress:

@@ -6,16 +6,14 @@ again, and its job with it: what is done by then stays.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from ...errors import AlignerError
 from .jobs import Job
 from .progress import BatchProgress
-from .record import Record
+from .record import Record, from_json, to_json
 from .worker import Worker
 
 #: The address of a cluster that is started here, for as long as the batch takes.
@@ -51,8 +49,7 @@ def run_on_ray(
             **({"num_gpus": 1} if gpus else {"num_cpus": room}),
         )
         for row in done.iter_rows():
-            content = json.loads(row["record"])
-            record = Record(**content | {"arguments": tuple(content["arguments"])})
+            record = from_json(row["record"])
             progress.done(record)
             yield record
     finally:
@@ -83,4 +80,4 @@ class _OnRay:
         self._worker, self._jobs = worker, jobs
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
-        return {"record": [json.dumps(asdict(self._worker(self._jobs[number]))) for number in batch["number"]]}
+        return {"record": [to_json(self._worker(self._jobs[number])) for number in batch["number"]]}

@@ -8,7 +8,7 @@ import platform
 import traceback
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,18 +82,28 @@ def record_of(folder: Path, job: Job) -> Record:
     if not path.exists():
         return Record(job.name, FOREIGN if there else WAITING)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        record = Record(**content | {"name": job.name, "arguments": tuple(content["arguments"])})
+        record = replace(from_json(path.read_text(encoding="utf-8")), name=job.name)
     except (OSError, ValueError, TypeError, KeyError):
         # Of another program, or of another version of this one.
         return Record(job.name, FOREIGN)
     return Record(job.name, WAITING) if record.status == MADE and not there else record
 
 
+def to_json(record: Record) -> str:
+    """A record as text."""
+    return json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str) -> Record:
+    """The record that `to_json` wrote. Raises ValueError, TypeError or KeyError for another text."""
+    content = json.loads(text)
+    return Record(**content | {"arguments": tuple(content["arguments"])})
+
+
 def write_record(folder: Path, record: Record) -> None:
     """Write a record beside its result, NAME.json."""
     with written_whole(_path(folder, record.name)) as temporary:
-        temporary.write_text(json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(to_json(record), encoding="utf-8")
 
 
 def _path(folder: Path, name: str) -> Path:

@@ -13,7 +13,7 @@ from ...errors import MediaError
 from ...files.atomic import written_whole
 from ...media import read_audio, to_mono
 from ...pictures import spectrogram
-from ..result_folder import SUFFIXES
+from ..result_folder import kind_of
 from .record import MADE, Record
 from .worker import OVERVIEWS
 
@@ -59,7 +59,9 @@ def _write_table(path: Path, records: Sequence[Record]) -> None:
 def _draw_spectrogram(folder: Path, record: Record) -> None:
     """The picture of a result's sound; one that is there and not older stays."""
     source, picture = folder / record.name, _beside(folder, SPECTROGRAMS, record)
-    if _kind(record) == "picture" or (picture.exists() and picture.stat().st_mtime >= source.stat().st_mtime):
+    if kind_of(Path(record.name)) == "picture" or (
+        picture.exists() and picture.stat().st_mtime >= source.stat().st_mtime
+    ):
         return
     try:
         waveform, rate = read_audio(source)
@@ -85,7 +87,7 @@ def _shown(folder: Path, record: Record) -> Mapping[str, Any]:
     return {
         "name": record.name,
         "file": quote(record.name),
-        "kind": _kind(record),
+        "kind": kind_of(Path(record.name)),
         "status": record.status,
         "task": _task(record),
         "prompt": record.settings.get("prompt", ""),
@@ -99,11 +101,6 @@ def _shown(folder: Path, record: Record) -> Mapping[str, Any]:
 
 def _beside(folder: Path, place: str, record: Record) -> Path:
     return folder / place / f"{record.name}.png"
-
-
-def _kind(record: Record) -> str:
-    suffix = Path(record.name).suffix.lower()
-    return next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), "")
 
 
 def _task(record: Record) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...errors import AlignerError, listed
-from ...files.atomic import require_writable
+from ...files.atomic import is_left_over, require_writable
 from ..batch.jobs import Job, read_jobs
 from ..batch.loop import run
 from ..batch.progress import BatchProgress, batch_progress
 from ..batch.ray_data import run_on_ray
-from ..batch.record import FAILED, MADE, Record, record_of
+from ..batch.record import MADE, Record, record_of
 from ..batch.summary import PAGE, TABLE, write_summary
 from ..batch.worker import Worker
 from ..steering import Outcome
@@ -21,9 +20,6 @@ from .coupled import mm_diffusion
 from .joint import joint
 from .sound import image_to_audio, video_to_audio
 from .video import audio_to_image, audio_to_video
-
-#: A file that a program wrote when it was killed, see `files.atomic`.
-_LEFT_OVER = re.compile(r"\.[0-9a-f]{32}\.\w+")
 
 #: The commands of the tasks, by the names that the parser gives them.
 _COMMANDS = {
@@ -83,13 +79,13 @@ def _shard(text: str | None) -> slice:
 def _clear_away(folder: Path) -> None:
     """Remove what a killed run left half-written. Nobody else writes where one machine makes all results."""
     for path in folder.rglob(".*"):
-        if _LEFT_OVER.fullmatch(path.name):
+        if is_left_over(path):
             path.unlink(missing_ok=True)
 
 
 def _require_all(jobs: Sequence[Job], records: dict[str, Record]) -> None:
     """Raise AlignerError, with their sentences, if some of the jobs have no result."""
-    failures = [records[job.name] for job in jobs if records[job.name].status == FAILED]
+    failures = [records[job.name] for job in jobs if records[job.name].status != MADE]
     for record in failures:
         print(f"{record.name}: {record.error}")
     if failures:
@@ -97,6 +93,3 @@ def _require_all(jobs: Sequence[Job], records: dict[str, Record]) -> None:
             f"{len(failures)} of {len(jobs)} results failed ({listed([record.name for record in failures])}). Run "
             "the command again when the reasons above are mended: the others stay."
         )
-    missing = [job.name for job in jobs if records[job.name].status != MADE]
-    if missing:
-        raise AlignerError(f"{listed(missing)} has no result.")
