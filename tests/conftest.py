@@ -1,5 +1,7 @@
 """Small models shared by all tests: the real classes and file layouts with random weights."""
 
+import os
+
 import pytest
 import torch
 
@@ -14,6 +16,7 @@ from laboratory.random_models import (
 
 # Models this small lose more by sharing their work among threads than they gain, above all beside other processes.
 torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,7 +14,7 @@ import pytest
 from aligner.demo.examples import EXAMPLE_VIDEO
 from run import ROOT
 
-CLIPS = tuple(f"clip{number}.mp4" for number in range(6))
+CLIPS = tuple(f"clip{number}.mp4" for number in range(4))
 QUICK = ("--task", "v2a", "--steps", "3", "--audio-candidates", "2")
 #: Ray's workers are as important as other tests; alike in threads, their results are alike to the bit.
 ENVIRONMENT = {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}

@@ -170,9 +170,9 @@ class Page:
         """
         return self._call("fill", types)
 
-    def take_fewer_steps(self, steps: int) -> None:
-        """Set the widget steps of every node to so many."""
-        self._call("takeSteps", steps)
+    def hasten(self, values: dict[str, Any]) -> None:
+        """Set the widgets of these names, also those of search settings that no node of the graph has."""
+        self._call("hasten", values)
 
     def open_graph(self, graph: dict[str, Any]) -> None:
         """Open a graph as a workflow file holds it."""

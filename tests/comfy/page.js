@@ -47,8 +47,19 @@
     },
 
     prompt: async () => (await app.graphToPrompt()).output,
-    takeSteps: (steps) => nodes().flatMap(({ widgets }) => widgets ?? []).filter(({ name }) => name === "steps")
-      .forEach((widget) => { widget.value = steps; }),
+    // Widgets of these names everywhere. Samplers without guidance get it from a node that has them, far from the others.
+    hasten: (values) => {
+      const free = nodes().flatMap((node) => (node.inputs ?? []).map(({ name, link }, slot) => ({ node, name, link, slot })))
+        .filter(({ name, link }) => name === "guidance" && link == null);
+      if (free.length) {
+        const search = LiteGraph.createNode("SeeingHearingSearchSettings");
+        search.pos = [-5000, -5000];
+        app.graph.add(search);
+        free.forEach(({ node, slot }) => search.connect(0, node, slot));
+      }
+      nodes().flatMap(({ widgets }) => widgets ?? []).filter(({ name }) => name in values)
+        .forEach((widget) => { widget.value = values[widget.name]; });
+    },
     openGraph: (graph) => app.loadGraphData(graph),
     // A subgraph of the node library, wired: from a core node to its input, and from its result to a node that shows it.
     addSubgraph: async (name, giver, file, taken, result, steps) => {

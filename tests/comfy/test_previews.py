@@ -34,7 +34,7 @@ def pictures_by_step(client: Client, prompt_id: str) -> dict[float, set[bytes]]:
 
 def test_a_clip_moves_between_two_steps_and_stops_with_its_run(comfyui: Server) -> None:
     client = comfyui.client
-    prompt_id = client.queue(sound_to_video(**SLOW, steps=6))
+    prompt_id = client.queue(sound_to_video(**SLOW, steps=3))
     assert client.wait(prompt_id)["status"]["status_str"] == "success"
     previews = client.events_of(prompt_id, "preview")
     assert {event.data["node_id"] for event in previews} == {"sampler"}

@@ -23,6 +23,7 @@ from .workflows import (
     bars,
     check_file,
     every_node,
+    is_clipped,
     offered_models,
     require_version,
     saved_files,
@@ -65,6 +66,7 @@ def assert_runs(server: Server, prompt: Prompt, expected: Expected) -> None:
     assert len(previews) > 5 and all(event.image[:2] == b"\xff\xd8" for event in previews)  # JPEG
     (file,) = saved_files(server, entry["outputs"])
     check_file(file, expected)
+    assert expected.seconds is None or not is_clipped(file)
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
