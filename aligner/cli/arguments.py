@@ -21,6 +21,7 @@ from .argument_groups import (
     add_video_sampling,
 )
 from .options import add_option
+from .published_networks import PUBLISHED_NETWORKS
 from .rule_options import add_rule_options
 
 EXAMPLES = """examples:
@@ -237,6 +238,17 @@ def _add_score(commands) -> None:
     )
     command.add_argument(
         "--json", metavar="FILE.json", help="Also write the figures, with those of each file, as JSON."
+    )
+    for network in PUBLISHED_NETWORKS:
+        command.add_argument(
+            f"--{network.option}",
+            metavar="FILE",
+            help=f"{network.file}, for {' and '.join(network.columns)} of published tables.",
+        )
+    command.add_argument(
+        "--av-benchmark",
+        metavar="DIR",
+        help="Also write sounds, videos and captions as hkchengrex/av-benchmark reads them, and print its commands.",
     )
     add_option(command, settings.BOOTSTRAP_SEED)
     add_option(command, settings.PUBLISHED_CLIPS)

@@ -46,7 +46,7 @@ class Measure:
 def timing_measures(timing: Mapping[str, AVAlign], seed: int) -> list[Measure]:
     """AV-Align, one to one and as published."""
     return [
-        _mean(f"AV-Align {way}", {name: getattr(score, way) for name, score in timing.items()}, seed)
+        mean_over_files(f"AV-Align {way}", {name: getattr(score, way) for name, score in timing.items()}, seed)
         for way in ("matched", "reference")
         if timing
     ]
@@ -124,7 +124,7 @@ def _cosines(
         return []
     mine, others = _means(ours, partner), _means(theirs, modality)
     cosines = bind_scores(torch.stack([mine[name] for name in names]), torch.stack([others[name] for name in names]))
-    return [_mean(label, dict(zip(names, cosines.tolist())), seed)]
+    return [mean_over_files(label, dict(zip(names, cosines.tolist())), seed)]
 
 
 def _means(embeddings: Mapping[str, Embedding], partner: str = "") -> dict[str, torch.Tensor]:
@@ -132,7 +132,8 @@ def _means(embeddings: Mapping[str, Embedding], partner: str = "") -> dict[str, 
     return {name: each.towards(partner).mean()[0] for name, each in embeddings.items()}
 
 
-def _mean(label: str, each: Mapping[str, float], seed: int) -> Measure:
+def mean_over_files(label: str, each: Mapping[str, float], seed: int) -> Measure:
+    """The mean of a figure of each file, with its interval."""
     values = torch.tensor(list(each.values()), dtype=torch.float64)
     return Measure(label, values.mean().item(), len(values), bootstrap_interval(values, seed=seed), each)
 

@@ -38,7 +38,7 @@ def embedded(models: LoadedModels, results: Mapping[str, Result], clips: str, de
     """The embeddings of everything that results hold, with a progress bar."""
     found: Embeddings = {}
     with models.on_device(*models.binder_parts("image", "video", "audio")):
-        for name, result in _progress(results, description):
+        for name, result in progress(results, description):
             for embedding in _embeddings(models.binder, result, clips):
                 found.setdefault(embedding.modality, {})[name] = embedding.mapped(torch.Tensor.cpu)
     return found
@@ -57,15 +57,20 @@ def embedded_captions(models: LoadedModels, captions: Mapping[str, str]) -> Embe
 
 def timing(results: Mapping[str, Result]) -> dict[str, AVAlign]:
     """AV-Align of the results that have both video and sound, with a progress bar."""
-    both = {
+    return {name: _av_align(*recording) for name, recording in progress(with_both(results), "events")}
+
+
+def with_both(results: Mapping[str, Result]) -> dict[str, tuple[Path, VideoInfo, Path]]:
+    """The video, its description and the sound of the results that have both."""
+    return {
         name: (video, info, sound)
         for name, result in results.items()
         if (video := result.video) and (info := result.info) and (sound := result.sound)
     }
-    return {name: _av_align(*recording) for name, recording in _progress(both, "events")}
 
 
-def _progress(results: Mapping[str, T], description: str) -> Iterator[tuple[str, T]]:
+def progress(results: Mapping[str, T], description: str) -> Iterator[tuple[str, T]]:
+    """The items, with a progress bar."""
     return iter(bar(results.items(), desc=description, unit="file", delay=0.5, disable=not results))
 
 
@@ -81,13 +86,14 @@ def _embeddings(binder: Binder, result: Result, clips: str) -> Iterator[Embeddin
 
 def _av_align(video: Path, info: VideoInfo, sound: Path) -> AVAlign:
     waveform, sample_rate = read_audio(sound)
-    peaks = local_maxima(motion_curve(_small_frames(video, info)))
+    peaks = local_maxima(motion_curve(displayed_frames(video, info, MOTION_SIDE)))
     return av_align(audio_onsets(to_mono(waveform)[0], sample_rate), info.frame_times[peaks].tolist(), float(info.fps))
 
 
-def _small_frames(video: Path, info: VideoInfo) -> Iterator[torch.Tensor]:
-    """The frames (3, h, w) one by one, uint8, as displayed."""
-    display = Display(info.geometry, min(1.0, MOTION_SIDE / min(info.width, info.height)))
+def displayed_frames(video: Path, info: VideoInfo, shortest_side: int | None = None) -> Iterator[torch.Tensor]:
+    """The frames (3, h, w) one by one, uint8, as displayed. shortest_side: in pixels; larger ones are scaled down."""
+    scale = min(1.0, shortest_side / min(info.width, info.height)) if shortest_side else 1.0
+    display = Display(info.geometry, scale)
     with closing(decoded_frames(video)) as frames:
         for frame in islice(frames, len(info.frame_times)):
             yield display.shown(frame).permute(2, 0, 1)

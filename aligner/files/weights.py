@@ -17,6 +17,9 @@ from .pickled import unpickled
 #: Entries beside the tensors that are no weights: some of AnimateDiff's files hold a description.
 _NOTES = ("animatediff_config",)
 
+#: Keys under which training frameworks store the tensors beside other values.
+_TENSORS = ("state_dict", "model")
+
 _SAFETENSORS = (".safetensors", ".sft")
 #: The suffixes of files with tensors by name. Those beside safetensors are of torch.save.
 SUFFIXES = (*_SAFETENSORS, ".ckpt", ".pth", ".pt", ".bin")
@@ -114,8 +117,9 @@ def _pickled(path: Path) -> Iterator[WeightFile]:
 
 def _without_notes(content: object) -> object:
     """The tensors of a file without the values that training frameworks store beside them."""
-    if isinstance(content, dict):
-        content = content.get("state_dict", content)
+    for key in _TENSORS:
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
     if isinstance(content, dict) and len(content) == 1:
         (only,) = content.values()
         content = only if isinstance(only, dict) else content

@@ -1,7 +1,7 @@
 """Evaluation metrics, computed from features, logits, embeddings and peak times.
 
-The networks that produce features and logits are not included: the Frechet distance is FAD with VGGish features and
-FVD with I3D features. Only AV-Align analyses recordings itself.
+The Frechet distance is FD with features of Cnn14, FAD with those of VGGish, and FVD with those of I3D. `networks` holds
+these three; users supply their weights. Only AV-Align analyses recordings itself.
 """
 
 from .audio_onsets import audio_onsets

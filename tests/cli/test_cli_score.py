@@ -7,6 +7,7 @@ import unicodedata
 import pytest
 import torch
 
+from aligner.cli.observations import displayed_frames
 from aligner.cli.result_folder import read_captions, read_results
 from aligner.errors import AlignerError, MediaError
 from aligner.media import write_audio, write_image, write_video
@@ -67,7 +68,7 @@ def table(run, capsys):
 
 def test_videos_alone(table, clips):
     figures = table(clips)
-    assert list(figures) == ["AV-Align matched", "AV-Align reference", "AV-bind"]
+    assert list(figures) == ["AV-Align matched", "AV-Align reference", "AV-Align published", "AV-bind"]
     assert figures["AV-Align matched"] == figures["AV-Align reference"] == 1
 
 
@@ -76,6 +77,7 @@ def test_against_themselves(table, clips, captions):
     assert list(figures) == [
         "AV-Align matched",
         "AV-Align reference",
+        "AV-Align published",
         "AV-bind",
         "VT-bind",
         "AT-bind",
@@ -148,12 +150,9 @@ def test_timing_is_the_metric_on_the_file_as_it_is(table, clips):
     assert table(clips)["AV-Align matched"] == av_align_of_clip(frames, FPS, waveform[0], rate).matched
 
 
-def test_large_frames_are_looked_at_smaller(clips, monkeypatch):
-    import aligner.cli.observations as observations
-
-    monkeypatch.setattr(observations, "MOTION_SIDE", 24)
+def test_large_frames_are_looked_at_smaller(clips):
     late = read_results(clips)["late"]
-    (frame, *_) = observations._small_frames(late.video, late.info)
+    (frame, *_) = displayed_frames(late.video, late.info, shortest_side=24)
     assert (frame.shape, frame.dtype) == ((3, 24, 32), torch.uint8)
 
 

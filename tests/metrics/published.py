@@ -49,3 +49,14 @@ def i3d() -> nn.Module:
     from cdfvd.third_party.i3d.pytorch_i3d import InceptionI3d
 
     return randomised(InceptionI3d(400, in_channels=3))
+
+
+def spectrogram_weights() -> dict[str, torch.Tensor]:
+    """The windowed Fourier kernels and mel filters that a checkpoint of PANNs holds."""
+    stft = _module("torchlibrosa", "stft")
+    spectrogram = stft.Spectrogram(n_fft=512, hop_length=160, win_length=512)
+    filters = stft.LogmelFilterBank(sr=16_000, n_fft=512, n_mels=64, fmin=50, fmax=8_000)
+    return {
+        **{f"spectrogram_extractor.{name}": tensor for name, tensor in spectrogram.state_dict().items()},
+        "logmel_extractor.melW": filters.melW.detach(),
+    }

@@ -8,23 +8,23 @@ from collections.abc import Mapping, Sequence
 
 from ...errors import AlignerError
 from ...files.atomic import written_whole
+from ..av_benchmark import require_exportable, write_for_av_benchmark
 from ..checks import check_output
 from ..measures import Measure, bind_measures, caveats, paired_measures, set_measures, timing_measures
 from ..model_files import find_models
 from ..models import load_models
 from ..observations import embedded, embedded_captions, timing
+from ..published import published_measures, require_possible
+from ..published_networks import PUBLISHED_NETWORKS
 from ..result_folder import Result, read_captions, read_results, require_names
 
 TIMING = "when things happen"
+PUBLISHED = "as in published tables, which guidance does not optimise"
 BINDING = "by {}, which guidance optimises: compare with unguided results"
 
 
 def score(options: Namespace) -> None:
-    """score: a table on the screen, and as JSON where asked for.
-
-    KL and Inception scores need a classifier's logits. FAD and FVD need the features of networks that are not part of
-    this package. `aligner.metrics` computes them from tables of such logits and features.
-    """
+    """score: a table on the screen, and as JSON where asked for."""
     if options.json:
         check_output(options.json, (".json",))
     results = read_results(options.folder)
@@ -35,21 +35,29 @@ def score(options: Namespace) -> None:
             f"The results in {options.folder} have nothing to be compared with: none is a video with "
             "sound. Give --reference or --captions."
         )
+    require_possible(options, results, reference)
+    if options.av_benchmark:
+        require_exportable(options.av_benchmark, results, reference)
     models = load_models(options, find_models(options, "imagebind"))
     ours = embedded(models, results, options.clips, "results")
     texts = embedded_captions(models, captions) if captions else {}
     theirs = embedded(models, reference, options.clips, "reference")
     distances = set_measures(ours, theirs, models.binder.identity)
+    published, missing = published_measures(options, results, reference, models.device)
     groups = {
         TIMING: timing_measures(timing(results), options.seed),
+        PUBLISHED: published,
         BINDING.format(models.binder.identity): [
             *bind_measures({**ours, **texts}, options.seed),
             *paired_measures(ours, theirs, options.seed),
             *distances,
         ],
     }
-    notes = caveats(distances, ours, theirs)
+    notes = [*caveats(distances, ours, theirs), *missing]
     _print_table(groups, notes)
+    if options.av_benchmark:
+        commands = write_for_av_benchmark(options.av_benchmark, results, reference, captions)
+        print(f"Wrote {options.av_benchmark}. In the folder of av-benchmark:", *commands, sep="\n")
     if options.json:
         _write_json(options, groups, notes)
         print(f"Wrote {options.json}")
@@ -82,6 +90,7 @@ def _write_json(options: Namespace, groups: Mapping[str, Sequence[Measure]], not
         "captions": options.captions,
         "binder": options.binder.path if options.binder else options.imagebind or options.models,
         "clips": options.clips,
+        "networks": {each.option: getattr(options, each.option) for each in PUBLISHED_NETWORKS},
         "seed": options.seed,
         "measures": [
             {
