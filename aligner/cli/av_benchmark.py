@@ -11,6 +11,7 @@ import math
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 
 import torch
 
@@ -81,9 +82,12 @@ def _write_captions(file: Path, captions: Mapping[str, str]) -> None:
 def _commands(place: Path, seconds: float, captioned: bool) -> Iterator[str]:
     # It cuts to whole samples, and waits for ever where a sound is shorter.
     length = f"--audio_length={math.floor(100 * seconds) / 100}"
-    cache = place / REFERENCE / "cache"
+    reference, generated, videos, captions = (
+        quote(str(place.absolute() / part)) for part in (REFERENCE, GENERATED, VIDEOS, CAPTIONS)
+    )
+    cache = quote(str(place.absolute() / REFERENCE / "cache"))
     if (place / VIDEOS).is_dir():
-        yield f"python extract_video.py --gt_cache {cache} --video_path {place / VIDEOS} {length}"
+        yield f"python extract_video.py --gt_cache {cache} --video_path {videos} {length}"
     if captioned:
-        yield f"python extract_text.py --text_csv {place / CAPTIONS} --output_cache_path {cache}"
-    yield f"python evaluate.py --gt_audio {place / REFERENCE} --pred_audio {place / GENERATED} {length}"
+        yield f"python extract_text.py --text_csv {captions} --output_cache_path {cache}"
+    yield f"python evaluate.py --gt_audio {reference} --pred_audio {generated} {length}"

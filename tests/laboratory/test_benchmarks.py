@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -27,6 +28,9 @@ from laboratory.benchmarks import (
     video_memory,
 )
 from laboratory.benchmarks.coupled_step import CoupledScene
+from laboratory.benchmarks.gpu import __main__ as gpu
+from laboratory.benchmarks.gpu import generators as gpu_generators
+from laboratory.benchmarks.gpu.row import Row
 from laboratory.benchmarks.guided_step import (
     OurStep,
     ReleasedStep,
@@ -295,3 +299,39 @@ def test_a_choice_is_timed_beside_the_steps_before_it(capsys: pytest.CaptureFixt
 def test_a_batch_makes_what_single_commands_make(capsys: pytest.CaptureFixture[str]):
     batch.main(["--clips", "1", "--steps", "2"])
     assert "the results are alike to the bit" in capsys.readouterr().out
+
+
+# --- the check of a GPU -----------------------------------------------------------------------------------------------
+
+
+def test_the_check_of_a_gpu_runs_small_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu_generators, "GENERATORS", {"AudioLDM": gpu_generators.GENERATORS["AudioLDM"]})
+    monkeypatch.setattr(gpu_generators, "PRECISIONS", {"bf16": torch.bfloat16})
+    monkeypatch.setattr(video_memory, "STEPS", [VIDEO_STEPS["paper's rule"]])
+    monkeypatch.setattr(coupled_step, "COUNTED", {"released": coupled_step.COUNTED["released"]})
+    gpu.main(["--device", "cpu", "-o", str(tmp_path / "gpu")])
+    rows = json.loads((tmp_path / "gpu.json").read_text())["rows"]
+    assert {row["check"] for row in rows} == {
+        "peak memory of a step",
+        "the same seed twice",
+        "score in half precision",
+        "a sample",
+    }
+    assert all(row["value"] is not None and row["passed"] is not False and not row["note"] for row in rows)
+    for subject in ("AnimateDiff, paper's rule", "AudioLDM small", "MM-Diffusion, released", "V2A", "A2V"):
+        assert any(row["subject"].startswith(subject) for row in rows)
+    assert (tmp_path / "gpu.md").read_text().count("\n| ") == len(rows) + 1
+
+
+def test_a_check_that_fails_is_a_row_and_the_others_go_on(tmp_path, monkeypatch, capsys):
+    def checks(device, *, full):
+        return {"broken": lambda: iter([1 / 0]), "whole": lambda: iter([Row("a sample", "V2A", 1.5, "s")])}
+
+    monkeypatch.setattr(gpu, "checks", checks)
+    with pytest.raises(SystemExit):
+        gpu.main(["--device", "cpu", "-o", str(tmp_path / "gpu")])
+    broken, whole = json.loads((tmp_path / "gpu.json").read_text())["rows"]
+    assert broken["passed"] is False and "ZeroDivisionError" in broken["note"] and whole["value"] == 1.5
+    monkeypatch.setattr(gpu, "checks", lambda device, full: {"long": lambda: iter([Row("a sample", "V2A", 1.5, "s")])})
+    (_, late) = gpu.run(CPU, full=False, limit=-1)
+    assert late.note == "not run: the time is over"
