@@ -190,8 +190,9 @@ def _add_batch(commands) -> None:
     command.add_argument(
         "source",
         metavar="SOURCE",
-        help="A manifest, .csv or .jsonl, with a row for each result: the columns task, input and output, and any "
-        "option of the task, such as prompt, seed or weight. Or a folder: each recording or picture in it becomes one.",
+        help="Before all options. A manifest, .csv or .jsonl, with a row for each result: the columns task, input and "
+        "output, and any option of the task, such as prompt, seed or weight. Or a folder: each recording or picture in "
+        "it becomes one.",
     )
     command.add_argument(
         "-o", "--output", required=True, metavar="DIR", help="The folder of the results. Rerun: what is there stays."

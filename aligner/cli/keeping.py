@@ -8,13 +8,18 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-#: What is loaded, by what loaded it. None: each command loads its own.
-_kept: ContextVar[dict[tuple, Any] | None] = ContextVar("kept", default=None)
+#: By loader, its arguments and what it loaded.
+Kept = dict[Callable[..., Any], tuple[tuple, Any]]
+#: What is loaded. None: each command loads its own.
+_kept: ContextVar[Kept | None] = ContextVar("kept", default=None)
 
 
 @contextmanager
-def keeping(models: dict[tuple, Any]) -> Iterator[None]:
-    """Within the context, what `loaded` loads goes into `models` and is taken from there the next time."""
+def keeping(models: Kept) -> Iterator[None]:
+    """Within the context, what `loaded` loads goes into `models` and is taken from there the next time.
+
+    A loader's next model takes the place of its last one, so that memory does not grow with the number of models.
+    """
     token = _kept.set(models)
     try:
         yield
@@ -28,7 +33,8 @@ def loaded(load: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     call = partial(load, *arguments, **options)  # a partial of a partial is one
     if models is None:
         return call()
-    key = call.func, call.args, tuple(sorted(call.keywords.items()))
-    if key not in models:
-        models[key] = call()
-    return models[key]
+    given = call.args, tuple(sorted(call.keywords.items()))
+    if call.func not in models or models[call.func][0] != given:
+        models.pop(call.func, None)
+        models[call.func] = given, call()
+    return models[call.func][1]

@@ -88,7 +88,7 @@ def test_what_is_there_stays_and_only_again_makes_it_anew(run, tmp_path, clips, 
     assert before.items() < after.items() and set(after) == {"one.mp4", "two.mp4", "three.mp4"}
     assert run(*command, "--seed", "5") == 1
     said = capsys.readouterr()
-    assert "one.mp4 was made with other options (then without, now --seed 5)" in said.out
+    assert "one.mp4 was made with other options (seed: then 0, now 5)" in said.out
     assert {path.name: path.stat().st_mtime_ns for path in results.glob("*.mp4")} == after
     assert run(*command, "--seed", "5", "--again") == 0
     assert records(results)["one.mp4"]["settings"]["seed"] == 5
@@ -235,7 +235,67 @@ def test_a_result_that_was_changed_does_not_stop_the_summary(run, tmp_path, clip
         (("--task", "v2a", "--shard", "3/2"), "--shard takes I/N"),
         (("--task", "v2a", "--overview", "a.png"), "--overview names one file"),
         (("--task", "v2a", "--colour", "red"), "unrecognized arguments: --colour red"),
+        (("--task", "v2a", "--workers", "2"), "--workers takes at least 1, and belongs to --ray"),
+        (("--task", "v2a", "--ray", "local", "--workers", "0"), "--workers takes at least 1, and belongs to --ray"),
     ],
 )
 def test_wrong_options_are_refused(refused, clips, tmp_path, arguments, words):
     assert words in refused("batch", clips, "-o", tmp_path / "results", *arguments)
+
+
+def test_the_same_options_in_another_order_are_the_same(run, tmp_path, clips, capsys):
+    command = ("batch", clips, "-o", tmp_path / "results", "--task", "v2a", "--shard", "1/3")
+    assert run(*command, "--seed", "7", *QUICK) == 0
+    assert run(*command, *QUICK, "--seed=07") == 0
+    assert capsys.readouterr().out.count("1 results, 1 of them there already") == 1
+
+
+def test_the_table_says_what_waits_and_what_failed_for_which_input(run, tmp_path, written):
+    manifest = written(f"task,input,output,prompt,seed\nv2a,{EXAMPLE_VIDEO},a.wav,rain,4\nv2a,gone.mp4,b.wav,wind,5\n")
+    assert run("batch", manifest, "-o", tmp_path / "results", "--shard", "2/2", *QUICK) == 1
+    waiting, lost = table(tmp_path / "results").values()
+    assert (waiting["status"], waiting["input"], waiting["seed"]) == ("waiting", str(EXAMPLE_VIDEO), "4")
+    assert (lost["status"], Path(lost["input"]).name, lost["seed"]) == ("failed", "gone.mp4", "5")
+
+
+def test_files_that_only_their_suffixes_tell_apart_get_a_result_each(run, tmp_path, clips):
+    (clips / "one.mov").write_bytes(EXAMPLE_VIDEO.read_bytes())
+    (clips / "folder.mp4").mkdir()
+    assert run("batch", clips, "-o", tmp_path / "results", "--task", "v2a", *QUICK, "--shard", "5/5") == 0
+    assert set(table(tmp_path / "results")) == {"one.mov.mp4", "one.mp4.mp4", "three.mp4", "two.mp4"}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        (("a.wav", "a.wav/b.wav"), "a.wav of"),
+        (("a" * 198 + ".wav", "b.wav"), "a name of more than 200 bytes is too long"),
+    ],
+)
+def test_outputs_that_no_folder_can_hold_are_refused(refused, tmp_path, written, outputs, words):
+    manifest = written([{"task": "v2a", "input": str(EXAMPLE_VIDEO), "output": each} for each in outputs])
+    assert words in refused("batch", manifest, "-o", tmp_path / "results")
+
+
+def test_a_table_in_capitals_with_semicolons_is_read_and_a_column_named_twice_refused(refused, run, tmp_path, written):
+    manifest = written(f"Task;Input;Output;Prompt\nv2a;{EXAMPLE_VIDEO};a.wav;rain, wind\n")
+    assert run("batch", manifest, "-o", tmp_path / "results", *QUICK) == 0
+    assert records(tmp_path / "results")["a.wav"]["settings"]["prompt"] == "rain, wind"
+    twice = written(f"task,input,Input\nv2a,{EXAMPLE_VIDEO},b.mp4\n")
+    assert "has several columns input" in refused("batch", twice, "-o", tmp_path / "results")
+
+
+def test_one_model_of_each_loader_stays():
+    from aligner.cli.keeping import keeping, loaded
+
+    made = []
+
+    def load(name):
+        made.append(name)
+        return name
+
+    models = {}
+    for name in ("a", "a", "b", "a"):
+        with keeping(models):
+            assert loaded(load, name) == name
+    assert made == ["a", "b", "a"] and len(models) == 1

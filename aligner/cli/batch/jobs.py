@@ -26,6 +26,8 @@ OWN = ("task", "input", "output")
 PER_RESULT = ("overview", "save-prompt", "help")
 #: What follows the name of a result in that of its record.
 RECORD = ".json"
+#: Bytes of a name, so that a record and a file at work have room beside it within the 255 of file systems.
+LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,22 @@ def read_jobs(
         except AlignerError as error:
             raise AlignerError(f"Row {number} of {source}: {error}") from error
         jobs.append(job)
-    twice = [name for name, count in Counter(job.name.casefold() for job in jobs).items() if count > 1]
-    if twice:
-        raise AlignerError(f"Several rows of {source} have the output {listed(twice)}. Give each one of its own.")
+    _require_names(jobs, source)
     results = [folder / f"{job.name}{ending}" for job in jobs for ending in ("", RECORD)]
     _require_inputs_kept(read, [*results, *written])
     return jobs
+
+
+def _require_names(jobs: Sequence[Job], source: Path) -> None:
+    """Raise AlignerError for outputs that no folder can hold together."""
+    names = Counter(job.name.casefold() for job in jobs)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise AlignerError(f"Several rows of {source} have the output {listed(twice)}. Give each one of its own.")
+    folders = {str(parent) for name in names for parent in PurePath(name).parents}
+    if both := sorted(folders & names.keys()):
+        raise AlignerError(f"{listed(both)} of {source} would be a result and a folder of results: rename one of them.")
+    if long := [job.name for job in jobs if any(len(os.fsencode(part)) > LONGEST for part in PurePath(job.name).parts)]:
+        raise AlignerError(f"{listed(long)} of {source}: a name of more than {LONGEST} bytes is too long.")
 
 
 def _require_for_all(defaults: Sequence[str]) -> None:
@@ -95,10 +107,16 @@ def _files(folder: Path, task: str | None) -> Iterator[Mapping[str, str]]:
     if not kinds:
         takers = ", ".join(name for name, each in TASKS.items() if each.kinds)
         raise AlignerError(f"{folder} is a folder: say what is made of its files, by --task and one of {takers}.")
-    found = sorted(path for path in folder.iterdir() if kind_of(path) in kinds and not path.name.startswith("."))
+    found = sorted(
+        path for path in folder.iterdir() if kind_of(path) in kinds and not path.name.startswith(".") and path.is_file()
+    )
     if not found:
         raise AlignerError(f"{folder} holds no {' or '.join(kinds)}. Folders inside it are not searched.")
-    return ({"input": str(path)} for path in found)
+    stems, suffix = Counter(path.stem.casefold() for path in found), TASKS[task or ""].suffix
+    for path in found:
+        # Files that only their suffixes tell apart keep them.
+        output = path.name if stems[path.stem.casefold()] > 1 else path.stem
+        yield {"input": str(path), "output": output + suffix}
 
 
 def _job(row: Mapping[str, Any], task: str | None, defaults: Sequence[str], base: Path) -> Job:

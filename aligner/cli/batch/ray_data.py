@@ -7,6 +7,7 @@ again, and its job with it: what is done by then stays.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ from .worker import Worker
 LOCAL = "local"
 #: Of a worker where no machine has a GPU.
 CPUS = 4
+#: How often a worker that dies comes again, and how often the job at work is tried again.
+RETRIES = 3
 
 
 def run_on_ray(
@@ -43,15 +46,22 @@ def run_on_ray(
         # One block for each job: results arrive one by one, and a worker that is free takes the next.
         done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             _OnRay,
-            fn_constructor_args=(worker, tuple(jobs)),
+            fn_constructor_args=(worker, tuple(jobs), os.getcwd()),
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(size=count),
+            max_restarts=RETRIES,
+            max_task_retries=RETRIES,
             **({"num_gpus": 1} if gpus else {"num_cpus": room}),
         )
         for row in done.iter_rows():
             record = from_json(row["record"])
             progress.done(record)
             yield record
+    except ray.exceptions.RayError as error:
+        raise AlignerError(
+            f"Ray gave up after {RETRIES} tries ({str(error).strip().splitlines()[-1]}). What is made stays: run the "
+            "command again, with fewer --workers where memory ran out."
+        ) from error
     finally:
         ray.shutdown()
 
@@ -76,8 +86,11 @@ def _connected(address: str) -> Any:
 class _OnRay:
     """The worker as Ray calls it: the numbers of jobs in, their records out."""
 
-    def __init__(self, worker: Worker, jobs: Sequence[Job]):
+    def __init__(self, worker: Worker, jobs: Sequence[Job], place: str):
         self._worker, self._jobs = worker, jobs
+        # Relative paths of options begin where the command was started, on machines that share that folder.
+        if os.path.isdir(place):
+            os.chdir(place)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         return {"record": [to_json(self._worker(self._jobs[number])) for number in batch["number"]]}

@@ -30,9 +30,9 @@ class Record:
     """A result and how it was made.
 
     name: its path below the folder of results. status: MADE or FAILED; WORKING while it is made; WAITING where there is
-    none yet; FOREIGN where a file is there that no record explains. arguments: of its job. settings: all options, as
-    they counted. scores: by pair its cosine. synchrony: by pair how it is in sync, where something begins. seconds:
-    that it took. versions: of packages. error: a sentence. trace: of the program, where the fault is its own.
+    none yet; FOREIGN where a file is there that no record explains. arguments: of its job. settings: all options by
+    name, as they count. scores: by pair its cosine. synchrony: by pair how it is in sync, where something begins.
+    seconds: that it took. versions: of packages. error: a sentence. trace: of the program, where the fault is its own.
     """
 
     name: str
@@ -48,28 +48,28 @@ class Record:
     trace: str = ""
 
 
-def made(job: Job, options: Namespace, outcome: Outcome, seconds: float) -> Record:
+def begun(folder: Path, job: Job, status: str) -> Record:
+    """The record of a job without a result: WORKING, WAITING or FOREIGN."""
+    return Record(job.name, status, job.arguments, settings_of(job.parsed(folder)))
+
+
+def made(folder: Path, job: Job, outcome: Outcome, seconds: float) -> Record:
     """The record of a result that is written."""
-    return Record(
-        job.name,
-        MADE,
-        job.arguments,
-        _settings(options),
-        _means(outcome.result.scores),
-        _means(outcome.result.synchrony),
-        round(seconds, 2),
-        str(outcome.models.device),
-        _versions(),
+    return replace(
+        begun(folder, job, MADE),
+        scores=_means(outcome.result.scores),
+        synchrony=_means(outcome.result.synchrony),
+        seconds=round(seconds, 2),
+        device=str(outcome.models.device),
+        versions=_versions(),
     )
 
 
-def failed(job: Job, error: Exception, seconds: float) -> Record:
+def failed(folder: Path, job: Job, error: Exception, seconds: float) -> Record:
     """The record of a job that failed."""
     said = sentence(error)
-    return Record(
-        job.name,
-        FAILED,
-        job.arguments,
+    return replace(
+        begun(folder, job, FAILED),
         seconds=round(seconds, 2),
         error=said or f"{type(error).__name__}: {error}",
         trace="" if said else "".join(traceback.format_exception(error)),
@@ -80,13 +80,13 @@ def record_of(folder: Path, job: Job) -> Record:
     """What the folder says about a job's result."""
     there, path = (folder / job.name).exists(), _path(folder, job.name)
     if not path.exists():
-        return Record(job.name, FOREIGN if there else WAITING)
+        return begun(folder, job, FOREIGN if there else WAITING)
     try:
         record = replace(from_json(path.read_text(encoding="utf-8")), name=job.name)
     except (OSError, ValueError, TypeError, KeyError):
         # Of another program, or of another version of this one.
-        return Record(job.name, FOREIGN)
-    return Record(job.name, WAITING) if record.status == MADE and not there else record
+        return begun(folder, job, FOREIGN)
+    return begun(folder, job, WAITING) if record.status == MADE and not there else record
 
 
 def to_json(record: Record) -> str:
@@ -116,8 +116,8 @@ def _means(values: Mapping[str, torch.Tensor]) -> dict[str, float]:
     return {pair: round(mean, 4) for pair, mean in means.items() if math.isfinite(mean)}
 
 
-def _settings(options: Namespace) -> dict[str, Any]:
-    """What was chosen: no option that is left to its rule, and none that names what is written."""
+def settings_of(options: Namespace) -> dict[str, Any]:
+    """What was chosen, as JSON keeps it: no option that is left to its rule, and none that names what is written."""
     values = {
         name: f"{value.name}={value.path}" if isinstance(value, NamedPath) else value
         for name, value in vars(options).items()

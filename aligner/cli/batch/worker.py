@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ...errors import AlignerError, MediaError
-from ..keeping import keeping
+from ...errors import AlignerError, MediaError, listed
+from ..keeping import Kept, keeping
 from ..steering import Outcome
 from .jobs import RECORD, Job
-from .record import FOREIGN, MADE, WORKING, Record, failed, made, record_of, write_record
+from .record import FOREIGN, MADE, WORKING, Record, begun, failed, made, record_of, settings_of, write_record
 
 #: The folder of overviews below that of results.
 OVERVIEWS = "overviews"
@@ -31,12 +31,12 @@ class Worker:
     ):
         self._make, self._folder = make, folder
         self._again, self._overviews = again, overviews
-        self._models: dict[tuple, Any] = {}
+        self._models: Kept = {}
 
     def needs(self, job: Job) -> bool:
         """Whether a job is still to be done."""
         there = record_of(self._folder, job)
-        return self._again or there.status != MADE or there.arguments != job.arguments
+        return self._again or there.status != MADE or there.settings != self._settings(job)
 
     def __call__(self, job: Job) -> Record:
         """Make the result of a job and write its record last; a job that is done stays as it is.
@@ -46,20 +46,20 @@ class Worker:
         there = record_of(self._folder, job)
         if not self._again and there.status in (MADE, FOREIGN):
             return self._unless_other(there, job)
-        begun = time.perf_counter()
+        start = time.perf_counter()
         try:
             # Until its record is there, a result counts as unfinished, also if an older one lies in its place.
-            write_record(self._folder, Record(job.name, WORKING, job.arguments))
-            record = self._made(job, begun)
+            write_record(self._folder, begun(self._folder, job, WORKING))
+            record = self._made(job, start)
             write_record(self._folder, record)
         except Exception as error:
-            record = failed(job, error, time.perf_counter() - begun)
+            record = failed(self._folder, job, error, time.perf_counter() - start)
             # Where not even a record can be written, what is returned says why.
             with suppress(MediaError):
                 write_record(self._folder, record)
         return record
 
-    def _made(self, job: Job, begun: float) -> Record:
+    def _made(self, job: Job, start: float) -> Record:
         options = job.parsed(self._folder)
         if self._overviews and not options.unguided:
             overview = self._folder / OVERVIEWS / f"{job.name}.png"
@@ -67,7 +67,10 @@ class Worker:
             options.overview = str(overview)
         with keeping(self._models):
             outcome = self._make(options)
-        return made(job, options, outcome, time.perf_counter() - begun)
+        return made(self._folder, job, outcome, time.perf_counter() - start)
+
+    def _settings(self, job: Job) -> dict[str, Any]:
+        return settings_of(job.parsed(self._folder))
 
     def _unless_other(self, there: Record, job: Job) -> Record:
         """A result that is there, or why it is not the one that the job asks for. It is not replaced."""
@@ -76,16 +79,17 @@ class Worker:
                 f"{job.name} or its record {job.name}{RECORD} is there, and not of this batch. Move it elsewhere, or "
                 "replace it by --again."
             )
-            return failed(job, error, 0.0)
-        if there.arguments == job.arguments:
+            return failed(self._folder, job, error, 0.0)
+        now = self._settings(job)
+        if there.settings == now:
             return there
         error = AlignerError(
-            f"{job.name} was made with other options ({_difference(there.arguments, job.arguments)}). Choose another "
+            f"{job.name} was made with other options ({_difference(there.settings, now)}). Choose another "
             "output, or make all results anew by --again."
         )
-        return failed(job, error, 0.0)
+        return failed(self._folder, job, error, 0.0)
 
 
-def _difference(before: tuple[str, ...], now: tuple[str, ...]) -> str:
-    gone, come = [each for each in before if each not in now], [each for each in now if each not in before]
-    return f"then {' '.join(gone) or 'without'}, now {' '.join(come) or 'without'}"
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    return listed([f"{name}: then {before.get(name, 'none')}, now {now.get(name, 'none')}" for name in names])

@@ -31,6 +31,8 @@ _COMMANDS = {
 def batch(options: Namespace) -> None:
     """batch: make what is missing, record what fails, and summarise all. Raises AlignerError if a result is missing."""
     source, folder = Path(options.source).absolute(), Path(options.output).absolute()
+    if options.workers is not None and (options.ray is None or options.workers < 1):
+        raise AlignerError("--workers takes at least 1, and belongs to --ray.")
     if not source.exists():
         raise AlignerError(f"There is no {source}: name a manifest or a folder of recordings.")
     if folder.exists() and source.samefile(folder):
