@@ -27,13 +27,17 @@ BIND = {
     ("audio", "text"): "AT-bind",
 }
 
+#: How the names of kernel distances begin.
+KERNELS = ("kernel", "KVD")
+
 
 @dataclass(frozen=True)
 class Measure:
     """One figure of a folder.
 
     value: a mean over files, or a distance between two sets of files. files: how many. interval: of a mean, the 95 %
-    confidence interval over files. each: of a mean, the value of each file.
+    confidence interval over files. each: of a mean, the value of each file. compared: of a Frechet distance, the rows
+    and dimensions of the results' features.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Measure:
     files: int
     interval: ConfidenceInterval | None = None
     each: Mapping[str, float] = field(default_factory=dict)
+    compared: tuple[int, ...] = ()
 
 
 def timing_measures(timing: Mapping[str, AVAlign], seed: int) -> list[Measure]:
@@ -82,7 +87,9 @@ def set_measures(results: Embeddings, reference: Embeddings, binder: str) -> lis
     for modality in _comparable_sets(results, reference):
         ours, theirs = (_unit_rows(_means(side[modality])) for side in (results, reference))
         measures += [
-            Measure(f"Frechet ({binder} {modality})", frechet_distance(ours, theirs), len(ours)),
+            Measure(
+                f"Frechet ({binder} {modality})", frechet_distance(ours, theirs), len(ours), compared=tuple(ours.shape)
+            ),
             # The product of unit vectors is their cosine. Divided by the dimension, as for features of another scale,
             # it would be so small that the cubic kernel would be almost linear.
             Measure(f"kernel ({binder} {modality})", kernel_distance(ours, theirs, gamma=1.0), len(ours)),
@@ -90,22 +97,26 @@ def set_measures(results: Embeddings, reference: Embeddings, binder: str) -> lis
     return measures
 
 
-def caveats(measures: Iterable[Measure], results: Embeddings, reference: Embeddings) -> list[str]:
-    """Notes for a reader of the `set_measures` of these embeddings."""
+def not_compared(results: Embeddings, reference: Embeddings) -> list[str]:
+    """Notes on the modalities without `set_measures`."""
     comparable = _comparable_sets(results, reference)
-    notes = [
+    return [
         f"No Frechet and kernel distance of {modality}: at least 2 files are needed on both sides."
         for modality in results
         if modality in reference and modality not in comparable
     ]
-    for modality in comparable:
-        files, dimensions = _unit_rows(_means(results[modality])).shape
-        if files <= dimensions:
-            notes.append(
-                f"{files} files are too few for the {dimensions} dimensions of {modality}: such a Frechet "
-                "distance is too large, and fit only to be compared with one of as many files."
-            )
-    if any(measure.value < 0 for measure in measures):
+
+
+def caveats(measures: Iterable[Measure]) -> list[str]:
+    """Notes for a reader of distances between sets."""
+    measures = list(measures)
+    notes = [
+        f"{measure.name}: {measure.compared[0]} rows are too few for {measure.compared[1]} dimensions. Such a distance "
+        "is too large, and fit only to be compared with one of as many files."
+        for measure in measures
+        if measure.compared and measure.compared[0] <= measure.compared[1]
+    ]
+    if any(measure.value < 0 for measure in measures if measure.name.startswith(KERNELS)):
         notes.append("A kernel distance below 0 means: no difference that so few files could show.")
     return notes
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 
 from ..errors import AlignerError
 from ..media import VideoInfo, read_audio, read_frames, to_mono
@@ -17,6 +18,9 @@ from ..tensors.resampling import resampled
 from .observations import displayed_frames, progress, with_both
 from .result_folder import Result
 
+#: Seconds that networks of sound hear at least, as in audioldm_eval.
+SHORTEST = 2
+
 T = TypeVar("T")
 
 
@@ -26,16 +30,10 @@ def heard(
 ) -> dict[str, T]:
     """What a network hears in each sound: its whole length, mono, at `rate` Hz, without its constant part.
 
-    hear: called with a waveform (n,). Raises AlignerError, with the file, for what it cannot hear.
+    Sounds of less than SHORTEST seconds end with silence up to there. hear: called with a waveform (n,).
     """
     sounds = {name: sound for name, result in results.items() if (sound := result.sound)}
-    found = {}
-    for name, sound in progress(sounds, description):
-        try:
-            found[name] = hear(_waveform(sound, rate))
-        except AlignerError as error:
-            raise AlignerError(f"{sound}: {error}") from error
-    return found
+    return {name: hear(_waveform(sound, rate)) for name, sound in progress(sounds, description)}
 
 
 @torch.inference_mode()
@@ -74,4 +72,5 @@ def _published_av_align(video: Path, info: VideoInfo, sound: Path) -> AVAlign:
 def _waveform(sound: Path, rate: int) -> torch.Tensor:
     waveform, sample_rate = read_audio(sound)
     mono = to_mono(waveform)
-    return resampled(mono - mono.mean(), sample_rate, rate)[0]
+    heard = resampled(mono - mono.mean(), sample_rate, rate)[0]
+    return F.pad(heard, (0, max(0, SHORTEST * rate - len(heard))))

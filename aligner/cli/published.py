@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Collection, Mapping
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from ..errors import AlignerError, CheckpointError
+from ..errors import CheckpointError
 from ..metrics import frechet_distance, inception_score, kernel_distance, kl_divergence
-from ..metrics.networks import cnn14, i3d, vggish
+from ..metrics.networks.cnn14 import SAMPLE_RATE as CNN14_RATE
+from ..metrics.networks.cnn14 import SoundFeatures, load_cnn14
+from ..metrics.networks.i3d import load_i3d
+from ..metrics.networks.vggish import SAMPLE_RATE as VGGISH_RATE
+from ..metrics.networks.vggish import load_vggish
+from ..tensors.placement import placed
 from .measures import Measure, mean_over_files
 from .network_features import heard, published_timing, require_frames, seen
 from .published_networks import CNN14, I3D, PUBLISHED_NETWORKS, VGGISH, PublishedNetwork
@@ -25,97 +32,127 @@ LIBRARIES = ("cv2", "librosa")
 Results = Mapping[str, Result]
 
 
-def require_possible(options: Namespace, results: Results, reference: Results) -> None:
-    """Raise AlignerError, before long work, for weights that are not there and columns that cannot be computed."""
-    for network in PUBLISHED_NETWORKS:
-        path = getattr(options, network.option)
-        if path and not Path(path).is_file():
+@dataclass(frozen=True)
+class Tools:
+    """What measures the columns.
+
+    networks: those whose weights are given, on the CPU. no_timing: why AV-Align as published cannot be measured, or "".
+    """
+
+    networks: Mapping[PublishedNetwork, nn.Module]
+    no_timing: str
+
+
+def published_tools(options: Namespace, results: Results, reference: Results) -> Tools:
+    """Load everything before long work.
+
+    Raises CheckpointError for weights that are missing or of another network, and AlignerError for videos that are too
+    short.
+    """
+    paths = {network: path for network in PUBLISHED_NETWORKS if (path := getattr(options, network.option))}
+    for network, path in paths.items():
+        if not Path(path).is_file():
             raise CheckpointError(
                 f"There is no {path}: --{network.option} names {network.file}, from {network.source}."
             )
-        if path and network is not CNN14 and not reference:
-            raise AlignerError(f"{' and '.join(network.columns)} compare with other files: give --reference.")
-    if options.i3d:
-        require_frames({**reference, **results})
-        require_frames(results)
+    if I3D in paths:
+        for side in (results, reference):
+            require_frames(side)
+    return Tools({network: _LOADERS[network](path) for network, path in paths.items()}, _why_no_timing())
 
 
 def published_measures(
-    options: Namespace, results: Results, reference: Results, device: torch.device
+    tools: Tools, results: Results, reference: Results, device: torch.device, seed: int
 ) -> tuple[list[Measure], list[str]]:
-    """The columns whose weights are given, and notes on those that are missing."""
+    """The columns that can be computed, and why the others cannot."""
     measures, notes = [], []
     if any(result.video and result.sound for result in results.values()):
-        if all(map(find_spec, LIBRARIES)):
-            scores = {name: score.matched for name, score in published_timing(results).items()}
-            measures.append(mean_over_files("AV-Align published", scores, options.seed))
+        if tools.no_timing:
+            notes.append(f"AV-Align as published is missing: {tools.no_timing}.")
         else:
-            notes.append("AV-Align as published is missing: pip install -r requirements-metrics.txt.")
+            scores = {name: score.matched for name, score in published_timing(results).items()}
+            measures.append(mean_over_files("AV-Align published", scores, seed))
     for network in PUBLISHED_NETWORKS:
-        if path := getattr(options, network.option):
-            given = _MEASURES[network](path, device, results, reference, options.seed)
+        ours, theirs = (_recorded(network, side) for side in (results, reference))
+        if network in tools.networks:
+            with placed([tools.networks[network]], device):
+                given = list(_MEASURES[network](tools.networks[network], device, results, reference, seed))
             measures += given
-            notes += _not_computed(network, {measure.name for measure in given})
-        elif any(result.sound if network.hears else result.video for result in results.values()):
-            notes.append(
-                f"{', '.join(network.columns)} missing: give --{network.option} {network.file}, from {network.source}."
-            )
+            computed = {measure.name for measure in given}
+            notes += [_why_missing(column, ours, theirs) for column in network.columns if column not in computed]
+        elif ours:
+            where = f"give --{network.option} {network.file}, from {network.source}"
+            notes.append(f"{', '.join(network.columns)} missing: {where}{'' if theirs else ', and --reference'}.")
     return measures, notes
 
 
-def _not_computed(network: PublishedNetwork, given: Collection[str]) -> list[str]:
-    missing = [column for column in network.columns if column not in given]
-    needed = f"ISc needs {SPLITS} files" if missing == ["ISc"] else "at least 2 files are needed on both sides"
-    return [f"No {' and '.join(missing)}: {needed}."] if missing else []
+def _recorded(network: PublishedNetwork, side: Results) -> int:
+    """How many files of a side the network can take."""
+    return sum(bool(result.sound if network.hears else result.video) for result in side.values())
 
 
-def _cnn14_measures(path: str, device: torch.device, results: Results, reference: Results, seed: int) -> list[Measure]:
-    network = cnn14.load_cnn14(path, device)
+def _why_missing(column: str, ours: int, theirs: int) -> str:
+    if column == "ISc":
+        return f"No ISc: it needs {SPLITS} sounds, and there are {ours}."
+    if not theirs:
+        return f"No {column}: it compares with files of --reference."
+    return f"No {column}: there are {ours} files and {theirs} of the reference, and it needs 2 on both sides."
 
-    def hear(waveform: torch.Tensor) -> cnn14.SoundFeatures:
-        return cnn14.SoundFeatures(*(each[0].cpu() for each in network(waveform[None].to(device))))
 
-    ours, theirs = (heard(each, hear, cnn14.SAMPLE_RATE, "Cnn14") for each in (results, reference))
-    measures = []
+def _why_no_timing() -> str:
+    for name in LIBRARIES:
+        try:
+            import_module(name)
+        except ImportError as error:
+            return f"{name} cannot be imported ({error}); pip install -r requirements-metrics.txt"
+    return ""
+
+
+def _cnn14_measures(
+    network: nn.Module, device: torch.device, results: Results, reference: Results, seed: int
+) -> Iterator[Measure]:
+    def hear(waveform: torch.Tensor) -> SoundFeatures:
+        return SoundFeatures(*(each[0].cpu() for each in network(waveform[None].to(device))))
+
+    ours, theirs = (heard(side, hear, CNN14_RATE, "Cnn14") for side in (results, reference))
     pairs = {name: kl_divergence(ours[name].logits[None], theirs[name].logits[None]) for name in ours if name in theirs}
     if pairs:
-        measures.append(mean_over_files("KL", pairs, seed))
+        yield mean_over_files("KL", pairs, seed)
     if len(ours) >= SPLITS:
         score = inception_score(torch.stack([each.logits for each in ours.values()]), splits=SPLITS)
-        measures.append(Measure("ISc", score.mean, len(ours)))
+        yield Measure("ISc", score.mean, len(ours))
     if min(len(ours), len(theirs)) >= 2:
-        sets = (torch.stack([each.embedding for each in side.values()]) for side in (ours, theirs))
-        measures.append(Measure("FD", frechet_distance(*sets), len(ours)))
-    return measures
+        one, other = (torch.stack([each.embedding for each in side.values()]) for side in (ours, theirs))
+        yield Measure("FD", frechet_distance(one, other), len(ours), compared=tuple(one.shape))
 
 
-def _vggish_measures(path: str, device: torch.device, results: Results, reference: Results, seed: int) -> list[Measure]:
-    network = vggish.load_vggish(path, device)
+def _vggish_measures(
+    network: nn.Module, device: torch.device, results: Results, reference: Results, seed: int
+) -> Iterator[Measure]:
     ours, theirs = (
-        heard(each, lambda waveform: network(waveform.to(device)).cpu(), vggish.SAMPLE_RATE, "VGGish")
-        for each in (results, reference)
+        heard(side, lambda waveform: network(waveform.to(device)).cpu(), VGGISH_RATE, "VGGish")
+        for side in (results, reference)
     )
-    if not ours or not theirs:
-        return []
-    # Every example of every file counts once, as in the tables.
-    return [Measure("FAD", frechet_distance(*(torch.cat([*side.values()]) for side in (ours, theirs))), len(ours))]
+    if ours and theirs:
+        # Every example of every file counts once, as in the tables.
+        one, other = (torch.cat([*side.values()]) for side in (ours, theirs))
+        yield Measure("FAD", frechet_distance(one, other), len(ours), compared=tuple(one.shape))
 
 
-def _i3d_measures(path: str, device: torch.device, results: Results, reference: Results, seed: int) -> list[Measure]:
-    network = i3d.load_i3d(path, device)
+def _i3d_measures(
+    network: nn.Module, device: torch.device, results: Results, reference: Results, seed: int
+) -> Iterator[Measure]:
     ours, theirs = (
-        seen(each, lambda frames: network(frames[None].to(device))[0].cpu(), "I3D") for each in (results, reference)
+        seen(side, lambda frames: network(frames[None].to(device))[0].cpu(), "I3D") for side in (results, reference)
     )
-    if min(len(ours), len(theirs)) < 2:
-        return []
-    sets = [torch.stack([*side.values()]) for side in (ours, theirs)]
-    return [
-        Measure("FVD", frechet_distance(*sets), len(ours)),
-        Measure("KVD", kernel_distance(*sets), len(ours)),
-    ]
+    if min(len(ours), len(theirs)) >= 2:
+        one, other = (torch.stack([*side.values()]) for side in (ours, theirs))
+        yield Measure("FVD", frechet_distance(one, other), len(ours), compared=tuple(one.shape))
+        yield Measure("KVD", kernel_distance(one, other), len(ours))
 
 
-_MEASURES: dict[PublishedNetwork, Callable[[str, torch.device, Results, Results, int], list[Measure]]] = {
+_LOADERS: dict[PublishedNetwork, Callable[[str], nn.Module]] = {CNN14: load_cnn14, VGGISH: load_vggish, I3D: load_i3d}
+_MEASURES: dict[PublishedNetwork, Callable[..., Iterator[Measure]]] = {
     CNN14: _cnn14_measures,
     VGGISH: _vggish_measures,
     I3D: _i3d_measures,

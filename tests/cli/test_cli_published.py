@@ -3,10 +3,13 @@
 import csv
 import json
 import re
+import sys
 
 import pytest
 import torch
 
+import aligner.cli.commands.score  # noqa: F401
+from aligner.cli import av_benchmark
 from aligner.media import probe_video, read_audio, write_audio, write_video
 from aligner.metrics.networks.cnn14 import Cnn14
 from aligner.metrics.networks.vggish import VGGish
@@ -52,6 +55,12 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture
+def captions(tmp_path):
+    (tmp_path / "captions.csv").write_text("name,caption\n" + "".join(f'{name},"a tone, low"\n' for name in NAMES))
+    return tmp_path / "captions.csv"
+
+
+@pytest.fixture
 def scored(run, capsys):
     """A function that scores and returns the figures of the printed table, by name, and all that was printed."""
 
@@ -88,58 +97,102 @@ def test_videos_get_fvd_and_kvd(scored, weights, tmp_path):
     assert "FAD missing: give --vggish" in printed
 
 
-def test_without_a_reference_only_the_inception_score_is_left(scored, weights, tmp_path):
+def test_what_is_missing_is_said_with_its_reason(scored, weights, tmp_path, captions):
     ours, theirs = write_sounds(tmp_path / "ours", seed=1), write_sounds(tmp_path / "theirs", seed=2)
-    (tmp_path / "captions.csv").write_text("name,caption\n" + "".join(f"{name},a tone\n" for name in NAMES))
-    captioned = ("--captions", tmp_path / "captions.csv", "--cnn14", weights / "cnn14.pth")
-    figures, printed = scored(ours, *captioned)
-    assert "ISc" in figures and "No KL and FD: at least 2 files are needed on both sides." in printed
-    for name in NAMES[3:]:
+    given = ("--captions", captions, "--cnn14", weights / "cnn14.pth")
+    figures, printed = scored(ours, *given)
+    assert "ISc" in figures and "No KL: it compares with files of --reference." in printed
+    assert "from https://github.com/harritaylor/torchvggish/releases, and --reference." in printed
+    for name in NAMES[1:]:
         (ours / f"{name}.wav").unlink()
-    few, printed = scored(ours, "--reference", theirs, *captioned)
-    assert "FD" in few and "ISc" not in few and "No ISc: ISc needs 10 files." in printed
+    one, printed = scored(ours, "--reference", theirs, *given, "--vggish", weights / "vggish.pth")
+    assert {"KL", "FAD"} < one.keys() and not {"ISc", "FD"} & one.keys()
+    assert "No ISc: it needs 10 sounds, and there are 1." in printed
+    assert "No FD: there are 1 files and 1 of the reference, and it needs 2 on both sides." in printed
+    assert "FAD: 2 rows are too few for 6 dimensions." in printed
 
 
 @pytest.mark.parametrize(
     "given, words",
     [
         (("--cnn14", "nowhere.pth"), "There is no nowhere.pth: --cnn14 names Cnn14_16k"),
-        (("--vggish", "vggish.pth"), "FAD compare with other files: give --reference"),
         (("--vggish", "cnn14.pth", "--reference", "sounds"), "is not VGGish"),
         (("--av-benchmark", "out"), "av-benchmark compares sounds with sounds: give --reference"),
         (("--av-benchmark", "sounds", "--reference", "sounds"), "sounds is not an empty folder"),
     ],
 )
-def test_what_cannot_be_computed_is_refused(run, capsys, weights, tmp_path, monkeypatch, given, words):
+def test_what_cannot_be_computed_is_refused_before_long_work(
+    run, capsys, weights, tmp_path, monkeypatch, captions, given, words
+):
     monkeypatch.chdir(weights)
+    monkeypatch.setattr(
+        sys.modules["aligner.cli.commands.score"], "load_models", lambda *_: pytest.fail("models are loaded")
+    )
     write_sounds(weights / "sounds", seed=1)
     ours = write_videos(tmp_path / "ours", seed=1) if "out" in given else weights / "sounds"
-    (tmp_path / "captions.csv").write_text("name,caption\n" + "".join(f"{name},a tone\n" for name in NAMES))
-    assert run("score", ours, "--captions", tmp_path / "captions.csv", *given) == 1
+    assert run("score", ours, "--captions", captions, *given) == 1
     assert words in capsys.readouterr().err
 
 
-def test_a_video_of_too_few_frames_is_refused(run, capsys, weights, tmp_path):
-    ours = write_videos(tmp_path / "ours", seed=1, frames=12)
-    assert run("score", ours, "--reference", ours, "--i3d", weights / "i3d.pt") == 1
+@pytest.mark.parametrize("short", ["ours", "theirs"])
+def test_a_video_of_too_few_frames_is_refused(run, capsys, weights, tmp_path, short):
+    for seed, side in enumerate(("ours", "theirs")):
+        write_videos(tmp_path / side, seed, frames=12 if side == short else FRAMES)
+    command = ("score", tmp_path / "ours", "--reference", tmp_path / "theirs", "--i3d", weights / "i3d.pt")
+    assert run(*command) == 1
     assert "FVD compares 16 frames of each video" in capsys.readouterr().err
 
 
-def test_a_folder_for_av_benchmark(scored, tmp_path):
+def test_without_opencv_the_other_columns_are_there(scored, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    figures, printed = scored(write_videos(tmp_path / "ours", seed=1))
+    assert "AV-Align matched" in figures and "AV-Align published" not in figures
+    assert "AV-Align as published is missing: cv2 cannot be imported" in printed
+
+
+def test_a_folder_for_av_benchmark(scored, tmp_path, captions):
     ours, theirs = write_videos(tmp_path / "ours", seed=1, suffix=".mov"), write_sounds(tmp_path / "theirs", seed=2)
-    (tmp_path / "captions.csv").write_text('name,caption\nclip0,"a tone, low"\nclip1,another\n')
     folder = tmp_path / "bench"
-    _, printed = scored(ours, "--reference", theirs, "--captions", tmp_path / "captions.csv", "--av-benchmark", folder)
-    for name in NAMES[:2]:
-        written, rate = read_audio(folder / "reference" / f"{name}.wav")
+    _, printed = scored(ours, "--reference", theirs, "--captions", captions, "--av-benchmark", folder)
+    names = {row["sample"]: row["name"] for row in rows_of(folder / "names.csv")}
+    assert list(names.values()) == NAMES[:2]
+    for sample, name in names.items():
+        written, rate = read_audio(folder / "reference" / f"{sample}.wav")
         assert rate == RATE and torch.equal(written, read_audio(theirs / f"{name}.wav")[0])
-        assert read_audio(folder / "generated" / f"{name}.wav")[0].shape[1] == 2 * RATE
-        assert len(probe_video(folder / "videos" / f"{name}.mp4").frame_times) == FRAMES
-    assert sorted(path.stem for path in (folder / "reference").iterdir()) == NAMES[:2]
-    with (folder / "captions.csv").open(newline="") as table:
-        assert [row["caption"] for row in csv.DictReader(table)] == ["a tone, low", "another"]
+        assert read_audio(folder / "generated" / f"{sample}.wav")[0].shape[1] == 2 * RATE
+        assert len(probe_video(folder / "videos" / f"{sample}.mp4").frame_times) == FRAMES
+    assert sorted(path.stem for path in (folder / "reference").iterdir()) == sorted(names)
+    assert {row["name"]: row["caption"] for row in rows_of(folder / "captions.csv")} == dict.fromkeys(
+        names, "a tone, low"
+    )
     cache = folder / "reference" / "cache"
-    assert printed.count("--audio_length=1.2") == 2
-    assert f"python extract_video.py --gt_cache {cache} --video_path {folder / 'videos'} --audio_length=1.2" in printed
     assert f"python extract_text.py --text_csv {folder / 'captions.csv'} --output_cache_path {cache}" in printed
-    assert f"python evaluate.py --gt_audio {folder / 'reference'} --pred_audio {folder / 'generated'}" in printed
+    assert f"--pred_audio {folder / 'generated'} --audio_length=1.2 --skip_video_related\n" in printed
+    assert "extract_video" not in printed and "need videos, and 4.8 s of every recording" in printed
+
+
+def test_long_recordings_are_compared_with_their_videos(scored, tmp_path):
+    ours, theirs = write_videos(tmp_path / "ours", seed=1, frames=40), write_sounds(tmp_path / "theirs", 2, seconds=6)
+    _, printed = scored(ours, "--reference", theirs, "--av-benchmark", tmp_path / "bench")
+    cache, videos = tmp_path / "bench" / "reference" / "cache", tmp_path / "bench" / "videos"
+    assert f"python extract_video.py --gt_cache {cache} --video_path {videos} --audio_length=5.0\n" in printed
+    assert printed.count("--audio_length=5.0\n") == 2
+
+
+def test_an_interrupted_folder_leaves_nothing(run, tmp_path, monkeypatch):
+    ours, theirs = write_sounds(tmp_path / "ours", seed=1), write_sounds(tmp_path / "theirs", seed=2)
+    command = ("score", ours, "--reference", theirs, "--av-benchmark", tmp_path / "bench")
+    with monkeypatch.context() as patched:
+        patched.setattr(av_benchmark, "write_audio", interrupt)
+        assert run(*command) == 130
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ours", "theirs"]
+    assert run(*command) == 0 and (tmp_path / "bench" / "names.csv").exists()
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def rows_of(file):
+    with file.open(newline="") as table:
+        return list(csv.DictReader(table))

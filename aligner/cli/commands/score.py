@@ -10,11 +10,11 @@ from ...errors import AlignerError
 from ...files.atomic import written_whole
 from ..av_benchmark import require_exportable, write_for_av_benchmark
 from ..checks import check_output
-from ..measures import Measure, bind_measures, caveats, paired_measures, set_measures, timing_measures
+from ..measures import Measure, bind_measures, caveats, not_compared, paired_measures, set_measures, timing_measures
 from ..model_files import find_models
 from ..models import load_models
 from ..observations import embedded, embedded_captions, timing
-from ..published import published_measures, require_possible
+from ..published import published_measures, published_tools
 from ..published_networks import PUBLISHED_NETWORKS
 from ..result_folder import Result, read_captions, read_results, require_names
 
@@ -35,32 +35,32 @@ def score(options: Namespace) -> None:
             f"The results in {options.folder} have nothing to be compared with: none is a video with "
             "sound. Give --reference or --captions."
         )
-    require_possible(options, results, reference)
     if options.av_benchmark:
         require_exportable(options.av_benchmark, results, reference)
+    tools = published_tools(options, results, reference)
     models = load_models(options, find_models(options, "imagebind"))
     ours = embedded(models, results, options.clips, "results")
     texts = embedded_captions(models, captions) if captions else {}
     theirs = embedded(models, reference, options.clips, "reference")
-    distances = set_measures(ours, theirs, models.binder.identity)
-    published, missing = published_measures(options, results, reference, models.device)
+    published, missing = published_measures(tools, results, reference, models.device, options.seed)
     groups = {
         TIMING: timing_measures(timing(results), options.seed),
         PUBLISHED: published,
         BINDING.format(models.binder.identity): [
             *bind_measures({**ours, **texts}, options.seed),
             *paired_measures(ours, theirs, options.seed),
-            *distances,
+            *set_measures(ours, theirs, models.binder.identity),
         ],
     }
-    notes = [*caveats(distances, ours, theirs), *missing]
+    measures = [measure for group in groups.values() for measure in group]
+    notes = [*caveats(measures), *not_compared(ours, theirs), *missing]
     _print_table(groups, notes)
-    if options.av_benchmark:
-        commands = write_for_av_benchmark(options.av_benchmark, results, reference, captions)
-        print(f"Wrote {options.av_benchmark}. In the folder of av-benchmark:", *commands, sep="\n")
     if options.json:
         _write_json(options, groups, notes)
         print(f"Wrote {options.json}")
+    if options.av_benchmark:
+        said = write_for_av_benchmark(options.av_benchmark, results, reference, captions)
+        print(f"Wrote {options.av_benchmark}. In the folder of av-benchmark:", *said, sep="\n")
 
 
 def _captions(options: Namespace, results: Mapping[str, Result]) -> dict[str, str]:

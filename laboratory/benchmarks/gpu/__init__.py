@@ -1,1 +1,1 @@
-"""Everything that is only counted or estimated where there is no GPU, measured on one in less than ten minutes."""
+"""Everything that is only counted or estimated where there is no GPU, measured on one in about ten minutes."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from aligner.conditions.encoding import text_condition
 from aligner.demo import family
-from aligner.generation import Generation, generate
+from aligner.generation import generate
 from aligner.generators.base import Generator
 from aligner.generators.joint import JointDenoiser
 from aligner.guidance.gradient import Released
@@ -56,47 +56,55 @@ GENERATORS: dict[str, tuple[Callable[[Models, int], Generator], tuple[str, ...]]
 }
 
 
+@dataclass(frozen=True)
+class Result:
+    """What is compared of a result, on the host. score: its mean. latents: by stream."""
+
+    score: float
+    latents: dict[str, torch.Tensor]
+
+
 def rows(device: torch.device, steps: int) -> Iterator[Row]:
     """Every generator by every rule."""
     full, halves = _models(torch.float32), {name: _models(dtype) for name, dtype in PRECISIONS.items()}
     for name in GENERATORS:
         for rule_name, rule in RULES.items():
-            subject = f"{name}, {rule_name}"
-            before = _allocated(device)
-            result = _generated(full, name, rule, device, steps)
-            again = _generated(full, name, rule, device, steps)
+            subject, before = f"{name}, {rule_name}", _allocated(device)
+            result, again = (_generated(full, name, rule, device, steps) for _ in range(2))
             yield _same(subject, result, again)
             if before is not None:
-                del result.latents, again.latents
-                left = _allocated(device) - before
+                left = (_allocated(device) or 0) - before
                 yield Row("left on the device", subject, left / 2**20, "MiB", 0, left == 0)
             for precision, models in halves.items():
                 yield _close(f"{subject}, {precision}", result, _generated(models, name, rule, device, steps))
 
 
-def _generated(models: Models, name: str, rule: Rule, device: torch.device, steps: int) -> Generation:
+def _generated(models: Models, name: str, rule: Rule, device: torch.device, steps: int) -> Result:
     """A result steered by a text. The models wait on the host before and after."""
     make, parts = GENERATORS[name]
     binder = models["binder"]
-    with placed([each for each in (binder, *map(models.get, parts)) if isinstance(each, nn.Module)], device):
+    with placed([binder, *(models[part] for part in parts)], device):
         denoiser = make(models, steps)
         prompts = denoiser.prompts([TEXT]) if name != "MM-Diffusion" else {}
         condition = text_condition(binder, TEXT)
-        return generate(denoiser, prompts, seed=3, rule=rule, binder=binder, conditions=[condition])
+        made = generate(denoiser, prompts, seed=3, rule=rule, binder=binder, conditions=[condition])
+        assert made.score is not None
+        return Result(
+            made.score.float().mean().item(), {stream: each.cpu().float() for stream, each in made.latents.items()}
+        )
 
 
-def _same(subject: str, one: Generation, other: Generation) -> Row:
+def _same(subject: str, one: Result, other: Result) -> Row:
     """Bit for bit: 0 where equal."""
     differ = max((one.latents[stream] - other.latents[stream]).abs().max().item() for stream in one.latents)
     return Row("the same seed twice", subject, differ, "", 0, differ == 0)
 
 
-def _close(subject: str, full: Generation, half: Generation) -> Row:
+def _close(subject: str, full: Result, half: Result) -> Row:
     """The score in half precision beside that in float32."""
-    assert full.score is not None and half.score is not None
-    one, other = full.score.float().mean().item(), half.score.float().mean().item()
     finite = all(each.isfinite().all() for each in half.latents.values())
-    return Row("score in half precision", subject, other, "", one, finite and abs(one - other) <= TOLERANCE)
+    passed = finite and abs(full.score - half.score) <= TOLERANCE
+    return Row("score in half precision", subject, half.score, "", full.score, passed)
 
 
 def _allocated(device: torch.device) -> int | None:
