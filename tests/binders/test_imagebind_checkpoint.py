@@ -171,7 +171,8 @@ def test_a_file_that_wants_to_run_code_is_refused_and_does_not(tmp_path, save):
 
 
 @pytest.mark.parametrize(
-    "content", [{"model": {"weight": torch.zeros(1)}, "epoch": 3}, [torch.zeros(1)], {"epoch": 3}, {0: torch.zeros(1)}]
+    "content",
+    [{"networks": {"weight": torch.zeros(1)}, "epoch": 3}, [torch.zeros(1)], {"epoch": 3}, {0: torch.zeros(1)}],
 )
 def test_files_of_other_things_than_tensors_are_refused(tmp_path, content):
     path = tmp_path / "wrapped.pth"
