@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import math
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
+from uuid import uuid4
 
 import torch
 
-from ..errors import AlignerError, listed
+from ..errors import AlignerError, MediaError, listed
 from ..files.atomic import require_writable
 from ..media import read_audio, write_audio, write_video
 from .observations import displayed_frames, progress
@@ -28,34 +28,42 @@ GENERATED, REFERENCE, VIDEOS, CAPTIONS, NAMES = "generated", "reference", "video
 SHORTEST = 4.8
 
 
-def require_exportable(folder: str, results: Mapping[str, Result], reference: Mapping[str, Result]) -> None:
-    """Raise AlignerError, before long work, if there is nothing to compare or the folder cannot be made."""
+def require_exportable(
+    folder: str, results: Mapping[str, Result], reference: Mapping[str, Result], json: str | None
+) -> None:
+    """Raise AlignerError, before long work, if there is nothing to compare or the folder cannot be made.
+
+    json: another file that is written.
+    """
+    if json and Path(folder).resolve() in Path(json).resolve().parents:
+        raise AlignerError("--json cannot lie in the folder of --av-benchmark: choose another place.")
     if not reference:
         raise AlignerError("av-benchmark compares sounds with sounds: give --reference.")
     for side, recordings in (("results", results), ("--reference", reference)):
         if silent := [name for name, each in recordings.items() if not each.sound]:
             raise AlignerError(f"av-benchmark compares sounds, and these of the {side} have none: {listed(silent)}.")
-    place = Path(folder)
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise AlignerError(f"{folder} is not an empty folder: --av-benchmark needs a new one.")
-    require_writable(place / NAMES)
+    if Path(folder).exists():
+        raise AlignerError(f"{folder} is there already: --av-benchmark needs a new folder.")
+    require_writable(folder)
 
 
 def write_for_av_benchmark(
     folder: str, results: Mapping[str, Result], reference: Mapping[str, Result], captions: Mapping[str, str]
 ) -> list[str]:
-    """Write the folder, whole or not at all. Returns the commands of av-benchmark that read it, and what it lacks."""
+    """Write the folder, whole or not at all. Returns the commands of av-benchmark that read it, and what it lacks.
+
+    Raises MediaError if it cannot be written.
+    """
     place = Path(folder).absolute()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    begun = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    begun = place.with_name(f".{uuid4().hex}")
     try:
+        begun.mkdir(parents=True)
         seconds = _written(begun, results, reference, captions)
-        if place.exists():
-            place.rmdir()
-        begun.replace(place)
-    except BaseException:
+        begun.rename(place)
+    except OSError as error:
+        raise MediaError(f"{folder} cannot be written ({error}): choose another place.") from error
+    finally:
         shutil.rmtree(begun, ignore_errors=True)
-        raise
     return list(_commands(place, seconds, bool(captions)))
 
 

@@ -37,7 +37,7 @@ class Measure:
 
     value: a mean over files, or a distance between two sets of files. files: how many. interval: of a mean, the 95 %
     confidence interval over files. each: of a mean, the value of each file. compared: of a Frechet distance, the rows
-    and dimensions of the results' features.
+    of the smaller side, and the dimensions.
     """
 
     name: str
@@ -87,9 +87,7 @@ def set_measures(results: Embeddings, reference: Embeddings, binder: str) -> lis
     for modality in _comparable_sets(results, reference):
         ours, theirs = (_unit_rows(_means(side[modality])) for side in (results, reference))
         measures += [
-            Measure(
-                f"Frechet ({binder} {modality})", frechet_distance(ours, theirs), len(ours), compared=tuple(ours.shape)
-            ),
+            frechet_measure(f"Frechet ({binder} {modality})", ours, theirs, len(ours)),
             # The product of unit vectors is their cosine. Divided by the dimension, as for features of another scale,
             # it would be so small that the cubic kernel would be almost linear.
             Measure(f"kernel ({binder} {modality})", kernel_distance(ours, theirs, gamma=1.0), len(ours)),
@@ -141,6 +139,12 @@ def _cosines(
 def _means(embeddings: Mapping[str, Embedding], partner: str = "") -> dict[str, torch.Tensor]:
     """The mean over clips of each, (D,). partner: the modality of what it is compared with."""
     return {name: each.towards(partner).mean()[0] for name, each in embeddings.items()}
+
+
+def frechet_measure(name: str, ours: torch.Tensor, theirs: torch.Tensor, files: int) -> Measure:
+    """The Frechet distance of two sets of features (N, D) and (M, D)."""
+    compared = min(len(ours), len(theirs)), ours.shape[1]
+    return Measure(name, frechet_distance(ours, theirs), files, compared=compared)
 
 
 def mean_over_files(label: str, each: Mapping[str, float], seed: int) -> Measure:

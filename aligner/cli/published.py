@@ -5,29 +5,27 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from ..errors import CheckpointError
-from ..metrics import frechet_distance, inception_score, kernel_distance, kl_divergence
+from ..metrics import inception_score, kernel_distance, kl_divergence
 from ..metrics.networks.cnn14 import SAMPLE_RATE as CNN14_RATE
 from ..metrics.networks.cnn14 import SoundFeatures, load_cnn14
 from ..metrics.networks.i3d import load_i3d
 from ..metrics.networks.vggish import SAMPLE_RATE as VGGISH_RATE
 from ..metrics.networks.vggish import load_vggish
+from ..metrics.published_peaks import why_missing
 from ..tensors.placement import placed
-from .measures import Measure, mean_over_files
+from .measures import Measure, frechet_measure, mean_over_files
 from .network_features import heard, published_timing, require_frames, seen
 from .published_networks import CNN14, I3D, PUBLISHED_NETWORKS, VGGISH, PublishedNetwork
 from .result_folder import Result
 
 #: Of the Inception score. Each needs a file.
 SPLITS = 10
-#: What AV-Align as published is made of.
-LIBRARIES = ("cv2", "librosa")
 
 Results = Mapping[str, Result]
 
@@ -58,7 +56,7 @@ def published_tools(options: Namespace, results: Results, reference: Results) ->
     if I3D in paths:
         for side in (results, reference):
             require_frames(side)
-    return Tools({network: _LOADERS[network](path) for network, path in paths.items()}, _why_no_timing())
+    return Tools({network: _LOADERS[network](path) for network, path in paths.items()}, why_missing())
 
 
 def published_measures(
@@ -79,10 +77,14 @@ def published_measures(
                 given = list(_MEASURES[network](tools.networks[network], device, results, reference, seed))
             measures += given
             computed = {measure.name for measure in given}
-            notes += [_why_missing(column, ours, theirs) for column in network.columns if column not in computed]
+            notes += [
+                f"No {column}: {_why_missing(column, network, ours, theirs)}."
+                for column in network.columns
+                if column not in computed
+            ]
         elif ours:
             where = f"give --{network.option} {network.file}, from {network.source}"
-            notes.append(f"{', '.join(network.columns)} missing: {where}{'' if theirs else ', and --reference'}.")
+            notes.append(f"{', '.join(network.columns)} missing: {where}{'' if reference else ', and --reference'}.")
     return measures, notes
 
 
@@ -91,21 +93,12 @@ def _recorded(network: PublishedNetwork, side: Results) -> int:
     return sum(bool(result.sound if network.hears else result.video) for result in side.values())
 
 
-def _why_missing(column: str, ours: int, theirs: int) -> str:
+def _why_missing(column: str, network: PublishedNetwork, ours: int, theirs: int) -> str:
+    what = "sounds" if network.hears else "videos"
     if column == "ISc":
-        return f"No ISc: it needs {SPLITS} sounds, and there are {ours}."
-    if not theirs:
-        return f"No {column}: it compares with files of --reference."
-    return f"No {column}: there are {ours} files and {theirs} of the reference, and it needs 2 on both sides."
-
-
-def _why_no_timing() -> str:
-    for name in LIBRARIES:
-        try:
-            import_module(name)
-        except ImportError as error:
-            return f"{name} cannot be imported ({error}); pip install -r requirements-metrics.txt"
-    return ""
+        return f"it needs {SPLITS} {what}, and there are {ours}"
+    needed = "a pair of one name" if column == "KL" else "1 on both sides" if column == "FAD" else "2 on both sides"
+    return f"there are {ours} {what} and {theirs} in --reference, and it needs {needed}"
 
 
 def _cnn14_measures(
@@ -123,7 +116,7 @@ def _cnn14_measures(
         yield Measure("ISc", score.mean, len(ours))
     if min(len(ours), len(theirs)) >= 2:
         one, other = (torch.stack([each.embedding for each in side.values()]) for side in (ours, theirs))
-        yield Measure("FD", frechet_distance(one, other), len(ours), compared=tuple(one.shape))
+        yield frechet_measure("FD", one, other, len(ours))
 
 
 def _vggish_measures(
@@ -136,7 +129,7 @@ def _vggish_measures(
     if ours and theirs:
         # Every example of every file counts once, as in the tables.
         one, other = (torch.cat([*side.values()]) for side in (ours, theirs))
-        yield Measure("FAD", frechet_distance(one, other), len(ours), compared=tuple(one.shape))
+        yield frechet_measure("FAD", one, other, len(ours))
 
 
 def _i3d_measures(
@@ -147,7 +140,7 @@ def _i3d_measures(
     )
     if min(len(ours), len(theirs)) >= 2:
         one, other = (torch.stack([*side.values()]) for side in (ours, theirs))
-        yield Measure("FVD", frechet_distance(one, other), len(ours), compared=tuple(one.shape))
+        yield frechet_measure("FVD", one, other, len(ours))
         yield Measure("KVD", kernel_distance(one, other), len(ours))
 
 

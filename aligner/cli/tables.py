@@ -17,9 +17,9 @@ SEPARATORS = (",", ";", "\t")
 def read_table(path: str | Path, columns: Collection[str]) -> list[dict[str, str]]:
     """The rows of a table with commas, semicolons or tabs, in UTF-8, or in UTF-16 as spreadsheets write it.
 
-    columns: names in its first line, in small letters. The separator is the one that finds most of them: cells hold
-    commas and semicolons as well. A cell that its line lacks is "". Raises MediaError for a file that cannot be read
-    so, or names a column twice.
+    columns: names in its first line, in small letters; so are the names of the rows. The separator is the one that
+    finds most of them: cells hold commas and semicolons as well. A cell that its line lacks is "". Raises MediaError
+    for a file that cannot be read so, or names a column twice.
     """
     try:
         content = Path(path).read_bytes()
@@ -29,6 +29,7 @@ def read_table(path: str | Path, columns: Collection[str]) -> list[dict[str, str
         heads = [[name.strip().lower() for name in reader.fieldnames or ()] for reader in readers]
         found = [len(set(columns) & set(head)) for head in heads]
         best = found.index(max(found))
+        readers[best].fieldnames = heads[best]
         rows = list(readers[best])
     except (OSError, UnicodeError, csv.Error) as error:
         raise MediaError(f"{path} cannot be read as CSV in UTF-8 ({error}).") from error

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from aligner.cli.keeping import Kept, keeping, loaded
 from aligner.demo.examples import EXAMPLE_IMAGE, EXAMPLE_SOUND, EXAMPLE_VIDEO
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -269,7 +270,7 @@ def test_files_that_only_their_suffixes_tell_apart_get_a_result_each(run, tmp_pa
     ("outputs", "words"),
     [
         (("a.wav", "a.wav/b.wav"), "a.wav of"),
-        (("a" * 198 + ".wav", "b.wav"), "a name of more than 200 bytes is too long"),
+        (("a" * 250 + ".wav", "b.wav"), "a name of more than 250 bytes is too long"),
     ],
 )
 def test_outputs_that_no_folder_can_hold_are_refused(refused, tmp_path, written, outputs, words):
@@ -285,17 +286,30 @@ def test_a_table_in_capitals_with_semicolons_is_read_and_a_column_named_twice_re
     assert "has several columns input" in refused("batch", twice, "-o", tmp_path / "results")
 
 
-def test_one_model_of_each_loader_stays():
-    from aligner.cli.keeping import keeping, loaded
-
-    made = []
+def test_models_stay_while_this_command_or_the_last_one_uses_them():
+    made, kept = [], Kept()
 
     def load(name):
         made.append(name)
         return name
 
-    models = {}
-    for name in ("a", "a", "b", "a"):
-        with keeping(models):
+    for name in ("a", "b", "a", "b", "c", "a"):
+        with keeping(kept):
             assert loaded(load, name) == name
-    assert made == ["a", "b", "a"] and len(models) == 1
+    assert made == ["a", "b", "c", "a"] and sorted(kept.models.values()) == ["a", "c"]
+
+
+def test_what_ended_the_program_three_times_fails_and_the_others_go_on(run, tmp_path, clips, capsys):
+    results = tmp_path / "results"
+    command = ("batch", clips, "-o", results, "--task", "v2a", *QUICK)
+    assert run(*command) == 0
+    record = json.loads((results / "one.mp4.json").read_text())
+    (results / "one.mp4.json").write_text(json.dumps(record | {"status": "working", "attempts": 3}))
+    assert run(*command) == 1
+    assert "The program ended 3 times while this was made." in capsys.readouterr().out
+    assert table(results)["one.mp4"]["status"] == "failed" and run(*command) == 0
+
+
+def test_a_name_that_is_no_text_is_refused(refused, tmp_path, written):
+    manifest = written([{"task": "v2a", "input": str(EXAMPLE_VIDEO), "output": "\udc80.wav"}])
+    assert "is no text in UTF-8: rename the file" in refused("batch", manifest, "-o", tmp_path / "results")

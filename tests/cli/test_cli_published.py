@@ -101,14 +101,17 @@ def test_what_is_missing_is_said_with_its_reason(scored, weights, tmp_path, capt
     ours, theirs = write_sounds(tmp_path / "ours", seed=1), write_sounds(tmp_path / "theirs", seed=2)
     given = ("--captions", captions, "--cnn14", weights / "cnn14.pth")
     figures, printed = scored(ours, *given)
-    assert "ISc" in figures and "No KL: it compares with files of --reference." in printed
+    assert (
+        "ISc" in figures
+        and "No KL: there are 10 sounds and 0 in --reference, and it needs a pair of one name." in printed
+    )
     assert "from https://github.com/harritaylor/torchvggish/releases, and --reference." in printed
     for name in NAMES[1:]:
         (ours / f"{name}.wav").unlink()
     one, printed = scored(ours, "--reference", theirs, *given, "--vggish", weights / "vggish.pth")
     assert {"KL", "FAD"} < one.keys() and not {"ISc", "FD"} & one.keys()
     assert "No ISc: it needs 10 sounds, and there are 1." in printed
-    assert "No FD: there are 1 files and 1 of the reference, and it needs 2 on both sides." in printed
+    assert "No FD: there are 1 sounds and 1 in --reference, and it needs 2 on both sides." in printed
     assert "FAD: 2 rows are too few for 6 dimensions." in printed
 
 
@@ -118,7 +121,8 @@ def test_what_is_missing_is_said_with_its_reason(scored, weights, tmp_path, capt
         (("--cnn14", "nowhere.pth"), "There is no nowhere.pth: --cnn14 names Cnn14_16k"),
         (("--vggish", "cnn14.pth", "--reference", "sounds"), "is not VGGish"),
         (("--av-benchmark", "out"), "av-benchmark compares sounds with sounds: give --reference"),
-        (("--av-benchmark", "sounds", "--reference", "sounds"), "sounds is not an empty folder"),
+        (("--av-benchmark", "out", "--json", "out/figures.json"), "--json cannot lie in the folder of --av-benchmark"),
+        (("--av-benchmark", "sounds", "--reference", "sounds"), "sounds is there already"),
     ],
 )
 def test_what_cannot_be_computed_is_refused_before_long_work(

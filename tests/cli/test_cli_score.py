@@ -229,3 +229,8 @@ def test_ctrl_c_while_writing_leaves_nothing_half_written(run, clips, tmp_path, 
     monkeypatch.setattr(json, "dumps", interrupted)
     assert run("score", clips, "--json", tmp_path / "results" / "out.json") == 130
     assert not list((tmp_path / "results").iterdir())
+
+
+def test_columns_may_be_named_in_capitals(tmp_path):
+    (tmp_path / "captions.csv").write_text("Name, Caption\nclip,a ball\n")
+    assert read_captions(tmp_path / "captions.csv") == {"clip": "a ball"}

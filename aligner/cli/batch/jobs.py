@@ -26,8 +26,8 @@ OWN = ("task", "input", "output")
 PER_RESULT = ("overview", "save-prompt", "help")
 #: What follows the name of a result in that of its record.
 RECORD = ".json"
-#: Bytes of a name, so that a record and a file at work have room beside it within the 255 of file systems.
-LONGEST = 200
+#: Bytes of a name, so that its record has room beside it within the 255 of file systems.
+LONGEST = 250
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,14 @@ def _require_names(jobs: Sequence[Job], source: Path) -> None:
     names = Counter(job.name.casefold() for job in jobs)
     if twice := [name for name, count in names.items() if count > 1]:
         raise AlignerError(f"Several rows of {source} have the output {listed(twice)}. Give each one of its own.")
-    folders = {str(parent) for name in names for parent in PurePath(name).parents}
-    if both := sorted(folders & names.keys()):
+    folders = {parent.as_posix() for name in names for parent in PurePath(name).parents}
+    if both := sorted(folders & {f"{name}{ending}" for name in names for ending in ("", RECORD)}):
         raise AlignerError(f"{listed(both)} of {source} would be a result and a folder of results: rename one of them.")
     if long := [job.name for job in jobs if any(len(os.fsencode(part)) > LONGEST for part in PurePath(job.name).parts)]:
-        raise AlignerError(f"{listed(long)} of {source}: a name of more than {LONGEST} bytes is too long.")
+        raise AlignerError(
+            f"{listed(long)} of {source}: a name of more than {LONGEST} bytes is too long. Rename the file, or give a "
+            "shorter output."
+        )
 
 
 def _require_for_all(defaults: Sequence[str]) -> None:
@@ -133,7 +136,12 @@ def _job(row: Mapping[str, Any], task: str | None, defaults: Sequence[str], base
     arguments = [name, *positional, *defaults]
     for key, value in given.items():
         arguments += _option(name, key, value, base)
-    return Job(_output(kind, row), tuple(arguments))
+    job = Job(_output(kind, row), tuple(arguments))
+    try:
+        "".join([job.name, *job.arguments]).encode()
+    except UnicodeEncodeError as error:
+        raise AlignerError(f"{error.object!r} is no text in UTF-8: rename the file.") from error
+    return job
 
 
 def _require_inputs_kept(read: Iterable[str | Path], written: Iterable[Path]) -> None:

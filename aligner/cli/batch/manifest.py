@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ...errors import MediaError
+from ...errors import MediaError, listed
 from ..tables import read_table
 
 #: Suffixes of manifests, and those among them that are JSON Lines.
@@ -26,6 +27,9 @@ def read_manifest(path: Path) -> list[dict[str, Any]]:
     rows = _json_lines(path) if path.suffix.lower() in JSON_LINES else read_table(path, COLUMNS)
     if any(None in row for row in rows):
         raise MediaError(f"{path} has a row with more cells than columns. Put text with commas into quotes.")
+    for row in rows:
+        if twice := [name for name, count in Counter(map(_column, row)).items() if count > 1]:
+            raise MediaError(f"{path} has several columns {listed(twice)}. Keep one of each name.")
     rows = [{_column(name): value for name, value in row.items()} for row in rows if any(row.values())]
     if not rows:
         raise MediaError(f"{path} has no rows. Its first line names the columns, such as input,output,prompt.")

@@ -1,7 +1,7 @@
 """The loop of a batch on many machines, by Ray Data: `map_batches` keeps one worker with its models in each place.
 
 A place is a GPU, or some CPUs. The folder of results must be one that all machines share. A worker that dies comes
-again, and its job with it: what is done by then stays.
+again, and its job with it: what is done by then stays. A job that ends its worker again and again fails, see `Worker`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from .worker import Worker
 LOCAL = "local"
 #: Of a worker where no machine has a GPU.
 CPUS = 4
-#: How often a worker that dies comes again, and how often the job at work is tried again.
-RETRIES = 3
 
 
 def run_on_ray(
@@ -49,18 +47,16 @@ def run_on_ray(
             fn_constructor_args=(worker, tuple(jobs), os.getcwd()),
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(size=count),
-            max_restarts=RETRIES,
-            max_task_retries=RETRIES,
             **({"num_gpus": 1} if gpus else {"num_cpus": room}),
         )
         for row in done.iter_rows():
             record = from_json(row["record"])
             progress.done(record)
             yield record
-    except ray.exceptions.RayError as error:
+    except ray.exceptions.RayActorError as error:
         raise AlignerError(
-            f"Ray gave up after {RETRIES} tries ({str(error).strip().splitlines()[-1]}). What is made stays: run the "
-            "command again, with fewer --workers where memory ran out."
+            f"Ray could not keep its workers ({error}). What is made stays: run the command again, with fewer "
+            "--workers where memory ran out."
         ) from error
     finally:
         ray.shutdown()

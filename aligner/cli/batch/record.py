@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 import traceback
 from argparse import Namespace
@@ -15,12 +16,15 @@ from typing import Any
 import torch
 
 from ...files.atomic import written_whole
+from ..checks import INPUTS
 from ..failures import sentence
 from ..installed import NamedPath
 from ..steering import Outcome
 from .jobs import RECORD, Job
 
 MADE, FAILED, WAITING, WORKING, FOREIGN = "made", "failed", "waiting", "working", "foreign"
+#: Options that say by what means a result is made, and not which one.
+_MEANS = ("device", "checkpointing")
 #: Packages that shape a result.
 _PACKAGES = ("torch", "diffusers", "transformers", "torchaudio", "av")
 
@@ -33,6 +37,7 @@ class Record:
     none yet; FOREIGN where a file is there that no record explains. arguments: of its job. settings: all options by
     name, as they count. scores: by pair its cosine. synchrony: by pair how it is in sync, where something begins.
     seconds: that it took. versions: of packages. error: a sentence. trace: of the program, where the fault is its own.
+    attempts: while WORKING, how often it was begun since something else was recorded.
     """
 
     name: str
@@ -46,11 +51,12 @@ class Record:
     versions: dict[str, str] = field(default_factory=dict)
     error: str = ""
     trace: str = ""
+    attempts: int = 0
 
 
-def begun(folder: Path, job: Job, status: str) -> Record:
-    """The record of a job without a result: WORKING, WAITING or FOREIGN."""
-    return Record(job.name, status, job.arguments, settings_of(job.parsed(folder)))
+def begun(folder: Path, job: Job, status: str, attempts: int = 0) -> Record:
+    """The record of a job as far as it is known before anything is made."""
+    return Record(job.name, status, job.arguments, settings_of(job.parsed(folder)), attempts=attempts)
 
 
 def made(folder: Path, job: Job, outcome: Outcome, seconds: float) -> Record:
@@ -117,15 +123,36 @@ def _means(values: Mapping[str, torch.Tensor]) -> dict[str, float]:
 
 
 def settings_of(options: Namespace) -> dict[str, Any]:
-    """What was chosen, as JSON keeps it: no option that is left to its rule, and none that names what is written."""
+    """What was chosen, as JSON keeps it: no option that is left to its rule, and none that names what is written.
+
+    Paths are absolute, so that one file has one name.
+    """
     values = {
-        name: f"{value.name}={value.path}" if isinstance(value, NamedPath) else value
+        name: _absolute(name, value)
         for name, value in vars(options).items()
         if name not in ("command", "output", "overview")
     }
     return {
         name: value for name, value in values.items() if isinstance(value, str | int | float | list) and value != []
     }
+
+
+def _absolute(name: str, value: Any) -> Any:
+    if isinstance(value, NamedPath):
+        return f"{value.name}={os.path.abspath(value.path)}"
+    return os.path.abspath(value) if name in (*INPUTS, "models") and isinstance(value, str) else value
+
+
+def same(record: Record, job: Job, folder: Path) -> bool:
+    """Whether a record is of this job: the same options, also in another order, on any device."""
+    return record.arguments == job.arguments or not difference(record, job, folder)
+
+
+def difference(record: Record, job: Job, folder: Path) -> list[str]:
+    """The options of a record that are not those of the job, in words."""
+    before, now = record.settings, settings_of(job.parsed(folder))
+    names = sorted(name for name in {*before, *now} if name not in _MEANS and before.get(name) != now.get(name))
+    return [f"{name}: then {before.get(name, 'none')}, now {now.get(name, 'none')}" for name in names]
 
 
 def _versions() -> dict[str, str]:

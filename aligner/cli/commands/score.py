@@ -36,7 +36,7 @@ def score(options: Namespace) -> None:
             "sound. Give --reference or --captions."
         )
     if options.av_benchmark:
-        require_exportable(options.av_benchmark, results, reference)
+        require_exportable(options.av_benchmark, results, reference, options.json)
     tools = published_tools(options, results, reference)
     models = load_models(options, find_models(options, "imagebind"))
     ours = embedded(models, results, options.clips, "results")
