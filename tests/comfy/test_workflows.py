@@ -29,7 +29,7 @@ from .workflows import (
     saved_files,
 )
 
-#: Where a browser is, the page runs all of them (see test_page.py), and one is enough here.
+#: Where a browser is, the page runs all of them with few steps (see test_page.py), and one as it is is enough here.
 QUEUED = [path for path in RUNNABLE if path.stem == "Video to Sound"] if chromium.find() else RUNNABLE
 #: The length of a subgraph's type.
 UUID = 36
