@@ -36,7 +36,8 @@ PICTURES = ROOT / "web" / "docs" / "pictures"
 VIEWPORTS, READABLE = ((1920, 1080), (1600, 1000)), 0.65
 #: Newer versions of ComfyUI run all templates. Older ones run one of each kind, and show the others in one window.
 RUN_IN_ALL = ("Video to Sound", "Sound to Video", "Steer Any Image Model")
-#: Templates take a few steps and candidates here, too few for a sound that never clips. test_workflows.py runs one as it is.
+#: Templates take a few steps and candidates here, too few for a sound that never clips: test_workflows.py runs one as
+#: it is.
 QUICK = {"steps": 4, "candidates": 2, "audio_candidates": 2, "video_candidates": 2}
 #: Core nodes with outputs that ours take and that none of ours has.
 GIVERS = ("LoadAudio", "LoadImage", "LoadVideo")
