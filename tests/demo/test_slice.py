@@ -6,10 +6,12 @@ from laboratory.evaluation import runs
 from laboratory.evaluation.cells import Cell
 from laboratory.evaluation.runs import demo_models, rows_of
 
-SAMPLES, STEPS = 5, 10
-#: The least gain in right samples. If chance is 1 of 8 and the default is right on 80 % of all samples, 6 % of such
-#: slices gain fewer than two. If guidance had no effect, 7 % of them would gain two. The samples are fixed, so that
-#: only the code can change the outcome.
+STEPS = 10
+#: Video takes longer.
+SAMPLES = {"V2A": 5, "A2V": 4, "joint": 4}
+#: The least gain in right samples. If chance is 1 of 8 and the default is right on 80 % of all samples, 6 % of slices
+#: of five and 13 % of four gain fewer than two. If guidance had no effect, 7 % and 5 % of them would gain two. The
+#: samples are fixed, so that only the code can change the outcome.
 LEAST = 2
 
 
@@ -23,7 +25,7 @@ def test_the_default_beats_no_guidance_on_the_judge(models, task, monkeypatch):
     """Captions are vague, so that only guidance relates the result to its condition."""
     monkeypatch.setattr(runs, "STEPS", STEPS)
     unguided, default = (
-        rows_of(Cell(task, method, "vague"), models, "development", SAMPLES) for method in ("unguided", "default")
+        rows_of(Cell(task, method, "vague"), models, "development", SAMPLES[task]) for method in ("unguided", "default")
     )
     gained = sum(row["right"] for row in default) - sum(row["right"] for row in unguided)
-    assert gained >= LEAST, f"{task}: {gained} of {SAMPLES} more are right"
+    assert gained >= LEAST, f"{task}: {gained} of {SAMPLES[task]} more are right"
