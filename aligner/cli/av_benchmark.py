@@ -12,12 +12,11 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from uuid import uuid4
 
 import torch
 
-from ..errors import AlignerError, MediaError, listed
-from ..files.atomic import require_writable
+from ..errors import AlignerError, listed
+from ..files.atomic import folder_written_whole, require_writable
 from ..media import read_audio, write_audio, write_video
 from .observations import displayed_frames, progress
 from .result_folder import Result
@@ -55,15 +54,8 @@ def write_for_av_benchmark(
     Raises MediaError if it cannot be written.
     """
     place = Path(folder).absolute()
-    begun = place.with_name(f".{uuid4().hex}")
-    try:
-        begun.mkdir(parents=True)
+    with folder_written_whole(place) as begun:
         seconds = _written(begun, results, reference, captions)
-        begun.rename(place)
-    except OSError as error:
-        raise MediaError(f"{folder} cannot be written ({error}): choose another place.") from error
-    finally:
-        shutil.rmtree(begun, ignore_errors=True)
     return list(_commands(place, seconds, bool(captions)))
 
 

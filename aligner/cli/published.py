@@ -26,6 +26,12 @@ from .result_folder import Result
 
 #: Of the Inception score. Each needs a file.
 SPLITS = 10
+#: By column, what it compares at least.
+NEEDED = {
+    "KL": "a pair of one name",
+    "FAD": "1 on both sides",
+    **dict.fromkeys(("FD", "FVD", "KVD"), "2 on both sides"),
+}
 
 Results = Mapping[str, Result]
 
@@ -97,8 +103,7 @@ def _why_missing(column: str, network: PublishedNetwork, ours: int, theirs: int)
     what = "sounds" if network.hears else "videos"
     if column == "ISc":
         return f"it needs {SPLITS} {what}, and there are {ours}"
-    needed = "a pair of one name" if column == "KL" else "1 on both sides" if column == "FAD" else "2 on both sides"
-    return f"there are {ours} {what} and {theirs} in --reference, and it needs {needed}"
+    return f"there are {ours} {what} and {theirs} in --reference, and it needs {NEEDED[column]}"
 
 
 def _cnn14_measures(

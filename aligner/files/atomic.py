@@ -1,9 +1,10 @@
-"""Atomic writing: a file appears under its final name only when it is complete."""
+"""Atomic writing: a file or a folder appears under its final name only when it is complete."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import uuid
 from collections.abc import Iterator
@@ -59,6 +60,24 @@ def written_whole(path: str | os.PathLike, suffix: str | None = None) -> Iterato
 def is_left_over(path: Path) -> bool:
     """Whether a file has the name of a temporary one, which `written_whole` leaves only where the program is killed."""
     return re.fullmatch(r"\.[0-9a-f]{32}\.\w+", path.name) is not None
+
+
+@contextmanager
+def folder_written_whole(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a new folder beside `path`, which is not there yet; it becomes `path` when the block succeeds.
+
+    If the block fails, Ctrl-C included, the new folder is removed. Raises MediaError if it cannot be written.
+    """
+    place = Path(os.path.abspath(path))
+    temporary = _beside(place, "")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.rename(place)
+    except OSError as error:
+        raise MediaError(f"{path} cannot be written ({_reason(error)}): choose another place.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def require_writable(path: str | os.PathLike) -> None:
