@@ -17,8 +17,6 @@ from laboratory.random_models import (
 # Models this small lose more by sharing their work among threads than they gain, above all beside other processes.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
-# librosa would compile for half a minute what tests run for milliseconds.
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 
 @pytest.hookimpl(tryfirst=True)
