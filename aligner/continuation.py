@@ -130,8 +130,8 @@ def generate_long(
 
     overlap: seconds of each piece that the piece before has made. given: by stream the clean latent (1 or batch, C, T,
     ...) of the whole result, which is kept; the other streams are made for it. conditions: a recording steers each
-    piece by what it holds at the same time, and no piece after its end. seed: piece n draws from seed + 100,000 n. The
-    rest: see `generate`.
+    piece by what it holds at the same time, and no piece after its end; the times of a timeline are those of the whole
+    result. seed: piece n draws from seed + 100,000 n. The rest: see `generate`.
 
     Returns the whole result. Its scores are means over the pieces, its takes those of the last choice. Raises
     AlignerError before any sampling where a piece could not be made.
@@ -141,6 +141,7 @@ def generate_long(
     # 1. What cannot work is refused before the first piece is made.
     require_seeds(seed + (pieces.count - 1) * _NEXT_PIECE, batch)
     _require_length(given, pieces)
+    _require_reached(conditions, pieces.seconds)
     planned = [_steered(piece, pieces, rule, conditions, pair_weight) for piece in pieces]
     for its_rule, steering in planned:
         make_plan(its_rule, denoiser, binder, steering, pair_weight=pair_weight)
@@ -241,18 +242,18 @@ def _during(interval: Interval, conditions: Sequence[Condition]) -> list[Conditi
 
 
 def _placed(interval: Interval, condition: Condition) -> Condition | None:
-    if condition.timeline is not None:
-        raise AlignerError(
-            "Condition Timeline places conditions within one clip of this model. Disconnect it, or make a result that "
-            "is no longer than one clip."
-        )
-    spans = condition.embedding.spans
-    if spans is None:
+    if condition.timeline is None and condition.embedding.spans is None:
         return condition
-    # The middle of a clip says where it belongs.
-    if not any(interval.holds(span) for span in spans):
-        return None
-    return replace(condition, timeline=Timeline(source=interval))
+    timeline = (condition.timeline or Timeline()).during(interval, condition.embedding)
+    return timeline and replace(condition, timeline=timeline)
+
+
+def _require_reached(conditions: Sequence[Condition], seconds: Fraction) -> None:
+    """Raise AlignerError for a timeline that counts nowhere in the whole result, or nowhere in its recording."""
+    for condition in conditions:
+        if condition.timeline is not None:
+            condition.timeline.require_within(float(seconds))
+            condition.timeline.placed(condition.embedding)
 
 
 def _kept(

@@ -19,7 +19,7 @@ from .timeline import Timeline
 
 #: What comparisons ask of embeddings and of timelines, whoever made them.
 _EMBEDDING = ("modality", "binder", "spans", "clips", "heads", "towards", "mean", "mapped")
-_TIMELINE = ("source", "target", "strength", "schedule", "placed", "strengths", "require_within")
+_TIMELINE = ("source", "target", "strength", "schedule", "placed", "during", "strengths", "require_within")
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,30 @@ class Timeline:
         spans = tuple((embedding.spans[k][0] + shift, embedding.spans[k][1] + shift) for k in chosen)
         return replace(embedding.mapped(lambda clips: clips[:, chosen]), spans=spans)
 
+    def during(self, piece: Interval, embedding: Embedding) -> Timeline | None:
+        """The same for a piece of the result, in seconds of the piece; None where nothing counts there.
+
+        piece: its interval of the result. The embedding keeps its own times. The middle of a clip's part that steers
+        says in which piece it does.
+        """
+        begin, end = max(self.target.start, piece.start), min(self.target.until, piece.until)
+        if begin >= end or not self.strength.mean(begin, end):
+            return None
+        own = replace(
+            self,
+            target=Interval(begin - piece.start, None if self.target.until >= piece.until else end - piece.start),
+            strength=self.strength.moved(-piece.start),
+        )
+        if embedding.spans is None:
+            return own
+        delay = self.source.start - self.target.start
+        last = min(self.source.until, self.target.until + delay)
+        steering = [(max(first, self.source.start), min(until, last)) for first, until in embedding.spans]
+        middles = [sum(span) / 2 for span in steering if span[0] < span[1]]
+        if not any(begin + delay <= middle < min(last, end + delay) for middle in middles):
+            return None
+        return replace(own, source=Interval(begin + delay, min(last, end + delay)))
+
     def strengths(self, spans: Sequence[tuple[float, float]]) -> torch.Tensor:
         """The weight of each clip of the result: (S,) float32, on the CPU."""
         return torch.tensor([self._strength(span) for span in spans])

@@ -45,6 +45,10 @@ class Curve:
         area = sum((right - left) * self.at((left + right) / 2) for left, right in zip(edges, edges[1:]))
         return area / (end - start)
 
+    def moved(self, by: float) -> Curve:
+        """The same curve later by so much; below 0 earlier."""
+        return Curve(tuple((position + by, strength) for position, strength in self.points))
+
     @property
     def empty(self) -> bool:
         """Whether it is 0 everywhere."""

@@ -194,3 +194,36 @@ def test_scores_respect_timelines():
 def test_a_timeline_that_cannot_be_is_an_error_that_says_why(make, message):
     with pytest.raises(AlignerError, match=message):
         make()
+
+
+def test_a_piece_of_the_result_takes_its_part_of_the_timeline():
+    rising = Curve(((0.0, 0.0), (4.0, 1.0)))
+    whole = Timeline(source=Interval(1.0, 4.0), target=Interval(0.5, 3.0), strength=rising)
+    own = whole.during(Interval(2.0, 4.0), RECORDING)
+    assert own.source == Interval(2.5, 3.5) and own.target == Interval(0.0, 1.0)
+    assert own.strength.at(0.0) == pytest.approx(0.5)
+    assert Timeline().during(Interval(2.0, 4.0), RECORDING) == replace(
+        Timeline(source=Interval(2.0, 4.0)), strength=Curve(((-2.0, 1.0),))
+    )
+
+
+@pytest.mark.parametrize(
+    "timeline, piece",
+    [
+        (Timeline(target=Interval(0.0, 1.0)), (1.0, 2.0)),
+        (Timeline(target=Interval(3.0)), (1.0, 2.0)),
+        (Timeline(strength=Curve(((1.0, 1.0), (1.5, 0.0)))), (2.0, 3.0)),
+        (Timeline(source=Interval(3.0)), (2.0, 3.0)),
+    ],
+    ids=["before", "after", "of no strength", "after the recording"],
+)
+def test_nothing_counts_in_a_piece_that_a_timeline_does_not_reach(timeline, piece):
+    assert timeline.during(Interval(*piece), RECORDING) is None
+
+
+def test_a_part_of_a_clip_steers_the_piece_that_holds_it():
+    """The clip from 0 to 1 s: its last fifth is chosen, and steers from 2 s on."""
+    narrow = Timeline(source=Interval(0.8, 1.0), target=Interval(2.0))
+    assert narrow.during(Interval(0.0, 2.0), RECORDING) is None
+    own = narrow.during(Interval(1.5, 3.5), RECORDING)
+    assert own.placed(RECORDING).spans == (pytest.approx((-0.3, 0.7)),)

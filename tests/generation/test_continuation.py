@@ -108,20 +108,26 @@ def recording(binder, seconds: float) -> Condition:
     return Condition(embedding, duration=Fraction(seconds).limit_denominator(100))
 
 
-def test_a_recording_steers_what_happens_at_the_same_time(model, binder, monkeypatch):
-    """The third piece begins after the recording has ended: nothing of it is left to follow there."""
+@pytest.fixture
+def steered(monkeypatch):
+    """The conditions of every piece that is made."""
     import aligner.continuation as continuation
 
-    steered = []
-    whole = continuation.generate
+    steered, whole = [], continuation.generate
 
     def watched(*arguments, conditions, **options):
-        steered.append([each.timeline.source if each.timeline else None for each in conditions])
+        steered.append(conditions)
         return whole(*arguments, conditions=conditions, **options)
 
     monkeypatch.setattr(continuation, "generate", watched)
+    return steered
+
+
+def test_a_recording_steers_what_happens_at_the_same_time(model, binder, steered):
+    """The third piece begins after the recording has ended: nothing of it is left to follow there."""
     made(model, rule=FEW, binder=binder, conditions=[recording(binder, 0.7), text_condition(binder, "rain")])
-    assert steered == [[Interval(0.0, 0.8), None], [Interval(0.4, 1.2), None], [None]]
+    sources = [[each.timeline.source if each.timeline else None for each in conditions] for conditions in steered]
+    assert sources == [[Interval(0.0, 0.8), None], [Interval(0.4, 1.2), None], [None]]
 
 
 def test_scores_are_means_over_the_pieces_that_a_recording_reaches(model, binder):
@@ -154,9 +160,19 @@ def test_what_cannot_work_is_refused_before_sampling(model, options, words):
         made(model, on_step=lambda step: pytest.fail("it sampled"), **options)
 
 
-def test_a_timeline_is_refused(model, binder):
-    placed = replace(text_condition(binder, "rain"), timeline=Timeline(target=Interval(0, 1)))
-    with pytest.raises(AlignerError, match="Condition Timeline places conditions within one clip"):
+def test_a_timeline_counts_the_seconds_of_the_whole_result(model, binder, steered):
+    """Pieces are 0 to 0.8, 0.4 to 1.2 and 0.8 to 1.6 s. A text steers from 1 s on, the end of a recording up to 0.4."""
+    late = replace(text_condition(binder, "rain"), timeline=Timeline(target=Interval(1.0)))
+    early = replace(recording(binder, 2.0), timeline=Timeline(source=Interval(1.0), target=Interval(0.0, 0.4)))
+    made(model, rule=FEW, binder=binder, conditions=[late, early])
+    targets = [[each.timeline.target for each in conditions] for conditions in steered]
+    assert targets == [[Interval(0.0, 0.4)], [Interval(1.0 - 0.4)], [Interval(1.0 - 0.8)]]
+    assert steered[0][0].timeline.source == Interval(1.0, 1.4)
+
+
+def test_a_timeline_after_the_result_is_refused(model, binder):
+    placed = replace(text_condition(binder, "rain"), timeline=Timeline(target=Interval(2.0)))
+    with pytest.raises(AlignerError, match="steers 2 s to the end, but the result lasts 1.6 s"):
         made(model, rule=FEW, binder=binder, conditions=[placed], on_step=lambda step: pytest.fail("it sampled"))
 
 
