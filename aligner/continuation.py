@@ -245,7 +245,7 @@ def _placed(interval: Interval, condition: Condition) -> Condition | None:
     if condition.timeline is None and condition.embedding.spans is None:
         return condition
     timeline = (condition.timeline or Timeline()).during(interval, condition.embedding)
-    return timeline and replace(condition, timeline=timeline)
+    return replace(condition, timeline=timeline) if timeline else None
 
 
 def _require_reached(conditions: Sequence[Condition], seconds: Fraction) -> None:

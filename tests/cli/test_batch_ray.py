@@ -57,10 +57,9 @@ def workers(parent: int) -> list[psutil.Process]:
     return found
 
 
-def test_a_killed_worker_comes_again_and_nothing_is_made_twice(clips, tmp_path):
+def test_a_killed_worker_comes_again_and_nothing_is_made_twice(clips, tmp_path, run):
     pytest.importorskip("ray.data", reason="Ray is not installed: pip install -r requirements-ray.txt")
-    plain = started(clips, tmp_path / "plain")
-    assert plain.wait(timeout=300) == 0, plain.stdout.read()
+    assert run("batch", clips, "-o", tmp_path / "plain", *QUICK) == 0
     results = tmp_path / "results"
     batch = started(clips, results, "--ray", "local", "--workers", "2")
     try:

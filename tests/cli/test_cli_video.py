@@ -17,6 +17,8 @@ from aligner.media import probe_video, read_audio, read_image, write_audio, writ
 
 #: Half a second of small video in few steps.
 SMALL = ("--frames", "4", "--width", "32", "--height", "32", "--steps", "3")
+#: Candidates of a search, fewer than the default.
+FEW = ("--video-candidates", "2")
 #: The rule of the released code, at all steps.
 GRADIENT = ("--rule", "code", "--start", "0")
 
@@ -29,7 +31,7 @@ def a2v(models, sound, tmp_path):
 
 def test_the_video_lasts_as_long_as_asked_for_with_its_piece_of_the_sound(run, a2v, sound, tmp_path, capsys):
     arguments = (
-        *(*a2v, "--width", "48", "--frames", "6", "--fps", "4", "--sound-start", "0.75"),
+        *(*a2v, "--width", "48", "--frames", "6", "--fps", "4", "--sound-start", "0.75", *FEW),
         *("--prompt", "a siren", "--away-from", "music", "--text-weight", "1", "--overview", tmp_path / "overview.png"),
     )
     assert run(*arguments) == 0
@@ -48,7 +50,7 @@ def test_the_video_lasts_as_long_as_asked_for_with_its_piece_of_the_sound(run, a
 @pytest.mark.parametrize("name, start", [("bird_audio.wav", 0), ("rain_drive_stereo_10s.mp4", 6.5)])
 def test_real_sounds(run, real, a2v, tmp_path, name, start):
     command, _, *rest = a2v
-    assert run(command, real(name), *rest, "--sound-start", start, "--frames", "16", "--steps", "2") == 0
+    assert run(command, real(name), *rest, "--sound-start", start, "--frames", "16", "--steps", "2", *FEW) == 0
     info = probe_video(tmp_path / "out.mp4")
     heard, rate = read_audio(tmp_path / "out.mp4")
     before, before_rate = read_audio(real(name))
@@ -63,7 +65,7 @@ def test_a_sound_shorter_than_a_clip_is_followed_by_silence(run, a2v, tmp_path, 
     noise = 0.5 * torch.rand(1, int(seconds * 16000), generator=torch.Generator().manual_seed(0))
     write_audio(tmp_path / "short.wav", noise, 16000)
     command, _, *rest = a2v
-    assert run(command, tmp_path / "short.wav", *rest) == 0
+    assert run(command, tmp_path / "short.wav", *rest, *FEW) == 0
     heard, rate = read_audio(tmp_path / "out.mp4")
     assert heard.shape == (1, 8000) and probe_video(tmp_path / "out.mp4").duration == 0.5
     end = int(seconds * rate)
@@ -73,7 +75,7 @@ def test_a_sound_shorter_than_a_clip_is_followed_by_silence(run, a2v, tmp_path, 
 def test_same_seed_same_bytes(run, a2v, tmp_path):
     files = []
     for seed in (4, 4, 5):
-        assert run(*a2v, "--seed", seed) == 0
+        assert run(*a2v, *FEW, "--seed", seed) == 0
         files.append((tmp_path / "out.mp4").read_bytes())
     assert files[0] == files[1] != files[2]
 
@@ -100,7 +102,7 @@ def test_tuned_prompts_are_saved_and_used_again(run, a2v, generations, tmp_path)
 
 def test_the_lower_denoise_the_more_is_kept_of_a_clip(run, a2v, generations, clip, tmp_path):
     for denoise in (0.25, 0.75):
-        assert run(*a2v, "--init", clip, "--denoise", denoise, "--steps", "8") == 0
+        assert run(*a2v, *FEW, "--init", clip, "--denoise", denoise, "--steps", "8") == 0
     little, much = ((seen["result"].latents["video"] - seen["latents"]["video"]).norm() for seen in generations)
     assert little < 0.8 * much
     assert [seen["denoiser"].steps for seen in generations] == [2, 6]
@@ -120,13 +122,15 @@ def test_a_clip_is_shown_at_the_asked_rate_and_cropped_to_the_asked_size(tmp_pat
 @pytest.mark.parametrize("checkpointing", ["--checkpointing", "--no-checkpointing"])
 def test_half_decoding_says_how_well_its_gradient_led(run, a2v, capsys, checkpointing):
     cosine = r"decoding half: the gradient's cosine with the exact one is ([+-]\d\.\d+)"
-    assert run(*a2v, "--rule", "code", "--decoding", "half", checkpointing) == 0
-    assert -1 < float(re.search(cosine, capsys.readouterr().out)[1]) < 1
-    assert run(*a2v, "--video-candidates", "2", "--then", "code", "--decoding", "half") == 0
-    assert -1 < float(re.search(cosine, capsys.readouterr().out)[1]) < 1
+    for rule in (("--rule", "code"), (*FEW, "--then", "code")):
+        assert run(*a2v, *rule, "--decoding", "half", checkpointing) == 0
+        assert -1 < float(re.search(cosine, capsys.readouterr().out)[1]) < 1
+
+
+def test_without_a_gradient_through_half_decoding_nothing_is_said_of_it(run, a2v, capsys):
     assert run(*a2v, "--rule", "code", "--decoding", "half", "--unguided") == 0
     assert run(*a2v, "--rule", "code", "--decoding", "exact") == 0
-    assert run(*a2v, "--decoding", "half") == 0, "a search has no gradient"
+    assert run(*a2v, *FEW, "--decoding", "half") == 0, "a search has no gradient"
     assert "cosine with the exact one" not in capsys.readouterr().out
 
 
@@ -179,7 +183,7 @@ def test_the_whole_sound_steers_a_picture(run, generations, models, sound, tmp_p
 
 
 def test_built_in_models_have_a_size_and_a_prompt_strength_of_their_own(run, generations, sound, tmp_path, capsys):
-    few = ("--steps", "2", "--video-candidates", "2")
+    few = ("--steps", "2", *FEW)
     assert run("a2i", sound, "-o", tmp_path / "out.png", *few) == 0
     assert "TOY" in capsys.readouterr().out and read_image(tmp_path / "out.png").shape == (3, 64, 64)
     assert run("a2i", sound, "-o", tmp_path / "out.png", *few, "--width", "32", "--cfg", "2") == 0
@@ -188,7 +192,7 @@ def test_built_in_models_have_a_size_and_a_prompt_strength_of_their_own(run, gen
 
 
 def test_other_models_have_the_usual_ones(run, a2v, generations):
-    assert run(*a2v, "--video-candidates", "2") == 0
+    assert run(*a2v, *FEW) == 0
     (seen,) = generations
     assert (seen["denoiser"].cfg, seen["denoiser"].decoding) == (7.5, "exact")
 

@@ -35,7 +35,7 @@ def placed(binder, shown: Clip, start: float):
 def test_two_halves_of_a_sound_follow_two_conditions(models):
     """A sound in windows, from a vague caption. By chance a half is right in one of eight cases."""
     binder, audioldm, judge = models
-    denoiser, right = audioldm.denoiser(seconds=2 * SECONDS, steps=10, window_seconds=SECONDS), []
+    denoiser, right = audioldm.denoiser(seconds=2 * SECONDS, steps=8, window_seconds=SECONDS), []
     for pair in PAIRS:
         clips = [clip(scene("development", number)) for number in pair]
         assert clips[0].scene.event != clips[1].scene.event
@@ -65,7 +65,7 @@ def beside(left: Scene, right: Scene) -> torch.Tensor:
 def test_a_mask_selects_which_of_two_objects_is_heard(models):
     """If the mask had no effect, both sounds would be the same, and half of them right at most."""
     binder, audioldm, judge = models
-    denoiser, right, different = audioldm.denoiser(seconds=SECONDS, steps=10), [], []
+    denoiser, right, different = audioldm.denoiser(seconds=SECONDS, steps=8), [], []
     for seed, numbers in enumerate(OBJECTS):
         scenes = [scene("development", number) for number in numbers]
         frames = beside(*scenes)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from laboratory.evaluation import runs
+from laboratory.evaluation import cells, runs
 from laboratory.evaluation.cells import Cell
 from laboratory.evaluation.runs import demo_models, rows_of
 
@@ -24,6 +24,7 @@ def models():
 def test_the_default_beats_no_guidance_on_the_judge(models, task, monkeypatch):
     """Captions are vague, so that only guidance relates the result to its condition."""
     monkeypatch.setattr(runs, "STEPS", STEPS)
+    monkeypatch.setattr(cells, "DRAWS", 1)
     unguided, default = (
         rows_of(Cell(task, method, "vague"), models, "development", SAMPLES[task]) for method in ("unguided", "default")
     )

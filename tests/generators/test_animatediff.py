@@ -29,7 +29,7 @@ from aligner.tensors.checkpointing import checkpointed
 from aligner.timing.clips import CLIP_SAMPLINGS
 from laboratory.random_models import load_random_imagebind
 
-SIDE, SEEDS = 64, 8
+SIDE, SEEDS = 64, 4
 
 
 @pytest.fixture(scope="module")

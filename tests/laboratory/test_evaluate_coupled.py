@@ -62,10 +62,10 @@ def test_distances_of_both_streams_are_to_their_own_real_clips(measured):
     "cell", [CoupledCell("joint", "vanilla"), CoupledCell("V2A", "gradient")], ids=lambda c: c.name
 )
 def test_a_row_holds_what_was_given_and_is_kept(cell, models, tmp_path, monkeypatch):
-    rows = coupled_rows.coupled_rows(cell, models, "test", 8, tmp_path)
-    assert [len(row["heard"]) for row in rows] == [64] * 8 and len({row["cosine"] for row in rows}) == 8
+    rows = coupled_rows.coupled_rows(cell, models, "test", 2, tmp_path)
+    assert [len(row["heard"]) for row in rows] == [64] * 2 and rows[0]["cosine"] != rows[1]["cosine"]
     monkeypatch.setattr(coupled_rows, "_batch", lambda *arguments: pytest.fail("measured again"))
-    assert coupled_rows.coupled_rows(cell, models, "test", 8, tmp_path) == rows
+    assert coupled_rows.coupled_rows(cell, models, "test", 2, tmp_path) == rows
 
 
 def test_zero_shot_tasks_have_ways_that_follow_what_is_given():

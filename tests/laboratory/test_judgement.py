@@ -9,7 +9,7 @@ from laboratory.evaluation.instruments import sound_of, video_of
 from laboratory.evaluation.runs import demo_models
 from laboratory.world import clip, scene
 
-CLIPS = 64
+CLIPS = 32
 
 
 @pytest.fixture(scope="module")
