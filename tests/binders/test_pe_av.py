@@ -248,7 +248,7 @@ def test_what_inference_mode_embeds_can_be_a_target(pe_av, waveform, frames):
     assert not any(embedding.clips.is_inference() for embedding in embeddings)
 
 
-# oneDNN computes strided convolutions of few channels wrong in bfloat16 on processors with AMX (pytorch/pytorch#169688).
+# oneDNN computes some strided convolutions wrong in bfloat16 on processors with AMX (pytorch/pytorch#169688).
 @torch.backends.mkldnn.flags(enabled=False)
 def test_half_precision_changes_little(folder, pe_av, waveform, frames):
     half = load_pe_av(folder, dtype=torch.bfloat16)

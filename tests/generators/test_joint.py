@@ -135,7 +135,7 @@ def test_the_loop_equals_algorithm_1_written_out(exact_animatediff, exact_audiol
 def test_joint_guidance_raises_every_pair_of_the_triangle(animatediff, audioldm, binder, text_condition, steps):
     together = _together(animatediff, audioldm, *steps)
     rule = _released(rates={"video": 0.05, "audio": 0.1}, prompt_rates={"video": 0.02})
-    unguided, guided = (_generated(together, binder, [text_condition], each, batch=8) for each in (Unguided(), rule))
+    unguided, guided = (_generated(together, binder, [text_condition], each, batch=4) for each in (Unguided(), rule))
     assert list(guided.scores) == PAIRS
     for pair in PAIRS:
         assert (guided.scores[pair] > unguided.scores[pair]).all(), pair

@@ -115,7 +115,7 @@ def test_a_written_video_has_the_colours_that_it_was_given(tmp_path):
     assert_halves(read_frames(tmp_path / "clip.mp4", [1])[0], tolerance=6)
 
 
-@pytest.mark.parametrize(("primaries", "transfer"), [(9, 1), (12, 13), (9, 16), (9, 18)])
+@pytest.mark.parametrize(("primaries", "transfer"), [(12, 13), (9, 18)])
 def test_transparent_parts_of_wide_colours_are_white_too(tmp_path, primaries, transfer):
     picture = np.zeros((48, 64, 4), np.uint8)
     picture[:, :32], picture[:, 32:] = (0, 230, 90, 0), (255, 0, 0, 255)
