@@ -23,7 +23,7 @@ from .errors import AlignerError
 from .generation import SEARCH, Generation, generate
 from .generators.base import Generator, JointGenerator, Streams
 from .guidance.rule import Rule, Step, Unguided
-from .plan import make_plan, require_seeds
+from .plan import make_plan, require_batch, require_seeds
 from .timing.intervals import Interval
 
 
@@ -101,6 +101,11 @@ class Pieces:
         return round(self.seconds / self.piece * self.frames_of_piece)
 
     @property
+    def length(self) -> Fraction:
+        """Seconds of the whole frames of the result."""
+        return self.frames * self.piece / self.frames_of_piece
+
+    @property
     def _shared(self) -> int:
         """Frames that a piece shares with the one before."""
         return round(self.overlap / self.piece * self.frames_of_piece) or (1 if self.overlap > 0 else 0)
@@ -141,8 +146,9 @@ def generate_long(
     # 1. What cannot work is refused before the first piece is made.
     require_seeds(seed + (pieces.count - 1) * _NEXT_PIECE, batch)
     _require_length(given, pieces)
-    _require_reached(conditions, pieces.seconds)
+    require_batch(conditions, batch)
     planned = [_steered(piece, pieces, rule, conditions, pair_weight) for piece in pieces]
+    _require_reached(conditions, [steering for _, steering in planned], float(pieces.length))
     for its_rule, steering in planned:
         make_plan(its_rule, denoiser, binder, steering, pair_weight=pair_weight)
     # 2. Every piece keeps what is given, and the end of the piece before.
@@ -225,8 +231,8 @@ def _steered(
     """The conditions that steer a piece, and by which rule. Where no recording reaches nothing steers."""
     if pieces.count == 1:
         return rule, list(conditions)
-    steering = _during(piece.interval, conditions)
-    alone = bool(conditions) and not steering and not pair_weight
+    steering = [_placed(piece.interval, each, float(pieces.length)) for each in conditions]
+    alone = bool(conditions) and not any(each.weight for each in steering) and not pair_weight
     return Unguided() if alone else rule, steering
 
 
@@ -236,24 +242,26 @@ def _lengths(denoiser: Generator) -> dict[str, int]:
     return {stream: latent.shape[2] for stream, latent in noise.items()}
 
 
-def _during(interval: Interval, conditions: Sequence[Condition]) -> list[Condition]:
-    """The conditions that count in an interval, with what they hold there."""
-    return [placed for each in conditions if (placed := _placed(interval, each))]
-
-
-def _placed(interval: Interval, condition: Condition) -> Condition | None:
-    if condition.timeline is None and condition.embedding.spans is None:
+def _placed(interval: Interval, condition: Condition, seconds: float) -> Condition:
+    """A condition with what it holds in an interval; of weight 0, which keeps its label, where it does not count."""
+    embedding = condition.embedding
+    if condition.timeline is None and embedding.spans is None and condition.onsets is None:
         return condition
-    timeline = (condition.timeline or Timeline()).during(interval, condition.embedding)
-    return replace(condition, timeline=timeline) if timeline else None
+    timeline = (condition.timeline or Timeline()).during(interval, embedding, seconds)
+    return replace(condition, timeline=timeline) if timeline else replace(condition, weight=0.0, timeline=None)
 
 
-def _require_reached(conditions: Sequence[Condition], seconds: Fraction) -> None:
-    """Raise AlignerError for a timeline that counts nowhere in the whole result, or nowhere in its recording."""
-    for condition in conditions:
-        if condition.timeline is not None:
-            condition.timeline.require_within(float(seconds))
-            condition.timeline.placed(condition.embedding)
+def _require_reached(conditions: Sequence[Condition], by_piece: Sequence[Sequence[Condition]], seconds: float) -> None:
+    """Raise AlignerError for a condition that counts nowhere in the whole result."""
+    for condition, placed in zip(conditions, zip(*by_piece)):
+        if not condition.weight or any(each.weight for each in placed):
+            continue
+        if condition.timeline:
+            condition.timeline.require_within(seconds)
+        raise AlignerError(
+            f"A condition of {condition.embedding.modality} counts nowhere in the {seconds:g} s of the result: what it "
+            "holds is over before it steers. Let its source begin earlier, or its target."
+        )
 
 
 def _kept(

@@ -12,6 +12,9 @@ from ..errors import AlignerError
 from ..timing.curves import ALWAYS, Curve
 from ..timing.intervals import WHOLE, Interval
 
+#: Seconds, and strengths, that count as none.
+_LEAST = 1e-6
+
 
 @dataclass(frozen=True)
 class Timeline:
@@ -49,7 +52,8 @@ class Timeline:
         if embedding.spans is None:
             return embedding
         chosen = [k for k, span in enumerate(embedding.spans) if self.source.holds(span)]
-        chosen = chosen or [k for k, span in enumerate(embedding.spans) if self.source.share(span)][:1]
+        shares = [self.source.share(span) for span in embedding.spans]
+        chosen = chosen or [k for k, share in enumerate(shares) if share and share == max(shares)][-1:]
         if not chosen:
             raise AlignerError(
                 f"The {embedding.modality} of a condition ends at {embedding.spans[-1][1]:g} s, before "
@@ -59,29 +63,30 @@ class Timeline:
         spans = tuple((embedding.spans[k][0] + shift, embedding.spans[k][1] + shift) for k in chosen)
         return replace(embedding.mapped(lambda clips: clips[:, chosen]), spans=spans)
 
-    def during(self, piece: Interval, embedding: Embedding) -> Timeline | None:
-        """The same for a piece of the result, in seconds of the piece; None where nothing counts there.
+    def during(self, piece: Interval, embedding: Embedding, seconds: float) -> Timeline | None:
+        """The same for a piece of a result of so many seconds, on the clock of the piece; None where nothing counts.
 
-        piece: its interval of the result. The embedding keeps its own times. The middle of a clip's part that steers
-        says in which piece it does.
+        piece: its interval of the result. The embedding keeps its own times: the middle of a clip's part that steers
+        says in which pieces it does.
         """
         begin, end = max(self.target.start, piece.start), min(self.target.until, piece.until)
-        if begin >= end or not self.strength.mean(begin, end):
+        if end - begin < _LEAST or self.strength.mean(begin, end) < _LEAST:
             return None
-        own = replace(
+        delay = self.source.start - self.target.start
+        last = min(self.source.until, min(self.target.until, seconds) + delay)
+        if embedding.spans is not None:
+            steering = [(max(first, self.source.start), min(until, last)) for first, until in embedding.spans]
+            middles = [sum(span) / 2 for span in steering if span[0] < span[1]]
+            if not any(begin + delay <= middle < end + delay for middle in middles):
+                return None
+        # What has no time, and counts after its source has ended, may have onsets all the same.
+        until = min(self.source.until, end + delay) if begin + delay < self.source.until else None
+        return replace(
             self,
+            source=Interval(begin + delay, until),
             target=Interval(begin - piece.start, None if self.target.until >= piece.until else end - piece.start),
             strength=self.strength.moved(-piece.start),
         )
-        if embedding.spans is None:
-            return own
-        delay = self.source.start - self.target.start
-        last = min(self.source.until, self.target.until + delay)
-        steering = [(max(first, self.source.start), min(until, last)) for first, until in embedding.spans]
-        middles = [sum(span) / 2 for span in steering if span[0] < span[1]]
-        if not any(begin + delay <= middle < min(last, end + delay) for middle in middles):
-            return None
-        return replace(own, source=Interval(begin + delay, min(last, end + delay)))
 
     def strengths(self, spans: Sequence[tuple[float, float]]) -> torch.Tensor:
         """The weight of each clip of the result: (S,) float32, on the CPU."""

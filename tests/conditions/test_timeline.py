@@ -199,10 +199,10 @@ def test_a_timeline_that_cannot_be_is_an_error_that_says_why(make, message):
 def test_a_piece_of_the_result_takes_its_part_of_the_timeline():
     rising = Curve(((0.0, 0.0), (4.0, 1.0)))
     whole = Timeline(source=Interval(1.0, 4.0), target=Interval(0.5, 3.0), strength=rising)
-    own = whole.during(Interval(2.0, 4.0), RECORDING)
+    own = whole.during(Interval(2.0, 4.0), RECORDING, 4.0)
     assert own.source == Interval(2.5, 3.5) and own.target == Interval(0.0, 1.0)
     assert own.strength.at(0.0) == pytest.approx(0.5)
-    assert Timeline().during(Interval(2.0, 4.0), RECORDING) == replace(
+    assert Timeline().during(Interval(2.0, 4.0), RECORDING, 4.0) == replace(
         Timeline(source=Interval(2.0, 4.0)), strength=Curve(((-2.0, 1.0),))
     )
 
@@ -218,12 +218,22 @@ def test_a_piece_of_the_result_takes_its_part_of_the_timeline():
     ids=["before", "after", "of no strength", "after the recording"],
 )
 def test_nothing_counts_in_a_piece_that_a_timeline_does_not_reach(timeline, piece):
-    assert timeline.during(Interval(*piece), RECORDING) is None
+    assert timeline.during(Interval(*piece), RECORDING, 5.0) is None
 
 
 def test_a_part_of_a_clip_steers_the_piece_that_holds_it():
     """The clip from 0 to 1 s: its last fifth is chosen, and steers from 2 s on."""
     narrow = Timeline(source=Interval(0.8, 1.0), target=Interval(2.0))
-    assert narrow.during(Interval(0.0, 2.0), RECORDING) is None
-    own = narrow.during(Interval(1.5, 3.5), RECORDING)
+    assert narrow.during(Interval(0.0, 2.0), RECORDING, 5.0) is None
+    own = narrow.during(Interval(1.5, 3.5), RECORDING, 3.5)
     assert own.placed(RECORDING).spans == (pytest.approx((-0.3, 0.7)),)
+
+
+def test_a_clip_that_outlasts_the_result_steers_its_end():
+    late = Timeline(target=Interval(3.75))
+    assert late.during(Interval(2.5, 4.0), RECORDING, 4.0).source == Interval(0.0, 0.25)
+
+
+def test_the_onsets_of_what_has_no_time_begin_where_a_piece_does():
+    own = Timeline(target=Interval(1.0)).during(Interval(2.0, 4.0), replace(RECORDING, spans=None), 4.0)
+    assert own.source == Interval(1.0, 3.0) and own.target == Interval(0.0)

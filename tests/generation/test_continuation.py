@@ -16,6 +16,7 @@ from aligner.generation import generate
 from aligner.generators.mm_diffusion import MMDiffusion
 from aligner.guidance.rule import Unguided
 from aligner.guidance.search import Search
+from aligner.timing.curves import Curve
 from aligner.timing.intervals import Interval
 from laboratory.random_models import load_random_imagebind
 
@@ -126,8 +127,11 @@ def steered(monkeypatch):
 def test_a_recording_steers_what_happens_at_the_same_time(model, binder, steered):
     """The third piece begins after the recording has ended: nothing of it is left to follow there."""
     made(model, rule=FEW, binder=binder, conditions=[recording(binder, 0.7), text_condition(binder, "rain")])
-    sources = [[each.timeline.source if each.timeline else None for each in conditions] for conditions in steered]
-    assert sources == [[Interval(0.0, 0.8), None], [Interval(0.4, 1.2), None], [None]]
+    sources = [[each.timeline.source for each in conditions if each.timeline] for conditions in steered]
+    assert sources == [[Interval(0.0, 0.8)], [Interval(0.4, 1.2)], []]
+    assert [[bool(each.weight) for each in conditions] for conditions in steered] == [[True, True]] * 2 + [
+        [False, True]
+    ]
 
 
 def test_scores_are_means_over_the_pieces_that_a_recording_reaches(model, binder):
@@ -165,15 +169,44 @@ def test_a_timeline_counts_the_seconds_of_the_whole_result(model, binder, steere
     late = replace(text_condition(binder, "rain"), timeline=Timeline(target=Interval(1.0)))
     early = replace(recording(binder, 2.0), timeline=Timeline(source=Interval(1.0), target=Interval(0.0, 0.4)))
     made(model, rule=FEW, binder=binder, conditions=[late, early])
-    targets = [[each.timeline.target for each in conditions] for conditions in steered]
+    targets = [[each.timeline.target for each in conditions if each.weight] for conditions in steered]
     assert targets == [[Interval(0.0, 0.4)], [Interval(1.0 - 0.4)], [Interval(1.0 - 0.8)]]
-    assert steered[0][0].timeline.source == Interval(1.0, 1.4)
+    assert steered[0][1].timeline.source == Interval(1.0, 1.4)
 
 
-def test_a_timeline_after_the_result_is_refused(model, binder):
-    placed = replace(text_condition(binder, "rain"), timeline=Timeline(target=Interval(2.0)))
-    with pytest.raises(AlignerError, match="steers 2 s to the end, but the result lasts 1.6 s"):
+def test_a_condition_keeps_its_label_in_every_piece(model, binder):
+    texts = [
+        replace(text_condition(binder, text), timeline=Timeline(target=Interval(*when)))
+        for text, when in (("rain", (0.0, 0.4)), ("birds", (1.0, None)))
+    ]
+    scores = made(model, rule=FEW, binder=binder, conditions=texts).scores
+    second = made(model, rule=FEW, binder=binder, conditions=[texts[1]]).scores
+    assert {"video ~ text", "video ~ text 2"} <= set(scores) and "video ~ text" in second
+
+
+@pytest.mark.parametrize(
+    "timeline, weight, words",
+    [
+        (Timeline(target=Interval(2.0)), 1.0, "steers 2 s to the end, but the result lasts 1.6 s"),
+        (Timeline(source=Interval(0.0, 0.4), strength=Curve(((1.0, 0.0), (1.1, 1.0)))), 1.0, "audio counts nowhere"),
+        (Timeline(target=Interval(2.0)), 0.0, ""),
+    ],
+    ids=["after the result", "after its source", "switched off"],
+)
+def test_a_timeline_that_counts_nowhere_is_refused(model, binder, timeline, weight, words):
+    placed = replace(recording(binder, 2.0), timeline=timeline, weight=weight)
+    if not words:
+        assert made(model, rule=FEW, binder=binder, conditions=[placed]).signals
+        return
+    with pytest.raises(AlignerError, match=words):
         made(model, rule=FEW, binder=binder, conditions=[placed], on_step=lambda step: pytest.fail("it sampled"))
+
+
+def test_a_wrong_batch_is_refused_before_sampling(model, binder):
+    two = replace(text_condition(binder, "rain"), timeline=Timeline(target=Interval(1.0)))
+    two = replace(two, embedding=two.embedding.mapped(lambda clips: clips.expand(2, -1, -1)))
+    with pytest.raises(AlignerError, match="holds 2 text embeddings"):
+        made(model, rule=FEW, binder=binder, conditions=[two], on_step=lambda step: pytest.fail("it sampled"))
 
 
 def test_the_length_is_what_is_asked_for_or_given_or_one_clip(model):
