@@ -61,7 +61,7 @@ CARDS = {
         "Demo MM-Diffusion",
         "Video and sound from noise by one network, in the classes of MM-Diffusion: 16 frames of 32 x 32 at 8 per "
         "second, and 2 s of sound at 8,192 Hz. It knows no words. Its scenes are plain: all but the event, its times "
-        "and the background is always the same. It is not as good as the other demo models yet.",
+        "and the background is always the same.",
         ("coupled_unet",),
         (family.MM_DIFFUSION,),
         ("mm-diffusion",),
