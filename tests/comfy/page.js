@@ -68,7 +68,8 @@
       const { data } = await (await app.api.fetchApi(`/global_subgraphs/${id}`)).json();
       await app.loadGraphData(JSON.parse(data));
       const [task] = nodes();
-      task.widgets.find(({ name }) => name === "steps").value = steps;
+      [task, ...task.subgraph.nodes].flatMap(({ widgets }) => widgets ?? [])
+        .filter(({ name }) => ["steps", "audio_steps"].includes(name)).forEach((widget) => { widget.value = steps; });
       const slot = task.outputs.findIndex((output) => output.name === result);
       const add = (type, x) => {
         const node = LiteGraph.createNode(type);
