@@ -140,7 +140,7 @@ def test_the_newest_version_is_in_the_changelog():
     assert released[0] == version
 
 
-@pytest.mark.parametrize("name", ["test/table.md", "test/native.md"])
+@pytest.mark.parametrize("name", ["test/table.md", "test/native.md", "test/coupled.md"])
 def test_the_evaluation_shows_the_measured_table(name):
     measured = text_of(ROOT / "laboratory" / "report" / name)
     (shown,) = re.findall(
