@@ -52,8 +52,10 @@ class Timeline:
         if embedding.spans is None:
             return embedding
         chosen = [k for k, span in enumerate(embedding.spans) if self.source.holds(span)]
-        shares = [self.source.share(span) for span in embedding.spans]
-        chosen = chosen or [k for k, share in enumerate(shares) if share and share == max(shares)][-1:]
+        if not chosen:
+            # Within one clip, or across an edge of two: the clip that holds most of it, of equals the later one.
+            share, most = max((self.source.share(span), k) for k, span in enumerate(embedding.spans))
+            chosen = [most] if share else []
         if not chosen:
             raise AlignerError(
                 f"The {embedding.modality} of a condition ends at {embedding.spans[-1][1]:g} s, before "
