@@ -143,6 +143,7 @@ def generate_long(
     """
     pieces = Pieces(_lengths(denoiser), denoiser.seconds, seconds, overlap)
     given = given or {}
+    rule = rule if prompts else rule.without_prompts()
     # 1. What cannot work is refused before the first piece is made.
     require_seeds(seed + (pieces.count - 1) * _NEXT_PIECE, batch)
     _require_length(given, pieces)

@@ -107,6 +107,7 @@ def generate(
     require_seeds(seed, batch)
     prompts = _repeated(prompts, batch, denoiser)
     _require_prompts(prompts, denoiser)
+    rule = rule if prompts else rule.without_prompts()
     require_batch(conditions, batch)
     latents = None if latents is None else _repeated(latents, batch, denoiser)
     if reconstruction and not masks:

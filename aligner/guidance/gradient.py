@@ -93,6 +93,9 @@ class Gradient(Rule):
     def frugal(self) -> Rule:
         return replace(self, checkpointing=True)
 
+    def without_prompts(self) -> Rule:
+        return replace(self, prompt_rates={})
+
     def require_effect(self, streams: Iterable[str], steps: int) -> None:
         streams = tuple(streams)
         if not self.moved(streams):

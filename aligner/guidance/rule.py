@@ -91,6 +91,10 @@ class Rule(ABC):
         """The rule that gives the same result in the least memory."""
         return self
 
+    def without_prompts(self) -> Rule:
+        """The rule for a generator that has no prompts."""
+        return self
+
     def require_effect(self, streams: Iterable[str], steps: int) -> None:
         """Raise AlignerError where the rule's own settings leave nothing to do for these streams in so many steps."""
 

@@ -167,6 +167,9 @@ class Search(Rule):
     def frugal(self) -> Rule:
         return replace(self, then=self.then.frugal())
 
+    def without_prompts(self) -> Rule:
+        return replace(self, then=self.then.without_prompts())
+
     def require_effect(self, streams: Iterable[str], steps: int) -> None:
         streams = tuple(streams)
         if self.most(streams) > 1:

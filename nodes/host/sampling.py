@@ -67,6 +67,7 @@ def sample(
     compared = bool(conditions) or (len(denoiser.streams) > 1 and (guided or binder is not None))
     if not (guided and compared):
         rule = Unguided(rule.comparison)
+    rule = rule if prompts else rule.without_prompts()
     embedding = binder.patchers_for(*denoiser.streams) if binder and compared else []
     parts = [patcher for model in models for patcher in model.patchers_without(TEXT_ENCODER)] + embedding
     embedder = binder.model if binder else None

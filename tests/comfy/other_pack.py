@@ -51,6 +51,9 @@ class Scaled:
     def frugal(self):
         return self
 
+    def without_prompts(self):
+        return self
+
     def require_effect(self, streams, steps):
         pass
 

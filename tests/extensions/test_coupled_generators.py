@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import partial
+
 import pytest
 import torch
 
@@ -23,11 +26,11 @@ RULES = {
 }
 
 
-def _red(rule, *, prompted):
+def _red(rule, *, prompted, generating=aligner.generate):
     """How much redder than green the left picture is."""
     denoiser, binder = Diptych(prompted=prompted), Colours()
     condition = aligner.text_condition(binder, "red")
-    result = aligner.generate(
+    result = generating(
         denoiser, denoiser.prompts([""]), seed=3, binder=binder, conditions=[condition], rule=rule, pair_weight=0.0
     )
     red, green, _ = result.signals["left"].pixels.mean(dim=(0, 1, 3, 4))
@@ -42,6 +45,22 @@ def test_every_rule_steers_coupled_streams(name):
 @pytest.mark.parametrize("name", ["search", "released", "paper"])
 def test_every_rule_steers_a_generator_without_prompts(name):
     assert _red(RULES[name], prompted=False) > _red(aligner.Unguided(WHOLE), prompted=False) + 0.01
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        aligner.Released,
+        aligner.Paper,
+        lambda **rates: aligner.Search({}, comparison=WHOLE, then=aligner.Released(**rates)),
+    ],
+    ids=["released", "paper", "after a search"],
+)
+@pytest.mark.parametrize("generating", [aligner.generate, partial(aligner.generate_long, seconds=Fraction(1))])
+def test_prompts_that_do_not_exist_cannot_be_all_that_moves(rule, generating):
+    moving = rule(rates={}, prompt_rates=dict.fromkeys(Diptych.streams, 0.1), comparison=WHOLE)
+    with pytest.raises(aligner.AlignerError, match="Guidance moves nothing"):
+        _red(moving, prompted=False, generating=generating)
 
 
 def test_memory_is_counted_where_a_binder_embeds_no_such_modality():
