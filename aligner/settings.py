@@ -93,9 +93,10 @@ UPSCALE_STEPS = AUDIO_STEPS.having(
 )
 SAMPLER = Setting(
     "sampler",
-    "dpm-solver",
-    "dpm-solver: DPM-Solver of order 3, as published. ddim: one evaluation in each step; 50 or more are usual.",
-    choices=("dpm-solver", "ddim"),
+    "dpm-solver-clean",
+    "dpm-solver: DPM-Solver of order 3, as published; it leaves a faint hiss. dpm-solver-clean: the last evaluation "
+    "removes that. ddim: one evaluation in each step; 50 or more are usual.",
+    choices=("dpm-solver-clean", "dpm-solver", "ddim"),
 )
 COUPLED_SECONDS = Setting(
     "seconds",

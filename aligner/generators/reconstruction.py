@@ -18,6 +18,7 @@ from collections.abc import Iterable
 
 import torch
 
+from .. import settings
 from ..errors import AlignerError
 from .base import BackwardPass, Generator, Streams
 from .inpainting import Inpainting
@@ -38,7 +39,10 @@ class Reconstruction(Inpainting):
         super().__init__(generator, masks, kept, noise)
         self.scale = scale
         if not (math.isfinite(scale) and scale >= 0):
-            raise AlignerError(f"The scale of reconstruction must be 0 or more, not {scale}. 1 is usual.")
+            raise AlignerError(
+                f"The scale of reconstruction must be 0 or more, not {scale}. "
+                f"{settings.RECONSTRUCTION.default:g} is usual."
+            )
         if not self.followers:
             raise AlignerError("Reconstruction needs a stream that is made anew, beside the one that is given.")
 

@@ -22,12 +22,14 @@ class Way:
 
     rule: Rule = Unguided()
     reconstruction: float = 0.0
+    sampler: str = settings.SAMPLER.default
 
 
 #: By whether something is given, the ways in order. The first one is the baseline of the others.
 _WAYS = {
     False: {
-        "vanilla": Way(),
+        "vanilla": Way(sampler="dpm-solver"),
+        "clean end": Way(),
         "+ aligner, search": Way(SEARCH),
         "+ aligner, released": Way(Released(checkpointing=False)),
         "+ aligner, paper": Way(Paper(checkpointing=False)),
@@ -36,7 +38,6 @@ _WAYS = {
         "replacement": Way(),
         "gradient": Way(reconstruction=_SCALE),
         "replacement + aligner, search": Way(SEARCH),
-        "gradient + aligner, released": Way(Released(checkpointing=False), _SCALE),
     },
 }
 

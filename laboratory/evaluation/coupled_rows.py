@@ -60,7 +60,7 @@ def coupled_rows(cell: CoupledCell, models: CoupledModels, split: str, samples: 
 def _batch(cell: CoupledCell, models: CoupledModels, split: str, indices: Sequence[int]) -> list[dict]:
     clips = [clip(plain(scene(split, index))) for index in indices]
     given = {cell.given: real_latents(models.generator, clips)[cell.given]} if cell.given else {}
-    denoiser, instruments = models.generator.denoiser(), models.instruments
+    denoiser, instruments = models.generator.denoiser(sampler=cell.way.sampler), models.instruments
     began = time.perf_counter()
     made = generate_long(
         denoiser,

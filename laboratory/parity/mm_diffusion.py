@@ -84,7 +84,8 @@ def ours() -> dict[str, torch.Tensor]:
     scale = SCALE / video["video"].numel()
     return {
         **_predicted(unet),
-        **named("dpm-solver", _followed(model.denoiser(steps=SOLVER_STEPS))),
+        **named("dpm-solver", _followed(model.denoiser(steps=SOLVER_STEPS, sampler="dpm-solver"))),
+        **named("dpm-solver-clean", _followed(model.denoiser(steps=SOLVER_STEPS + 1, sampler="dpm-solver-clean"))),
         **named("ddim", _followed(ddim)),
         **named("replaced", _followed(Inpainting(ddim, *given))),
         **named("reconstructed", _followed(Reconstruction(ddim, *given, scale=scale))),

@@ -44,7 +44,7 @@ class DPMSolver:
 
     @property
     def most_evaluations(self) -> int:
-        return max(self._orders)
+        return max(self._orders, default=0)
 
     def moment(self, index: int) -> Moment:
         """The moment at which step `index` begins; that of the end for `steps`."""

@@ -16,6 +16,7 @@ from ...timing.intervals import WHOLE, Interval
 from ..base import NO_GRADIENT, BackwardPass, Footprint, Streams
 from ..ddim import require_part, steps_taken
 from ..signals import Frames, Sound
+from .cleaned import Cleaned
 from .cross_attention import CrossAttention
 from .ddim import DDIM
 from .dpm_solver import DPMSolver
@@ -28,7 +29,11 @@ from .unet import CoupledUNet
 
 STREAMS = ("video", "audio")
 #: By name, the ways to sample: from the signal's part at each timestep, and the number of evaluations.
-SAMPLERS: dict[str, Callable[[torch.Tensor, int], Sampler]] = {"dpm-solver": DPMSolver, "ddim": DDIM}
+SAMPLERS: dict[str, Callable[[torch.Tensor, int], Sampler]] = {
+    "dpm-solver-clean": lambda alphas, evaluations: Cleaned(DPMSolver(alphas, evaluations - 1)),
+    "dpm-solver": DPMSolver,
+    "ddim": DDIM,
+}
 #: The seed of the random shifts. They belong to a step: what a seed makes does not depend on its batch.
 _SHIFT_SEED = 0
 

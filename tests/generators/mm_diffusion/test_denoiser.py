@@ -10,6 +10,7 @@ from aligner.generation import generate
 from aligner.generators.inpainting import Inpainting
 from aligner.generators.mm_diffusion import MMDiffusion
 from aligner.generators.mm_diffusion.dpm_solver import DPMSolver
+from aligner.generators.mm_diffusion.generator import SAMPLERS
 from aligner.generators.reconstruction import Reconstruction, following
 from aligner.guidance.gradient import Paper, Released
 from aligner.guidance.rule import Unguided
@@ -34,7 +35,7 @@ def mask(stream):
     return {stream: torch.zeros(1, *[1] * (4 if stream == "video" else 2))}
 
 
-@pytest.mark.parametrize("sampler", ["dpm-solver", "ddim"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_seed_makes_the_same_alone_and_in_a_batch(model, sampler):
     batch, alone = made(model, batch=3, sampler=sampler), made(model, seed=2, sampler=sampler)
     for stream in ("video", "audio"):
@@ -51,11 +52,41 @@ def test_results_are_pixels_and_samples(model):
 
 
 def test_evaluations_are_shared_by_steps(model):
-    """DPM-Solver takes three in a step, and what remains in shorter ones."""
-    counts = {count: model.denoiser(steps=count).steps for count in (1, 2, 3, 4, 5, 6, 20)}
-    assert counts == {1: 1, 2: 1, 3: 2, 4: 2, 5: 2, 6: 3, 20: 7}
+    """DPM-Solver takes three in a step, and what remains in shorter ones. Cleaning takes the last one."""
+    numbers = (1, 2, 3, 4, 5, 6, 20)
+    counts = [model.denoiser(steps=count, sampler="dpm-solver").steps for count in numbers]
+    assert counts == [1, 1, 2, 2, 2, 3, 7]
+    assert [model.denoiser(steps=count).steps for count in numbers] == [1, 2, 2, 3, 3, 3, 8]
     assert model.denoiser(steps=20, sampler="ddim").steps == 20
-    assert model.denoiser(steps=20, denoise=0.5).steps == 4
+    assert model.denoiser(steps=20, sampler="dpm-solver", denoise=0.5).steps == 4
+
+
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_a_sampler_evaluates_the_network_as_often_as_asked(model, monkeypatch, count):
+    for sampler in SAMPLERS:
+        denoiser, evaluated = model.denoiser(steps=count, sampler=sampler), []
+        noise = denoiser._noise
+        monkeypatch.setattr(denoiser, "_noise", lambda *each, noise=noise: evaluated.append(each) or noise(*each))
+        generate(denoiser, {}, seed=0, rule=Unguided())
+        assert len(evaluated) == count, sampler
+
+
+def test_cleaning_ends_where_no_noise_is_left(model):
+    """A network that knows the noise leaves nothing but what is clean."""
+    clean, noise = given("audio") | given("video"), given("audio", 1) | given("video", 2)
+    knowing = MMDiffusion(random_network())
+    knowing.unet.forward = lambda video, audio, timesteps, shifts: (noise["video"], noise["audio"])
+    left = {}
+    for sampler in ("dpm-solver", "dpm-solver-clean"):
+        denoiser = knowing.denoiser(steps=STEPS, sampler=sampler)
+        latents = denoiser.noised(clean, noise, 0)
+        for index in range(denoiser.steps):
+            latents = denoiser.step(latents, denoiser.predict(latents, {}, index), index)
+        left[sampler] = {name: (latents[name] - clean[name]).square().mean().sqrt().item() for name in clean}
+    for name, each in noise.items():
+        level = each.square().mean().sqrt().item()
+        assert left["dpm-solver"][name] == pytest.approx(0.01 * level, rel=0.02)
+        assert left["dpm-solver-clean"][name] < 1e-5 * level
 
 
 @pytest.mark.parametrize("evaluations", [2, 3, 4, 5, 9])
@@ -105,7 +136,7 @@ def test_a_given_stream_stays_and_changes_the_other(model, stream, other):
     assert not torch.allclose(replaced.latents[other], another.latents[other])
 
 
-@pytest.mark.parametrize("sampler", ["dpm-solver", "ddim"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_reconstruction_moves_down_the_error_of_what_is_given(sampler):
     """By scale times sqrt(abar) times a gradient that finite differences confirm."""
     denoiser = MMDiffusion(random_network().double()).denoiser(steps=STEPS, sampler=sampler)
@@ -173,7 +204,7 @@ def test_room_for_reconstruction_counts_all_evaluations_of_a_step(model):
     def kept(sampler):
         return model.denoiser(sampler=sampler).footprint(1, following(["audio"])).kept
 
-    assert kept("dpm-solver") == 3 * kept("ddim") > 0
+    assert kept("dpm-solver-clean") == kept("dpm-solver") == 3 * kept("ddim") > 0
 
 
 def test_reconstruction_and_a_rule_work_together(model, binder):
@@ -189,7 +220,7 @@ def test_reconstruction_and_a_rule_work_together(model, binder):
         ({"steps": 0}, "0 steps cannot be taken"),
         ({"steps": 2.5}, "2.5 steps cannot be taken"),
         ({"steps": 501, "sampler": "ddim"}, "501 of them would end at 500 of 1000, .* Take 500 steps"),
-        ({"sampler": "euler"}, "There is no sampler 'euler'. Choose one of: dpm-solver, ddim"),
+        ({"sampler": "euler"}, "There is no sampler 'euler'. Choose one of: dpm-solver-clean, dpm-solver, ddim"),
         ({"denoise": 0.0}, "denoise must be above 0"),
     ],
 )
@@ -211,7 +242,7 @@ def test_streams_of_another_shape_are_refused(model):
         made(model, latents=given("audio") | given("video"), masks=both, reconstruction=1.0)
 
 
-@pytest.mark.parametrize("sampler", ["dpm-solver", "ddim"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_network_of_velocities_says_which_noise_there_is(model, sampler):
     """Where v = alpha noise - sigma x0 is predicted, x0 is alpha z - sigma v."""
     told = MMDiffusion(random_network())
