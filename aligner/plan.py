@@ -217,7 +217,8 @@ def activation_bytes(
     besides: backward passes by stream that the run takes beside those of its rule.
     """
     backward = rule.backward(denoiser.streams)
-    footprint = denoiser.footprint(batch, {**besides, **backward})
+    both = {stream: passed.together(besides[stream]) for stream, passed in backward.items() if stream in besides}
+    footprint = denoiser.footprint(batch, {**besides, **backward, **both})
     embedding = 0
     for member in members_of(binder) if backward else ():
         sampling = sampling_of(member.binder, _moving(rule).comparison.clips)

@@ -120,12 +120,12 @@ OVERLAP = Setting(
 )
 RECONSTRUCTION = Setting(
     "reconstruction",
-    1.0,
+    30.0,
     "With given_video or given_audio: how strongly what is made follows it, beside replacing it at every step. It "
     "takes a backward pass in every step; 0 only replaces.",
     low=0.0,
-    high=100.0,
-    step=0.1,
+    high=1000.0,
+    step=1.0,
 )
 AUDIO_CFG = Setting(
     "cfg",

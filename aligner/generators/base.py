@@ -36,6 +36,15 @@ class BackwardPass:
     checkpointing: bool
     through_step: bool = False
 
+    def together(self, other: BackwardPass) -> BackwardPass:
+        """What both pass through. Activations are kept where one of them keeps them."""
+        return BackwardPass(
+            self.to_latents or other.to_latents,
+            self.to_prompt or other.to_prompt,
+            self.checkpointing and other.checkpointing,
+            self.through_step or other.through_step,
+        )
+
 
 #: No stream is moved by a gradient.
 NO_GRADIENT: Mapping[str, BackwardPass] = MappingProxyType({})

@@ -68,14 +68,15 @@ class Reconstruction(Inpainting):
 
     def step(self, latents: Streams, output: Streams, index: int) -> Streams:
         leaves = {stream: output[_LEAF + stream] for stream in self.followers}
+        last = index + 1 == self.generator.steps
         # 1. The step of all streams, and how far that of the given ones is from what they should be.
-        with torch.enable_grad():
+        with torch.set_grad_enabled(not last):
             made = self.generator.step(latents | leaves, _outputs(output), index)
             wanted = self.generator.noised(self.kept, self.noise, index + 1)
             error = torch.stack([self._error(stream, made[stream], each) for stream, each in wanted.items()]).sum()
         # 2. Replace the given streams.
         moved = self._blended({stream: each.detach() for stream, each in made.items()}, wanted)
-        if index + 1 == self.generator.steps:
+        if last:
             return moved
         # 3. Move the others down the error.
         gradients = torch.autograd.grad(error, list(leaves.values()))

@@ -38,8 +38,8 @@ COUNTED: dict[str, tuple[Rule, str]] = {
     "reconstruction, DDIM, checkpointing": (Unguided(), "ddim"),
     "reconstruction, DPM-Solver, checkpointing": (Unguided(), "dpm-solver"),
 }
-#: The fewest evaluations with which a sampler takes its largest step.
-_EVALUATIONS = {"ddim": 1, "dpm-solver": 4}
+#: The fewest evaluations with which a sampler takes its largest step before the last one, which pulls nothing.
+_EVALUATIONS = {"ddim": 2, "dpm-solver": 4}
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ class Way:
 #: By whether something is given, the ways in order. The first one is the baseline of the others.
 _WAYS = {
     False: {
-        "vanilla": Way(sampler="dpm-solver"),
-        "clean end": Way(),
+        "vanilla": Way(),
+        "vanilla, published sampler": Way(sampler="dpm-solver"),
         "+ aligner, search": Way(SEARCH),
         "+ aligner, released": Way(Released(checkpointing=False)),
         "+ aligner, paper": Way(Paper(checkpointing=False)),

@@ -7,13 +7,14 @@ shifts in float64. `--record FILE` writes what theirs makes; the tests compare o
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
-from aligner.generators.base import Denoiser, Streams
+from aligner.generators.base import Denoiser, Generator, Streams
 from aligner.generators.inpainting import Inpainting
 from aligner.generators.mm_diffusion import CoupledUNet, CoupledUNetConfig, MMDiffusion
 from aligner.generators.reconstruction import Reconstruction
@@ -63,9 +64,13 @@ def direction() -> Streams:
     return noise(2)
 
 
-def given_video() -> Streams:
-    """A video in -1..1 that a sound is made for."""
-    return {"video": noise(3)["video"].tanh()}
+def _recording(stream: str) -> Streams:
+    """A video or a sound in -1..1 that the other one is made for."""
+    return {stream: noise(3)[stream].tanh()}
+
+
+#: By stream, what is given.
+GIVEN: dict[str, Callable[[], Streams]] = {stream: partial(_recording, stream) for stream in ("video", "audio")}
 
 
 def shifts(unet: CoupledUNet, timestep: int) -> list[int]:
@@ -78,17 +83,30 @@ def ours() -> dict[str, torch.Tensor]:
     unet = small_network()
     model = MMDiffusion(unet)
     ddim = model.denoiser(steps=DDIM_STEPS, sampler="ddim")
-    video = given_video()
-    given = {"video": torch.zeros(1, 1, 1, 1, 1, dtype=torch.float64)}, video, {"video": start()["video"]}
-    # The reference takes the mean of the squared error, and ours is the sum.
-    scale = SCALE / video["video"].numel()
     return {
         **_predicted(unet),
         **named("dpm-solver", _followed(model.denoiser(steps=SOLVER_STEPS, sampler="dpm-solver"))),
         **named("dpm-solver-clean", _followed(model.denoiser(steps=SOLVER_STEPS + 1, sampler="dpm-solver-clean"))),
         **named("ddim", _followed(ddim)),
-        **named("replaced", _followed(Inpainting(ddim, *given))),
-        **named("reconstructed", _followed(Reconstruction(ddim, *given, scale=scale))),
+        **{name: each for stream in GIVEN for name, each in _beside(ddim, stream).items()},
+    }
+
+
+def _beside(ddim: Generator, stream: str) -> dict[str, torch.Tensor]:
+    """What is made for a given stream, in both ways."""
+    kept, latents = GIVEN[stream](), start()
+    masks = {stream: torch.zeros([1] * kept[stream].dim(), dtype=torch.float64)}
+    # The reference takes the mean of the squared error, and ours is the sum.
+    scale = SCALE / kept[stream].numel()
+    ways = {
+        "replaced": Inpainting(ddim, masks, kept, {stream: latents[stream]}),
+        "reconstructed": Reconstruction(ddim, masks, kept, {stream: latents[stream]}, scale=scale),
+    }
+    return {
+        name: each
+        for way, denoiser in ways.items()
+        for name, each in named(way, _followed(denoiser)).items()
+        if not name.endswith(stream)
     }
 
 
@@ -103,11 +121,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what theirs makes")
     options = parser.parse_args(arguments)
-    from .mm_diffusion_reference import theirs
+    from .mm_diffusion_reference import checkpointing_error, theirs
 
     expected, made = theirs(options.folder), ours()
     for name, tensor in expected.items():
         print(f"{name}: {((made[name] - tensor).norm() / tensor.norm()).item():.1e}")
+    print(f"their gradient where their checkpointing recomputes: {checkpointing_error(options.folder):.1e}")
     if options.record:
         save_file({name: tensor.float().contiguous() for name, tensor in expected.items()}, options.record)
 

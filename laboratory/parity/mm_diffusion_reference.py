@@ -17,12 +17,12 @@ from aligner.generators.base import Streams
 
 from .mm_diffusion import (
     DDIM_STEPS,
+    GIVEN,
     SCALE,
     SMALL,
     SOLVER_STEPS,
     TIMESTEP,
     direction,
-    given_video,
     named,
     shifts,
     small_network,
@@ -40,12 +40,33 @@ def theirs(folder: Path) -> dict[str, torch.Tensor]:
         **named("dpm-solver", _solved(network)),
         **named("dpm-solver-clean", _solved(network, denoise=True)),
         **named("ddim", _sampled(network)),
-        **named("replaced", _given(network, 0.0)),
-        **named("reconstructed", _given(network, SCALE)),
+        **{
+            name: each
+            for given in GIVEN
+            for way, scale in (("replaced", 0.0), ("reconstructed", SCALE))
+            for name, each in named(way, _given(network, scale, given)).items()
+        },
     }
 
 
-def _network() -> Any:
+def checkpointing_error(folder: Path) -> float:
+    """How far their gradients are from the right ones, in parts of them, where their checkpointing recomputes layers.
+
+    The recomputed layers draw other shifts than the forward pass.
+    """
+    sys.path.insert(0, str(folder))
+    network, theirs = _network(own_shifts=True), reference_module("nn").checkpoint
+
+    def gradient() -> torch.Tensor:
+        random.randint = random.Random(0).randint
+        return torch.cat([each.flatten() for name, each in _predicted(network).items() if name.startswith("gradient")])
+
+    right = gradient()
+    reference_module("multimodal_unet").checkpoint = lambda *each: theirs(*each[:-1], True)
+    return ((gradient() - right).norm() / right.norm()).item()
+
+
+def _network(own_shifts: bool = False) -> Any:
     module = reference_module("multimodal_unet")
     embedding = module.timestep_embedding
     module.timestep_embedding = lambda timesteps, width: embedding(timesteps, width).double()
@@ -73,7 +94,8 @@ def _network() -> Any:
     ours = small_network()
     network.dtype = torch.float64
     network.double().eval().load_state_dict(ours.state_dict(), strict=True)
-    network.forward = _with_our_shifts(network.forward, ours)
+    if not own_shifts:
+        network.forward = _with_our_shifts(network.forward, ours)
     return network
 
 
@@ -156,8 +178,8 @@ def _sampled(network: Any) -> Streams:
     return _turned(latents)
 
 
-def _given(network: Any, scale: float) -> Streams:
-    """Sound for a video as in their video2audio_sample.py, with DDIM instead of random steps."""
+def _given(network: Any, scale: float, given: str) -> Streams:
+    """The other stream as in their video2audio_sample.py and audio2video_sample.py but by DDIM."""
     diffusion, latents = _diffusion(f"ddim{DDIM_STEPS}"), _turned(start())
     diffusion.p_sample = lambda model, x, t, noise, **options: diffusion.ddim_sample(model, x, t, **options)
     made = diffusion.conditional_p_sample_loop(
@@ -167,9 +189,9 @@ def _given(network: Any, scale: float) -> Streams:
         noise=latents,
         progress=False,
         device=torch.device("cpu"),
-        model_kwargs=_turned(given_video()),
+        model_kwargs=_turned(GIVEN[given]()),
         class_scale=scale,
     )
     made = _turned({stream: each.detach() for stream, each in made.items()})
     # Their loop ends with the given stream as predicted; ours with the stream itself.
-    return {"audio": made["audio"]}
+    return {stream: each for stream, each in made.items() if stream != given}

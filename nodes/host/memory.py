@@ -1,7 +1,8 @@
 """Whether a run fits on the device, and what to change where it does not."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 from comfy import model_management
@@ -73,13 +74,23 @@ def _is_out_of_memory(error: Exception) -> bool:
     return is_out_of_memory(error) or asked(error)
 
 
-def advice(rule: Rule, estimate: Estimate, batch: int, streams: Sequence[str]) -> str:
-    """The changes that save memory, with their savings, the largest first."""
+def advice(
+    rule: Rule,
+    estimate: Estimate,
+    batch: int,
+    streams: Sequence[str],
+    others: Mapping[str, Estimate] = MappingProxyType({}),
+) -> str:
+    """The changes that save memory, with their savings, the largest first.
+
+    others: by the change in words, the estimate after a change of something else than the rule.
+    """
     now = estimate(rule, batch)
     changes = {"a batch of one variation": (rule, 1)} | {words: (each, batch) for words, each in rule.savings().items()}
     if rule.backward(streams):
         changes["a search instead of gradients"] = Search(), batch
     saved = {words: now - estimate(*changed) for words, changed in changes.items()}
+    saved |= {words: now - after(rule, batch) for words, after in others.items()}
     worthwhile = sorted((words for words in saved if saved[words] > 0.05 * now), key=lambda words: -saved[words])
     listed = ", ".join(f"{words} saves about {saved[words] / _GIBIBYTE:.1f} GiB" for words in worthwhile)
     return (

@@ -1,6 +1,7 @@
 """The steps that all samplers share: encode texts, then bring all models of the run onto the device and sample."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from ...aligner.conditions.condition import Condition
 from ...aligner.conditions.encoding import prompt_conditions
@@ -72,7 +73,7 @@ def sample(
     parts = [patcher for model in models for patcher in model.patchers_without(TEXT_ENCODER)] + embedding
     embedder = binder.model if binder else None
 
-    def estimate(rule: Rule, batch: int) -> int:
+    def estimate(rule: Rule, batch: int, besides: Mapping[str, BackwardPass] = besides) -> int:
         return activation_bytes(rule, denoiser, embedder, batch, besides)
 
     def run(rule: Rule) -> Generation:
@@ -91,10 +92,11 @@ def sample(
             on_step=on_step,
         )
 
+    others = {"reconstruction of 0": partial(estimate, besides=NO_GRADIENT)} if besides else {}
     rule = affordable(rule, estimate, batch, parts)
     with on_step, listening(on_step.part), CancellableAttention():
         return with_one_more_try(
             lambda: run(rule),
-            lambda: advice(rule, estimate, batch, denoiser.streams),
+            lambda: advice(rule, estimate, batch, denoiser.streams, others),
             again=lambda: run(rule.frugal()),
         )

@@ -172,5 +172,5 @@ def _given(model: JointModel, video, audio, seconds: float) -> Streams:
         return {"video": model.video_latent(pixels(frames), fps)}
     if audio is not None:
         waveforms, rate = audio
-        return {"audio": model.audio_latent(waveforms[0], rate)}
+        return {"audio": torch.cat([model.audio_latent(each, rate) for each in waveforms])}
     return {}

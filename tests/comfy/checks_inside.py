@@ -232,6 +232,8 @@ def a_run_out_of_memory_is_tried_once_more_and_then_advised(pack: str) -> None:
     assert "takes about 16.0 GiB" in advice and "checkpointing on saves about 12.0 GiB" in advice
     assert "a search instead of gradients saves about 12.0 GiB" in advice
     assert "a batch of one variation saves about 8.0 GiB" in advice and "prompt_rate" not in advice
+    pulled = memory.advice(memory.Search(), estimate, 2, ["video"], {"reconstruction of 0": lambda rule, batch: 0})
+    assert "reconstruction of 0 saves about" in pulled
     assert "instead of gradients" not in memory.advice(memory.Search(), estimate, 2, ["video"])
     try:
         with_one_more_try(failing(2), lambda: advice)

@@ -52,7 +52,7 @@ EXPECTED = {
     "Video to Sound": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     "Video to Sound with a Caption": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
     "Video to Sound without Music or Voice": Expected(30, size=(256, 256), frames=16, seconds=Fraction(2)),
-    # 20 evaluations of DPM-Solver of order 3 are 7 steps.
+    # 20 evaluations, up to three in a step of DPM-Solver, are 7 steps.
     "Video with Sound by MM-Diffusion": Expected(7, size=(32, 32), frames=16, seconds=Fraction(2)),
     # denoise leaves 20 of the 25 steps of the video. The sound takes all of its 25.
     "New Look with Sound": Expected(25, size=(64, 64), frames=16, seconds=Fraction(2)),

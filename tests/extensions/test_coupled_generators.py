@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import aligner
+from aligner.generators.base import BackwardPass
 from aligner.plan import activation_bytes
 from tests.extensions.colours import Colours
 from tests.extensions.diptych import Diptych
@@ -70,6 +71,24 @@ def test_memory_is_counted_where_a_binder_embeds_no_such_modality():
     denoiser = Diptych(prompted=True)
     bare = activation_bytes(RULES["released"], denoiser, None, 2)
     assert activation_bytes(RULES["released"], denoiser, Deaf(), 2) == bare
+
+
+def test_memory_is_counted_for_all_backward_passes_of_a_stream():
+    """A rule passes back through the decoder, and reconstruction through the network."""
+
+    class Counted(Diptych):
+        def footprint(self, batch, backward):
+            counted.append(dict(backward))
+            return super().footprint(batch, backward)
+
+    counted, besides = [], BackwardPass(True, False, checkpointing=True, through_step=True)
+    denoiser = Counted(prompted=True)
+    activation_bytes(RULES["prompt of one stream, latent of the other"], denoiser, None, 1, {"left": besides})
+    activation_bytes(RULES["released"], denoiser, None, 1, {"left": besides})
+    kept = BackwardPass(True, True, checkpointing=False, through_step=True)
+    assert counted[0]["left"] == kept
+    assert counted[1]["left"].to_latents and counted[1]["left"].through_step
+    assert not counted[1]["right"].to_latents
 
 
 def test_a_modality_that_a_binder_does_not_embed_is_named():

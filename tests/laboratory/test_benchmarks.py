@@ -27,7 +27,7 @@ from laboratory.benchmarks import (
     rules,
     video_memory,
 )
-from laboratory.benchmarks.coupled_step import CoupledScene
+from laboratory.benchmarks.coupled_step import COUNTED, CoupledScene
 from laboratory.benchmarks.gpu import __main__ as gpu
 from laboratory.benchmarks.gpu import generators as gpu_generators
 from laboratory.benchmarks.gpu.row import Row
@@ -261,7 +261,7 @@ def test_the_table_of_rules_has_a_ratio_for_every_rule(capsys):
     )
 
 
-@pytest.mark.parametrize("name", coupled_step.COUNTED)
+@pytest.mark.parametrize("name", COUNTED)
 def test_memory_of_a_coupled_step_is_counted_as_real_tensors_take_it(name, monkeypatch):
     monkeypatch.setattr(fakes, "flash_bytes", lambda query: 0)  # the CPU has no such workspace
     config, binder = SMALL_COUPLED, IMAGEBIND_CONFIG
@@ -276,6 +276,20 @@ def test_memory_of_a_coupled_step_is_counted_as_real_tensors_take_it(name, monke
     fake = coupled_step.fake_scene(torch.float32, config, binder)
     measured = peak_bytes(lambda: coupled_step.take(name, real), CPU, coupled_step.weights(real))
     assert coupled_step.counted(name, fake) == pytest.approx(measured, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == "not guided" else pytest.param(name, marks=pytest.mark.slow) for name in COUNTED]
+)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32], ids=["fp16", "fp32"])
+def test_the_room_for_a_coupled_step_suffices_in_the_published_size(name, dtype):
+    """And not much more is asked for: what does not fit is refused."""
+    scene = coupled_step.fake_scene(dtype)
+    counted, (rule, sampler) = coupled_step.counted(name, scene), COUNTED[name]
+    kept = coupled_step.keeping_the_video(scene, sampler).denoiser.passes_back if sampler else {}
+    denoiser = scene.denoiser.model.denoiser(steps=20, sampler=sampler or "ddim")
+    room = activation_bytes(rule, denoiser, scene.binder if rule.guides else None, 1, kept)
+    assert 0.99 * counted <= room < 1.25 * counted
 
 
 def test_a_coupled_step_has_a_ratio_for_every_rule():

@@ -13,7 +13,7 @@ from ...conditions.encoding import audio_condition, image_condition, text_condit
 from ...continuation import exact, generate_long, seconds_of
 from ...errors import AlignerError
 from ...generators.base import JointModel, Streams
-from ...generators.mm_diffusion import STREAMS
+from ...generators.mm_diffusion import STREAMS, sampler_of
 from ...guidance.rule import Rule
 from ...media import eight_bit, read_audio, read_image, write_video
 from ..checks import check_outputs, check_request
@@ -61,11 +61,10 @@ def mm_diffusion(options: Namespace) -> Outcome:
 def _checked_rule(options: Namespace) -> Rule:
     if options.given_video and options.given_audio:
         raise AlignerError("--given-video and --given-audio leave nothing to make: leave one of them out.")
-    rule = rule_of(options, STREAMS)
+    rule = rule_of(options, STREAMS).without_prompts()
     followed = [len([*options.text, *options.picture, *options.sound])]
-    check_request(
-        options, rule, dict.fromkeys(STREAMS, ""), steps=options.steps, weights=[options.pair_weight, *followed]
-    )
+    steps = sampler_of(options.sampler, options.steps).steps
+    check_request(options, rule, dict.fromkeys(STREAMS, ""), steps=steps, weights=[options.pair_weight, *followed])
     check_outputs(options, (".mp4",), rule, STREAMS)
     return rule
 

@@ -2,7 +2,7 @@
 
 from .checkpoint import load_mm_diffusion, save_mm_diffusion
 from .config import PUBLISHED, CoupledUNetConfig
-from .generator import STREAMS, MMDiffusion, MMDiffusionDenoiser
+from .generator import STREAMS, MMDiffusion, MMDiffusionDenoiser, sampler_of
 from .unet import CoupledUNet
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "MMDiffusion",
     "MMDiffusionDenoiser",
     "load_mm_diffusion",
+    "sampler_of",
     "save_mm_diffusion",
 ]

@@ -6,29 +6,42 @@ hiss of -40 dB. The clean estimate of one more evaluation is (x - sigma noise) /
 
 from __future__ import annotations
 
+import torch
+
+from ...errors import AlignerError
 from ..base import Streams
-from .sampler import Evaluate, Moment, Sampler
+from .dpm_solver import DPMSolver
+from .sampler import CLEAN, Evaluate, Moment, Sampler
+
+
+def cleaned_dpm_solver(alphas_cumprod: torch.Tensor, evaluations: int) -> Cleaned:
+    """DPM-Solver whose last evaluation cleans. Raises AlignerError for fewer than 2 evaluations."""
+    if evaluations < 2:
+        raise AlignerError("dpm-solver-clean takes 2 steps or more. Take more, or choose dpm-solver.")
+    return Cleaned(DPMSolver(alphas_cumprod, evaluations - 1))
 
 
 class Cleaned:
-    """A sampler whose result is the clean estimate at its end. It evaluates the network once more."""
+    """A sampler whose last step ends with the clean estimate. That step evaluates the network once more."""
 
     def __init__(self, sampler: Sampler):
         self.sampler = sampler
 
     @property
     def steps(self) -> int:
-        return self.sampler.steps + 1
+        return self.sampler.steps
 
     @property
     def most_evaluations(self) -> int:
-        return max(self.sampler.most_evaluations, 1)
+        return self.sampler.most_evaluations
 
     def moment(self, index: int) -> Moment:
-        return Moment(1.0, 0.0, 0) if index == self.steps else self.sampler.moment(index)
+        return CLEAN if index == self.steps else self.sampler.moment(index)
 
     def step(self, latents: Streams, noise: Streams, index: int, evaluate: Evaluate) -> Streams:
-        if index < self.sampler.steps:
-            return self.sampler.step(latents, noise, index, evaluate)
-        end = self.sampler.moment(index)
-        return {stream: (latent - end.sigma * noise[stream]) / end.alpha for stream, latent in latents.items()}
+        moved = self.sampler.step(latents, noise, index, evaluate)
+        if index + 1 < self.steps:
+            return moved
+        end = self.sampler.moment(self.steps)
+        left = evaluate(moved, end)
+        return {stream: (latent - end.sigma * left[stream]) / end.alpha for stream, latent in moved.items()}

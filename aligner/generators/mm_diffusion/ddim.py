@@ -6,7 +6,7 @@ import torch
 
 from ...errors import AlignerError
 from ..base import Streams
-from .sampler import Evaluate, Moment
+from .sampler import CLEAN, Evaluate, Moment
 
 #: The part of the schedule that the timesteps must reach.
 _REACHED = 0.85
@@ -38,7 +38,7 @@ class DDIM:
     def moment(self, index: int) -> Moment:
         """The moment at which step `index` begins; that of the end for `steps`."""
         if index == self.steps:
-            return Moment(1.0, 0.0, 0)
+            return CLEAN
         timestep = int(self._scheduler.timesteps[index])
         alpha_bar = float(self._scheduler.alphas_cumprod[timestep])
         return Moment(alpha_bar**0.5, (1 - alpha_bar) ** 0.5, timestep)

@@ -44,7 +44,7 @@ class DPMSolver:
 
     @property
     def most_evaluations(self) -> int:
-        return max(self._orders, default=0)
+        return max(self._orders)
 
     def moment(self, index: int) -> Moment:
         """The moment at which step `index` begins; that of the end for `steps`."""

@@ -16,7 +16,7 @@ from ...timing.intervals import WHOLE, Interval
 from ..base import NO_GRADIENT, BackwardPass, Footprint, Streams
 from ..ddim import require_part, steps_taken
 from ..signals import Frames, Sound
-from .cleaned import Cleaned
+from .cleaned import cleaned_dpm_solver
 from .cross_attention import CrossAttention
 from .ddim import DDIM
 from .dpm_solver import DPMSolver
@@ -30,12 +30,21 @@ from .unet import CoupledUNet
 STREAMS = ("video", "audio")
 #: By name, the ways to sample: from the signal's part at each timestep, and the number of evaluations.
 SAMPLERS: dict[str, Callable[[torch.Tensor, int], Sampler]] = {
-    "dpm-solver-clean": lambda alphas, evaluations: Cleaned(DPMSolver(alphas, evaluations - 1)),
+    "dpm-solver-clean": cleaned_dpm_solver,
     "dpm-solver": DPMSolver,
     "ddim": DDIM,
 }
 #: The seed of the random shifts. They belong to a step: what a seed makes does not depend on its batch.
 _SHIFT_SEED = 0
+
+
+def sampler_of(name: str, evaluations: int) -> Sampler:
+    """The sampler of that name for so many evaluations. Raises AlignerError if it cannot take them."""
+    if name not in SAMPLERS:
+        raise AlignerError(f"There is no sampler {name!r}. Choose one of: {', '.join(SAMPLERS)}.")
+    if not isinstance(evaluations, int) or not 1 <= evaluations <= TIMESTEPS:
+        raise AlignerError(f"{evaluations} steps cannot be taken: give a whole number from 1 to {TIMESTEPS}.")
+    return SAMPLERS[name](alphas_cumprod(), evaluations)
 
 
 class MMDiffusion(nn.Module):
@@ -85,12 +94,8 @@ class MMDiffusionDenoiser:
     """
 
     def __init__(self, model: MMDiffusion, *, steps: int, sampler: str, denoise: float):
-        if sampler not in SAMPLERS:
-            raise AlignerError(f"There is no sampler {sampler!r}. Choose one of: {', '.join(SAMPLERS)}.")
-        if not isinstance(steps, int) or not 1 <= steps <= TIMESTEPS:
-            raise AlignerError(f"{steps} steps cannot be taken: give a whole number from 1 to {TIMESTEPS}.")
         self.model, self.denoise = model, require_part(denoise)
-        self._sampler = SAMPLERS[sampler](alphas_cumprod(), steps)
+        self._sampler = sampler_of(sampler, steps)
         self.steps = steps_taken(self._sampler.steps, denoise)
         self._skipped = self._sampler.steps - self.steps
 
@@ -181,8 +186,8 @@ class MMDiffusionDenoiser:
         return {"video": Frames(pixels, self.fps), "audio": sound}
 
     def footprint(self, batch: int, backward: Mapping[str, BackwardPass] = NO_GRADIENT) -> Footprint:
-        counted = footprint(self.model.unet.config, batch, backward, self._sampler.most_evaluations)
-        return counted.scaled(dtype_of(self.model).itemsize / 4)
+        half = dtype_of(self.model).itemsize < 4
+        return footprint(self.model.unet.config, batch, backward, self._sampler.most_evaluations, half)
 
     def checkpointable(self) -> Iterable[nn.Module]:
         return [module for module in self.model.unet.modules() if isinstance(module, ResBlock | CrossAttention)]

@@ -25,6 +25,8 @@ class Moment(NamedTuple):
         return math.log(self.alpha / self.sigma)
 
 
+#: The end of a run that leaves no noise.
+CLEAN = Moment(1.0, 0.0, 0)
 #: Predicts the noise in latents at a moment of the present step.
 Evaluate = Callable[[Streams, Moment], Streams]
 
@@ -38,7 +40,7 @@ class Sampler(Protocol):
 
     @property
     def most_evaluations(self) -> int:
-        """Of the network in one step."""
+        """Of the network in one step, the last one aside: nothing passes back through it."""
 
     def moment(self, index: int) -> Moment:
         """The moment at which step `index` begins; that of the end for `steps`."""

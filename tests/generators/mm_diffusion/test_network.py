@@ -74,7 +74,7 @@ def test_shifts_change_the_result_and_belong_to_a_generator():
 
 
 def test_a_recomputed_backward_pass_has_the_same_gradient():
-    """The authors' own backward pass draws other shifts, and its gradient differs by several per cent."""
+    """The authors' own backward pass draws other shifts, and its gradient differs by 5 % (docs/method.md)."""
     unet = random_network().requires_grad_(False)
     shifts = unet.draw_shifts(torch.Generator().manual_seed(2))
 
