@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
@@ -83,7 +84,8 @@ def test_memory_is_counted_for_all_backward_passes_of_a_stream():
 
     counted, besides = [], BackwardPass(True, False, checkpointing=True, through_step=True)
     denoiser = Counted(prompted=True)
-    activation_bytes(RULES["prompt of one stream, latent of the other"], denoiser, None, 1, {"left": besides})
+    rule = replace(RULES["prompt of one stream, latent of the other"], checkpointing=False)
+    activation_bytes(rule, denoiser, None, 1, {"left": besides})
     activation_bytes(RULES["released"], denoiser, None, 1, {"left": besides})
     kept = BackwardPass(True, True, checkpointing=False, through_step=True)
     assert counted[0]["left"] == kept
