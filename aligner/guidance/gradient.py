@@ -100,8 +100,8 @@ class Gradient(Rule):
         streams = tuple(streams)
         if not self.moved(streams):
             raise AlignerError(
-                f"Guidance moves nothing: the latents of {' and '.join(streams)} have the learning rate 0, and so have "
-                "their prompts, if this model takes any. Raise a rate, search instead, or turn guidance off."
+                f"Guidance moves nothing: the learning rates of {' and '.join(streams)} are 0, those of latents and "
+                "those of prompts, if this model takes any. Raise a rate, search instead, or turn guidance off."
             )
         self.window(steps)
 

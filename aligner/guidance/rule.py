@@ -131,11 +131,14 @@ class Scope:
 def rule_of(value: Any, what: str) -> Any:
     """The gate of rules: an object with the methods of `Rule`, whoever wrote it.
 
-    what: its name for messages. Raises AlignerError for anything else, and for a comparison that does not exist.
+    what: its name for messages. Raises AlignerError for anything else, with what a rule of another package lacks, and
+    for a comparison that does not exist.
     """
-    if isinstance(value, type) or not all(hasattr(value, name) for name in _METHODS):
+    missing = [name for name in _METHODS if not hasattr(value, name)]
+    if isinstance(value, type) or missing:
+        lacking = f" It lacks {listed(missing)}." if hasattr(value, "step") and missing else ""
         raise AlignerError(
-            f"{what} must be a rule, such as Search Settings or Gradient Settings gives, not {named(value)}."
+            f"{what} must be a rule, such as Search Settings or Gradient Settings gives, not {named(value)}.{lacking}"
         )
     names = [each.name for each in fields(Comparison)]
     if not all(hasattr(value.comparison, name) for name in names):

@@ -10,8 +10,25 @@ from aligner.generation import SEARCH
 from aligner.guidance.gradient import Paper, Released
 from aligner.guidance.rule import Rule, Unguided
 
-#: The part of a test clip that is given, by task. What is not given is made.
-TASKS = {"joint": "", "V2A": "video", "A2V": "audio"}
+
+@dataclass(frozen=True)
+class CoupledTask:
+    """What a result is made for.
+
+    given: the part of a test clip that is kept, "video" or "audio"; "" for none. What is not given is made. captioned:
+    whether the caption of the clip steers.
+    """
+
+    given: str = ""
+    captioned: bool = False
+
+
+TASKS = {
+    "joint": CoupledTask(),
+    "text": CoupledTask(captioned=True),
+    "V2A": CoupledTask("video"),
+    "A2V": CoupledTask("audio"),
+}
 #: How strongly a made stream follows the error of what is given.
 _SCALE = settings.RECONSTRUCTION.default
 
@@ -25,20 +42,22 @@ class Way:
     sampler: str = settings.SAMPLER.default
 
 
-#: By whether something is given, the ways in order. The first one is the baseline of the others.
+_ALIGNED = {
+    "+ aligner, search": Way(SEARCH),
+    "+ aligner, released": Way(Released(checkpointing=False)),
+    "+ aligner, paper": Way(Paper(checkpointing=False)),
+}
+_KEEPING = {
+    "replacement": Way(),
+    "gradient": Way(reconstruction=_SCALE),
+    "replacement + aligner, search": Way(SEARCH),
+}
+#: By task, the ways in order. The first one is the baseline of the others.
 _WAYS = {
-    False: {
-        "vanilla": Way(),
-        "vanilla, published sampler": Way(sampler="dpm-solver"),
-        "+ aligner, search": Way(SEARCH),
-        "+ aligner, released": Way(Released(checkpointing=False)),
-        "+ aligner, paper": Way(Paper(checkpointing=False)),
-    },
-    True: {
-        "replacement": Way(),
-        "gradient": Way(reconstruction=_SCALE),
-        "replacement + aligner, search": Way(SEARCH),
-    },
+    "joint": {"vanilla": Way(), "vanilla, published sampler": Way(sampler="dpm-solver"), **_ALIGNED},
+    "text": {"vanilla": Way(), **_ALIGNED},
+    "V2A": _KEEPING,
+    "A2V": _KEEPING,
 }
 
 
@@ -50,13 +69,12 @@ class CoupledCell:
     method: str
 
     @property
-    def given(self) -> str:
-        """The part of a test clip that is given; "" for none."""
+    def made_for(self) -> CoupledTask:
         return TASKS[self.task]
 
     @property
     def way(self) -> Way:
-        return _WAYS[bool(self.given)][self.method]
+        return _WAYS[self.task][self.method]
 
     @property
     def baseline(self) -> CoupledCell:
@@ -69,4 +87,4 @@ class CoupledCell:
 
 def coupled_cells(tasks: Iterable[str] = tuple(TASKS)) -> list[CoupledCell]:
     """All ways of these tasks."""
-    return [CoupledCell(task, method) for task in tasks for method in _WAYS[bool(TASKS[task])]]
+    return [CoupledCell(task, method) for task in tasks for method in _WAYS[task]]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from aligner.conditions.condition import Condition
 from aligner.continuation import generate_long
 from aligner.demo import family
 from aligner.generators.mm_diffusion import MMDiffusion
@@ -16,7 +17,7 @@ from aligner.metrics import frechet_distance, kernel_distance
 
 from ..edition import edition
 from ..weights import fingerprint, fingerprint_of, load_second_imagebind
-from ..world import clip, plain, scene
+from ..world import clip, plain, right_caption, scene
 from .coupled import real_latents, real_signals
 from .coupled_cells import CoupledCell
 from .instruments import Instruments
@@ -50,7 +51,8 @@ def coupled_rows(cell: CoupledCell, models: CoupledModels, split: str, samples: 
     """Measure a row for the first `samples` clips of a split: what `Instruments.measured` says of each.
 
     work: folder where measured samples are kept, so that a stopped run can go on. Those of other weights, settings or
-    code are discarded. right: the judge names one event for both streams. heard: the judge's features of the sound.
+    code are discarded. right: the judge names one event for both streams, that of the caption where one steers. heard:
+    the judge's features of the sound.
     """
     path = work / split / "coupled" / f"{cell.name}.json"
     made_by = f"{models.fingerprint} {cell.way} edition {edition()}"
@@ -59,8 +61,10 @@ def coupled_rows(cell: CoupledCell, models: CoupledModels, split: str, samples: 
 
 def _batch(cell: CoupledCell, models: CoupledModels, split: str, indices: Sequence[int]) -> list[dict]:
     clips = [clip(plain(scene(split, index))) for index in indices]
-    given = {cell.given: real_latents(models.generator, clips)[cell.given]} if cell.given else {}
-    denoiser, instruments = models.generator.denoiser(sampler=cell.way.sampler), models.instruments
+    task, instruments = cell.made_for, models.instruments
+    given = {task.given: real_latents(models.generator, clips)[task.given]} if task.given else {}
+    captions = [right_caption(each.scene, index) for each, index in zip(clips, indices)] if task.captioned else []
+    denoiser = models.generator.denoiser(sampler=cell.way.sampler)
     began = time.perf_counter()
     made = generate_long(
         denoiser,
@@ -71,15 +75,17 @@ def _batch(cell: CoupledCell, models: CoupledModels, split: str, indices: Sequen
         batch=len(clips),
         rule=cell.way.rule,
         binder=instruments.binder,
+        conditions=[Condition(instruments.binder.embed_text(captions))] if captions else [],
         reconstruction=cell.way.reconstruction,
     ).signals
     seconds = (time.perf_counter() - began) / len(clips)
     rows = instruments.measured(made, [each.scene.event.name for each in clips])
     heard = instruments.verdict(made["audio"]).features.tolist()
     moments = timing_rows(made, "", split, indices, clips)
+    right = [row["right"] and (not captions or row["judged"] == row["event"]) for row in rows]
     return [
-        {**row, **timing, "heard": features, "seconds": seconds}
-        for row, timing, features in zip(rows, moments, heard, strict=True)
+        {**row, **timing, "right": one_event, "heard": features, "seconds": seconds}
+        for row, timing, one_event, features in zip(rows, moments, right, heard, strict=True)
     ]
 
 

@@ -12,6 +12,7 @@ from laboratory import evaluate_coupled
 from laboratory.evaluation import coupled_rows
 from laboratory.evaluation.coupled_cells import CoupledCell, Way, coupled_cells
 from laboratory.evaluation.coupled_rows import CoupledModels
+from laboratory.evaluation.instruments import Instruments
 
 from ..generators.mm_diffusion.conftest import random_network
 
@@ -70,5 +71,16 @@ def test_a_row_holds_what_was_given_and_is_kept(cell, models, tmp_path, monkeypa
 
 def test_zero_shot_tasks_have_ways_that_follow_what_is_given():
     assert {cell.way.reconstruction > 0 for cell in coupled_cells(["V2A", "A2V"])} == {True, False}
-    assert all(cell.way.reconstruction == 0 for cell in coupled_cells(["joint"]))
+    assert all(cell.way.reconstruction == 0 for cell in coupled_cells(["joint", "text"]))
     assert all(cell.baseline.way == Way() for cell in coupled_cells())
+
+
+def test_a_caption_asks_for_its_event(models, tmp_path, monkeypatch):
+    """The judge names a ball for every stream: right where the caption names it."""
+    measured = Instruments.measured
+    monkeypatch.setattr(
+        Instruments, "measured", lambda *each: [row | {"right": True, "judged": "ball"} for row in measured(*each)]
+    )
+    rows = coupled_rows.coupled_rows(CoupledCell("text", "vanilla"), models, "test", 8, tmp_path)
+    assert [row["right"] for row in rows] == [row["event"] == "ball" for row in rows]
+    assert {row["right"] for row in rows} == {True, False}

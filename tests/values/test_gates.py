@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from aligner.binders.base import Embedding
 from aligner.conditions.condition import Condition, conditions_of
+from aligner.errors import AlignerError
 from aligner.generators.tuned_prompts import TunedPrompt, tuned_prompt_of
 from aligner.guidance.gradient import Released
+from aligner.guidance.objective import Comparison
 from aligner.guidance.rule import rule_of
 from aligner.guidance.search import Search
 from aligner.values.latents import LARGEST, latent
@@ -143,6 +145,14 @@ def test_nothing_but_a_rule_passes_as_a_rule(value: Any) -> None:
 @pytest.mark.parametrize("rule", [Search(), Search(then=Released()), Released()])
 def test_a_rule_passes_as_it_is(rule: Any) -> None:
     assert rule_of(rule, "guidance") is rule
+
+
+def test_a_rule_of_another_package_hears_what_it_lacks() -> None:
+    class Half:
+        comparison, begin, step = Comparison(), None, None
+
+    with pytest.raises(AlignerError, match="Half. It lacks guides, passes, backward, savings"):
+        rule_of(Half(), "guidance")
 
 
 @st.composite

@@ -111,6 +111,16 @@ def test_a_saved_model_is_the_same(upscaler, tmp_path):
     assert load_upscaler(tmp_path / "Landscape_SR.pt", config=SMALL).unet.config == SMALL
 
 
+@pytest.mark.slow
+def test_published_sizes_load_and_enlarge_a_frame(tmp_path):
+    """As Landscape_SR.pt is stored: a flat state dict of torch.save."""
+    with torch.device("meta"):
+        shapes = {name: each.shape for name, each in SuperResolutionUNet(PUBLISHED).state_dict().items()}
+    torch.save({name: 0.02 * torch.randn(shape) for name, shape in shapes.items()}, tmp_path / "Landscape_SR.pt")
+    large = load_upscaler(tmp_path / "Landscape_SR.pt").enlarged(torch.rand(1, 3, 64, 64), seed=0, steps=2)
+    assert large.shape == (1, 3, 256, 256) and large.isfinite().all() and large.std() > 0
+
+
 def test_other_files_are_refused(upscaler, tmp_path):
     torch.save(CoupledUNet(SMALL_COUPLED).state_dict(), tmp_path / "Landscape.pt")
     with pytest.raises(CheckpointError, match="holds MM-Diffusion itself.*Choose Landscape_SR.pt"):
