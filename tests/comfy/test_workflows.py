@@ -30,7 +30,12 @@ from .workflows import (
 )
 
 #: Where a browser is, the page runs all of them with few steps (see test_page.py), and one as it is is enough here.
-QUEUED = [path for path in RUNNABLE if path.stem == "Video to Sound"] if chromium.find() else RUNNABLE
+QUEUED = [
+    path
+    if path.stem == "Video to Sound" or not chromium.find()
+    else pytest.param(path, marks=pytest.mark.slow, id=path.stem)
+    for path in RUNNABLE
+]
 #: The length of a subgraph's type.
 UUID = 36
 #: The page offers downloads from these places only.
