@@ -281,7 +281,9 @@ def test_memory_of_a_coupled_step_is_counted_as_real_tensors_take_it(name, monke
 @pytest.mark.parametrize(
     "name", [name if name == "not guided" else pytest.param(name, marks=pytest.mark.slow) for name in COUNTED]
 )
-@pytest.mark.parametrize("dtype", [torch.float16, torch.float32], ids=["fp16", "fp32"])
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, pytest.param(torch.float32, marks=pytest.mark.slow)], ids=["fp16", "fp32"]
+)
 def test_the_room_for_a_coupled_step_suffices_in_the_published_size(name, dtype):
     """And not much more is asked for: what does not fit is refused."""
     scene = coupled_step.fake_scene(dtype)
