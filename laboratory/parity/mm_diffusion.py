@@ -7,8 +7,7 @@ shifts in float64. `--record FILE` writes what theirs makes; the tests compare o
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,7 +15,7 @@ from safetensors.torch import save_file
 
 from aligner.generators.base import Denoiser, Generator, Streams
 from aligner.generators.inpainting import Inpainting
-from aligner.generators.mm_diffusion import CoupledUNet, CoupledUNetConfig, MMDiffusion
+from aligner.generators.mm_diffusion import STREAMS, CoupledUNet, CoupledUNetConfig, MMDiffusion
 from aligner.generators.reconstruction import Reconstruction
 
 #: Every part of the published network, small. The authors' middle block needs the published windows.
@@ -64,13 +63,9 @@ def direction() -> Streams:
     return noise(2)
 
 
-def _recording(stream: str) -> Streams:
+def recording(stream: str) -> Streams:
     """A video or a sound in -1..1 that the other one is made for."""
     return {stream: noise(3)[stream].tanh()}
-
-
-#: By stream, what is given.
-GIVEN: dict[str, Callable[[], Streams]] = {stream: partial(_recording, stream) for stream in ("video", "audio")}
 
 
 def shifts(unet: CoupledUNet, timestep: int) -> list[int]:
@@ -88,13 +83,13 @@ def ours() -> dict[str, torch.Tensor]:
         **named("dpm-solver", _followed(model.denoiser(steps=SOLVER_STEPS, sampler="dpm-solver"))),
         **named("dpm-solver-clean", _followed(model.denoiser(steps=SOLVER_STEPS + 1, sampler="dpm-solver-clean"))),
         **named("ddim", _followed(ddim)),
-        **{name: each for stream in GIVEN for name, each in _beside(ddim, stream).items()},
+        **{name: each for stream in STREAMS for name, each in _beside(ddim, stream).items()},
     }
 
 
 def _beside(ddim: Generator, stream: str) -> dict[str, torch.Tensor]:
     """What is made for a given stream, in both ways."""
-    kept, latents = GIVEN[stream](), start()
+    kept, latents = recording(stream), start()
     masks = {stream: torch.zeros([1] * kept[stream].dim(), dtype=torch.float64)}
     # The reference takes the mean of the squared error, and ours is the sum.
     scale = SCALE / kept[stream].numel()

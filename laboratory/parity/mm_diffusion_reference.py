@@ -14,16 +14,17 @@ from typing import Any
 import torch
 
 from aligner.generators.base import Streams
+from aligner.generators.mm_diffusion import STREAMS
 
 from .mm_diffusion import (
     DDIM_STEPS,
-    GIVEN,
     SCALE,
     SMALL,
     SOLVER_STEPS,
     TIMESTEP,
     direction,
     named,
+    recording,
     shifts,
     small_network,
     start,
@@ -42,7 +43,7 @@ def theirs(folder: Path) -> dict[str, torch.Tensor]:
         **named("ddim", _sampled(network)),
         **{
             name: each
-            for given in GIVEN
+            for given in STREAMS
             for way, scale in (("replaced", 0.0), ("reconstructed", SCALE))
             for name, each in named(way, _given(network, scale, given)).items()
         },
@@ -189,7 +190,7 @@ def _given(network: Any, scale: float, given: str) -> Streams:
         noise=latents,
         progress=False,
         device=torch.device("cpu"),
-        model_kwargs=_turned(GIVEN[given]()),
+        model_kwargs=_turned(recording(given)),
         class_scale=scale,
     )
     made = _turned({stream: each.detach() for stream, each in made.items()})

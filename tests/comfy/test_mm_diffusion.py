@@ -36,8 +36,6 @@ SAMPLER = {
 FRAMES, SECONDS = 16, 2.0
 #: Runs of the test of memory, and after how many its level is taken.
 RUNS, SETTLED = 10, 3
-
-
 #: The frames and the sound by themselves, which are the same to the bit where a video may not be.
 APART = {
     "frames": node("SaveImage", images=["sampler", 0], filename_prefix="frames"),

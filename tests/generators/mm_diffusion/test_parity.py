@@ -20,7 +20,7 @@ def made():
 
 @pytest.mark.parametrize("name", sorted(REFERENCE))
 def test_it_equals_the_reference(made, name):
-    """Predictions, gradients, and whole runs: all samplers, and a sound for a video in both ways."""
+    """Predictions, gradients, and whole runs: all samplers, and one stream for the other in both ways."""
     expected = REFERENCE[name].double()
     assert ((made[name] - expected).norm() / expected.norm()).item() < 1e-6
 
